@@ -1,0 +1,17 @@
+//! Quintet's wire types: what prost and tonic make of `proto/`, checked in, so that no build needs `protoc`.
+//!
+//! No logic lives here. `tests/bootstrap.rs` makes the code again and fails on a difference.
+
+/// `quintet.v1`: the domain API ([source](../proto/quintet/v1/serving.proto)).
+pub mod v1 {
+    #![expect(
+        clippy::pedantic,
+        clippy::use_self,
+        clippy::clone_on_ref_ptr,
+        reason = "generated code; the .proto file documents each message"
+    )]
+    include!("gen/quintet.v1.rs");
+}
+
+/// Every `.proto` file served, encoded as a `google.protobuf.FileDescriptorSet`, for gRPC reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("gen/descriptor.bin");
