@@ -1,1 +1,48 @@
-//! Skeleton.
+//! The model bundle on disk, and the pre-processing that training and serving share.
+//!
+//! A bundle is everything that is needed to serve one version of one model:
+//!
+//! ```text
+//! models/
+//! └── mlp/                      the model's name
+//!     └── 1/                    its version
+//!         ├── manifest.toml     what the model is, how it was trained, checksums of the rest
+//!         ├── model.onnx        the graph, numeric pre-processing included
+//!         ├── golden.safetensors  sample inputs, and the outputs the trainer saw for them
+//!         └── tokenizer.json    for text models
+//! ```
+//!
+//! The trainer writes one with [`write_bundle`]; the server finds them with [`discover`] and reads
+//! each with [`Bundle::open`], which believes nothing that the checksums do not confirm.
+
+mod digest;
+mod discover;
+mod error;
+mod golden;
+pub mod image;
+mod manifest;
+mod reader;
+mod signature;
+mod tensor;
+mod validate;
+mod writer;
+
+pub use discover::{BundlePath, discover};
+pub use error::{BundleError, BundleErrorKind, GoldenError, ManifestError};
+pub use golden::{GoldenMismatch, GoldenSamples};
+pub use manifest::{FileDigest, Golden, Manifest, Preprocessing, Task, Training};
+pub use reader::Bundle;
+pub use signature::{Dim, TensorSpec};
+pub use tensor::{DataType, Tensor, TensorError};
+pub use writer::{BundleContents, write_bundle};
+
+/// The only manifest format that this version reads and writes.
+pub const FORMAT_VERSION: u32 = 1;
+/// File name of the manifest.
+pub const MANIFEST_FILE: &str = "manifest.toml";
+/// File name of the ONNX graph.
+pub const MODEL_FILE: &str = "model.onnx";
+/// File name of the golden samples.
+pub const GOLDEN_FILE: &str = "golden.safetensors";
+/// Largest size of one file of a bundle in bytes: 2 GiB, the limit of a protobuf message.
+pub const MAX_FILE_BYTES: u64 = 1 << 31;

@@ -1,0 +1,98 @@
+//! Finding the bundles in a model repository.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::BundleError;
+
+/// Where a bundle lies. It has not been opened yet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BundlePath {
+    /// Model name, from the folder.
+    pub name: String,
+    /// Model version, from the folder.
+    pub version: u32,
+    /// The bundle's folder.
+    pub path: PathBuf,
+}
+
+/// Finds every `<name>/<version>/` in `models_dir`, sorted by name and then by version.
+///
+/// Files, dot-folders (unfinished writes among them) and folders whose name is not a version
+/// (`1`, `2`, …) are passed over. Whether a folder holds a good bundle is for
+/// [`crate::Bundle::open`] to say.
+pub fn discover(models_dir: &Path) -> Result<Vec<BundlePath>, BundleError> {
+    let mut found = Vec::new();
+    for (name, folder) in folders(models_dir)? {
+        for (version, path) in folders(&folder)? {
+            if let Some(version) = parse_version(&version) {
+                found.push(BundlePath {
+                    name: name.clone(),
+                    version,
+                    path,
+                });
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The visible folders in `dir`, links to folders included.
+fn folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, BundleError> {
+    let list = || -> io::Result<Vec<(String, PathBuf)>> {
+        let mut folders = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            let path = entry.path();
+            match entry.file_name().into_string() {
+                Ok(name) if !name.starts_with('.') && path.is_dir() => folders.push((name, path)),
+                _ => {}
+            }
+        }
+        Ok(folders)
+    };
+    list().map_err(BundleError::at(dir))
+}
+
+/// Reads `1`, `2`, …; not `0`, `01` or `+1`, which no writer makes.
+fn parse_version(text: &str) -> Option<u32> {
+    let version: u32 = text.parse().ok()?;
+    (version > 0 && version.to_string() == text).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sorted_and_without_strangers() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in [
+            "mlp/10",
+            "mlp/2",
+            "cnn/1",
+            "cnn/.writing-x",
+            ".git/1",
+            "cnn/01",
+            "cnn/0",
+        ] {
+            fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        fs::write(dir.path().join("README.md"), "").unwrap();
+        fs::write(dir.path().join("mlp/3"), "a file").unwrap();
+        let found = discover(dir.path()).unwrap();
+        let found: Vec<_> = found.iter().map(|b| (b.name.as_str(), b.version)).collect();
+        assert_eq!(found, [("cnn", 1), ("mlp", 2), ("mlp", 10)]);
+    }
+
+    #[test]
+    fn a_missing_repository_is_named() {
+        let error = discover(Path::new("/nowhere/models")).unwrap_err();
+        assert!(
+            error.to_string().starts_with("/nowhere/models: "),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! The IDX format of LeCun, Cortes and Burges (<http://yann.lecun.com/exdb/mnist/>): a big-endian
+//! magic number, the size of each dimension, then unsigned bytes. Read packed with gzip or plain.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::GzDecoder;
+
+use crate::{DataError, DataErrorKind};
+
+/// Far above any data set of this format; keeps a damaged header from asking for the impossible.
+const MAX_ITEMS: u32 = 10_000_000;
+
+/// The magic number of unsigned bytes in `dims` dimensions.
+pub(crate) const fn magic(dims: u32) -> u32 {
+    0x0800 | dims
+}
+
+/// Reads images of `side` × `side` pixels, one after the other.
+pub(crate) fn read_images(path: &Path, side: u32) -> Result<Vec<u8>, DataError> {
+    read(path, |file| {
+        let [count, height, width] = header(file)?;
+        if (width, height) != (side, side) {
+            return Err(DataErrorKind::ImageSize {
+                width,
+                height,
+                side,
+            });
+        }
+        body(file, 16, count, u64::from(side) * u64::from(side))
+    })
+}
+
+/// Reads labels, one byte each.
+pub(crate) fn read_labels(path: &Path) -> Result<Vec<u8>, DataError> {
+    read(path, |file| {
+        let [count] = header(file)?;
+        body(file, 8, count, 1)
+    })
+}
+
+/// Opens the file, unpacks it when it starts like a gzip stream, and names it in the error.
+fn read(
+    path: &Path,
+    parse: impl FnOnce(&mut dyn Read) -> Result<Vec<u8>, DataErrorKind>,
+) -> Result<Vec<u8>, DataError> {
+    let open = || -> io::Result<Box<dyn Read>> {
+        let mut file = BufReader::new(File::open(path)?);
+        // The extension may lie: some programs unpack a download and keep its name.
+        let packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+        Ok(if packed {
+            Box::new(GzDecoder::new(file))
+        } else {
+            Box::new(file)
+        })
+    };
+    let mut file = open().map_err(|error| DataError::new(path, error))?;
+    parse(&mut file).map_err(|kind| DataError::new(path, kind))
+}
+
+/// Reads the magic number and the `D` sizes.
+fn header<const D: usize>(file: &mut dyn Read) -> Result<[u32; D], DataErrorKind> {
+    let mut header = Vec::with_capacity(4 * (D + 1));
+    let expected = 4 * (D as u64 + 1);
+    read_up_to(file, expected, &mut header)?;
+    let words = header.as_chunks::<4>().0;
+    // The magic number is judged first, so that a small file of another kind is named as such.
+    if let Some(&word) = words.first() {
+        let (found, expected) = (u32::from_be_bytes(word), magic(D as u32));
+        if found != expected {
+            return Err(DataErrorKind::Magic { found, expected });
+        }
+    }
+    if words.len() != D + 1 {
+        return Err(DataErrorKind::Truncated {
+            actual: header.len() as u64,
+            expected,
+        });
+    }
+    Ok(std::array::from_fn(|dim| {
+        u32::from_be_bytes(words[dim + 1])
+    }))
+}
+
+/// Reads `count` items of `size` bytes, and checks that the file ends there.
+fn body(file: &mut dyn Read, header: u64, count: u32, size: u64) -> Result<Vec<u8>, DataErrorKind> {
+    if count > MAX_ITEMS {
+        return Err(DataErrorKind::TooMany {
+            count,
+            limit: MAX_ITEMS,
+        });
+    }
+    let length = u64::from(count) * size;
+    let mut items = Vec::new();
+    // One byte more: it shows a file that goes on, and makes gzip check its own checksum.
+    read_up_to(file, length + 1, &mut items)?;
+    match items.len() as u64 {
+        actual if actual < length => Err(DataErrorKind::Truncated {
+            actual: header + actual,
+            expected: header + length,
+        }),
+        actual if actual > length => Err(DataErrorKind::Trailing {
+            expected: header + length,
+        }),
+        _ => Ok(items),
+    }
+}
+
+/// Reads at most `limit` bytes, and tells whether a gzip stream broke off on the way.
+fn read_up_to(file: &mut dyn Read, limit: u64, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    match file.take(limit).read_to_end(bytes) {
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(true),
+        Err(error) => Err(error),
+    }
+}
