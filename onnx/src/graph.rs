@@ -1,0 +1,343 @@
+//! The graph builder.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::check::check;
+use crate::data_type::DataType;
+use crate::error::GraphError;
+use crate::model::{IR_VERSION, Model, OPSET, PRODUCER};
+use crate::ops;
+use crate::proto::{
+    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
+};
+use crate::shape::Shape;
+use crate::tensor::{Element, tensor, to_float16};
+use crate::value::{GraphId, Value};
+
+/// Collects inputs, initializers, nodes and outputs, and [builds](Self::build) a checked [`Model`].
+///
+/// Nodes come from the functions in [`ops`]; they stand in the file in the order of the calls.
+#[derive(Debug)]
+pub struct GraphBuilder {
+    id: GraphId,
+    name: String,
+    inputs: Vec<Value>,
+    initializers: Vec<TensorProto>,
+    nodes: Vec<NodeProto>,
+    /// What the nodes make, in their order.
+    results: Vec<Value>,
+    /// Public name and value, in the order of the calls.
+    outputs: Vec<(String, Value)>,
+    /// Every name that a value has or will have.
+    names: HashSet<String>,
+    /// How many nodes each operator has.
+    counts: HashMap<&'static str, usize>,
+}
+
+// === impl GraphBuilder ===
+
+impl GraphBuilder {
+    /// An empty graph. The name is shown by tools.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            id: GraphId::new(),
+            name: name.to_owned(),
+            inputs: Vec::new(),
+            initializers: Vec::new(),
+            nodes: Vec::new(),
+            results: Vec::new(),
+            outputs: Vec::new(),
+            names: HashSet::new(),
+            counts: HashMap::new(),
+        }
+    }
+
+    /// Adds a graph input. Each symbol of the shape is bound when the graph runs.
+    pub fn input(
+        &mut self,
+        name: &str,
+        data_type: DataType,
+        shape: impl Into<Shape>,
+    ) -> Result<Value, GraphError> {
+        let shape = shape.into();
+        if let Some(flaw) = shape.flaw() {
+            return Err(GraphError::Shape {
+                name: name.to_owned(),
+                shape,
+                flaw,
+            });
+        }
+        self.reserve("an input", name)?;
+        let value = Value::new(&self.id, name.to_owned(), data_type, shape);
+        self.inputs.push(value.clone());
+        Ok(value)
+    }
+
+    /// Adds a float32 constant; `data` is in row-major order. An empty shape makes a scalar.
+    pub fn initializer_f32(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        data: &[f32],
+    ) -> Result<Value, GraphError> {
+        self.initializer(name, shape, data)
+    }
+
+    /// Adds a float16 constant, rounding each element to the nearest float16.
+    ///
+    /// No operator here computes in float16; [`weight_f16`](Self::weight_f16) adds the cast too.
+    pub fn initializer_f16(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        data: &[f32],
+    ) -> Result<Value, GraphError> {
+        self.initializer(name, shape, &to_float16(name, data)?)
+    }
+
+    /// Adds an int64 constant.
+    pub fn initializer_i64(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        data: &[i64],
+    ) -> Result<Value, GraphError> {
+        self.initializer(name, shape, data)
+    }
+
+    /// Adds an int32 constant.
+    pub fn initializer_i32(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        data: &[i32],
+    ) -> Result<Value, GraphError> {
+        self.initializer(name, shape, data)
+    }
+
+    /// Adds a uint8 constant.
+    pub fn initializer_u8(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        data: &[u8],
+    ) -> Result<Value, GraphError> {
+        self.initializer(name, shape, data)
+    }
+
+    /// Adds a weight that is stored as float16 and cast to float32 in the graph.
+    ///
+    /// The file holds half the bytes; a runtime folds the cast when it loads the model. Each element is
+    /// rounded to the nearest float16.
+    pub fn weight_f16(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        data: &[f32],
+    ) -> Result<Value, GraphError> {
+        let stored = self.initializer_f16(name, shape, data)?;
+        ops::cast(self, &stored, DataType::Float32)
+    }
+
+    /// Gives out a node's result under `name`, which replaces the value's own name in the file.
+    pub fn output(&mut self, name: &str, value: &Value) -> Result<(), GraphError> {
+        if !self.owns(value) {
+            let (name, value) = (name.to_owned(), value.name().to_owned());
+            return Err(GraphError::ForeignOutput { name, value });
+        }
+        let what = if self
+            .outputs
+            .iter()
+            .any(|(_, other)| other.name() == value.name())
+        {
+            Some("an output")
+        } else if self.inputs.iter().any(|input| input.name() == value.name()) {
+            Some("an input")
+        } else if self
+            .initializers
+            .iter()
+            .any(|constant| constant.name == value.name())
+        {
+            Some("an initializer")
+        } else {
+            None
+        };
+        if let Some(what) = what {
+            let (name, value) = (name.to_owned(), value.name().to_owned());
+            return Err(GraphError::Output { name, value, what });
+        }
+        if name != value.name() {
+            self.reserve("an output", name)?;
+        }
+        self.outputs.push((name.to_owned(), value.clone()));
+        Ok(())
+    }
+
+    /// Checks the graph and makes the model. `metadata` are free facts, kept in the given order.
+    ///
+    /// The check asks for: values defined before use, unique names, at least one output, and nothing
+    /// dangling, that is no input, initializer or node that no output needs.
+    pub fn build(self, metadata: &[(&str, &str)]) -> Result<Model, GraphError> {
+        let renamed: HashMap<&str, &str> = self
+            .outputs
+            .iter()
+            .map(|(name, value)| (value.name(), name.as_str()))
+            .collect();
+        let final_name = |name: &str| renamed.get(name).copied().unwrap_or(name).to_owned();
+
+        let mut nodes = self.nodes;
+        for name in nodes
+            .iter_mut()
+            .flat_map(|node| node.input.iter_mut().chain(&mut node.output))
+        {
+            *name = final_name(name);
+        }
+        let outputs: Vec<_> = self
+            .outputs
+            .iter()
+            .map(|(name, value)| value.info(name))
+            .collect();
+        let used: HashSet<String> = nodes
+            .iter()
+            .flat_map(|node| node.input.iter().cloned())
+            .chain(outputs.iter().map(|output| output.name.clone()))
+            .collect();
+        for node in &mut nodes {
+            leave_out_unused_outputs(node, &used);
+        }
+
+        let value_info = self
+            .results
+            .iter()
+            .filter(|value| used.contains(value.name()) && !renamed.contains_key(value.name()))
+            .map(|value| value.info(value.name()))
+            .collect();
+        let proto = ModelProto {
+            ir_version: IR_VERSION,
+            opset_import: vec![OperatorSetIdProto {
+                domain: String::new(),
+                version: OPSET,
+            }],
+            producer_name: PRODUCER.to_owned(),
+            producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+            graph: Some(GraphProto {
+                node: nodes,
+                name: self.name,
+                initializer: self.initializers,
+                input: self
+                    .inputs
+                    .iter()
+                    .map(|value| value.info(value.name()))
+                    .collect(),
+                output: outputs,
+                value_info,
+            }),
+            metadata_props: metadata.iter().copied().map(entry).collect(),
+        };
+        check(&proto)?;
+        Ok(Model::new(proto))
+    }
+
+    pub(crate) fn owns(&self, value: &Value) -> bool {
+        value.belongs_to(&self.id)
+    }
+
+    /// The name that the next node of the operator gets: `Gemm_0`, `Gemm_1`, …
+    pub(crate) fn next_node_name(&self, op: &'static str) -> String {
+        let first = self.counts.get(op).copied().unwrap_or(0);
+        self.first_free(op, first)
+    }
+
+    /// `name`, or `name` with a number where it is taken.
+    pub(crate) fn fresh(&self, name: &str) -> String {
+        if self.names.contains(name) {
+            self.first_free(name, 1)
+        } else {
+            name.to_owned()
+        }
+    }
+
+    fn first_free(&self, stem: &str, mut number: usize) -> String {
+        loop {
+            let name = format!("{stem}_{number}");
+            if !self.names.contains(&name) {
+                return name;
+            }
+            number += 1;
+        }
+    }
+
+    /// Takes in a node whose inputs have been checked and whose names are free.
+    pub(crate) fn push<const N: usize>(
+        &mut self,
+        op: &'static str,
+        mut node: NodeProto,
+        constants: Vec<TensorProto>,
+        outputs: [(String, DataType, Shape); N],
+    ) -> [Value; N] {
+        *self.counts.entry(op).or_default() += 1;
+        // The node's name is kept free even where its outputs are named otherwise.
+        self.names.insert(node.name.clone());
+        self.names
+            .extend(constants.iter().map(|constant| constant.name.clone()));
+        self.initializers.extend(constants);
+        let values = outputs.map(|(name, data_type, shape)| {
+            self.names.insert(name.clone());
+            Value::new(&self.id, name, data_type, shape)
+        });
+        node.output = values.iter().map(|value| value.name().to_owned()).collect();
+        self.results.extend(values.iter().cloned());
+        self.nodes.push(node);
+        values
+    }
+
+    fn initializer<T: Element>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        data: &[T],
+    ) -> Result<Value, GraphError> {
+        let proto = tensor(name, shape, data)?;
+        self.reserve("an initializer", name)?;
+        self.initializers.push(proto);
+        Ok(Value::new(
+            &self.id,
+            name.to_owned(),
+            T::DATA_TYPE,
+            shape.into(),
+        ))
+    }
+
+    fn reserve(&mut self, what: &'static str, name: &str) -> Result<(), GraphError> {
+        if name.is_empty() {
+            return Err(GraphError::EmptyName { what });
+        }
+        if !self.names.insert(name.to_owned()) {
+            return Err(GraphError::DuplicateName {
+                name: name.to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Blanks the outputs that nobody reads, so that a runtime need not make them.
+///
+/// A node that nobody reads at all stays as it is, for the check to name.
+fn leave_out_unused_outputs(node: &mut NodeProto, used: &HashSet<String>) {
+    if !node.output.iter().any(|name| used.contains(name)) {
+        return;
+    }
+    for name in node.output.iter_mut().filter(|name| !used.contains(*name)) {
+        name.clear();
+    }
+    while node.output.pop_if(|name| name.is_empty()).is_some() {}
+}
+
+fn entry((key, value): (&str, &str)) -> StringStringEntryProto {
+    StringStringEntryProto {
+        key: key.to_owned(),
+        value: value.to_owned(),
+    }
+}

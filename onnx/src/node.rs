@@ -1,0 +1,218 @@
+//! One node while it is being made: its inputs are checked as they are added.
+//!
+//! Nothing reaches the graph before `finish`, so a refused node leaves the graph as it was.
+
+use crate::attribute::AttributeValue;
+use crate::data_type::DataType;
+use crate::error::{GraphError, NodeError};
+use crate::graph::GraphBuilder;
+use crate::proto::{NodeProto, TensorProto};
+use crate::shape::Shape;
+use crate::tensor::{Element, tensor};
+use crate::value::Value;
+
+/// A node that is not in the graph yet.
+pub(crate) struct Node<'g> {
+    graph: &'g mut GraphBuilder,
+    op: &'static str,
+    proto: NodeProto,
+    constants: Vec<TensorProto>,
+}
+
+// === impl Node ===
+
+impl<'g> Node<'g> {
+    pub(crate) fn new(graph: &'g mut GraphBuilder, op: &'static str) -> Self {
+        let proto = NodeProto {
+            name: graph.next_node_name(op),
+            op_type: op.to_owned(),
+            ..NodeProto::default()
+        };
+        Self {
+            graph,
+            op,
+            proto,
+            constants: Vec::new(),
+        }
+    }
+
+    /// Adds the input that the operator's specification calls `input`.
+    pub(crate) fn input(
+        &mut self,
+        input: &'static str,
+        value: &Value,
+        allowed: &[DataType],
+    ) -> Result<(), GraphError> {
+        if !self.graph.owns(value) {
+            let value = value.name().to_owned();
+            return Err(self.refuse(NodeError::ForeignValue { input, value }));
+        }
+        if !allowed.contains(&value.data_type()) {
+            return Err(self.refuse(NodeError::DataType {
+                input,
+                value: value.name().to_owned(),
+                actual: value.data_type(),
+                allowed: allowed.to_vec(),
+            }));
+        }
+        self.proto.input.push(value.name().to_owned());
+        Ok(())
+    }
+
+    /// Adds an optional input, or leaves it out.
+    pub(crate) fn optional_input(
+        &mut self,
+        input: &'static str,
+        value: Option<&Value>,
+        allowed: &[DataType],
+    ) -> Result<(), GraphError> {
+        if let Some(value) = value {
+            return self.input(input, value, allowed);
+        }
+        self.proto.input.push(String::new());
+        Ok(())
+    }
+
+    /// Adds an input that is a small constant of the node's own, such as a shape or a bound.
+    pub(crate) fn constant<T: Element>(
+        &mut self,
+        input: &'static str,
+        shape: &[usize],
+        data: &[T],
+    ) -> Result<(), GraphError> {
+        let name = self.graph.fresh(&format!("{}.{input}", self.proto.name));
+        self.constants.push(tensor(&name, shape, data)?);
+        self.proto.input.push(name);
+        Ok(())
+    }
+
+    /// Sets an attribute.
+    pub(crate) fn attribute(&mut self, name: &str, value: impl Into<AttributeValue>) {
+        self.proto.attribute.push(value.into().into_proto(name));
+    }
+
+    /// Sets an attribute to a list of lengths, each of which must lie in `least..=i32::MAX`.
+    pub(crate) fn lengths(
+        &mut self,
+        attribute: &'static str,
+        lengths: &[usize],
+        least: usize,
+    ) -> Result<(), GraphError> {
+        if lengths
+            .iter()
+            .any(|length| !(least..=i32::MAX as usize).contains(length))
+        {
+            let allowed = format!("{least} to {}", i32::MAX);
+            return Err(self.bad_attribute(attribute, &format!("{lengths:?}"), allowed));
+        }
+        self.attribute(
+            attribute,
+            lengths
+                .iter()
+                .map(|&length| length as i64)
+                .collect::<Vec<_>>(),
+        );
+        Ok(())
+    }
+
+    /// Refuses an input's shape.
+    pub(crate) fn bad_shape(
+        &self,
+        input: &'static str,
+        value: &Value,
+        allowed: impl Into<String>,
+    ) -> GraphError {
+        self.refuse(NodeError::Shape {
+            input,
+            value: value.name().to_owned(),
+            actual: value.shape().clone(),
+            allowed: allowed.into(),
+        })
+    }
+
+    /// Refuses an attribute's value.
+    pub(crate) fn bad_attribute(
+        &self,
+        attribute: &'static str,
+        actual: &dyn ToString,
+        allowed: impl Into<String>,
+    ) -> GraphError {
+        let (actual, allowed) = (actual.to_string(), allowed.into());
+        self.refuse(NodeError::Attribute {
+            attribute,
+            actual,
+            allowed,
+        })
+    }
+
+    /// Names the node in an error.
+    pub(crate) fn refuse(&self, kind: NodeError) -> GraphError {
+        GraphError::Node {
+            op: self.op,
+            node: self.proto.name.clone(),
+            kind: Box::new(kind),
+        }
+    }
+
+    /// Resolves `axis`, which counts from the end when negative, into `0..rank`.
+    pub(crate) fn axis(
+        &self,
+        attribute: &'static str,
+        axis: i64,
+        rank: usize,
+    ) -> Result<usize, GraphError> {
+        let rank = rank as i64;
+        let resolved = if axis < 0 {
+            axis.saturating_add(rank)
+        } else {
+            axis
+        };
+        if (0..rank).contains(&resolved) {
+            return Ok(resolved as usize);
+        }
+        let allowed = format!("-{rank} to {} for rank {rank}", rank - 1);
+        Err(self.bad_attribute(attribute, &axis, allowed))
+    }
+
+    /// Puts a node with one output into the graph. The output has the node's name.
+    pub(crate) fn finish(self, data_type: DataType, shape: Shape) -> Result<Value, GraphError> {
+        let name = self.proto.name.clone();
+        let [value] = self.finish_named([(name, data_type, shape)])?;
+        Ok(value)
+    }
+
+    /// Puts a node with several outputs into the graph, named `<node>.<output>`.
+    pub(crate) fn finish_all<const N: usize>(
+        self,
+        outputs: [(&str, DataType, Shape); N],
+    ) -> Result<[Value; N], GraphError> {
+        let node = self.proto.name.clone();
+        let outputs = outputs.map(|(output, data_type, shape)| {
+            (
+                self.graph.fresh(&format!("{node}.{output}")),
+                data_type,
+                shape,
+            )
+        });
+        self.finish_named(outputs)
+    }
+
+    fn finish_named<const N: usize>(
+        mut self,
+        outputs: [(String, DataType, Shape); N],
+    ) -> Result<[Value; N], GraphError> {
+        for (_, _, shape) in &outputs {
+            if let Some(flaw) = shape.flaw() {
+                return Err(self.refuse(NodeError::Result {
+                    shape: shape.clone(),
+                    flaw,
+                }));
+            }
+        }
+        // Optional inputs at the end are left out by leaving them off.
+        while self.proto.input.pop_if(|name| name.is_empty()).is_some() {}
+        Ok(self
+            .graph
+            .push(self.op, self.proto, self.constants, outputs))
+    }
+}

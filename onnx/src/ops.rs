@@ -1,0 +1,28 @@
+//! One function for each operator.
+//!
+//! A function checks its inputs' types and shapes when it is called, so an error points at the caller's
+//! line, and returns the result with its inferred type and shape. Names are those of ONNX's
+//! [operator list](https://onnx.ai/onnx/operators/), opset 17. A case that ONNX knows and these functions
+//! do not is an error, or cannot be asked for.
+
+mod activation;
+mod conv;
+mod layout;
+mod math;
+mod nn;
+mod pool;
+mod recurrent;
+mod spatial;
+
+pub use self::activation::{clip, leaky_relu, relu, round, sigmoid, softmax, tanh};
+pub use self::conv::{ConvAttributes, ConvTransposeAttributes, conv, conv_transpose};
+pub use self::layout::{cast, flatten, gather, reshape, squeeze, transpose, unsqueeze};
+pub use self::math::{GemmAttributes, add, div, gemm, mul, sub};
+pub use self::nn::{BatchNormalizationInputs, batch_normalization};
+pub use self::pool::{MaxPoolAttributes, max_pool};
+pub use self::recurrent::{LstmOutputs, RecurrentInputs, RnnOutputs, lstm, rnn};
+
+use crate::data_type::DataType;
+
+/// What the operators compute in.
+const FLOAT: &[DataType] = &[DataType::Float32];

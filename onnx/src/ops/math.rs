@@ -1,0 +1,145 @@
+//! Arithmetic: element-wise, and the matrix product.
+
+use super::FLOAT;
+use crate::data_type::DataType;
+use crate::error::{GraphError, NodeError};
+use crate::graph::GraphBuilder;
+use crate::node::Node;
+use crate::shape::Shape;
+use crate::value::Value;
+
+const NUMBERS: &[DataType] = &[DataType::Float32, DataType::Int32, DataType::Int64];
+
+/// Attributes of [`gemm`]. The default is ONNX's: both factors 1, nothing transposed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GemmAttributes {
+    /// Factor of the product.
+    pub alpha: f32,
+    /// Factor of `C`.
+    pub beta: f32,
+    /// Whether `A` comes as `[K, M]`.
+    pub trans_a: bool,
+    /// Whether `B` comes as `[N, K]`, the layout of a linear layer's weight.
+    pub trans_b: bool,
+}
+
+/// `C = A + B`, with broadcasting. float32, int32 or int64.
+/// [Add](https://onnx.ai/onnx/operators/onnx__Add.html)
+pub fn add(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value, GraphError> {
+    element_wise(graph, "Add", a, b)
+}
+
+/// `C = A - B`, with broadcasting. float32, int32 or int64.
+/// [Sub](https://onnx.ai/onnx/operators/onnx__Sub.html)
+pub fn sub(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value, GraphError> {
+    element_wise(graph, "Sub", a, b)
+}
+
+/// `C = A * B`, element by element, with broadcasting. float32, int32 or int64.
+/// [Mul](https://onnx.ai/onnx/operators/onnx__Mul.html)
+pub fn mul(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value, GraphError> {
+    element_wise(graph, "Mul", a, b)
+}
+
+/// `C = A / B`, with broadcasting. float32, int32 or int64 (integers round towards zero).
+/// [Div](https://onnx.ai/onnx/operators/onnx__Div.html)
+pub fn div(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value, GraphError> {
+    element_wise(graph, "Div", a, b)
+}
+
+/// `Y = alpha * A' * B' + beta * C`, where `A'` is `[M, K]` and `B'` is `[K, N]`. float32.
+/// [Gemm](https://onnx.ai/onnx/operators/onnx__Gemm.html)
+///
+/// `C` must broadcast to the result's `[M, N]`.
+pub fn gemm(
+    graph: &mut GraphBuilder,
+    a: &Value,
+    b: &Value,
+    c: Option<&Value>,
+    attributes: GemmAttributes,
+) -> Result<Value, GraphError> {
+    let GemmAttributes {
+        alpha,
+        beta,
+        trans_a,
+        trans_b,
+    } = attributes;
+    let mut node = Node::new(graph, "Gemm");
+    node.input("A", a, FLOAT)?;
+    node.input("B", b, FLOAT)?;
+    node.optional_input("C", c, FLOAT)?;
+    for (attribute, factor) in [("alpha", alpha), ("beta", beta)] {
+        if !factor.is_finite() {
+            return Err(node.bad_attribute(attribute, &factor, "a finite number"));
+        }
+        if (factor - 1.0).abs() > 0.0 {
+            node.attribute(attribute, factor);
+        }
+    }
+    for (attribute, transposed) in [("transA", trans_a), ("transB", trans_b)] {
+        if transposed {
+            node.attribute(attribute, true);
+        }
+    }
+
+    let [first, second] = &a.shape()[..] else {
+        return Err(node.bad_shape("A", a, "two axes"));
+    };
+    let (rows, k) = if trans_a {
+        (second, first)
+    } else {
+        (first, second)
+    };
+    let [first, second] = &b.shape()[..] else {
+        return Err(node.bad_shape("B", b, "two axes"));
+    };
+    let (b_k, columns) = if trans_b {
+        (second, first)
+    } else {
+        (first, second)
+    };
+    if k != b_k {
+        let allowed = if trans_b {
+            format!("[N, {k}]")
+        } else {
+            format!("[{k}, N]")
+        };
+        return Err(node.bad_shape("B", b, allowed));
+    }
+    let shape = Shape::from([rows.clone(), columns.clone()]);
+    if let Some(c) = c.filter(|c| c.shape().broadcast(&shape).as_ref() != Some(&shape)) {
+        return Err(node.bad_shape("C", c, format!("what broadcasts to {shape}")));
+    }
+    node.finish(DataType::Float32, shape)
+}
+
+fn element_wise(
+    graph: &mut GraphBuilder,
+    op: &'static str,
+    a: &Value,
+    b: &Value,
+) -> Result<Value, GraphError> {
+    let mut node = Node::new(graph, op);
+    node.input("A", a, NUMBERS)?;
+    node.input("B", b, &[a.data_type()])?;
+    let shape = a.shape().broadcast(b.shape()).ok_or_else(|| {
+        node.refuse(NodeError::Broadcast {
+            left: a.shape().clone(),
+            right: b.shape().clone(),
+        })
+    })?;
+    node.finish(a.data_type(), shape)
+}
+
+// === impl GemmAttributes ===
+
+impl Default for GemmAttributes {
+    fn default() -> Self {
+        Self {
+            alpha: 1.0,
+            beta: 1.0,
+            trans_a: false,
+            trans_b: false,
+        }
+    }
+}
