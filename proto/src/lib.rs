@@ -5,6 +5,7 @@
 /// `quintet.v1`: the domain API ([source](../proto/quintet/v1/serving.proto)).
 pub mod v1 {
     #![expect(
+        missing_docs,
         clippy::pedantic,
         clippy::use_self,
         clippy::clone_on_ref_ptr,

@@ -1,0 +1,107 @@
+//! Dynamic batching: rows in, rows out. No I/O, no task, no transport.
+//!
+//! ```text
+//!  submit(rows) ──► Queue ──cut──► Batch ──► instance thread: Backend::run ──► Batch::scatter
+//!      │              ▲                                                            │
+//!      └─ Ticket ─────┘ dropped: its rows leave the queue                          ▼
+//!           ▲                                                        Gather, one per request
+//!           └──────────────────── Answer, once all rows are in ◄──────────────────┘
+//! ```
+//!
+//! The policy, in words:
+//! - *Work-conserving*: an idle instance takes what is waiting at once; while it runs, the queue grows the next batch.
+//! - `max_queue_delay` is waited only where it is configured; its timer starts with the oldest waiting row.
+//! - A request may be many rows. It may be split over batches and is answered once, all or nothing.
+//! - Rows whose caller has gone or whose deadline has passed are dropped before compute, and counted.
+//! - A full queue refuses at once. A failing batch fails only its own callers. A panicking instance is replaced.
+//!
+//! [`queue::Queue`] is the policy as a plain value: time is passed in, nothing blocks. [`engine::Engine`] drives it with
+//! one OS thread per instance.
+
+mod batch;
+mod clock;
+mod engine;
+mod queue;
+mod request;
+#[cfg(test)]
+mod tests;
+
+pub use clock::{Clock, Instant};
+pub use engine::{Engine, Refusal};
+pub use request::{Answer, Failure, Ticket, Timing};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What runs a batch: one instance of a model, owned by one thread.
+pub trait Backend: Send + 'static {
+    /// One row of input.
+    type Row: Send + 'static;
+    /// One row of output.
+    type Output: Send + 'static;
+
+    /// Runs `rows` as one batch and appends one output per row, in the same order, to `outputs`.
+    ///
+    /// # Errors
+    /// Any error fails the whole batch; so does another number of outputs than rows.
+    fn run(&mut self, rows: &[Self::Row], outputs: &mut Vec<Self::Output>) -> Result<(), BackendError>;
+}
+
+/// Why a batch could not be run, in words for the log.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct BackendError(pub String);
+
+/// Makes an instance: at start, and again after one has panicked.
+pub type BackendFactory<B> = Arc<dyn Fn() -> Result<B, BackendError> + Send + Sync>;
+
+/// How requests become batches, in Triton's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// The most rows that one run takes.
+    pub max_batch_size: usize,
+    /// How long the oldest row may wait for company while an instance is idle. Zero: not at all.
+    pub max_queue_delay: Duration,
+    /// The most rows that may wait; a request that would exceed it is refused.
+    pub max_queue_size: usize,
+    /// Threads, each owning one backend.
+    pub instances: usize,
+}
+
+/// Why waiting rows left the queue without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropReason {
+    /// Their deadline passed.
+    Deadline,
+    /// Their caller went away.
+    Cancelled,
+    /// The engine was stopped before their turn.
+    Stopped,
+    /// They never entered: the queue was full.
+    QueueFull,
+}
+
+/// What a finished batch was like.
+#[derive(Debug, Clone)]
+pub struct BatchReport {
+    /// Rows that ran together.
+    pub rows: usize,
+    /// From cut to outputs.
+    pub compute: Duration,
+    /// For each request in the batch: its rows in this batch and how long they had waited.
+    pub waits: Vec<(usize, Duration)>,
+    /// Whether every caller got its outputs.
+    pub succeeded: bool,
+}
+
+/// Is told what the engine does, for metrics. Called on instance and caller threads; must be quick.
+pub trait Observer: Send + Sync + 'static {
+    /// Rows waiting now.
+    fn queue_depth(&self, rows: usize);
+    /// A batch ended.
+    fn batch(&self, report: &BatchReport);
+    /// Rows left without an answer.
+    fn dropped(&self, reason: DropReason, rows: usize);
+    /// An instance panicked and is being replaced.
+    fn instance_replaced(&self);
+}

@@ -1,0 +1,346 @@
+//! The core's behaviour, on a clock that stands still and a backend that waits to be let go.
+//! The assertions are on the batches that ran, never on how long something took.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Answers each row with its double. Every batch is announced, then waits for the test's word.
+struct Gated {
+    started: Sender<Vec<u32>>,
+    word: Arc<Mutex<Receiver<Word>>>,
+}
+
+#[derive(Clone, Copy)]
+enum Word {
+    Answer,
+    Fail,
+    Panic,
+    OneShort,
+}
+
+impl Backend for Gated {
+    type Row = u32;
+    type Output = u32;
+
+    fn run(&mut self, rows: &[u32], outputs: &mut Vec<u32>) -> Result<(), BackendError> {
+        let _ = self.started.send(rows.to_vec());
+        // A test that has ended lets everything go.
+        let word = self.word.lock().unwrap().recv().unwrap_or(Word::Answer);
+        match word {
+            Word::Answer => outputs.extend(rows.iter().map(|row| row * 2)),
+            Word::Fail => return Err(BackendError("told to fail".into())),
+            Word::Panic => panic!("told to panic"),
+            Word::OneShort => outputs.extend(rows.iter().skip(1)),
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    dropped: Mutex<Vec<(DropReason, usize)>>,
+    replaced: Mutex<usize>,
+}
+
+impl Observer for Seen {
+    fn queue_depth(&self, _rows: usize) {}
+    fn batch(&self, _report: &BatchReport) {}
+    fn dropped(&self, reason: DropReason, rows: usize) {
+        self.dropped.lock().unwrap().push((reason, rows));
+    }
+    fn instance_replaced(&self) {
+        *self.replaced.lock().unwrap() += 1;
+    }
+}
+
+/// An engine under test, and the test's hands on it.
+struct Bench {
+    // Dropped first, so that its instances are let go before the engine waits for them.
+    word: Sender<Word>,
+    started: Receiver<Vec<u32>>,
+    seen: Arc<Seen>,
+    clock: Clock,
+    engine: Engine<Gated>,
+}
+
+fn settings() -> Settings {
+    Settings { max_batch_size: 4, max_queue_delay: Duration::ZERO, max_queue_size: 8, instances: 1 }
+}
+
+fn bench(settings: Settings) -> Bench {
+    let (started_sender, started) = channel();
+    let (word, word_receiver) = channel();
+    let word_receiver = Arc::new(Mutex::new(word_receiver));
+    let factory: BackendFactory<Gated> = Arc::new(move || {
+        Ok(Gated { started: started_sender.clone(), word: Arc::clone(&word_receiver) })
+    });
+    let backends = (0..settings.instances).map(|_| factory().unwrap()).collect();
+    let (seen, clock) = (Arc::new(Seen::default()), Clock::manual());
+    let observer = Arc::clone(&seen) as Arc<dyn Observer>;
+    let engine =
+        Engine::start("test", settings, backends, factory, clock.clone(), observer).unwrap();
+    Bench { word, started, seen, clock, engine }
+}
+
+impl Bench {
+    fn submit(&self, rows: &[u32]) -> Ticket<u32> {
+        self.engine.submit(rows.to_vec(), None).expect("there is room")
+    }
+
+    /// The rows of the next batch that an instance has begun.
+    fn batch(&self) -> Vec<u32> {
+        self.started.recv().expect("a batch begins")
+    }
+
+    fn say(&self, word: Word) {
+        self.word.send(word).unwrap();
+    }
+
+    /// Waits until an instance sleeps, so that what follows does not race with its start.
+    fn until_idle(&self, instances: usize) {
+        while self.engine.idle() < instances {
+            std::thread::yield_now();
+        }
+    }
+
+    fn dropped(&self) -> Vec<(DropReason, usize)> {
+        self.seen.dropped.lock().unwrap().clone()
+    }
+}
+
+fn wait<O>(ticket: Ticket<O>) -> Result<Answer<O>, Failure> {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(ticket)
+}
+
+#[test]
+fn an_idle_instance_takes_what_waits_and_the_queue_grows_the_next_batch() {
+    let bench = bench(settings());
+    let first = bench.submit(&[1]);
+    assert_eq!(bench.batch(), [1]);
+    let rest: Vec<_> = (2..8).map(|row| bench.submit(&[row])).collect();
+    bench.say(Word::Answer);
+    assert_eq!(wait(first).unwrap().outputs, [2]);
+    assert_eq!(bench.batch(), [2, 3, 4, 5]);
+    bench.say(Word::Answer);
+    assert_eq!(bench.batch(), [6, 7]);
+    bench.say(Word::Answer);
+    for (row, ticket) in (2..8).zip(rest) {
+        let answer = wait(ticket).unwrap();
+        assert_eq!(answer.outputs, [row * 2]);
+        assert_eq!(answer.timing.batch_size, if row < 6 { 4 } else { 2 });
+    }
+}
+
+#[test]
+fn a_request_of_many_rows_is_split_and_answered_once_in_order() {
+    let bench = bench(settings());
+    let ticket = bench.submit(&[1, 2, 3, 4, 5, 6]);
+    assert_eq!(bench.batch(), [1, 2, 3, 4]);
+    let neighbour = bench.submit(&[7]);
+    bench.say(Word::Answer);
+    assert_eq!(bench.batch(), [5, 6, 7]);
+    bench.say(Word::Answer);
+    assert_eq!(wait(ticket).unwrap().outputs, [2, 4, 6, 8, 10, 12]);
+    assert_eq!(wait(neighbour).unwrap().outputs, [14]);
+}
+
+#[test]
+fn a_delay_is_waited_from_the_first_row_on() {
+    let delay = Duration::from_millis(5);
+    let bench = bench(Settings { max_queue_delay: delay, ..settings() });
+    bench.until_idle(1);
+    let first = bench.submit(&[1]);
+    bench.clock.advance(Duration::from_millis(4));
+    let second = bench.submit(&[2]);
+    bench.engine.nudge();
+    bench.until_idle(1);
+    assert!(bench.started.try_recv().is_err(), "nothing runs before the delay is over");
+    bench.clock.advance(Duration::from_millis(1));
+    bench.engine.nudge();
+    assert_eq!(bench.batch(), [1, 2]);
+    bench.say(Word::Answer);
+    assert_eq!(wait(first).unwrap().timing.queue, delay);
+    assert_eq!(wait(second).unwrap().timing.queue, Duration::from_millis(1));
+}
+
+#[test]
+fn a_full_batch_waits_for_no_delay() {
+    let bench = bench(Settings { max_queue_delay: DAY, ..settings() });
+    let tickets: Vec<_> = (1..5).map(|row| bench.submit(&[row])).collect();
+    assert_eq!(bench.batch(), [1, 2, 3, 4]);
+    bench.say(Word::Answer);
+    for ticket in tickets {
+        assert_eq!(wait(ticket).unwrap().timing.queue, Duration::ZERO);
+    }
+}
+
+#[test]
+fn a_full_queue_refuses_at_once_and_says_how_full_it_is() {
+    let bench = bench(settings());
+    let running = bench.submit(&[0]);
+    bench.batch();
+    let waiting = bench.submit(&[1, 2, 3, 4, 5, 6]);
+    let refusal = bench.engine.submit(vec![7, 8, 9], None).unwrap_err();
+    assert!(matches!(refusal, Refusal::QueueFull { depth: 6, limit: 8, rows: 3, .. }), "{refusal:?}");
+    assert_eq!(bench.dropped(), [(DropReason::QueueFull, 3)]);
+    for _ in 0..3 {
+        bench.say(Word::Answer);
+    }
+    assert_eq!(wait(running).unwrap().outputs, [0]);
+    assert_eq!(wait(waiting).unwrap().outputs.len(), 6);
+}
+
+#[test]
+fn a_caller_that_leaves_frees_its_places_and_is_never_run() {
+    let bench = bench(settings());
+    let running = bench.submit(&[0]);
+    bench.batch();
+    let leaver = bench.submit(&[1, 2, 3, 4, 5, 6, 7, 8]);
+    drop(leaver);
+    assert_eq!(bench.engine.queue_depth(), 0);
+    let next = bench.submit(&[9]);
+    bench.say(Word::Answer);
+    assert_eq!(bench.batch(), [9]);
+    bench.say(Word::Answer);
+    wait(running).unwrap();
+    wait(next).unwrap();
+    assert_eq!(bench.dropped(), [(DropReason::Cancelled, 8)]);
+}
+
+#[test]
+fn rows_whose_deadline_has_passed_are_answered_so_and_never_run() {
+    let bench = bench(settings());
+    let running = bench.submit(&[0]);
+    bench.batch();
+    let deadline = bench.clock.now() + Duration::from_millis(10);
+    let late = bench.engine.submit(vec![1, 2], Some(deadline)).unwrap();
+    let patient = bench.submit(&[3]);
+    bench.clock.advance(Duration::from_millis(10));
+    bench.say(Word::Answer);
+    assert_eq!(bench.batch(), [3]);
+    bench.say(Word::Answer);
+    wait(running).unwrap();
+    assert_eq!(wait(late).unwrap_err(), Failure::Deadline);
+    assert_eq!(wait(patient).unwrap().outputs, [6]);
+    assert_eq!(bench.dropped(), [(DropReason::Deadline, 2)]);
+}
+
+#[test]
+fn a_failing_batch_fails_only_its_own_callers() {
+    for (word, text) in [(Word::Fail, "told to fail"), (Word::OneShort, "0 outputs for 1 rows")] {
+        let bench = bench(settings());
+        let unlucky = bench.submit(&[1]);
+        bench.batch();
+        let lucky = bench.submit(&[2]);
+        bench.say(word);
+        bench.say(Word::Answer);
+        assert!(matches!(wait(unlucky), Err(Failure::Backend(message)) if message.contains(text)));
+        assert_eq!(wait(lucky).unwrap().outputs, [4]);
+        assert_eq!(*bench.seen.replaced.lock().unwrap(), 0);
+    }
+}
+
+#[test]
+fn a_panicking_instance_is_replaced_and_its_callers_are_told() {
+    let bench = bench(settings());
+    let unlucky = bench.submit(&[1]);
+    bench.batch();
+    let lucky = bench.submit(&[2]);
+    bench.say(Word::Panic);
+    bench.say(Word::Answer);
+    assert!(matches!(wait(unlucky), Err(Failure::Backend(message)) if message.contains("told to panic")));
+    assert_eq!(wait(lucky).unwrap().outputs, [4]);
+    assert_eq!(*bench.seen.replaced.lock().unwrap(), 1);
+}
+
+#[test]
+fn draining_finishes_what_was_accepted_and_takes_nothing_new() {
+    let bench = bench(Settings { max_queue_delay: DAY, ..settings() });
+    let accepted = bench.submit(&[1]);
+    bench.engine.drain();
+    assert_eq!(bench.engine.submit(vec![2], None).unwrap_err(), Refusal::Stopped);
+    assert_eq!(bench.batch(), [1]);
+    bench.say(Word::Answer);
+    assert_eq!(wait(accepted).unwrap().outputs, [2]);
+    bench.engine.join();
+}
+
+#[test]
+fn stopping_answers_what_waits_with_an_error() {
+    let bench = bench(settings());
+    let running = bench.submit(&[1]);
+    bench.batch();
+    let waiting = bench.submit(&[2]);
+    bench.engine.stop();
+    assert_eq!(wait(waiting).unwrap_err(), Failure::Stopped);
+    bench.say(Word::Answer);
+    assert_eq!(wait(running).unwrap().outputs, [2]);
+    bench.engine.join();
+    assert_eq!(bench.dropped(), [(DropReason::Stopped, 1)]);
+}
+
+#[test]
+fn several_instances_share_what_waits() {
+    let bench = bench(Settings { instances: 2, ..settings() });
+    bench.until_idle(2);
+    let ticket = bench.submit(&[1, 2, 3, 4, 5, 6]);
+    let mut batches = [bench.batch(), bench.batch()];
+    batches.sort();
+    assert_eq!(batches, [vec![1, 2, 3, 4], vec![5, 6]]);
+    bench.say(Word::Answer);
+    bench.say(Word::Answer);
+    assert_eq!(wait(ticket).unwrap().outputs, [2, 4, 6, 8, 10, 12]);
+}
+
+#[test]
+fn callers_that_come_and_go_leave_nothing_behind() {
+    let bench = bench(settings());
+    let running = bench.submit(&[0]);
+    bench.batch();
+    for _ in 0..10_000 {
+        drop(bench.submit(&[1, 2, 3]));
+    }
+    assert!(bench.engine.entries() <= 4, "{} entries are kept", bench.engine.entries());
+    bench.say(Word::Answer);
+    wait(running).unwrap();
+}
+
+proptest! {
+    /// Whatever the sizes, whoever leaves: every caller that stays gets exactly its own rows' outputs, in order.
+    #[test]
+    fn every_caller_gets_its_own_answer(
+        sizes in prop::collection::vec((1_usize..12, prop::bool::weighted(0.2)), 1..40),
+        max_batch_size in 1_usize..9,
+        instances in 1_usize..4,
+    ) {
+        let bench = bench(Settings { max_batch_size, instances, max_queue_size: 1_000, ..settings() });
+        for _ in 0..1_000 {
+            bench.say(Word::Answer);
+        }
+        let mut next_row = 0;
+        let mut stayed = Vec::new();
+        for (size, leaves) in sizes {
+            let rows: Vec<u32> = (next_row..next_row + size as u32).collect();
+            next_row += size as u32;
+            let ticket = bench.submit(&rows);
+            if !leaves {
+                stayed.push((rows, ticket));
+            }
+        }
+        for (rows, ticket) in stayed {
+            let expected: Vec<u32> = rows.iter().map(|row| row * 2).collect();
+            prop_assert_eq!(wait(ticket).unwrap().outputs, expected);
+        }
+        drop(bench.engine);
+        for batch in bench.started.try_iter() {
+            prop_assert!((1..=max_batch_size).contains(&batch.len()));
+        }
+    }
+}
