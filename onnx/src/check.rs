@@ -37,9 +37,9 @@ pub enum CheckError {
         name: String,
     },
     /// Something has an empty name.
-    #[error("{what} has an empty name")]
+    #[error("one of the {what} has an empty name")]
     EmptyName {
-        /// What has no name.
+        /// What kind of thing has no name, in the plural.
         what: &'static str,
     },
     /// A value is read before anything makes it.
@@ -201,3 +201,6 @@ fn check_use(graph: &GraphProto) -> Result<(), CheckError> {
             })
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,7 +170,10 @@ impl<'g> Node<'g> {
         if (0..rank).contains(&resolved) {
             return Ok(resolved as usize);
         }
-        let allowed = format!("-{rank} to {} for rank {rank}", rank - 1);
+        let allowed = match rank {
+            0 => "none, a scalar has no axes".to_owned(),
+            _ => format!("-{rank} to {} for rank {rank}", rank - 1),
+        };
         Err(self.bad_attribute(attribute, &axis, allowed))
     }
 

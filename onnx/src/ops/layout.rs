@@ -45,15 +45,18 @@ pub fn flatten(graph: &mut GraphBuilder, input: &Value, axis: i64) -> Result<Val
     let mut node = Node::new(graph, "Flatten");
     node.input("input", input, ANY)?;
     let rank = input.shape().rank();
+    // The one axis that may lie behind the last.
     let split = if axis == rank as i64 {
         rank
     } else {
-        node.axis("axis", axis, rank)?
+        node.axis("axis", axis, rank).map_err(|_| {
+            node.bad_attribute("axis", &axis, format!("-{rank} to {rank} for rank {rank}"))
+        })?
     };
     node.attribute("axis", axis);
     let (outer, inner) = input.shape().split_at(split);
     let (Some(outer), Some(inner)) = (flattened(outer), flattened(inner)) else {
-        let allowed = format!("at most one symbol, and no more, on each side of axis {axis}");
+        let allowed = format!("fixed lengths or one symbol alone on each side of axis {axis}");
         return Err(node.bad_shape("input", input, allowed));
     };
     node.finish(input.data_type(), Shape::from([outer, inner]))

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use ort::environment::Environment;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Tensor, TensorElementType, ValueType};
-use quintet_onnx::{DataType, Dim, GraphBuilder, Model, Value};
+use quintet_onnx::{DataType, Dim, GraphBuilder, Model, Shape, Value};
 
 /// A tensor with its numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,23 +40,17 @@ impl Case {
         }
     }
 
-    /// An input of the array's type, declared with `dims`, and bound to the array.
-    pub(crate) fn input<const N: usize>(&mut self, dims: [Dim; N], array: Array) -> Value {
+    /// An input of the array's type, declared with `shape`, and bound to the array.
+    pub(crate) fn input(&mut self, shape: impl Into<Shape>, array: Array) -> Value {
         let name = format!("x{}", self.inputs.len());
-        let value = self.g.input(&name, array.data_type(), dims).unwrap();
+        let value = self.g.input(&name, array.data_type(), shape).unwrap();
         self.inputs.push((value.clone(), array));
         value
     }
 
     /// An input declared with the array's own lengths.
     pub(crate) fn fixed(&mut self, array: Array) -> Value {
-        let name = format!("x{}", self.inputs.len());
-        let value = self
-            .g
-            .input(&name, array.data_type(), &array.shape[..])
-            .unwrap();
-        self.inputs.push((value.clone(), array));
-        value
+        self.input(Shape::from(&array.shape[..]), array)
     }
 
     /// Gives a value out.
@@ -244,14 +238,23 @@ fn agree_on_types(model: &Model, outputs: &[Value]) {
         else {
             panic!("{} is not a tensor", outlet.name())
         };
+        // The runtime may know less than the builder: an unnamed symbol for the -1 of a reshape.
         let theirs: Vec<_> = shape
             .iter()
             .zip(dimension_symbols.iter())
-            .map(|(&length, symbol)| match usize::try_from(length) {
+            .zip(value.shape().iter())
+            .map(|((&length, symbol), ours)| match usize::try_from(length) {
                 Ok(length) => Dim::Fixed(length),
+                Err(_) if symbol.is_empty() && ours.fixed().is_none() => ours.clone(),
                 Err(_) => Dim::symbol(symbol),
             })
             .collect();
+        assert_eq!(
+            shape.len(),
+            value.shape().rank(),
+            "rank of {}",
+            outlet.name()
+        );
         assert_eq!(theirs, value.shape().to_vec(), "shape of {}", outlet.name());
     }
 }

@@ -1,8 +1,69 @@
 //! Arithmetic.
 
 use quintet_onnx::ops::{self, GemmAttributes};
+use quintet_onnx::{GraphBuilder, GraphError, Value};
 
-use crate::harness::{Array, Case, n};
+use crate::harness::{Array, Case, n, numbers};
+
+type Binary = fn(&mut GraphBuilder, &Value, &Value) -> Result<Value, GraphError>;
+
+#[test]
+fn arithmetic_broadcasts() {
+    let table: [(Binary, [f32; 6]); 4] = [
+        (ops::add, [11.0, 22.0, 33.0, 14.0, 25.0, 36.0]),
+        (ops::sub, [-9.0, -18.0, -27.0, -6.0, -15.0, -24.0]),
+        (ops::mul, [10.0, 40.0, 90.0, 40.0, 100.0, 180.0]),
+        (ops::div, [0.1, 0.1, 0.1, 0.4, 0.25, 0.2]),
+    ];
+    for (op, expected) in table {
+        let mut case = Case::new();
+        let a = Array::f32(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let a = case.input([n(), 3.into()], a);
+        let b = case
+            .g
+            .initializer_f32("b", &[3], &[10.0, 20.0, 30.0])
+            .unwrap();
+        let y = op(&mut case.g, &a, &b).unwrap();
+        case.result(&y)
+            .assert_close(&Array::f32(&[2, 3], &expected), 1e-6);
+    }
+}
+
+#[test]
+fn arithmetic_takes_integers() {
+    let table: [(Binary, [i32; 2]); 4] = [
+        (ops::add, [-5, 9]),
+        (ops::sub, [-9, 5]),
+        (ops::mul, [-14, 14]),
+        (ops::div, [-3, 3]),
+    ];
+    for (op, expected) in table {
+        let mut case = Case::new();
+        let narrow = case.fixed(Array::i32(&[2], &[-7, 7]));
+        let two = case.g.initializer_i32("two", &[], &[2]).unwrap();
+        let narrow = op(&mut case.g, &narrow, &two).unwrap();
+        let wide = case.fixed(Array::i64(&[2], &[-7, 7]));
+        let two = case.g.initializer_i64("wide two", &[], &[2]).unwrap();
+        let wide = op(&mut case.g, &wide, &two).unwrap();
+        case.output(&narrow);
+        case.output(&wide);
+        let wide = expected.map(i64::from);
+        assert_eq!(
+            case.run(),
+            [Array::i32(&[2], &expected), Array::i64(&[2], &wide)]
+        );
+    }
+}
+
+#[test]
+fn axes_broadcast_from_both_sides() {
+    let mut case = Case::new();
+    let column = case.input([n(), 1.into()], Array::f32(&[2, 1], &[1.0, 2.0]));
+    let row = case.fixed(Array::f32(&[3], &[10.0, 20.0, 30.0]));
+    let y = ops::add(&mut case.g, &column, &row).unwrap();
+    let expected = Array::f32(&[2, 3], &[11.0, 21.0, 31.0, 12.0, 22.0, 32.0]);
+    assert_eq!(case.result(&y), expected);
+}
 
 #[test]
 fn gemm_is_a_linear_layer() {
@@ -23,4 +84,61 @@ fn gemm_is_a_linear_layer() {
     let y = ops::gemm(&mut case.g, &x, &w, Some(&b), linear).unwrap();
     let expected = Array::f32(&[2, 2], &[17.0, 18.5, 11.0, 19.5]);
     assert_eq!(case.result(&y), expected);
+}
+
+#[test]
+fn gemm_takes_every_attribute() {
+    let (rows, inner, columns) = (2, 3, 4);
+    let a = numbers(rows * inner, 1);
+    let b = numbers(inner * columns, 2);
+    let c = numbers(rows, 3);
+    for mode in 0..16 {
+        let [trans_a, trans_b, with_c, scaled] = [0, 1, 2, 3].map(|bit| mode >> bit & 1 == 1);
+        let (alpha, beta) = if scaled { (0.5, 0.0) } else { (1.0, -2.0) };
+        let at_a = |i, k| {
+            if trans_a {
+                a[k * rows + i]
+            } else {
+                a[i * inner + k]
+            }
+        };
+        let at_b = |k, j| {
+            if trans_b {
+                b[j * inner + k]
+            } else {
+                b[k * columns + j]
+            }
+        };
+        let mut expected = Vec::new();
+        for (i, bias) in c.iter().enumerate() {
+            for j in 0..columns {
+                let product: f32 = (0..inner).map(|k| at_a(i, k) * at_b(k, j)).sum();
+                expected.push(alpha * product + if with_c { beta * bias } else { 0.0 });
+            }
+        }
+
+        let mut case = Case::new();
+        let a_shape = if trans_a {
+            [inner, rows]
+        } else {
+            [rows, inner]
+        };
+        let b_shape = if trans_b {
+            [columns, inner]
+        } else {
+            [inner, columns]
+        };
+        let x = case.fixed(Array::f32(&a_shape, &a));
+        let w = case.g.initializer_f32("b", &b_shape, &b).unwrap();
+        let bias = with_c.then(|| case.g.initializer_f32("c", &[rows, 1], &c).unwrap());
+        let attributes = GemmAttributes {
+            alpha,
+            beta,
+            trans_a,
+            trans_b,
+        };
+        let y = ops::gemm(&mut case.g, &x, &w, bias.as_ref(), attributes).unwrap();
+        case.result(&y)
+            .assert_close(&Array::f32(&[rows, columns], &expected), 1e-5);
+    }
 }
