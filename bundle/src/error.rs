@@ -1,5 +1,6 @@
 //! Errors of reading and writing bundles: the path at fault, and what is wrong with it.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -195,7 +196,7 @@ impl ManifestError {
     /// The error about `field`, which holds `found`.
     pub(crate) fn field(
         field: impl Into<String>,
-        found: impl ToString,
+        found: &dyn fmt::Display,
         allowed: impl Into<String>,
     ) -> Self {
         Self::Field {

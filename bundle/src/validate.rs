@@ -30,7 +30,11 @@ impl Manifest {
         let tolerance = self.golden.tolerance;
         if !(tolerance.is_finite() && tolerance >= 0.0) {
             let allowed = "a finite number, 0 or more";
-            return Err(ManifestError::field("golden.tolerance", tolerance, allowed));
+            return Err(ManifestError::field(
+                "golden.tolerance",
+                &tolerance,
+                allowed,
+            ));
         }
         Ok(())
     }
@@ -44,7 +48,7 @@ impl Manifest {
                 let allowed = "64 lower-case hex digits";
                 return Err(ManifestError::field(
                     format!("files.{name}.sha256"),
-                    quoted(&digest.sha256),
+                    &quoted(&digest.sha256),
                     allowed,
                 ));
             }
@@ -52,7 +56,7 @@ impl Manifest {
                 let allowed = format!("at most {MAX_FILE_BYTES}");
                 return Err(ManifestError::field(
                     format!("files.{name}.bytes"),
-                    digest.bytes,
+                    &digest.bytes,
                     allowed,
                 ));
             }
@@ -61,7 +65,7 @@ impl Manifest {
             if !self.files.contains_key(required) {
                 return Err(ManifestError::field(
                     "files",
-                    format!("without {required}"),
+                    &format!("without {required}"),
                     "a table with every file of the bundle",
                 ));
             }
@@ -74,13 +78,13 @@ impl Manifest {
         let mut names = BTreeSet::new();
         for (field, specs) in [("inputs", &self.inputs), ("outputs", &self.outputs)] {
             if specs.is_empty() {
-                return Err(ManifestError::field(field, "empty", "at least one tensor"));
+                return Err(ManifestError::field(field, &"empty", "at least one tensor"));
             }
             for spec in specs {
                 if spec.name.is_empty() || !names.insert(spec.name.as_str()) {
                     return Err(ManifestError::field(
                         format!("{field}.name"),
-                        quoted(&spec.name),
+                        &quoted(&spec.name),
                         "not empty, and unique among inputs and outputs",
                     ));
                 }
@@ -99,7 +103,7 @@ impl Manifest {
         {
             return Err(ManifestError::field(
                 "labels",
-                quoted(label),
+                &quoted(label),
                 "not empty, and unique",
             ));
         }
@@ -116,7 +120,7 @@ impl Manifest {
         {
             return Err(ManifestError::field(
                 "labels",
-                format!("a list of {}", self.labels.len()),
+                &format!("a list of {}", self.labels.len()),
                 format!("a list of {classes}, as output {} has classes", output.name),
             ));
         }
@@ -130,7 +134,7 @@ impl Manifest {
             {
                 Err(ManifestError::field(
                     "preprocessing",
-                    format!("a digit frame of {width} x {height}"),
+                    &format!("a digit frame of {width} x {height}"),
                     format!("{SIDE} x {SIDE}"),
                 ))
             }
@@ -148,7 +152,7 @@ impl Manifest {
             if i64::try_from(value).is_err() {
                 return Err(ManifestError::field(
                     field,
-                    value,
+                    &value,
                     format!("at most {}", i64::MAX),
                 ));
             }
@@ -158,7 +162,7 @@ impl Manifest {
             let allowed = "a finite number, 0 or more";
             return Err(ManifestError::field(
                 "training.duration_seconds",
-                seconds,
+                &seconds,
                 allowed,
             ));
         }
@@ -169,7 +173,7 @@ impl Manifest {
         {
             Some((name, value)) => {
                 let field = format!("training.metrics.{name}");
-                Err(ManifestError::field(field, value, "a finite number"))
+                Err(ManifestError::field(field, &value, "a finite number"))
             }
             None => Ok(()),
         }
@@ -186,7 +190,7 @@ pub(crate) fn file_name(name: &str) -> Result<(), ManifestError> {
     {
         let allowed = "a plain file name of letters, digits, `.`, `_` and `-`, without a leading \
                        dot, other than the manifest's own";
-        return Err(ManifestError::field("files", quoted(name), allowed));
+        return Err(ManifestError::field("files", &quoted(name), allowed));
     }
     Ok(())
 }
@@ -195,14 +199,14 @@ fn identifier(field: &str, value: &str) -> Result<(), ManifestError> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
     if value.is_empty() || value.len() > MAX_NAME || !value.bytes().all(plain) {
         let allowed = format!("1 to {MAX_NAME} characters of a-z, 0-9, `_` and `-`");
-        return Err(ManifestError::field(field, quoted(value), allowed));
+        return Err(ManifestError::field(field, &quoted(value), allowed));
     }
     Ok(())
 }
 
 fn at_least_one(field: &str, value: u64) -> Result<(), ManifestError> {
     if value == 0 {
-        return Err(ManifestError::field(field, value, "at least 1"));
+        return Err(ManifestError::field(field, &value, "at least 1"));
     }
     Ok(())
 }
@@ -220,7 +224,7 @@ fn validate_shape(field: &str, spec: &TensorSpec) -> Result<(), ManifestError> {
     if spec.shape.is_empty() || spec.shape.iter().any(bad) {
         return Err(ManifestError::field(
             format!("{field}.{}.shape", spec.name),
-            spec.shape_text(),
+            &spec.shape_text(),
             "a list of sizes from 1 and symbols such as \"N\"",
         ));
     }

@@ -51,7 +51,7 @@ pub fn write_bundle(models_dir: &Path, contents: BundleContents) -> Result<PathB
         let checked = match name.as_str() {
             MODEL_FILE | GOLDEN_FILE => Err(ManifestError::field(
                 "extra",
-                name,
+                &name,
                 "a file that the writer does not make",
             )),
             other => file_name(other),

@@ -1,18 +1,103 @@
-//! Placeholder.
-use super::{Frame, GrayImage, SIDE};
-/// How a picture becomes a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+//! A picture of a digit to an MNIST frame.
+//!
+//! MNIST's authors size-normalised each digit into 20×20 pixels, keeping its aspect ratio, and
+//! moved it so that its centre of mass lies in the middle of 28×28 (LeCun et al. 1998, and
+//! <http://yann.lecun.com/exdb/mnist/>). [`Framing::Auto`] does the same to any picture:
+//!
+//! 1. A picture that [is a frame already](is_frame) is passed on as it is.
+//! 2. `ground`: decide whether the ink is the darker or the lighter side, bound the size, take
+//!    away the level of the paper, and find the threshold between paper and ink.
+//! 3. `strokes`: drop specks, and thicken strokes that would vanish in 20 pixels.
+//! 4. `resample`: area-average into 20×20, centre by mass, stretch the peak to 255.
+
+use super::{Frame, GrayImage, SIDE, ground, resample, strokes};
+
+/// What makes a picture a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Framing {
-    /// Find the digit and frame it as MNIST's authors did.
+    /// Find the digit, and frame it as MNIST's authors did. A frame passes unchanged.
     #[default]
     Auto,
     /// Take the pixels as they are, resized to 28×28 if needed.
     None,
 }
-/// Makes a frame.
-pub fn frame_digit(image: &GrayImage, _framing: Framing) -> Frame {
-    let mut f = [0; SIDE * SIDE];
-    let r = ::image::imageops::resize(image, 28, 28, ::image::imageops::FilterType::Triangle);
-    f.copy_from_slice(r.as_raw());
-    f
+
+/// Side of the box that MNIST fits each digit into, in pixels.
+pub(super) const BOX: usize = 20;
+/// Pixel on which MNIST puts the centre of mass, in both directions. Measured: the centres of all
+/// 70,000 digits lie at 14 ± 0.52.
+pub(super) const CENTRE: usize = 14;
+
+/// Makes a frame of a picture of one digit, whatever its size, place and colours.
+///
+/// A picture without visible ink gives a black frame.
+pub fn frame_digit(image: &GrayImage, framing: Framing) -> Frame {
+    let same_size = <&Frame>::try_from(image.as_raw().as_slice())
+        .ok()
+        .filter(|_| image.width() as usize == SIDE);
+    match (framing, same_size) {
+        (Framing::None, Some(pixels)) => *pixels,
+        (Framing::None, None) => resample::resize(image),
+        (Framing::Auto, Some(pixels)) if is_frame(pixels) => *pixels,
+        (Framing::Auto, _) => {
+            let digit = ground::separate(image).and_then(strokes::normalise);
+            digit.map_or([0; SIDE * SIDE], |digit| resample::place(&digit))
+        }
+    }
 }
+
+/// Whether 28×28 pixels are a frame already: light on dark, of a frame's size, and centred.
+///
+/// - At least half of the outermost pixels are as good as black (at most 16). MNIST: 102 of 108.
+/// - The box around the lit pixels (64 and more) is 15 to 22 pixels on its longer side. MNIST: 17
+///   to 20.
+/// - The centre of mass is within one pixel of pixel (14, 14). MNIST: within 0.52.
+///
+/// All 70,000 pictures of MNIST keep the rule.
+pub(super) fn is_frame(pixels: &Frame) -> bool {
+    const BLACK: u8 = 16;
+    const LIT: u8 = 64;
+    let rows = pixels.as_chunks::<SIDE>().0;
+
+    let black = |row: &[u8; SIDE]| row.iter().filter(|&&p| p <= BLACK).count();
+    let sides = rows[1..SIDE - 1].iter();
+    let sides: usize = sides
+        .map(|row| usize::from(row[0] <= BLACK) + usize::from(row[SIDE - 1] <= BLACK))
+        .sum();
+    let border = black(&rows[0]) + black(&rows[SIDE - 1]) + sides;
+    if border * 2 < 4 * (SIDE - 1) {
+        return false;
+    }
+
+    let (mut column_sums, mut column_peaks) = ([0_u16; SIDE], [0_u8; SIDE]);
+    let (mut row_sums, mut row_peaks) = ([0_u16; SIDE], [0_u8; SIDE]);
+    for (y, row) in rows.iter().enumerate() {
+        for (x, &pixel) in row.iter().enumerate() {
+            column_sums[x] += u16::from(pixel);
+            column_peaks[x] = column_peaks[x].max(pixel);
+        }
+        row_sums[y] = row.iter().map(|&pixel| u16::from(pixel)).sum();
+        row_peaks[y] = row.iter().copied().fold(0, u8::max);
+    }
+    let extent = |peaks: &[u8; SIDE]| {
+        let first = peaks.iter().position(|&peak| peak >= LIT);
+        let last = peaks.iter().rposition(|&peak| peak >= LIT);
+        first.zip(last).map_or(0, |(first, last)| last - first + 1)
+    };
+    let centred = |sums: &[u16; SIDE]| {
+        let mass: i64 = sums.iter().map(|&sum| i64::from(sum)).sum();
+        let offset = |index: usize| index as i64 - CENTRE as i64;
+        let moment: i64 = sums
+            .iter()
+            .enumerate()
+            .map(|(i, &sum)| offset(i) * i64::from(sum))
+            .sum();
+        moment.abs() <= mass
+    };
+    (BOX - 5..=BOX + 2).contains(&extent(&row_peaks).max(extent(&column_peaks)))
+        && centred(&row_sums)
+        && centred(&column_sums)
+}
+
+#[cfg(test)]
+mod tests;

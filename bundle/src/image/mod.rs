@@ -2,6 +2,9 @@
 
 mod frame;
 mod grey;
+mod ground;
+mod resample;
+mod strokes;
 
 pub use ::image::GrayImage;
 pub use frame::{Framing, frame_digit};
