@@ -1,1 +1,119 @@
-//! Skeleton.
+//! The Quintet client: send images to a Quintet server and get labels back.
+//!
+//! # Five minutes with the SDK
+//!
+//! Start a server (`make serve` in the repository listens on port 50051), then connect. The builder's setters all
+//! have defaults, and `connect` fails at once when nobody listens:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use quintet_client::{Client, RetryPolicy};
+//!
+//! # async fn example() -> Result<(), quintet_client::Error> {
+//! let client = Client::builder("http://127.0.0.1:50051")
+//!     .timeout(Duration::from_secs(2))
+//!     .retry(RetryPolicy::default().max_attempts(3))
+//!     .connect()
+//!     .await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A [`Client`] is cheap to clone, and its clones share one connection. Classify a PNG or JPEG file as it is:
+//!
+//! ```no_run
+//! # async fn example(client: quintet_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! use quintet_client::Image;
+//!
+//! let answer = client.classify(Image::encoded(std::fs::read("seven.png")?)).await?;
+//! if let Some(label) = answer.predictions[0].top() {
+//!     println!("{} with probability {:.3}", label.name, label.probability);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Say more with a [`ClassifyRequest`]: several images at once, a model and version, more labels an image, and how a
+//! picture becomes the model's input. A request is all or nothing: one bad image refuses all of it.
+//!
+//! ```no_run
+//! # async fn example(client: quintet_client::Client, pixels: Vec<u8>) -> Result<(), quintet_client::Error> {
+//! use quintet_client::{ClassifyRequest, Framing, Image};
+//!
+//! let request = ClassifyRequest::new([Image::raw(28, 28, 1, pixels)])
+//!     .model("cnn")
+//!     .version("1")
+//!     .top_k(3)
+//!     .framing(Framing::None);
+//! let answer = client.classify(request).await?;
+//! println!("{} {} ran a batch of {}", answer.model, answer.version, answer.timing.batch_size);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! When a call fails, the [`Error`] says what kind of failure it was, which fields were wrong, how often it was tried
+//! and how long that took:
+//!
+//! ```no_run
+//! # async fn example(client: quintet_client::Client, image: quintet_client::Image) {
+//! use quintet_client::ErrorKind;
+//!
+//! match client.classify(image).await {
+//!     Ok(answer) => println!("{:?}", answer.predictions[0].top()),
+//!     Err(error) => match error.kind() {
+//!         ErrorKind::InvalidArgument { violations } => {
+//!             for violation in violations {
+//!                 eprintln!("{}: {}", violation.field, violation.description);
+//!             }
+//!         }
+//!         ErrorKind::Overloaded => eprintln!("try again in {:?}", error.retry_delay()),
+//!         _ => eprintln!("{error}"),
+//!     },
+//! }
+//! # }
+//! ```
+//!
+//! Wait for a server that is still loading its models, and look at what it serves:
+//!
+//! ```no_run
+//! # async fn example(client: quintet_client::Client) -> Result<(), quintet_client::Error> {
+//! use std::time::Duration;
+//!
+//! client.wait_until_ready(Duration::from_secs(30)).await?;
+//! for model in client.list_models().await? {
+//!     println!("{} {}: {:?}", model.name, model.version, model.state);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Time
+//!
+//! A client's timeout bounds a whole call: connecting, every attempt, and the pauses between them. What is left of it
+//! travels with each attempt as `grpc-timeout`, so that the server drops work nobody waits for. Dropping a call's
+//! future cancels the call. What is tried again, and after which pause, is [`RetryPolicy`]'s page.
+//!
+//! # Features
+//!
+//! `cli` (default) builds the command line tool `quintet`; a service that embeds the SDK turns it off with
+//! `default-features = false`. Connections are plain HTTP/2; put a proxy in front where TLS is needed.
+
+mod builder;
+mod call;
+mod classify;
+mod client;
+mod error;
+mod health;
+mod image;
+mod model;
+mod retry;
+mod status;
+
+pub use builder::ClientBuilder;
+pub use classify::{Classifications, ClassifyRequest, Framing, Label, Prediction, Timing};
+pub use client::Client;
+pub use error::{Error, ErrorKind, FieldViolation};
+pub use health::ServingStatus;
+pub use image::Image;
+pub use model::{ModelInfo, ModelState, Task, TensorMetadata};
+pub use retry::RetryPolicy;

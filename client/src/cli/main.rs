@@ -1,2 +1,60 @@
-//! Skeleton.
-fn main() {}
+//! `quintet`: the command line tool on top of the SDK.
+//!
+//! Parse, run the command until it ends or Ctrl-C, report. Answers go to stdout, errors, notes and progress to stderr.
+
+mod args;
+mod classify;
+mod evaluate;
+mod failure;
+mod health;
+mod input;
+mod models;
+mod output;
+mod score;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use quintet_client::Client;
+
+use crate::{
+    args::{Cli, Command},
+    failure::Failure,
+};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // With its output gone there is nobody left to tell.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Failure::USAGE));
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::new(format!("cannot start: {error}")).report(),
+    };
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+            outcome = run(cli) => outcome,
+        }
+    });
+    // A read of stdin that never ends must not keep the process.
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|failure| failure.report())
+}
+
+async fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let builder = Client::builder(&cli.server).timeout(cli.timeout);
+    let client = builder.connect_lazy().map_err(|error| Failure::of_call(&error, &cli.server))?;
+    match cli.command {
+        Command::Classify(args) => classify::run(&client, args).await?,
+        Command::Models(args) => models::run(&client, &args).await?,
+        Command::Health(args) => return health::run(&client, &args).await,
+        Command::Evaluate(args) => evaluate::run(&client, args).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,199 @@
+//! How a client is set up.
+
+use std::{fmt::Display, time::Duration};
+
+use tonic::transport::{Endpoint, Uri};
+
+use crate::{
+    client::Client,
+    error::{Error, ErrorKind, Failure},
+    retry::RetryPolicy,
+};
+
+/// The pause between pings on a connection with calls in flight: a server that vanished without a word is noticed
+/// within this and the ping's own 20 s.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Settings for a [`Client`]; made by [`Client::builder`].
+#[must_use]
+#[derive(Clone, Debug)]
+pub struct ClientBuilder {
+    server: String,
+    settings: Settings,
+    connect_timeout: Duration,
+}
+
+/// What a client keeps of its builder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) timeout: Duration,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) max_message_size: usize,
+}
+
+// === impl ClientBuilder ===
+
+impl ClientBuilder {
+    /// The default of [`Self::timeout`].
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// The default of [`Self::connect_timeout`].
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+    /// The default of [`Self::max_message_size`].
+    pub const DEFAULT_MAX_MESSAGE_SIZE: usize = 16 << 20;
+
+    pub(crate) fn new(server: String) -> Self {
+        Self {
+            server,
+            settings: Settings {
+                timeout: Self::DEFAULT_TIMEOUT,
+                retry: RetryPolicy::default(),
+                max_message_size: Self::DEFAULT_MAX_MESSAGE_SIZE,
+            },
+            connect_timeout: Self::DEFAULT_CONNECT_TIMEOUT,
+        }
+    }
+
+    /// The most time that one call takes, all its attempts and pauses included.
+    ///
+    /// A longer one waits out fuller queues; a shorter one frees the caller, and the server, of late answers sooner.
+    /// Anything over a year means a year. Default: [`Self::DEFAULT_TIMEOUT`].
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// The most time that one try to connect takes; it also counts against the call that needed the connection.
+    ///
+    /// A shorter one notices an unreachable host sooner, a longer one bears slower networks.
+    /// Default: [`Self::DEFAULT_CONNECT_TIMEOUT`].
+    pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
+        Self { connect_timeout, ..self }
+    }
+
+    /// When a failed call is tried again.
+    ///
+    /// Retries hide short disturbances at the price of late answers and of load on a server in trouble.
+    /// Default: [`RetryPolicy::default`].
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.settings.retry = retry;
+        self
+    }
+
+    /// The largest request that is sent and the largest answer that is taken, in bytes.
+    ///
+    /// A larger one costs that much memory a call at worst. A request is also held to the server's own limit, which
+    /// this does not raise. Default: [`Self::DEFAULT_MAX_MESSAGE_SIZE`].
+    pub fn max_message_size(mut self, max_message_size: usize) -> Self {
+        self.settings.max_message_size = max_message_size;
+        self
+    }
+
+    /// Connects, and gives the client.
+    ///
+    /// One try, bounded by the connect timeout, so a wrong address shows at once; for a server that is still starting,
+    /// take [`Self::connect_lazy`] and [`Client::wait_until_ready`]. A connection that is lost later is made again by
+    /// the call that needs it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for a bad address, [`ErrorKind::Connect`] when nobody listens there.
+    pub async fn connect(self) -> Result<Client, Error> {
+        let (address, endpoint) = self.endpoint()?;
+        let start = tokio::time::Instant::now();
+        let channel = endpoint.connect().await.map_err(|error| {
+            Error::new("connect", error.into(), 1, start.elapsed())
+        })?;
+        Ok(Client::new(channel, address, self.settings))
+    }
+
+    /// Gives a client that connects with its first call.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for a bad address, or outside a Tokio runtime, which the connection's task needs.
+    pub fn connect_lazy(self) -> Result<Client, Error> {
+        let (address, endpoint) = self.endpoint()?;
+        tokio::runtime::Handle::try_current().map_err(|error| config(error.to_string()))?;
+        Ok(Client::new(endpoint.connect_lazy(), address, self.settings))
+    }
+
+    fn endpoint(&self) -> Result<(String, Endpoint), Error> {
+        let address = address(&self.server).map_err(config)?;
+        let endpoint = Endpoint::from_shared(address.clone())
+            .and_then(|it| it.user_agent(concat!("quintet-client/", env!("CARGO_PKG_VERSION"))))
+            .map_err(|error| config(error.to_string()))?
+            .connect_timeout(self.connect_timeout)
+            .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL);
+        Ok((address, endpoint))
+    }
+}
+
+fn config(message: String) -> Error {
+    Error::new("connect", Failure::new(ErrorKind::Config, message), 0, Duration::ZERO)
+}
+
+/// The server's URL: `http://host[:port]`, or `host:port` for short.
+fn address(server: &str) -> Result<String, String> {
+    let bad = |why: &dyn Display| {
+        format!("bad server address {server:?}: {why}; write http://host:port or host:port")
+    };
+    let server_url = match server.split_once("://") {
+        Some(("http", _)) => server.to_owned(),
+        Some(("https", _)) => {
+            return Err(bad(&"TLS is not built in, a proxy can add it"));
+        }
+        Some((scheme, _)) => return Err(bad(&format_args!("unknown scheme {scheme:?}"))),
+        None => format!("http://{server}"),
+    };
+    let uri: Uri = server_url.parse().map_err(|error| bad(&error))?;
+    if uri.host().is_none_or(str::is_empty) {
+        return Err(bad(&"no host"));
+    }
+    if !server.contains("://") && uri.port().is_none() {
+        return Err(bad(&"no port"));
+    }
+    if uri.path_and_query().is_some_and(|it| it.as_str() != "/") {
+        return Err(bad(&"a path is not allowed"));
+    }
+    Ok(server_url.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_in_both_forms_are_taken() {
+        for (given, taken) in [
+            ("http://127.0.0.1:50051", "http://127.0.0.1:50051"),
+            ("http://models.example/", "http://models.example"),
+            ("localhost:50051", "http://localhost:50051"),
+            ("[::1]:50051", "http://[::1]:50051"),
+        ] {
+            assert_eq!(address(given).as_deref(), Ok(taken));
+        }
+    }
+
+    #[test]
+    fn bad_addresses_are_refused_with_the_reason() {
+        for (given, reason) in [
+            ("https://localhost:1", "TLS"),
+            ("ftp://localhost", "scheme \"ftp\""),
+            ("localhost", "no port"),
+            ("", "bad server address"),
+            (":50051", "bad server address"),
+            ("http://", "bad server address"),
+            ("localhost:50051/v2", "a path"),
+            ("local host:1", "bad server address"),
+            ("localhost:99999", "bad server address"),
+        ] {
+            let error = Client::builder(given).connect_lazy().unwrap_err();
+            assert_eq!(error.kind(), &ErrorKind::Config, "{given}");
+            assert!(error.message().contains(reason), "{given}: {error}");
+        }
+    }
+
+    #[test]
+    fn outside_a_runtime_a_client_is_an_error_and_not_a_panic() {
+        let error = Client::builder("localhost:1").connect_lazy().unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Config);
+    }
+}

@@ -1,0 +1,77 @@
+//! One call: attempts, the pauses between them, and the timeout over it all.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::{
+    error::{Error, ErrorKind, Failure},
+    retry::RetryPolicy,
+};
+
+/// `grpc-timeout` holds eight digits, and instants overflow: longer timeouts are cut to this one.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A call that is about to be made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub(crate) rpc: &'static str,
+    pub(crate) timeout: Duration,
+    pub(crate) retry: RetryPolicy,
+}
+
+// === impl Call ===
+
+impl Call {
+    /// Runs `attempt` until it succeeds, fails for good, or the timeout passes. It is given the time that is left;
+    /// `jitter` gives numbers in [0, 1).
+    pub(crate) async fn run<T, F, E>(
+        self,
+        mut jitter: impl FnMut() -> f64,
+        mut attempt: impl FnMut(Duration) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Into<Failure>,
+    {
+        let start = Instant::now();
+        let deadline = start + self.timeout.min(LONGEST_TIMEOUT);
+        let mut attempts = 0;
+        let mut last = None;
+        loop {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            attempts += 1;
+            let failure = match timeout_at(deadline, attempt(remaining)).await {
+                Ok(Ok(reply)) => return Ok(reply),
+                Ok(Err(failure)) => failure.into(),
+                Err(_) => Failure::new(ErrorKind::DeadlineExceeded, ""),
+            };
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            if let Some(delay) = self.retry.next(attempts, failure.refusal(), remaining, jitter()) {
+                last = Some(failure);
+                sleep(delay).await;
+                continue;
+            }
+            let failure = match failure.kind {
+                ErrorKind::DeadlineExceeded => self.timed_out(failure, last),
+                _ => failure,
+            };
+            return Err(Error::new(self.rpc, failure, attempts, start.elapsed()));
+        }
+    }
+
+    /// The timeout that both sides watch tells less than the failure that was being waited out, so both are told.
+    fn timed_out(self, failure: Failure, last: Option<Failure>) -> Failure {
+        let message = if failure.message.is_empty() {
+            format!("no answer within {:?}", self.timeout)
+        } else {
+            failure.message
+        };
+        let Some(last) = last else { return Failure { message, ..failure } };
+        let message = format!("{message}; before that: {last}");
+        Failure { message, source: Some(Box::new(last)), ..failure }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! What `Classify` takes and gives.
+
+use std::time::Duration;
+
+use quintet_proto::v1 as wire;
+
+use crate::{
+    error::{ErrorKind, Failure},
+    image::Image,
+};
+
+/// Images to classify, and how.
+///
+/// One image, a list or an array of them turns into a request with the defaults: the server's default model, its newest
+/// version, one label an image, [`Framing::Auto`].
+#[must_use]
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassifyRequest {
+    images: Vec<Image>,
+    model: String,
+    version: String,
+    top_k: u32,
+    framing: Framing,
+}
+
+/// How a picture becomes the model's input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Framing {
+    /// A picture of a digit becomes a frame as MNIST's authors made theirs: light on dark, cropped to the ink, fitted
+    /// into 20×20, centred by mass in 28×28. A picture that is already such a frame passes unchanged.
+    #[default]
+    Auto,
+    /// The pixels as they are, resized to the model's input where the size differs.
+    None,
+}
+
+/// The answer to a [`ClassifyRequest`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Classifications {
+    /// One for each image, in the request's order.
+    pub predictions: Vec<Prediction>,
+    /// The model that answered.
+    pub model: String,
+    /// Its version.
+    pub version: String,
+    /// Where the time went.
+    pub timing: Timing,
+}
+
+/// What the model sees in one image.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Prediction {
+    /// The most probable first, as many as were asked for.
+    pub labels: Vec<Label>,
+}
+
+/// One class and how probable it is.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Label {
+    /// The class's name, such as "7".
+    pub name: String,
+    /// Its place in the model's output.
+    pub index: u32,
+    /// In [0, 1]; over all classes they sum to 1.
+    pub probability: f32,
+}
+
+/// Where a request's time went inside the server; what the call took beyond it is the network's and this side's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timing {
+    /// Decoding and pre-processing.
+    pub preprocess: Duration,
+    /// Waiting for an instance: the longest wait of the request's images.
+    pub queue: Duration,
+    /// Running the batches that the images rode in: the longest of them.
+    pub compute: Duration,
+    /// Rows of the largest of those batches, other callers' included.
+    pub batch_size: u32,
+}
+
+// === impl ClassifyRequest ===
+
+impl ClassifyRequest {
+    /// A request for these images, all else by default. The server bounds how many it takes at once, and refuses an
+    /// empty list.
+    pub fn new(images: impl IntoIterator<Item = Image>) -> Self {
+        Self {
+            images: images.into_iter().collect(),
+            model: String::new(),
+            version: String::new(),
+            top_k: 1,
+            framing: Framing::default(),
+        }
+    }
+
+    /// The model's name. Default: the server's default classifier.
+    pub fn model(self, model: impl Into<String>) -> Self {
+        Self { model: model.into(), ..self }
+    }
+
+    /// The model's version, a positive decimal number. Default: the newest that is ready.
+    pub fn version(self, version: impl Into<String>) -> Self {
+        Self { version: version.into(), ..self }
+    }
+
+    /// How many labels to give an image. 0 means 1; more than there are gives all. Default: 1.
+    pub fn top_k(self, top_k: u32) -> Self {
+        Self { top_k, ..self }
+    }
+
+    /// How a picture becomes the model's input. Default: [`Framing::Auto`].
+    pub fn framing(self, framing: Framing) -> Self {
+        Self { framing, ..self }
+    }
+
+    pub(crate) fn into_wire(self) -> wire::ClassifyRequest {
+        let framing = match self.framing {
+            Framing::Auto => wire::Framing::Auto,
+            Framing::None => wire::Framing::None,
+        };
+        wire::ClassifyRequest {
+            images: self.images.into_iter().map(|image| image.0).collect(),
+            model: self.model,
+            version: self.version,
+            top_k: self.top_k,
+            framing: framing.into(),
+        }
+    }
+}
+
+impl From<Image> for ClassifyRequest {
+    fn from(image: Image) -> Self {
+        Self::new([image])
+    }
+}
+
+impl From<Vec<Image>> for ClassifyRequest {
+    fn from(images: Vec<Image>) -> Self {
+        Self::new(images)
+    }
+}
+
+impl<const N: usize> From<[Image; N]> for ClassifyRequest {
+    fn from(images: [Image; N]) -> Self {
+        Self::new(images)
+    }
+}
+
+// === impl Classifications ===
+
+impl Classifications {
+    /// Takes the reply to a request of that many images; another number of answers would pair them wrongly.
+    pub(crate) fn from_wire(reply: wire::ClassifyResponse, images: usize) -> Result<Self, Failure> {
+        if reply.classifications.len() != images {
+            let answers = reply.classifications.len();
+            let message = format!("{answers} answers came for {images} images");
+            return Err(Failure::new(ErrorKind::Protocol, message));
+        }
+        Ok(Self {
+            predictions: reply.classifications.into_iter().map(Prediction::from_wire).collect(),
+            model: reply.model,
+            version: reply.version,
+            timing: reply.timing.map(Timing::from_wire).unwrap_or_default(),
+        })
+    }
+}
+
+// === impl Prediction ===
+
+impl Prediction {
+    /// The most probable label; `None` only from a server that gives none.
+    pub fn top(&self) -> Option<&Label> {
+        self.labels.first()
+    }
+
+    fn from_wire(classification: wire::Classification) -> Self {
+        let label = |it: wire::Label| Label {
+            name: it.name,
+            index: it.index,
+            probability: it.probability,
+        };
+        Self { labels: classification.labels.into_iter().map(label).collect() }
+    }
+}
+
+// === impl Timing ===
+
+impl Timing {
+    fn from_wire(timing: wire::Timing) -> Self {
+        Self {
+            preprocess: Duration::from_micros(timing.preprocess_us),
+            queue: Duration::from_micros(timing.queue_us),
+            compute: Duration::from_micros(timing.compute_us),
+            batch_size: timing.batch_size,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The command line's grammar.
+
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use quintet_client::Framing;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    failed: no server, a refused request, an unreadable file, a model that is not serving
+  2    wrong usage
+  130  interrupted with Ctrl-C";
+
+const CLASSIFY_JSON: &str = "\
+With --json, one object:
+  predictions[]  in the order of the arguments: image (the argument), model, version,
+                 labels[] with name, index and probability, the most probable first
+  requests[]     in the order sent: model, version, images (how many),
+                 timing with preprocess_us, queue_us, compute_us (microseconds) and batch_size";
+
+const MODELS_JSON: &str = "\
+With --json, one object:
+  models[]  name, version, task, state, reason, is_default, architecture, labels[],
+            inputs[] and outputs[] with name, datatype and shape, device, instances,
+            max_batch_size, parameters, metrics
+The states are loading, ready, unavailable and unknown; a reason is empty for a ready model.";
+
+const EVALUATE_JSON: &str = "\
+With --json, one object:
+  model, version, images, correct, accuracy (0 to 1), confusion (10 rows, one for each
+  true digit, of 10 counts, one for each answer), seconds, images_per_second,
+  mean_batch_size, concurrency";
+
+/// Call a Quintet model server.
+#[derive(Debug, Parser)]
+#[command(name = "quintet", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The server: http://host:port, or host:port for short.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "QUINTET_SERVER",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:50051"
+    )]
+    pub(crate) server: String,
+
+    /// The most time for one call, retries included: 500ms, 10s or 2m.
+    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub(crate) timeout: Duration,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Name what is in images (PNG or JPEG files).
+    #[command(after_help = CLASSIFY_JSON)]
+    Classify(ClassifyArgs),
+    /// List the models that the server has.
+    #[command(after_help = MODELS_JSON)]
+    Models(ModelsArgs),
+    /// Say whether the server, or one model, takes calls; exit code 0 only if it does.
+    Health(HealthArgs),
+    /// Measure a model's accuracy and speed on the MNIST test set, through the server.
+    #[command(after_help = EVALUATE_JSON)]
+    Evaluate(EvaluateArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClassifyArgs {
+    /// Image files; - reads one from stdin. All are read before any is sent.
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<PathBuf>,
+    /// The model's name [default: the server's default classifier].
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// The model's version [default: the newest that is ready].
+    #[arg(long)]
+    pub(crate) version: Option<String>,
+    /// How many labels to print for an image.
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) top_k: u32,
+    /// How a picture becomes the model's input.
+    #[arg(long, value_enum, default_value_t = FramingArg::Auto)]
+    pub(crate) framing: FramingArg,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// Ask about this model and not the server as a whole.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// Where the MNIST test set lies: DIR/mnist/ or DIR itself, packed (.gz) or not.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// The model's name [default: the server's default classifier].
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Send only the first N images.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<NonZeroUsize>,
+    /// How many requests, of one image each, are under way at once.
+    #[arg(long, value_name = "N", default_value = "32")]
+    pub(crate) concurrency: NonZeroUsize,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FramingArg {
+    /// Find the digit: light on dark, cropped, centred as in MNIST.
+    Auto,
+    /// Take the pixels as they are.
+    None,
+}
+
+// === impl FramingArg ===
+
+impl From<FramingArg> for Framing {
+    fn from(framing: FramingArg) -> Self {
+        match framing {
+            FramingArg::Auto => Self::Auto,
+            FramingArg::None => Self::None,
+        }
+    }
+}
+
+/// A time with its unit: `500ms`, `10s`, `2m`.
+fn time(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|it: char| !it.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        _ => return Err("write a whole number with its unit, such as 500ms, 10s or 2m".into()),
+    };
+    match number.parse::<u64>().ok().and_then(|it| it.checked_mul(milliseconds)) {
+        Some(0) => Err("no call ends in no time".into()),
+        Some(milliseconds) => Ok(Duration::from_millis(milliseconds)),
+        None => Err(format!("{number:?} is not a number of {unit} that fits")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (text, milliseconds) in [("500ms", 500), ("10s", 10_000), ("2m", 120_000)] {
+            assert_eq!(time(text), Ok(Duration::from_millis(milliseconds)));
+        }
+        for text in ["", "10", "s", "1.5s", "-1s", "10 s", "1h", "0s", "99999999999999999999s"] {
+            assert!(time(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A command that failed: what is printed, and with which exit code the process ends.
+
+use std::{fmt::Write as _, io::Write as _, process::ExitCode};
+
+use quintet_client::{Error, ErrorKind, FieldViolation};
+
+/// How a command failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    /// What to look at or do, one line each: `field: …`, `hint: …`.
+    notes: Vec<String>,
+    code: u8,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// The exit code for wrong usage; clap's too.
+    pub(crate) const USAGE: u8 = 2;
+    const FAILED: u8 = 1;
+    /// 128 and the signal's number, as shells have it.
+    const INTERRUPTED: u8 = 128 + 2;
+
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), notes: Vec::new(), code: Self::FAILED }
+    }
+
+    pub(crate) fn interrupted() -> Self {
+        Self { code: Self::INTERRUPTED, ..Self::new("interrupted") }
+    }
+
+    pub(crate) fn hint(mut self, hint: &str) -> Self {
+        self.notes.push(format!("hint: {hint}"));
+        self
+    }
+
+    /// A failed call to `server`.
+    pub(crate) fn of_call(error: &Error, server: &str) -> Self {
+        Self::of_images(error, server, |_| None)
+    }
+
+    /// A failed call that sent images; `name` gives an image's name by its place in the request.
+    pub(crate) fn of_images(
+        error: &Error,
+        server: &str,
+        name: impl Fn(usize) -> Option<String>,
+    ) -> Self {
+        let text = error.to_string();
+        let mut failure = match error.kind() {
+            ErrorKind::Config => Self { code: Self::USAGE, ..Self::new(error.message()) },
+            ErrorKind::Connect => {
+                let message = error.message();
+                Self::new(format!("cannot reach the server at {server}: {message}")).hint(
+                    "start one with quintet-server, or name another with --server or QUINTET_SERVER",
+                )
+            }
+            ErrorKind::NotFound => Self::new(text).hint("quintet models lists what the server has"),
+            ErrorKind::FailedPrecondition => {
+                Self::new(text).hint("quintet models lists each model's task")
+            }
+            ErrorKind::Overloaded => Self::new(text)
+                .hint("the server's queue is full; try later, or give --timeout more time"),
+            ErrorKind::Unavailable => Self::new(text)
+                .hint("the server is starting or stopping; quintet models says what is ready"),
+            ErrorKind::DeadlineExceeded => {
+                Self::new(text).hint("give it more time with --timeout")
+            }
+            ErrorKind::Unimplemented | ErrorKind::Protocol => {
+                Self::new(text).hint(&format!("is it a Quintet server that listens at {server}?"))
+            }
+            ErrorKind::Internal { id: Some(_) } => {
+                Self::new(text).hint("the server's log has more under this id")
+            }
+            _ => Self::new(text),
+        };
+        failure.notes.extend(error.field_violations().iter().map(|it| field(it, &name)));
+        failure
+    }
+
+    /// Prints it on stderr, and gives the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        let mut text = format!("error: {}\n", self.message);
+        for note in &self.notes {
+            writeln!(text, "  {note}").expect("writing to a string does not fail");
+        }
+        // With stderr gone there is nobody left to tell; the exit code still says it.
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        ExitCode::from(self.code)
+    }
+}
+
+fn field(violation: &FieldViolation, name: impl Fn(usize) -> Option<String>) -> String {
+    let FieldViolation { field, description, .. } = violation;
+    match image_index(field).and_then(name) {
+        Some(name) => format!("field: {field} ({name}): {description}"),
+        None => format!("field: {field}: {description}"),
+    }
+}
+
+/// The 3 of `images[3].encoded`.
+fn image_index(field: &str) -> Option<usize> {
+    field.strip_prefix("images[")?.split_once(']')?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_names_its_image() {
+        for (field, index) in [
+            ("images[3].encoded", Some(3)),
+            ("images[12]", Some(12)),
+            ("images", None),
+            ("images[]", None),
+            ("model", None),
+        ] {
+            assert_eq!(image_index(field), index, "{field}");
+        }
+    }
+}

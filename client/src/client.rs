@@ -1,0 +1,173 @@
+//! The client: one method a call.
+
+use std::{sync::Arc, time::Duration};
+
+use prost::Message as _;
+use quintet_proto::v1::{self as wire, inference_service_client::InferenceServiceClient};
+use tokio::time::{Instant, sleep};
+use tonic::transport::Channel;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::{
+    builder::{ClientBuilder, Settings},
+    call::Call,
+    classify::{Classifications, ClassifyRequest},
+    error::{Error, ErrorKind, Failure},
+    health::ServingStatus,
+    model::ModelInfo,
+    retry::RetryPolicy,
+};
+
+/// How often [`Client::wait_until_ready`] asks.
+const READY_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A connection to a Quintet server.
+///
+/// Cheap to clone; clones share the connection, and one client carries many calls at once. Dropping a call's future
+/// cancels the call.
+#[derive(Clone, Debug)]
+pub struct Client {
+    channel: Channel,
+    address: Arc<str>,
+    settings: Settings,
+}
+
+// === impl Client ===
+
+impl Client {
+    /// Starts a client for the server at `server`: `http://host:port`, or `host:port` for short.
+    pub fn builder(server: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(server.into())
+    }
+
+    pub(crate) fn new(channel: Channel, address: String, settings: Settings) -> Self {
+        Self { channel, address: address.into(), settings }
+    }
+
+    /// The server's URL.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The same connection with another [timeout](ClientBuilder::timeout), for a caller with a deadline of its own.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        let mut client = self.clone();
+        client.settings.timeout = timeout;
+        client
+    }
+
+    /// Names what is in each image: one [`crate::Image`], several, or a whole [`ClassifyRequest`].
+    ///
+    /// # Errors
+    /// Among others: [`ErrorKind::InvalidArgument`] for an image that cannot be read or a list that is empty or too
+    /// long, [`ErrorKind::NotFound`] for an unknown model or version, [`ErrorKind::FailedPrecondition`] for a model of
+    /// another task.
+    pub async fn classify(
+        &self,
+        request: impl Into<ClassifyRequest>,
+    ) -> Result<Classifications, Error> {
+        let call = self.call("Classify");
+        let request = request.into().into_wire();
+        let images = request.images.len();
+        let size = request.encoded_len();
+        let limit = self.settings.max_message_size;
+        if size > limit {
+            let message = format!("the request has {size} bytes, max_message_size allows {limit}");
+            let failure = Failure::new(ErrorKind::MessageTooLarge, message);
+            return Err(Error::new(call.rpc, failure, 0, Duration::ZERO));
+        }
+        call.run(fastrand::f64, |remaining| {
+            let mut service = self.inference();
+            let request = timed(request.clone(), remaining);
+            async move {
+                let reply = service.classify(request).await?.into_inner();
+                Classifications::from_wire(reply, images)
+            }
+        })
+        .await
+    }
+
+    /// Every model version of the server's repository: by name, then by version, oldest first.
+    pub async fn list_models(&self) -> Result<Vec<ModelInfo>, Error> {
+        self.call("ListModels")
+            .run(fastrand::f64, |remaining| {
+                let mut service = self.inference();
+                let request = timed(wire::ListModelsRequest {}, remaining);
+                async move {
+                    let reply = service.list_models(request).await?.into_inner();
+                    Ok::<_, Failure>(reply.models.into_iter().map(Into::into).collect())
+                }
+            })
+            .await
+    }
+
+    /// Asks `grpc.health.v1` about a service: the server as a whole (`None`), or a model by its name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for a service that the server does not know.
+    pub async fn health(&self, service: Option<&str>) -> Result<ServingStatus, Error> {
+        self.check(self.call("Check"), service).await
+    }
+
+    /// Waits until the server as a whole is [`ServingStatus::Serving`], for at most `within`.
+    ///
+    /// It asks every 200 ms, and a server that is not there yet counts as not ready.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DeadlineExceeded`] when it was not ready in time, with the last answer in the message.
+    pub async fn wait_until_ready(&self, within: Duration) -> Result<(), Error> {
+        let start = Instant::now();
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let left = within.saturating_sub(start.elapsed());
+            let timeout = self.settings.timeout.min(left);
+            let call = Call { rpc: "Check", timeout, retry: RetryPolicy::none() };
+            let outcome = self.check(call, None).await;
+            if let Ok(ServingStatus::Serving) = outcome {
+                return Ok(());
+            }
+            if start.elapsed().saturating_add(READY_INTERVAL) < within {
+                sleep(READY_INTERVAL).await;
+                continue;
+            }
+            let (last, source) = match outcome {
+                Ok(status) => (format!("it is {status:?}"), None),
+                Err(error) => (error.to_string(), Some(error.into())),
+            };
+            let message = format!("the server was not ready within {within:?}: {last}");
+            let failure = Failure { source, ..Failure::new(ErrorKind::DeadlineExceeded, message) };
+            return Err(Error::new("Check", failure, attempts, start.elapsed()));
+        }
+    }
+
+    async fn check(&self, call: Call, service: Option<&str>) -> Result<ServingStatus, Error> {
+        let service = service.unwrap_or_default();
+        call.run(fastrand::f64, |remaining| {
+            let mut health = HealthClient::new(self.channel.clone());
+            let request = timed(HealthCheckRequest { service: service.to_owned() }, remaining);
+            async move {
+                let reply = health.check(request).await?.into_inner();
+                Ok::<_, Failure>(reply.status().into())
+            }
+        })
+        .await
+    }
+
+    fn call(&self, rpc: &'static str) -> Call {
+        Call { rpc, timeout: self.settings.timeout, retry: self.settings.retry }
+    }
+
+    fn inference(&self) -> InferenceServiceClient<Channel> {
+        InferenceServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(self.settings.max_message_size)
+    }
+}
+
+/// A request that carries what is left of the call's time as `grpc-timeout`.
+fn timed<T>(message: T, remaining: Duration) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.set_timeout(remaining);
+    request
+}

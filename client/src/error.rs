@@ -1,0 +1,209 @@
+//! The SDK's one error: what kind of failure, of which call, after how many attempts.
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use crate::retry::Refusal;
+
+/// A failed call.
+///
+/// Its text names the call, the kind of failure and the server's own words; [`StdError::source`] leads to what lay
+/// below, where something did.
+#[derive(Debug)]
+pub struct Error(Box<Context>);
+
+/// What kind of failure a call met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The server refused the request's content (`INVALID_ARGUMENT`).
+    InvalidArgument {
+        /// Which fields were wrong, and what is allowed there; empty when the server named none.
+        violations: Vec<FieldViolation>,
+    },
+    /// No such model, version or health service (`NOT_FOUND`).
+    NotFound,
+    /// The model serves another task (`FAILED_PRECONDITION`).
+    FailedPrecondition,
+    /// The server's queue is full (`RESOURCE_EXHAUSTED`); [`Error::retry_delay`] says when to come back.
+    Overloaded,
+    /// The server drains, or the model is still loading (`UNAVAILABLE`).
+    Unavailable,
+    /// The client's timeout passed, or the server says that it did (`DEADLINE_EXCEEDED`, and `CANCELLED` with
+    /// "Timeout expired", which is how a tonic server says it).
+    DeadlineExceeded,
+    /// The server, or a proxy, gave the call up (`CANCELLED`, `ABORTED`).
+    Cancelled,
+    /// The request or its answer is larger than one side takes (`OUT_OF_RANGE`).
+    MessageTooLarge,
+    /// A proxy in front of the server wants other credentials (`PERMISSION_DENIED`, `UNAUTHENTICATED`).
+    Denied,
+    /// The server does not know the call (`UNIMPLEMENTED`): another or an older server.
+    Unimplemented,
+    /// The server failed (`INTERNAL`, `DATA_LOSS`).
+    Internal {
+        /// The id that the server's log carries too, when it gave one.
+        id: Option<String>,
+    },
+    /// The connection could not be made, or was lost during the call.
+    Connect,
+    /// The answer makes no sense to this SDK (`UNKNOWN`, other codes, or a reply against the API's promises).
+    Protocol,
+    /// The client's own settings are wrong, such as its server address.
+    Config,
+}
+
+/// One wrong field of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FieldViolation {
+    /// The field's path in the request, such as `images[2].raw.data`.
+    pub field: String,
+    /// What came and what is allowed.
+    pub description: String,
+}
+
+/// A failure without its call: what one attempt gives.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: String,
+    pub(crate) retry_delay: Option<Duration>,
+    pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+#[derive(Debug)]
+struct Context {
+    rpc: &'static str,
+    failure: Failure,
+    attempts: u32,
+    elapsed: Duration,
+}
+
+// === impl Error ===
+
+impl Error {
+    pub(crate) fn new(rpc: &'static str, failure: Failure, attempts: u32, elapsed: Duration) -> Self {
+        Self(Box::new(Context { rpc, failure, attempts, elapsed }))
+    }
+
+    /// What kind of failure it was.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.failure.kind
+    }
+
+    /// The server's words, or the SDK's own where no server spoke.
+    pub fn message(&self) -> &str {
+        &self.0.failure.message
+    }
+
+    /// The call that failed, such as `Classify`.
+    pub fn rpc(&self) -> &'static str {
+        self.0.rpc
+    }
+
+    /// How often the call was tried; 0 when it failed before anything was sent.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// How long the call took, pauses included.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed
+    }
+
+    /// The wrong fields of a request refused as [`ErrorKind::InvalidArgument`]; empty for other kinds.
+    pub fn field_violations(&self) -> &[FieldViolation] {
+        match self.kind() {
+            ErrorKind::InvalidArgument { violations } => violations,
+            _ => &[],
+        }
+    }
+
+    /// How long the server asked to be left alone (`RetryInfo`), if it did.
+    pub fn retry_delay(&self) -> Option<Duration> {
+        self.0.failure.retry_delay
+    }
+
+    /// Whether the same call may succeed later; [`crate::RetryPolicy`] lists when. The SDK has then already tried
+    /// as often as its policy and timeout allow.
+    pub fn is_retryable(&self) -> bool {
+        self.0.failure.refusal().retryable
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Context { rpc, failure, attempts, elapsed } = &*self.0;
+        write!(f, "{rpc}: {failure}")?;
+        if *attempts > 1 {
+            write!(f, " ({attempts} attempts in {} ms)", elapsed.as_millis())?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.failure.source()
+    }
+}
+
+// === impl ErrorKind ===
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidArgument { .. } => "invalid argument",
+            Self::NotFound => "not found",
+            Self::FailedPrecondition => "failed precondition",
+            Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
+            Self::DeadlineExceeded => "deadline exceeded",
+            Self::Cancelled => "cancelled",
+            Self::MessageTooLarge => "message too large",
+            Self::Denied => "denied",
+            Self::Unimplemented => "unimplemented",
+            Self::Internal { .. } => "internal server error",
+            Self::Connect => "connection failed",
+            Self::Protocol => "protocol error",
+            Self::Config => "invalid configuration",
+        })
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), retry_delay: None, source: None }
+    }
+
+    /// What the retry policy goes by.
+    pub(crate) fn refusal(&self) -> Refusal {
+        let retryable = match self.kind {
+            ErrorKind::Unavailable | ErrorKind::Connect => true,
+            ErrorKind::Overloaded => self.retry_delay.is_some(),
+            _ => false,
+        };
+        Refusal { retryable, retry_delay: self.retry_delay }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind)?;
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        if let ErrorKind::Internal { id: Some(id) } = &self.kind {
+            write!(f, " (id {id})")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Failure {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,176 @@
+//! The one table from gRPC statuses to [`ErrorKind`].
+
+use std::error::Error as StdError;
+
+use tonic::{Code, ConnectError, Status, TimeoutExpired};
+use tonic_types::StatusExt as _;
+
+use crate::error::{ErrorKind, Failure, FieldViolation};
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        // A status that a server sent has no source. With one, this side's transport made it, whatever its code.
+        if let Some(cause) = status.source() {
+            if chain(cause).any(|it| it.is::<TimeoutExpired>()) {
+                let failure = Self::new(ErrorKind::DeadlineExceeded, "");
+                return Self { source: Some(status.into()), ..failure };
+            }
+            let message = connection_message(cause);
+            return Self {
+                source: Some(status.into()),
+                ..Self::new(ErrorKind::Connect, message)
+            };
+        }
+        let details = status.check_error_details().unwrap_or_default();
+        Self {
+            kind: kind(&status, &details),
+            message: status.message().to_owned(),
+            retry_delay: details.retry_info().and_then(|it| it.retry_delay),
+            source: Some(status.into()),
+        }
+    }
+}
+
+impl From<tonic::transport::Error> for Failure {
+    fn from(error: tonic::transport::Error) -> Self {
+        let message = connection_message(&error);
+        Self { source: Some(error.into()), ..Self::new(ErrorKind::Connect, message) }
+    }
+}
+
+fn kind(status: &Status, details: &tonic_types::ErrorDetails) -> ErrorKind {
+    match status.code() {
+        Code::InvalidArgument => ErrorKind::InvalidArgument {
+            violations: details
+                .bad_request()
+                .map(|it| it.field_violations.as_slice())
+                .unwrap_or_default()
+                .iter()
+                .map(|it| FieldViolation {
+                    field: it.field.clone(),
+                    description: it.description.clone(),
+                })
+                .collect(),
+        },
+        Code::NotFound => ErrorKind::NotFound,
+        Code::FailedPrecondition => ErrorKind::FailedPrecondition,
+        Code::ResourceExhausted => ErrorKind::Overloaded,
+        Code::Unavailable => ErrorKind::Unavailable,
+        Code::DeadlineExceeded => ErrorKind::DeadlineExceeded,
+        Code::Cancelled if status.message() == TimeoutExpired(()).to_string() => {
+            ErrorKind::DeadlineExceeded
+        }
+        Code::Cancelled | Code::Aborted => ErrorKind::Cancelled,
+        Code::OutOfRange => ErrorKind::MessageTooLarge,
+        Code::PermissionDenied | Code::Unauthenticated => ErrorKind::Denied,
+        Code::Unimplemented => ErrorKind::Unimplemented,
+        Code::Internal | Code::DataLoss => {
+            ErrorKind::Internal { id: details.request_info().map(|it| it.request_id.clone()) }
+        }
+        Code::Ok | Code::Unknown | Code::AlreadyExists => ErrorKind::Protocol,
+    }
+}
+
+/// Says whether the connection was never made or was lost, with the operating system's words, which lie deepest.
+fn connection_message(cause: &(dyn StdError + 'static)) -> String {
+    let deepest = chain(cause).last().map(ToString::to_string).unwrap_or_default();
+    if chain(cause).any(|it| it.is::<ConnectError>()) {
+        deepest
+    } else {
+        format!("the connection was lost: {deepest}")
+    }
+}
+
+fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |it| (*it).source())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_kind() {
+        let violations = Vec::new();
+        let table = [
+            (Code::Cancelled, ErrorKind::Cancelled, false),
+            (Code::Unknown, ErrorKind::Protocol, false),
+            (Code::InvalidArgument, ErrorKind::InvalidArgument { violations }, false),
+            (Code::DeadlineExceeded, ErrorKind::DeadlineExceeded, false),
+            (Code::NotFound, ErrorKind::NotFound, false),
+            (Code::AlreadyExists, ErrorKind::Protocol, false),
+            (Code::PermissionDenied, ErrorKind::Denied, false),
+            (Code::ResourceExhausted, ErrorKind::Overloaded, false),
+            (Code::FailedPrecondition, ErrorKind::FailedPrecondition, false),
+            (Code::Aborted, ErrorKind::Cancelled, false),
+            (Code::OutOfRange, ErrorKind::MessageTooLarge, false),
+            (Code::Unimplemented, ErrorKind::Unimplemented, false),
+            (Code::Internal, ErrorKind::Internal { id: None }, false),
+            (Code::Unavailable, ErrorKind::Unavailable, true),
+            (Code::DataLoss, ErrorKind::Internal { id: None }, false),
+            (Code::Unauthenticated, ErrorKind::Denied, false),
+        ];
+        for (code, kind, retryable) in table {
+            let failure = Failure::from(Status::new(code, "words"));
+            assert_eq!(failure.kind, kind, "{code:?}");
+            assert_eq!(failure.refusal().retryable, retryable, "{code:?}");
+            assert_eq!(failure.message, "words");
+        }
+    }
+
+    #[test]
+    fn details_are_typed() {
+        let mut details = ErrorDetails::new();
+        details
+            .add_bad_request_violation("images[0].encoded", "not a PNG")
+            .set_retry_info(Some(Duration::from_millis(30)))
+            .set_request_info("abc", "");
+        let with = |code| Failure::from(Status::with_error_details(code, "", details.clone()));
+
+        let ErrorKind::InvalidArgument { violations } = with(Code::InvalidArgument).kind else {
+            panic!("another kind");
+        };
+        assert_eq!(violations[0].field, "images[0].encoded");
+        assert_eq!(violations[0].description, "not a PNG");
+
+        let overloaded = with(Code::ResourceExhausted);
+        assert_eq!(overloaded.retry_delay, Some(Duration::from_millis(30)));
+        assert!(overloaded.refusal().retryable);
+
+        assert_eq!(with(Code::Internal).kind, ErrorKind::Internal { id: Some("abc".into()) });
+    }
+
+    #[test]
+    fn a_tonic_servers_timeout_is_a_timeout() {
+        let failure = Failure::from(Status::cancelled("Timeout expired"));
+        assert_eq!(failure.kind, ErrorKind::DeadlineExceeded);
+    }
+
+    #[test]
+    fn transport_failures_are_told_by_their_cause() {
+        let with = |cause: Arc<dyn StdError + Send + Sync>| {
+            let mut status = Status::unknown("transport error");
+            status.set_source(cause);
+            Failure::from(status)
+        };
+        let refused = with(Arc::new(ConnectError("connection refused".into())));
+        assert_eq!(refused.kind, ErrorKind::Connect);
+        assert_eq!(refused.message, "connection refused");
+        let lost = with(Arc::new(std::io::Error::other("reset")));
+        assert_eq!(lost.kind, ErrorKind::Connect);
+        assert_eq!(lost.message, "the connection was lost: reset");
+        assert_eq!(with(Arc::new(TimeoutExpired(()))).kind, ErrorKind::DeadlineExceeded);
+    }
+
+    #[test]
+    fn undecodable_details_leave_the_status_readable() {
+        let status = Status::with_details(Code::NotFound, "no model", vec![0xff; 3].into());
+        assert_eq!(Failure::from(status).kind, ErrorKind::NotFound);
+    }
+}
