@@ -1,2 +1,30 @@
-//! Skeleton.
+//! The Quintet model server.
+//!
+//! A request's way through it:
+//!
+//! ```text
+//! bytes ─ grpc ─► decode ─► task (prepare) ─► batching ─► runtime ─► task (finish) ─► grpc ─► reply
+//!           │                                                                          ▲
+//!           └─ convert ─► service: validate, submit, wait within the deadline ─────────┘
+//! ```
+//!
+//! [`config::Options::load`] gives a [`config::Config`], `build` makes an [`app::App`] of it, and [`app::App::serve`]
+//! runs it on listeners that the caller has bound, until a future that the caller gives resolves.
+
+mod admin;
+pub mod app;
 pub mod batching;
+pub mod config;
+pub mod decode;
+pub mod error;
+mod grpc;
+mod lifecycle;
+pub mod metrics;
+pub mod model;
+pub mod repository;
+mod request_id;
+pub mod runtime;
+pub mod service;
+pub mod shutdown;
+pub mod task;
+pub mod telemetry;

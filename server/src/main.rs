@@ -1,2 +1,57 @@
-//! Skeleton.
-fn main() {}
+//! `quintet-server`: parse, build, bind, serve.
+
+use std::process::ExitCode;
+
+use quintet_server::config::Options;
+use quintet_server::{shutdown, telemetry};
+use tokio::net::TcpListener;
+
+/// Exit code for a configuration that cannot be used (sysexits.h: EX_USAGE).
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            report(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let config = match Options::load() {
+        Ok(config) => config,
+        Err(error) => {
+            report(&error);
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
+    telemetry::init(&config.log, config.log_format)?;
+    let (listen, admin_listen) = (config.listen, config.admin_listen);
+    let app = config.build()?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let bind = async |address: std::net::SocketAddr| {
+                TcpListener::bind(address)
+                    .await
+                    .map_err(|error| format!("cannot listen on {address}: {error}"))
+            };
+            let grpc = bind(listen).await?;
+            let admin = bind(admin_listen).await?;
+            tracing::info!(grpc = %grpc.local_addr()?, http = %admin.local_addr()?, "listening");
+            let given_up = app.serve(grpc, admin, shutdown::signals()?).await;
+            Ok(if given_up == 0 {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
+        })
+}
+
+#[expect(clippy::print_stderr, reason = "there may be no log yet")]
+fn report(error: &dyn std::error::Error) {
+    eprintln!("error: {error}");
+}

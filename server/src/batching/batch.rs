@@ -22,7 +22,10 @@ struct Seat<O> {
 
 impl<R, O> Batch<R, O> {
     pub(super) fn with_capacity(rows: usize) -> Self {
-        Self { rows: Vec::with_capacity(rows), seats: Vec::with_capacity(rows) }
+        Self {
+            rows: Vec::with_capacity(rows),
+            seats: Vec::with_capacity(rows),
+        }
     }
 
     /// Seats rows `first..` of a request that have waited for `waited`.
@@ -33,13 +36,21 @@ impl<R, O> Batch<R, O> {
         rows: impl ExactSizeIterator<Item = R>,
         waited: Duration,
     ) {
-        self.seats.push(Seat { gather, first, len: rows.len(), waited });
+        self.seats.push(Seat {
+            gather,
+            first,
+            len: rows.len(),
+            waited,
+        });
         self.rows.extend(rows);
     }
 
     /// For each request in the batch: its rows here, and how long they waited.
     pub(super) fn waits(&self) -> Vec<(usize, Duration)> {
-        self.seats.iter().map(|seat| (seat.len, seat.waited)).collect()
+        self.seats
+            .iter()
+            .map(|seat| (seat.len, seat.waited))
+            .collect()
     }
 
     /// Hands every caller the outputs of its own rows. `outputs` holds one per row, in order.
@@ -47,8 +58,13 @@ impl<R, O> Batch<R, O> {
         let batch_size = self.rows.len();
         let mut outputs = outputs.drain(..);
         for seat in self.seats {
-            let timing = Timing { queue: seat.waited, compute, batch_size };
-            seat.gather.fulfil(seat.first, outputs.by_ref().take(seat.len), timing);
+            let timing = Timing {
+                queue: seat.waited,
+                compute,
+                batch_size,
+            };
+            seat.gather
+                .fulfil(seat.first, outputs.by_ref().take(seat.len), timing);
         }
     }
 

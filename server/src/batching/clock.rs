@@ -1,6 +1,9 @@
 //! The engine's time, so that tests can hold it still.
 
-#![expect(clippy::disallowed_types, reason = "the one place that reads the system clock for the batching core")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "the one place that reads the system clock for the batching core"
+)]
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -48,7 +51,9 @@ impl Clock {
     ) -> MutexGuard<'a, T> {
         match (timeout, &self.0) {
             (Some(timeout), None) => {
-                wake.wait_timeout(guard, timeout).unwrap_or_else(PoisonError::into_inner).0
+                wake.wait_timeout(guard, timeout)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
             }
             _ => wake.wait(guard).unwrap_or_else(PoisonError::into_inner),
         }

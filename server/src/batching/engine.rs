@@ -98,7 +98,10 @@ impl<B: Backend> Engine<B> {
             state: Mutex::new(state),
             wake: Condvar::new(),
         });
-        let engine = Self { shared, threads: Mutex::default() };
+        let engine = Self {
+            shared,
+            threads: Mutex::default(),
+        };
         for (index, backend) in backends.into_iter().enumerate() {
             let shared = Arc::clone(&engine.shared);
             let thread = thread::Builder::new()
@@ -139,7 +142,9 @@ impl<B: Backend> Engine<B> {
             });
         }
         let was_empty = state.queue.depth() == 0;
-        state.queue.push(Arc::clone(&gather), rows, shared.clock.now());
+        state
+            .queue
+            .push(Arc::clone(&gather), rows, shared.clock.now());
         shared.report(&mut state);
         // With a delay, one sleeper minds the timer of the first row; the others are needed only for a full batch.
         let worth_a_wake = was_empty
@@ -150,7 +155,11 @@ impl<B: Backend> Engine<B> {
         if wake {
             shared.wake.notify_one();
         }
-        Ok(Ticket::new(receiver, Arc::clone(shared) as Arc<dyn Leave<_>>, gather))
+        Ok(Ticket::new(
+            receiver,
+            Arc::clone(shared) as Arc<dyn Leave<_>>,
+            gather,
+        ))
     }
 
     /// Rows waiting now.
@@ -224,7 +233,9 @@ impl<B: Backend> Drop for Engine<B> {
 
 impl<B: Backend> std::fmt::Debug for Engine<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("settings", &self.shared.settings).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("settings", &self.shared.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -254,7 +265,11 @@ impl<B: Backend> Shared<B> {
 
     /// About when the rows that wait now will have been run.
     fn retry_after(&self, state: &State<B>) -> Duration {
-        let batches = state.queue.depth().div_ceil(self.settings.max_batch_size).max(1);
+        let batches = state
+            .queue
+            .depth()
+            .div_ceil(self.settings.max_batch_size)
+            .max(1);
         let rounds = batches.div_ceil(state.alive.max(1)) as u32;
         (state.last_compute * rounds).clamp(Duration::from_millis(10), Duration::from_secs(5))
     }
@@ -324,13 +339,21 @@ impl<B: Backend> Shared<B> {
         let sound = result.is_ok();
         let outcome = match result {
             Ok(Ok(())) if outputs.len() == rows => Ok(()),
-            Ok(Ok(())) => Err(format!("the model gave {} outputs for {rows} rows", outputs.len())),
+            Ok(Ok(())) => Err(format!(
+                "the model gave {} outputs for {rows} rows",
+                outputs.len()
+            )),
             Ok(Err(error)) => Err(error.0),
             Err(panic) => Err(format!("the instance panicked: {}", panic_message(&*panic))),
         };
         // Before the answers, so that whoever has one finds it counted.
         let succeeded = outcome.is_ok();
-        self.observer.batch(&BatchReport { rows, compute, waits: batch.waits(), succeeded });
+        self.observer.batch(&BatchReport {
+            rows,
+            compute,
+            waits: batch.waits(),
+            succeeded,
+        });
         match outcome {
             Ok(()) => batch.scatter(outputs, compute),
             Err(message) => batch.fail(&Failure::Backend(message)),

@@ -44,7 +44,11 @@ pub trait Backend: Send + 'static {
     ///
     /// # Errors
     /// Any error fails the whole batch; so does another number of outputs than rows.
-    fn run(&mut self, rows: &[Self::Row], outputs: &mut Vec<Self::Output>) -> Result<(), BackendError>;
+    fn run(
+        &mut self,
+        rows: &[Self::Row],
+        outputs: &mut Vec<Self::Output>,
+    ) -> Result<(), BackendError>;
 }
 
 /// Why a batch could not be run, in words for the log.

@@ -42,7 +42,13 @@ pub(super) enum Next<R, O> {
 
 impl<R, O> Queue<R, O> {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, entries: VecDeque::new(), rows: 0, stale: 0, dropped: Vec::new() }
+        Self {
+            settings,
+            entries: VecDeque::new(),
+            rows: 0,
+            stale: 0,
+            dropped: Vec::new(),
+        }
     }
 
     /// Rows that wait and are waited for.
@@ -64,7 +70,12 @@ impl<R, O> Queue<R, O> {
     /// Takes a request in. The caller has asked [`Queue::has_room`].
     pub(super) fn push(&mut self, gather: Arc<Gather<O>>, rows: Vec<R>, now: Instant) {
         self.rows += rows.len();
-        self.entries.push_back(Entry { gather, rows: rows.into_iter(), next: 0, submitted: now });
+        self.entries.push_back(Entry {
+            gather,
+            rows: rows.into_iter(),
+            next: 0,
+            submitted: now,
+        });
     }
 
     /// A caller has gone: its waiting rows no longer count.
@@ -75,10 +86,15 @@ impl<R, O> Queue<R, O> {
         }
         self.rows -= waiting;
         self.stale += waiting;
-        let reason = if gather.is_late(now) { DropReason::Deadline } else { DropReason::Cancelled };
+        let reason = if gather.is_late(now) {
+            DropReason::Deadline
+        } else {
+            DropReason::Cancelled
+        };
         self.dropped.push((reason, waiting));
         if self.stale > self.rows + self.settings.max_batch_size {
-            self.entries.retain(|entry| entry.gather.waiting.load(Ordering::Relaxed) > 0);
+            self.entries
+                .retain(|entry| entry.gather.waiting.load(Ordering::Relaxed) > 0);
             self.stale = 0;
         }
     }
@@ -86,7 +102,9 @@ impl<R, O> Queue<R, O> {
     /// What to do now. `flush`: wait for no company, as when the engine drains.
     pub(super) fn next(&mut self, now: Instant, flush: bool) -> Next<R, O> {
         self.drop_dead_front(now);
-        let Some(oldest) = self.entries.front() else { return Next::Sleep };
+        let Some(oldest) = self.entries.front() else {
+            return Next::Sleep;
+        };
         let ripe = oldest.submitted + self.settings.max_queue_delay;
         if flush || self.rows >= self.settings.max_batch_size || ripe <= now {
             return self.cut(now);
@@ -118,10 +136,17 @@ impl<R, O> Queue<R, O> {
         let mut batch = Batch::with_capacity(max.min(self.rows));
         while batch.rows.len() < max {
             self.drop_dead_front(now);
-            let Some(entry) = self.entries.front_mut() else { break };
+            let Some(entry) = self.entries.front_mut() else {
+                break;
+            };
             let len = entry.rows.len().min(max - batch.rows.len());
             let waited = now.saturating_duration_since(entry.submitted);
-            batch.seat(Arc::clone(&entry.gather), entry.next, entry.rows.by_ref().take(len), waited);
+            batch.seat(
+                Arc::clone(&entry.gather),
+                entry.next,
+                entry.rows.by_ref().take(len),
+                waited,
+            );
             entry.next += len;
             entry.gather.waiting.fetch_sub(len, Ordering::Relaxed);
             self.rows -= len;
@@ -129,7 +154,11 @@ impl<R, O> Queue<R, O> {
                 self.entries.pop_front();
             }
         }
-        if batch.rows.is_empty() { Next::Sleep } else { Next::Run(batch) }
+        if batch.rows.is_empty() {
+            Next::Sleep
+        } else {
+            Next::Run(batch)
+        }
     }
 
     /// Removes requests from the front until there is one to compute.
@@ -147,7 +176,11 @@ impl<R, O> Queue<R, O> {
                 waiting => {
                     self.rows -= waiting;
                     let late = gather.is_late(now);
-                    let reason = if late { DropReason::Deadline } else { DropReason::Cancelled };
+                    let reason = if late {
+                        DropReason::Deadline
+                    } else {
+                        DropReason::Cancelled
+                    };
                     self.dropped.push((reason, waiting));
                     if late {
                         gather.fail(Failure::Deadline);

@@ -77,11 +77,17 @@ struct Collected<O> {
 }
 
 /// A request of `rows` rows: the core's end and the receiver for its answer.
-#[expect(clippy::type_complexity, reason = "the pair is taken apart at its only caller")]
+#[expect(
+    clippy::type_complexity,
+    reason = "the pair is taken apart at its only caller"
+)]
 pub(super) fn gather<O>(
     rows: usize,
     deadline: Option<Instant>,
-) -> (Arc<Gather<O>>, oneshot::Receiver<Result<Answer<O>, Failure>>) {
+) -> (
+    Arc<Gather<O>>,
+    oneshot::Receiver<Result<Answer<O>, Failure>>,
+) {
     let (reply, receiver) = oneshot::channel();
     let collected = Collected {
         outputs: (0..rows).map(|_| None).collect(),
@@ -118,7 +124,10 @@ impl<O> Gather<O> {
 
     /// Takes the outputs of rows `first..`, and answers the caller when none is missing any more.
     pub(super) fn fulfil(&self, first: usize, outputs: impl Iterator<Item = O>, timing: Timing) {
-        let mut collected = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut collected = self
+            .collected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let collected = &mut *collected;
         for (slot, output) in collected.outputs[first..].iter_mut().zip(outputs) {
             *slot = Some(output);
@@ -131,16 +140,27 @@ impl<O> Gather<O> {
         if collected.missing == 0
             && let Some(reply) = collected.reply.take()
         {
-            let outputs = std::mem::take(&mut collected.outputs).into_iter().flatten().collect();
+            let outputs = std::mem::take(&mut collected.outputs)
+                .into_iter()
+                .flatten()
+                .collect();
             // A caller that has just gone is no error.
-            let _ = reply.send(Ok(Answer { outputs, timing: *total }));
+            let _ = reply.send(Ok(Answer {
+                outputs,
+                timing: *total,
+            }));
         }
     }
 
     /// Answers the caller with a failure; rows of it that still wait are dropped at the next look.
     pub(super) fn fail(&self, failure: Failure) {
         self.end();
-        let reply = self.collected.lock().unwrap_or_else(PoisonError::into_inner).reply.take();
+        let reply = self
+            .collected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .reply
+            .take();
         if let Some(reply) = reply {
             let _ = reply.send(Err(failure));
         }
@@ -155,7 +175,10 @@ impl<O> Ticket<O> {
         engine: Arc<dyn Leave<O>>,
         gather: Arc<Gather<O>>,
     ) -> Self {
-        Self { receiver, open: Some((engine, gather)) }
+        Self {
+            receiver,
+            open: Some((engine, gather)),
+        }
     }
 }
 

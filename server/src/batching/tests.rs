@@ -71,7 +71,12 @@ struct Bench {
 }
 
 fn settings() -> Settings {
-    Settings { max_batch_size: 4, max_queue_delay: Duration::ZERO, max_queue_size: 8, instances: 1 }
+    Settings {
+        max_batch_size: 4,
+        max_queue_delay: Duration::ZERO,
+        max_queue_size: 8,
+        instances: 1,
+    }
 }
 
 fn bench(settings: Settings) -> Bench {
@@ -79,19 +84,32 @@ fn bench(settings: Settings) -> Bench {
     let (word, word_receiver) = channel();
     let word_receiver = Arc::new(Mutex::new(word_receiver));
     let factory: BackendFactory<Gated> = Arc::new(move || {
-        Ok(Gated { started: started_sender.clone(), word: Arc::clone(&word_receiver) })
+        Ok(Gated {
+            started: started_sender.clone(),
+            word: Arc::clone(&word_receiver),
+        })
     });
-    let backends = (0..settings.instances).map(|_| factory().unwrap()).collect();
+    let backends = (0..settings.instances)
+        .map(|_| factory().unwrap())
+        .collect();
     let (seen, clock) = (Arc::new(Seen::default()), Clock::manual());
     let observer = Arc::clone(&seen) as Arc<dyn Observer>;
     let engine =
         Engine::start("test", settings, backends, factory, clock.clone(), observer).unwrap();
-    Bench { word, started, seen, clock, engine }
+    Bench {
+        word,
+        started,
+        seen,
+        clock,
+        engine,
+    }
 }
 
 impl Bench {
     fn submit(&self, rows: &[u32]) -> Ticket<u32> {
-        self.engine.submit(rows.to_vec(), None).expect("there is room")
+        self.engine
+            .submit(rows.to_vec(), None)
+            .expect("there is room")
     }
 
     /// The rows of the next batch that an instance has begun.
@@ -116,7 +134,10 @@ impl Bench {
 }
 
 fn wait<O>(ticket: Ticket<O>) -> Result<Answer<O>, Failure> {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(ticket)
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(ticket)
 }
 
 #[test]
@@ -154,14 +175,20 @@ fn a_request_of_many_rows_is_split_and_answered_once_in_order() {
 #[test]
 fn a_delay_is_waited_from_the_first_row_on() {
     let delay = Duration::from_millis(5);
-    let bench = bench(Settings { max_queue_delay: delay, ..settings() });
+    let bench = bench(Settings {
+        max_queue_delay: delay,
+        ..settings()
+    });
     bench.until_idle(1);
     let first = bench.submit(&[1]);
     bench.clock.advance(Duration::from_millis(4));
     let second = bench.submit(&[2]);
     bench.engine.nudge();
     bench.until_idle(1);
-    assert!(bench.started.try_recv().is_err(), "nothing runs before the delay is over");
+    assert!(
+        bench.started.try_recv().is_err(),
+        "nothing runs before the delay is over"
+    );
     bench.clock.advance(Duration::from_millis(1));
     bench.engine.nudge();
     assert_eq!(bench.batch(), [1, 2]);
@@ -172,7 +199,10 @@ fn a_delay_is_waited_from_the_first_row_on() {
 
 #[test]
 fn a_full_batch_waits_for_no_delay() {
-    let bench = bench(Settings { max_queue_delay: DAY, ..settings() });
+    let bench = bench(Settings {
+        max_queue_delay: DAY,
+        ..settings()
+    });
     let tickets: Vec<_> = (1..5).map(|row| bench.submit(&[row])).collect();
     assert_eq!(bench.batch(), [1, 2, 3, 4]);
     bench.say(Word::Answer);
@@ -188,7 +218,18 @@ fn a_full_queue_refuses_at_once_and_says_how_full_it_is() {
     bench.batch();
     let waiting = bench.submit(&[1, 2, 3, 4, 5, 6]);
     let refusal = bench.engine.submit(vec![7, 8, 9], None).unwrap_err();
-    assert!(matches!(refusal, Refusal::QueueFull { depth: 6, limit: 8, rows: 3, .. }), "{refusal:?}");
+    assert!(
+        matches!(
+            refusal,
+            Refusal::QueueFull {
+                depth: 6,
+                limit: 8,
+                rows: 3,
+                ..
+            }
+        ),
+        "{refusal:?}"
+    );
     assert_eq!(bench.dropped(), [(DropReason::QueueFull, 3)]);
     for _ in 0..3 {
         bench.say(Word::Answer);
@@ -234,7 +275,10 @@ fn rows_whose_deadline_has_passed_are_answered_so_and_never_run() {
 
 #[test]
 fn a_failing_batch_fails_only_its_own_callers() {
-    for (word, text) in [(Word::Fail, "told to fail"), (Word::OneShort, "0 outputs for 1 rows")] {
+    for (word, text) in [
+        (Word::Fail, "told to fail"),
+        (Word::OneShort, "0 outputs for 1 rows"),
+    ] {
         let bench = bench(settings());
         let unlucky = bench.submit(&[1]);
         bench.batch();
@@ -255,17 +299,25 @@ fn a_panicking_instance_is_replaced_and_its_callers_are_told() {
     let lucky = bench.submit(&[2]);
     bench.say(Word::Panic);
     bench.say(Word::Answer);
-    assert!(matches!(wait(unlucky), Err(Failure::Backend(message)) if message.contains("told to panic")));
+    assert!(
+        matches!(wait(unlucky), Err(Failure::Backend(message)) if message.contains("told to panic"))
+    );
     assert_eq!(wait(lucky).unwrap().outputs, [4]);
     assert_eq!(*bench.seen.replaced.lock().unwrap(), 1);
 }
 
 #[test]
 fn draining_finishes_what_was_accepted_and_takes_nothing_new() {
-    let bench = bench(Settings { max_queue_delay: DAY, ..settings() });
+    let bench = bench(Settings {
+        max_queue_delay: DAY,
+        ..settings()
+    });
     let accepted = bench.submit(&[1]);
     bench.engine.drain();
-    assert_eq!(bench.engine.submit(vec![2], None).unwrap_err(), Refusal::Stopped);
+    assert_eq!(
+        bench.engine.submit(vec![2], None).unwrap_err(),
+        Refusal::Stopped
+    );
     assert_eq!(bench.batch(), [1]);
     bench.say(Word::Answer);
     assert_eq!(wait(accepted).unwrap().outputs, [2]);
@@ -288,7 +340,10 @@ fn stopping_answers_what_waits_with_an_error() {
 
 #[test]
 fn several_instances_share_what_waits() {
-    let bench = bench(Settings { instances: 2, ..settings() });
+    let bench = bench(Settings {
+        instances: 2,
+        ..settings()
+    });
     bench.until_idle(2);
     let ticket = bench.submit(&[1, 2, 3, 4, 5, 6]);
     let mut batches = [bench.batch(), bench.batch()];
@@ -307,7 +362,11 @@ fn callers_that_come_and_go_leave_nothing_behind() {
     for _ in 0..10_000 {
         drop(bench.submit(&[1, 2, 3]));
     }
-    assert!(bench.engine.entries() <= 4, "{} entries are kept", bench.engine.entries());
+    assert!(
+        bench.engine.entries() <= 4,
+        "{} entries are kept",
+        bench.engine.entries()
+    );
     bench.say(Word::Answer);
     wait(running).unwrap();
 }

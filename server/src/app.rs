@@ -1,0 +1,216 @@
+//! The composition root: a configuration becomes an app, an app serves on listeners until it is told to stop.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use crate::admin::{self, Admin};
+use crate::config::Config;
+use crate::grpc::{self, Health};
+use crate::lifecycle::Lifecycle;
+use crate::metrics::Metrics;
+use crate::model::Model;
+use crate::repository::{Repository, State, VersionId};
+use crate::runtime::{Runtime, RuntimeError};
+use crate::service::Service;
+
+/// How often recorded samples are folded into their histograms when nobody scrapes.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// A server, ready to be given its ports.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    runtime: Runtime,
+    repository: Arc<Repository>,
+    metrics: Metrics,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// ONNX Runtime, or the device that was asked for.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The model repository cannot be read.
+    #[error("models_dir: {0}")]
+    Repository(#[from] quintet_bundle::BundleError),
+}
+
+impl Config {
+    /// Loads ONNX Runtime and finds the models; loads none of them yet and binds no port.
+    pub fn build(self) -> Result<App, StartError> {
+        let runtime = Runtime::load(&self.onnxruntime, self.device, self.intra_op_threads)?;
+        let repository = Repository::find(
+            &self.models_dir,
+            self.default_classifier.clone(),
+            &self.required_models,
+        )?;
+        let metrics = Metrics::new(Runtime::version());
+        Ok(App {
+            config: self,
+            runtime,
+            repository: Arc::new(repository),
+            metrics,
+        })
+    }
+}
+
+impl App {
+    /// Serves gRPC and HTTP on these listeners until `shutdown` resolves, then finishes what was accepted.
+    ///
+    /// Models are loaded after the ports are open, so that health checks have an answer from the start. Returns the
+    /// number of requests that the shutdown had to give up.
+    pub async fn serve(
+        self,
+        grpc_listener: TcpListener,
+        admin_listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> usize {
+        let Self {
+            config,
+            runtime,
+            repository,
+            metrics,
+        } = self;
+        let lifecycle = Arc::new(Lifecycle::default());
+        let health = Health::starting(&repository).await;
+        let service = Service::new(Arc::clone(&repository), config.limits, config.cores);
+        let routes = grpc::routes(
+            service,
+            &health,
+            Arc::clone(&lifecycle),
+            metrics.clone(),
+            config.max_message_size,
+        );
+        let pages = admin::routes(Admin {
+            metrics: metrics.clone(),
+            repository: Arc::clone(&repository),
+            lifecycle: Arc::clone(&lifecycle),
+        });
+        let (stop, stopping) = watch::channel(false);
+        // Dropped, and so ended, with this function.
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(async move {
+            if let Err(error) = axum::serve(admin_listener, pages).await {
+                tracing::error!(%error, "the admin port is gone");
+            }
+        });
+        tasks.spawn(upkeep(metrics.clone()));
+        let mut server = tokio::spawn(grpc::serve(grpc_listener, routes, stopping));
+
+        let loading = load_all(&config, &runtime, &repository, &metrics, &health);
+        let serve = async {
+            loading.await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = serve => {}
+            () = shutdown => {}
+        }
+
+        tracing::info!("shutting down: no longer ready");
+        lifecycle.leave_service();
+        health.leaving(&repository).await;
+        tokio::time::sleep(config.shutdown_delay).await;
+        let limit = Instant::now() + config.shutdown_timeout;
+        lifecycle.drain();
+        // Nobody listens only if the accept loop has ended already.
+        let _ = stop.send(true);
+        let in_time = timeout_at(limit, &mut server).await.is_ok();
+        let given_up = if in_time { 0 } else { lifecycle.in_flight() };
+        server.abort();
+        stop_models(&repository, limit).await;
+        tracing::info!(given_up, "stopped");
+        given_up
+    }
+}
+
+/// Loads the models one after the other: ONNX Runtime does not like to make sessions at once.
+async fn load_all(
+    config: &Config,
+    runtime: &Runtime,
+    repository: &Repository,
+    metrics: &Metrics,
+    health: &Health,
+) {
+    let started = Instant::now();
+    let versions: Vec<VersionId> = repository.versions().map(|(id, _)| id).collect();
+    for id in versions {
+        let (config, runtime, metrics) = (config.clone(), runtime.clone(), metrics.clone());
+        let path = id.path.clone();
+        let device = runtime.device();
+        let loaded = tokio::task::spawn_blocking(move || {
+            Model::load(
+                &path,
+                &runtime,
+                |manifest| config.batching(manifest, device),
+                &metrics,
+            )
+        });
+        let state = match loaded.await {
+            Ok(Ok(model)) => {
+                let settings = model.engine.settings();
+                tracing::info!(
+                    model = id.name,
+                    version = id.version,
+                    device = %model.device,
+                    instances = settings.instances,
+                    max_batch_size = settings.max_batch_size,
+                    "model ready: its golden samples agree"
+                );
+                model.metrics.set_ready(true);
+                State::Ready(Arc::new(model))
+            }
+            Ok(Err(error)) => State::Unavailable(error.to_string()),
+            Err(panic) => State::Unavailable(format!("loading it failed: {panic}")),
+        };
+        if let State::Unavailable(reason) = &state {
+            tracing::error!(
+                model = id.name,
+                version = id.version,
+                reason,
+                "model not served"
+            );
+        }
+        repository.set(&id, state);
+        health.update(repository).await;
+    }
+    let took_ms = started.elapsed().as_millis() as u64;
+    let unready = repository.unready();
+    if unready.is_empty() {
+        tracing::info!(took_ms, "ready");
+    } else {
+        tracing::error!(reasons = unready.join("; "), took_ms, "not ready");
+    }
+}
+
+/// Ends the batching cores, and waits for their threads as long as there is time.
+async fn stop_models(repository: &Repository, limit: Instant) {
+    let models: Vec<_> = repository
+        .versions()
+        .filter_map(|(_, state)| match state {
+            State::Ready(model) => Some(model),
+            _ => None,
+        })
+        .collect();
+    models.iter().for_each(|model| model.engine.stop());
+    let joined =
+        tokio::task::spawn_blocking(move || models.iter().for_each(|model| model.engine.join()));
+    if timeout_at(limit, joined).await.is_err() {
+        tracing::warn!("an instance is still running its batch");
+    }
+}
+
+async fn upkeep(metrics: Metrics) {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    loop {
+        ticks.tick().await;
+        metrics.upkeep();
+    }
+}

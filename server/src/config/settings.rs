@@ -1,0 +1,279 @@
+//! Options checked and completed: what the rest of the server works with.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use quintet_bundle::Manifest;
+
+use super::{BatchingOptions, Options};
+use crate::batching::Settings;
+use crate::runtime::{Device, DeviceChoice};
+use crate::service::Limits;
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The model repository.
+    pub models_dir: PathBuf,
+    /// Where gRPC is served.
+    pub listen: SocketAddr,
+    /// Where HTTP is served.
+    pub admin_listen: SocketAddr,
+    /// The device asked for.
+    pub device: DeviceChoice,
+    /// ONNX Runtime's shared library.
+    pub onnxruntime: PathBuf,
+    /// The classifier for requests that name none.
+    pub default_classifier: Option<String>,
+    /// Models without which the server is not ready; empty: all.
+    pub required_models: Vec<String>,
+    /// Bounds on requests.
+    pub limits: Limits,
+    /// Threads inside one run.
+    pub intra_op_threads: usize,
+    /// The largest request in bytes.
+    pub max_message_size: usize,
+    /// From unready to draining.
+    pub shutdown_delay: Duration,
+    /// From draining to the end.
+    pub shutdown_timeout: Duration,
+    /// What to log.
+    pub log: String,
+    /// How to log.
+    pub log_format: LogFormat,
+    /// Cores that this process may use; the cgroup's quota counts.
+    pub cores: usize,
+    batching: BatchingOptions,
+    models: std::collections::BTreeMap<String, BatchingOptions>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text at a terminal, else JSON.
+    Auto,
+    /// For people.
+    Text,
+    /// For machines, an object a line.
+    Json,
+}
+
+/// An option that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{option}: {problem}")]
+pub struct ConfigError {
+    /// The option's name.
+    pub option: String,
+    /// What came and what is allowed.
+    pub problem: String,
+}
+
+impl Options {
+    /// Completes the options from their file and the defaults, and checks them. `ort_dylib_path`: where the
+    /// environment says that ONNX Runtime is.
+    pub fn into_config(self, ort_dylib_path: Option<PathBuf>) -> Result<Config, ConfigError> {
+        let file = match &self.config {
+            Some(path) => read(path)?,
+            None => Self::default(),
+        };
+        let device = match self.device.or(file.device) {
+            Some(text) => text.parse().map_err(|problem| error("device", problem))?,
+            None => DeviceChoice::Auto,
+        };
+        let log_format = match self.log_format.or(file.log_format).as_deref() {
+            None | Some("auto") => LogFormat::Auto,
+            Some("text") => LogFormat::Text,
+            Some("json") => LogFormat::Json,
+            Some(other) => {
+                return Err(error(
+                    "log_format",
+                    format!("`{other}` is none of auto, text, json"),
+                ));
+            }
+        };
+        let limits = Limits {
+            max_images_per_request: at_least_one(
+                "max_images_per_request",
+                self.max_images_per_request
+                    .or(file.max_images_per_request)
+                    .unwrap_or(256),
+            )?,
+            max_image_pixels: self
+                .max_image_pixels
+                .or(file.max_image_pixels)
+                .unwrap_or(1 << 24),
+        };
+        let config = Config {
+            models_dir: self
+                .models_dir
+                .or(file.models_dir)
+                .unwrap_or_else(|| "models".into()),
+            listen: self
+                .listen
+                .or(file.listen)
+                .unwrap_or_else(|| ([127, 0, 0, 1], 50051).into()),
+            admin_listen: self
+                .admin_listen
+                .or(file.admin_listen)
+                .unwrap_or_else(|| ([127, 0, 0, 1], 9464).into()),
+            device,
+            onnxruntime: self
+                .onnxruntime
+                .or(file.onnxruntime)
+                .or(ort_dylib_path)
+                .unwrap_or_else(beside_the_program),
+            default_classifier: self.default_classifier.or(file.default_classifier),
+            required_models: self
+                .required_models
+                .or(file.required_models)
+                .unwrap_or_default(),
+            limits,
+            intra_op_threads: at_least_one(
+                "intra_op_threads",
+                self.intra_op_threads.or(file.intra_op_threads).unwrap_or(1),
+            )?,
+            max_message_size: at_least_one(
+                "max_message_size",
+                self.max_message_size
+                    .or(file.max_message_size)
+                    .unwrap_or(16 << 20),
+            )?,
+            shutdown_delay: duration(
+                "shutdown_delay",
+                self.shutdown_delay.or(file.shutdown_delay),
+                Duration::ZERO,
+            )?,
+            shutdown_timeout: duration(
+                "shutdown_timeout",
+                self.shutdown_timeout.or(file.shutdown_timeout),
+                Duration::from_secs(30),
+            )?,
+            log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+            log_format,
+            cores: available_parallelism().map_or(1, usize::from),
+            batching: self.batching.or(file.batching),
+            models: file.models,
+        };
+        // Every model's settings are checked now, before a port is bound.
+        for (place, options) in config
+            .models
+            .iter()
+            .map(|(name, options)| (format!("models.{name}."), options))
+        {
+            config.settings(
+                &place,
+                options.clone().or(config.batching.clone()),
+                Device::Cpu,
+            )?;
+        }
+        config.settings("", config.batching.clone(), Device::Cpu)?;
+        Ok(config)
+    }
+}
+
+impl Config {
+    /// The batching settings of one model on this device.
+    pub fn batching(&self, manifest: &Manifest, device: Device) -> Settings {
+        let own = self.models.get(&manifest.name).cloned().unwrap_or_default();
+        self.settings("", own.or(self.batching.clone()), device)
+            .expect("every model's settings were checked when the configuration was made")
+    }
+
+    fn settings(
+        &self,
+        place: &str,
+        options: BatchingOptions,
+        device: Device,
+    ) -> Result<Settings, ConfigError> {
+        let default_instances = match device {
+            // Several one-thread instances beat one with many threads.
+            Device::Cpu => self.cores.div_ceil(self.intra_op_threads),
+            Device::Cuda(_) => 1,
+        };
+        let name = |option: &str| format!("{place}{option}");
+        let settings = Settings {
+            max_batch_size: at_least_one(
+                &name("max_batch_size"),
+                options.max_batch_size.unwrap_or(32),
+            )?,
+            max_queue_delay: duration(
+                &name("max_queue_delay"),
+                options.max_queue_delay,
+                Duration::ZERO,
+            )?,
+            max_queue_size: at_least_one(
+                &name("max_queue_size"),
+                options.max_queue_size.unwrap_or(1024),
+            )?,
+            instances: at_least_one(
+                &name("instances"),
+                options.instances.unwrap_or(default_instances),
+            )?,
+        };
+        let (queue, images) = (settings.max_queue_size, self.limits.max_images_per_request);
+        if queue < images {
+            let problem = format!(
+                "{queue} rows cannot hold one request of max_images_per_request ({images}); raise it or lower that"
+            );
+            return Err(error(&name("max_queue_size"), problem));
+        }
+        Ok(settings)
+    }
+}
+
+impl BatchingOptions {
+    /// These options, and where they say nothing, those.
+    fn or(self, other: Self) -> Self {
+        Self {
+            max_batch_size: self.max_batch_size.or(other.max_batch_size),
+            max_queue_delay: self.max_queue_delay.or(other.max_queue_delay),
+            max_queue_size: self.max_queue_size.or(other.max_queue_size),
+            instances: self.instances.or(other.instances),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Options, ConfigError> {
+    let problem = |text: String| error("config", format!("{}: {text}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+    toml::from_str(&text).map_err(|error| problem(error.to_string()))
+}
+
+fn beside_the_program() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.with_file_name("lib").join("libonnxruntime.so")
+}
+
+fn at_least_one(option: &str, value: usize) -> Result<usize, ConfigError> {
+    if value == 0 {
+        Err(error(option, "is 0; at least 1 is needed".to_owned()))
+    } else {
+        Ok(value)
+    }
+}
+
+fn duration(
+    option: &str,
+    text: Option<String>,
+    default: Duration,
+) -> Result<Duration, ConfigError> {
+    let Some(text) = text else { return Ok(default) };
+    humantime::parse_duration(&text).map_err(|_| {
+        error(
+            option,
+            format!("`{text}` is no time; write 500us, 5ms, 30s or 2min"),
+        )
+    })
+}
+
+fn error(option: &str, problem: String) -> ConfigError {
+    ConfigError {
+        option: option.to_owned(),
+        problem,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! From what a caller sends, a file or pixels, to a grey picture. Sizes are checked before anything is allocated.
+
+use std::io::Cursor;
+
+use bytes::Bytes;
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+
+/// A picture as it came.
+#[derive(Debug, Clone)]
+pub enum Picture {
+    /// A whole PNG or JPEG file.
+    Encoded(Bytes),
+    /// Pixels, row by row, one byte a channel.
+    Raw {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+        /// 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+        channels: u32,
+        /// `width * height * channels` bytes.
+        data: Bytes,
+    },
+}
+
+/// What is wrong with a picture: the field's name below the image, and what came and what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadPicture {
+    /// `encoded`, `raw.width`, ...
+    pub field: &'static str,
+    /// What came and what is allowed.
+    pub description: String,
+}
+
+impl Picture {
+    /// Pixels to work through, from the file's header alone, if they are within `max_pixels`.
+    pub fn pixels(&self, max_pixels: u64) -> Result<u64, BadPicture> {
+        let (field, width, height) = match self {
+            Self::Encoded(file) => {
+                let (width, height) = open(file, max_pixels)?.dimensions();
+                ("encoded", width, height)
+            }
+            Self::Raw {
+                width,
+                height,
+                channels,
+                data,
+            } => {
+                check_raw(*width, *height, *channels, data)?;
+                ("raw", *width, *height)
+            }
+        };
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels > max_pixels {
+            let description =
+                format!("is {width}x{height} pixels; at most {max_pixels} in all are allowed");
+            return Err(BadPicture { field, description });
+        }
+        Ok(pixels)
+    }
+
+    /// Decodes the picture and turns it grey.
+    pub fn to_grey(&self, max_pixels: u64) -> Result<GrayImage, BadPicture> {
+        let bad = |field, error: &dyn ToString| BadPicture {
+            field,
+            description: error.to_string(),
+        };
+        self.pixels(max_pixels)?;
+        match self {
+            Self::Raw {
+                width,
+                height,
+                channels,
+                data,
+            } => quintet_bundle::image::to_grey(*width, *height, *channels as u8, data)
+                .map_err(|error| bad("raw", &error)),
+            Self::Encoded(file) => {
+                let mut decoder = open(file, max_pixels)?;
+                // A photograph's own word on which way is up; a file that has it wrong is still a picture.
+                let orientation = decoder.orientation().ok();
+                let mut image = DynamicImage::from_decoder(decoder)
+                    .map_err(|error| bad("encoded", &format!("cannot be decoded: {error}")))?;
+                if let Some(orientation) = orientation {
+                    image.apply_orientation(orientation);
+                }
+                let (width, height) = (image.width(), image.height());
+                let (channels, pixels) = match image {
+                    DynamicImage::ImageLuma8(grey) => return Ok(grey),
+                    DynamicImage::ImageLumaA8(image) => (2, image.into_raw()),
+                    DynamicImage::ImageRgb8(image) => (3, image.into_raw()),
+                    other => (4, other.into_rgba8().into_raw()),
+                };
+                quintet_bundle::image::to_grey(width, height, channels, &pixels)
+                    .map_err(|error| bad("encoded", &error))
+            }
+        }
+    }
+}
+
+/// Reads the file's header.
+fn open(file: &[u8], max_pixels: u64) -> Result<impl ImageDecoder, BadPicture> {
+    let bad = |description: String| BadPicture {
+        field: "encoded",
+        description,
+    };
+    let format = image::guess_format(file).ok();
+    let Some(format @ (ImageFormat::Png | ImageFormat::Jpeg)) = format else {
+        return Err(bad(format!(
+            "is {} bytes that are neither PNG nor JPEG",
+            file.len()
+        )));
+    };
+    let mut reader = ImageReader::with_format(Cursor::new(file), format);
+    let mut limits = Limits::no_limits();
+    // The widest pixel is RGBA of 16 bits a channel.
+    limits.max_alloc = Some(max_pixels.saturating_mul(8));
+    reader.limits(limits);
+    reader
+        .into_decoder()
+        .map_err(|error| bad(format!("cannot be decoded: {error}")))
+}
+
+fn check_raw(width: u32, height: u32, channels: u32, data: &[u8]) -> Result<(), BadPicture> {
+    for (field, value) in [("raw.width", width), ("raw.height", height)] {
+        if value == 0 {
+            return Err(BadPicture {
+                field,
+                description: "is 0; at least 1 is needed".to_owned(),
+            });
+        }
+    }
+    if !(1..=4).contains(&channels) {
+        let description =
+            format!("is {channels}; 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) are allowed");
+        return Err(BadPicture {
+            field: "raw.channels",
+            description,
+        });
+    }
+    let expected = u128::from(width) * u128::from(height) * u128::from(channels);
+    if data.len() as u128 != expected {
+        let description = format!(
+            "holds {} bytes; {width}x{height} pixels of {channels} channels are {expected}",
+            data.len()
+        );
+        return Err(BadPicture {
+            field: "raw.data",
+            description,
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+use image::{ImageEncoder, Rgba, RgbaImage};
+use proptest::prelude::*;
+
+use super::*;
+
+const LIMIT: u64 = 1_000_000;
+
+fn png(image: &DynamicImage) -> Bytes {
+    let mut file = Vec::new();
+    image
+        .write_to(&mut Cursor::new(&mut file), ImageFormat::Png)
+        .unwrap();
+    file.into()
+}
+
+/// A PNG whose header promises this canvas, with hardly any data behind it.
+fn bomb(width: u32, height: u32) -> Bytes {
+    let mut file = png(&DynamicImage::new_luma8(1, 1)).to_vec();
+    file[16..20].copy_from_slice(&width.to_be_bytes());
+    file[20..24].copy_from_slice(&height.to_be_bytes());
+    let crc = crc32(&file[12..29]);
+    file[29..33].copy_from_slice(&crc.to_be_bytes());
+    file.into()
+}
+
+/// The checksum of a PNG chunk (PNG specification, annex D).
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ if crc & 1 == 1 { 0xEDB8_8320 } else { 0 }
+        })
+    })
+}
+
+fn raw(width: u32, height: u32, channels: u32, bytes: usize) -> Picture {
+    Picture::Raw {
+        width,
+        height,
+        channels,
+        data: vec![7; bytes].into(),
+    }
+}
+
+#[test]
+fn png_of_any_colour_type_becomes_grey() {
+    let rgba = RgbaImage::from_pixel(3, 2, Rgba([90, 90, 90, 255]));
+    let image = DynamicImage::ImageRgba8(rgba);
+    for image in [
+        DynamicImage::ImageLuma8(image.to_luma8()),
+        DynamicImage::ImageLumaA8(image.to_luma_alpha8()),
+        DynamicImage::ImageRgb8(image.to_rgb8()),
+        DynamicImage::ImageRgb16(image.to_rgb16()),
+        image,
+    ] {
+        let grey = Picture::Encoded(png(&image)).to_grey(LIMIT).unwrap();
+        assert_eq!(grey.dimensions(), (3, 2));
+        assert!(
+            grey.pixels().all(|pixel| pixel.0[0].abs_diff(90) <= 1),
+            "{:?}",
+            image.color()
+        );
+    }
+}
+
+#[test]
+fn a_jpeg_is_turned_the_way_its_exif_says() {
+    let mut image = GrayImage::from_pixel(32, 16, image::Luma([0]));
+    (0..16).for_each(|y| (0..16).for_each(|x| image.put_pixel(x, y, image::Luma([255]))));
+    let mut file = Vec::new();
+    let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, 95);
+    // One Exif entry: orientation 6, "turn 90 degrees clockwise to view".
+    let exif = [
+        b"II*\0\x08\0\0\0\x01\0".as_slice(),
+        b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0",
+        &[0; 4],
+    ]
+    .concat();
+    encoder.set_exif_metadata(exif).unwrap();
+    encoder.encode_image(&image).unwrap();
+    let grey = Picture::Encoded(file.into()).to_grey(LIMIT).unwrap();
+    assert_eq!(grey.dimensions(), (16, 32));
+    assert!(grey.get_pixel(8, 4).0[0] > 200 && grey.get_pixel(8, 28).0[0] < 50);
+}
+
+#[test]
+fn a_canvas_over_the_limit_is_refused_from_its_header() {
+    for (width, height) in [
+        (1_001, 1_000),
+        (100_000, 100_000),
+        (u32::MAX >> 1, 1),
+        (65_535, 65_535),
+    ] {
+        let picture = Picture::Encoded(bomb(width, height));
+        let bad = picture.to_grey(LIMIT).unwrap_err();
+        assert_eq!(bad.field, "encoded");
+        assert!(picture.pixels(LIMIT).is_err());
+    }
+}
+
+#[test]
+fn bad_pictures_are_named_by_field() {
+    let encoded = |bytes: &'static [u8]| Picture::Encoded(Bytes::from_static(bytes));
+    for (picture, field, words) in [
+        (
+            encoded(b""),
+            "encoded",
+            "0 bytes that are neither PNG nor JPEG",
+        ),
+        (encoded(b"GIF89a"), "encoded", "neither PNG nor JPEG"),
+        (
+            encoded(b"\x89PNG\r\n\x1a\n"),
+            "encoded",
+            "cannot be decoded",
+        ),
+        (encoded(b"\xff\xd8\xff"), "encoded", "cannot be decoded"),
+        (raw(0, 28, 1, 0), "raw.width", "at least 1"),
+        (raw(28, 0, 1, 0), "raw.height", "at least 1"),
+        (raw(28, 28, 0, 0), "raw.channels", "is 0; 1 (grey)"),
+        (raw(28, 28, 5, 28 * 28 * 5), "raw.channels", "is 5"),
+        (
+            raw(28, 28, 1, 783),
+            "raw.data",
+            "holds 783 bytes; 28x28 pixels of 1 channels are 784",
+        ),
+        (raw(u32::MAX, u32::MAX, 4, 10), "raw.data", "holds 10 bytes"),
+        (
+            raw(1_001, 1_000, 1, 1_001_000),
+            "raw",
+            "is 1001x1000 pixels; at most 1000000",
+        ),
+    ] {
+        let bad = picture.to_grey(LIMIT).unwrap_err();
+        assert_eq!(bad.field, field, "{bad:?}");
+        assert!(bad.description.contains(words), "{bad:?}");
+    }
+}
+
+proptest! {
+    /// A good file with bytes changed and its end cut off is decoded or refused, never a panic.
+    #[test]
+    fn mutated_files_never_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+        keep in 0.0..1.0_f64,
+        jpeg in any::<bool>(),
+    ) {
+        let image = GrayImage::from_fn(20, 20, |x, y| image::Luma([(x * y) as u8]));
+        let mut file = Vec::new();
+        let (data, width, height) = (image.as_raw(), image.width(), image.height());
+        let colour = image::ExtendedColorType::L8;
+        if jpeg {
+            image::codecs::jpeg::JpegEncoder::new(&mut file).write_image(data, width, height, colour).unwrap();
+        } else {
+            image::codecs::png::PngEncoder::new(&mut file).write_image(data, width, height, colour).unwrap();
+        }
+        for (index, byte) in changes {
+            let at = index.index(file.len());
+            file[at] = byte;
+        }
+        file.truncate((file.len() as f64 * (1.0 - keep * keep)) as usize);
+        let _ = Picture::Encoded(file.into()).to_grey(LIMIT);
+    }
+}

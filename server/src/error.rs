@@ -1,0 +1,125 @@
+//! Everything that can go wrong with a request, once. `grpc/status.rs` maps it to gRPC codes, once.
+
+use std::time::Duration;
+
+use crate::batching::{Failure, Refusal};
+
+/// Why a request got no answer.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The request itself is wrong; asking again will not help.
+    #[error("{}", join(violations))]
+    InvalidArgument {
+        /// What is wrong, field by field; never empty.
+        violations: Vec<Violation>,
+    },
+    /// There is no such model or version.
+    #[error("{0}")]
+    ModelNotFound(String),
+    /// The model does something else.
+    #[error("model `{model}` does {does}, this call needs {needs}")]
+    WrongTask {
+        /// The model asked for.
+        model: String,
+        /// Its task.
+        does: &'static str,
+        /// The call's task.
+        needs: &'static str,
+    },
+    /// Too much waits already.
+    #[error("model `{model}` is busy: {refusal}")]
+    QueueFull {
+        /// The model.
+        model: String,
+        /// How full its queue is.
+        refusal: String,
+        /// When it may have room.
+        retry_after: Duration,
+    },
+    /// Not now: the server is stopping, or the model is still loading.
+    #[error("{reason}")]
+    Unavailable {
+        /// Why.
+        reason: String,
+        /// When asking again may help; `None`: not without an operator.
+        retry_after: Option<Duration>,
+    },
+    /// The caller's deadline passed first.
+    #[error("the deadline passed {stage}")]
+    DeadlineExceeded {
+        /// Where the request was: "in the queue or while running", ...
+        stage: &'static str,
+    },
+    /// Our fault. The details are in the log under the same id.
+    #[error("internal error {id}")]
+    Internal {
+        /// Names the log line.
+        id: String,
+    },
+}
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Path of the field, such as `images[3].encoded`.
+    pub field: String,
+    /// What came and what is allowed.
+    pub description: String,
+}
+
+impl ServeError {
+    /// An [`ServeError::InvalidArgument`] about one field.
+    pub fn invalid(field: impl Into<String>, description: impl Into<String>) -> Self {
+        let violation = Violation {
+            field: field.into(),
+            description: description.into(),
+        };
+        Self::InvalidArgument {
+            violations: vec![violation],
+        }
+    }
+
+    /// What a refusal by the batching core of `model` means to the caller.
+    pub fn from_refusal(model: &str, refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::QueueFull { retry_after, .. } => Self::QueueFull {
+                model: model.to_owned(),
+                refusal: refusal.to_string(),
+                retry_after: *retry_after,
+            },
+            Refusal::Stopped => Self::draining(),
+        }
+    }
+
+    /// What a failure inside the batching core of `model` means to the caller. Faults of ours are logged here.
+    pub fn from_failure(model: &str, failure: Failure) -> Self {
+        match failure {
+            Failure::Deadline => Self::DeadlineExceeded {
+                stage: "in the queue",
+            },
+            Failure::Stopped => Self::draining(),
+            Failure::Backend(message) => {
+                let id = crate::request_id::next();
+                tracing::error!(error_id = %id, model, error = %message, "a batch failed");
+                Self::Internal { id }
+            }
+        }
+    }
+
+    /// The server is stopping.
+    pub fn draining() -> Self {
+        Self::Unavailable {
+            reason: "the server is shutting down".to_owned(),
+            retry_after: Some(Duration::from_secs(1)),
+        }
+    }
+}
+
+fn join(violations: &[Violation]) -> String {
+    let lines: Vec<_> = violations
+        .iter()
+        .map(|violation| format!("{}: {}", violation.field, violation.description))
+        .collect();
+    lines.join("; ")
+}

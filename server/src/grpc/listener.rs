@@ -1,0 +1,91 @@
+//! The accept loop: HTTP/2 connections, each a task, ended in order at shutdown.
+//!
+//! tonic's own server would answer a passed `grpc-timeout` with CANCELLED before the core can say DEADLINE_EXCEEDED,
+//! and waits for its connections without limit. hyper below it does neither.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::Observe;
+
+/// Bytes that a caller may have under way on one stream; HTTP/2's own default of 65,535 makes an image wait.
+const STREAM_WINDOW: u32 = 1 << 20;
+/// Bytes that a caller may have under way on one connection.
+const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Requests that may be open at once on one connection.
+const MAX_CONCURRENT_STREAMS: u32 = 1024;
+/// A connection that has been silent for so long is asked for a sign of life, and ended after as long again.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+/// How long to leave a listener alone that cannot accept, as when file descriptors are short.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `shutdown` says true, then lets the open connections finish their requests. Returns when the last has
+/// ended; drop it to end them all.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    service: Observe,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    connections.spawn(connection(stream, peer, service.clone(), shutdown.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            // Ended connections are let go as they come.
+            Some(_) = connections.join_next() => {}
+            () = told(&mut shutdown) => break,
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    service: Observe,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "TCP_NODELAY cannot be set");
+    }
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = told(&mut shutdown) => {
+            // Tells the caller to open no new streams here, and finishes those that are open.
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+/// Resolves when the server is told to stop, or nobody is left to tell it.
+async fn told(shutdown: &mut watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,136 @@
+//! The one table from [`ServeError`] to gRPC codes and their machine-readable details.
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::error::ServeError;
+
+/// Names the service in `google.rpc.ErrorInfo`.
+const DOMAIN: &str = "quintet.v1";
+
+/// What the caller gets to see of an error.
+pub(super) fn status(error: &ServeError) -> Status {
+    let mut details = ErrorDetails::new();
+    let code = match error {
+        ServeError::InvalidArgument { violations } => {
+            for violation in violations {
+                details.add_bad_request_violation(&violation.field, &violation.description);
+            }
+            Code::InvalidArgument
+        }
+        ServeError::ModelNotFound(_) => Code::NotFound,
+        ServeError::WrongTask { .. } => Code::FailedPrecondition,
+        ServeError::QueueFull { retry_after, .. } => {
+            details.set_retry_info(Some(*retry_after));
+            Code::ResourceExhausted
+        }
+        ServeError::Unavailable { retry_after, .. } => {
+            if retry_after.is_some() {
+                details.set_retry_info(*retry_after);
+            }
+            Code::Unavailable
+        }
+        ServeError::DeadlineExceeded { .. } => Code::DeadlineExceeded,
+        ServeError::Internal { id } => {
+            details.set_error_info("INTERNAL", DOMAIN, [("error_id".to_owned(), id.clone())]);
+            Code::Internal
+        }
+    };
+    Status::with_error_details(code, error.to_string(), details)
+}
+
+/// A code's name as gRPC writes it, for metrics and logs.
+pub(super) fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::time::Duration;
+
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn the_table() {
+        let second = Duration::from_secs(1);
+        let mut table = String::new();
+        for error in [
+            ServeError::invalid(
+                "images[3].encoded",
+                "is 0 bytes that are neither PNG nor JPEG",
+            ),
+            ServeError::ModelNotFound("there is no model `vgg`; there is cnn, mlp".into()),
+            ServeError::WrongTask {
+                model: "lstm".into(),
+                does: "text",
+                needs: "images",
+            },
+            ServeError::QueueFull {
+                model: "cnn".into(),
+                refusal: "full".into(),
+                retry_after: second,
+            },
+            ServeError::Unavailable {
+                reason: "loading".into(),
+                retry_after: Some(second),
+            },
+            ServeError::Unavailable {
+                reason: "broken".into(),
+                retry_after: None,
+            },
+            ServeError::DeadlineExceeded {
+                stage: "in the queue",
+            },
+            ServeError::Internal { id: "1f-0".into() },
+        ] {
+            let status = status(&error);
+            let details = status.get_error_details();
+            let fields = details
+                .bad_request()
+                .map(|bad| bad.field_violations[0].field.clone());
+            let retry = details.retry_info().and_then(|info| info.retry_delay);
+            let id = details
+                .error_info()
+                .map(|info| info.metadata["error_id"].clone());
+            let code = code_name(status.code());
+            writeln!(
+                table,
+                "{code}: {} {fields:?} {retry:?} {id:?}",
+                status.message()
+            )
+            .unwrap();
+        }
+        expect![[r#"
+            INVALID_ARGUMENT: images[3].encoded: is 0 bytes that are neither PNG nor JPEG Some("images[3].encoded") None None
+            NOT_FOUND: there is no model `vgg`; there is cnn, mlp None None None
+            FAILED_PRECONDITION: model `lstm` does text, this call needs images None None None
+            RESOURCE_EXHAUSTED: model `cnn` is busy: full None Some(1s) None
+            UNAVAILABLE: loading None Some(1s) None
+            UNAVAILABLE: broken None None None
+            DEADLINE_EXCEEDED: the deadline passed in the queue None None None
+            INTERNAL: internal error 1f-0 None None Some("1f-0")
+        "#]]
+        .assert_eq(&table);
+    }
+}

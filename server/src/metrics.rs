@@ -1,0 +1,311 @@
+//! Every metric's name, unit and buckets, and the handles that record them. No other file names a metric.
+//!
+//! Each server has a recorder of its own, so that two in one process do not add up.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, Unit, with_local_recorder};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+
+use crate::batching::{BatchReport, DropReason, Observer};
+
+const REQUESTS: &str = "quintet_requests_total";
+const REQUEST_DURATION: &str = "quintet_request_duration_seconds";
+const REQUESTS_IN_FLIGHT: &str = "quintet_requests_in_flight";
+const PREPROCESS_DURATION: &str = "quintet_preprocess_duration_seconds";
+const QUEUE_DURATION: &str = "quintet_queue_duration_seconds";
+const COMPUTE_DURATION: &str = "quintet_compute_duration_seconds";
+const BATCH_SIZE: &str = "quintet_batch_size_rows";
+const QUEUE_DEPTH: &str = "quintet_queue_depth_rows";
+const ROWS: &str = "quintet_rows_total";
+const ROWS_DROPPED: &str = "quintet_rows_dropped_total";
+const BATCHES_FAILED: &str = "quintet_batches_failed_total";
+const INSTANCES_REPLACED: &str = "quintet_instances_replaced_total";
+const MODEL_INFO: &str = "quintet_model_info";
+const MODEL_READY: &str = "quintet_model_ready";
+const BUILD_INFO: &str = "quintet_build_info";
+const PROCESS_PREFIX: &str = "quintet_";
+
+/// Upper bounds in seconds, from a fast batch of one to a deadline.
+const DURATION_BUCKETS: [f64; 18] = [
+    0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1,
+    0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+const ROWS_BUCKETS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+
+/// The server's metrics. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    process: metrics_process::Collector,
+    in_flight: Gauge,
+    requests: RwLock<HashMap<RequestKey, (Counter, Histogram)>>,
+}
+
+/// The labels of a request: the call, the model that it reached (empty: none) and the gRPC code's name.
+type RequestKey = (&'static str, Arc<str>, &'static str);
+
+/// What one model version records.
+#[derive(Clone)]
+pub struct ModelMetrics {
+    preprocess: Histogram,
+    queue: Histogram,
+    compute: Histogram,
+    batch_size: Histogram,
+    depth: Gauge,
+    rows: Counter,
+    dropped_deadline: Counter,
+    dropped_cancelled: Counter,
+    dropped_stopped: Counter,
+    dropped_queue_full: Counter,
+    batches_failed: Counter,
+    instances_replaced: Counter,
+    ready: Gauge,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// A recorder with everything described and nothing recorded.
+    pub fn new(onnxruntime: &str) -> Self {
+        let mut builder = PrometheusBuilder::new();
+        for name in [
+            REQUEST_DURATION,
+            PREPROCESS_DURATION,
+            QUEUE_DURATION,
+            COMPUTE_DURATION,
+        ] {
+            builder = builder
+                .set_buckets_for_metric(Matcher::Full(name.into()), &DURATION_BUCKETS)
+                .expect("the bucket list is not empty");
+        }
+        let recorder = builder
+            .set_buckets_for_metric(Matcher::Full(BATCH_SIZE.into()), &ROWS_BUCKETS)
+            .expect("the bucket list is not empty")
+            .build_recorder();
+        let handle = recorder.handle();
+        let process = metrics_process::Collector::new(PROCESS_PREFIX);
+        let in_flight = with_local_recorder(&recorder, || {
+            describe();
+            process.describe();
+            let labels = [
+                ("version", env!("CARGO_PKG_VERSION").to_owned()),
+                ("onnxruntime", onnxruntime.to_owned()),
+            ];
+            metrics::gauge!(BUILD_INFO, &labels).set(1);
+            metrics::gauge!(REQUESTS_IN_FLIGHT)
+        });
+        Self(Arc::new(Inner {
+            recorder,
+            handle,
+            process,
+            in_flight,
+            requests: RwLock::default(),
+        }))
+    }
+
+    /// The exposition text that Prometheus scrapes.
+    pub fn render(&self) -> String {
+        with_local_recorder(&self.0.recorder, || self.0.process.collect());
+        self.0.handle.render()
+    }
+
+    /// Folds recorded samples into their histograms; without it, or a scrape, they pile up in memory.
+    pub fn upkeep(&self) {
+        self.0.handle.run_upkeep();
+    }
+
+    /// A request has come in.
+    pub fn request_started(&self) {
+        self.0.in_flight.increment(1);
+    }
+
+    /// A request has ended.
+    pub fn request_ended(
+        &self,
+        rpc: &'static str,
+        model: &Arc<str>,
+        code: &'static str,
+        took: Duration,
+    ) {
+        self.0.in_flight.decrement(1);
+        let key = (rpc, Arc::clone(model), code);
+        let known = self
+            .0
+            .requests
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .cloned();
+        let (count, duration) = known.unwrap_or_else(|| self.add_request_labels(key));
+        count.increment(1);
+        duration.record(took);
+    }
+
+    /// The handles of one model version, and its info series.
+    pub fn model(
+        &self,
+        name: &str,
+        version: u32,
+        architecture: &str,
+        task: &str,
+        device: &str,
+    ) -> ModelMetrics {
+        let labels = [("model", name.to_owned()), ("version", version.to_string())];
+        with_local_recorder(&self.0.recorder, || {
+            let [name, version] = labels.clone();
+            let info = [
+                name,
+                version,
+                ("architecture", architecture.to_owned()),
+                ("task", task.to_owned()),
+                ("device", device.to_owned()),
+            ];
+            metrics::gauge!(MODEL_INFO, &info).set(1);
+            let dropped = |reason: &'static str| {
+                let [name, version] = labels.clone();
+                metrics::counter!(
+                    ROWS_DROPPED,
+                    &[name, version, ("reason", reason.to_owned())]
+                )
+            };
+            ModelMetrics {
+                preprocess: metrics::histogram!(PREPROCESS_DURATION, &labels),
+                queue: metrics::histogram!(QUEUE_DURATION, &labels),
+                compute: metrics::histogram!(COMPUTE_DURATION, &labels),
+                batch_size: metrics::histogram!(BATCH_SIZE, &labels),
+                depth: metrics::gauge!(QUEUE_DEPTH, &labels),
+                rows: metrics::counter!(ROWS, &labels),
+                dropped_deadline: dropped("deadline"),
+                dropped_cancelled: dropped("cancelled"),
+                dropped_stopped: dropped("stopped"),
+                dropped_queue_full: dropped("queue_full"),
+                batches_failed: metrics::counter!(BATCHES_FAILED, &labels),
+                instances_replaced: metrics::counter!(INSTANCES_REPLACED, &labels),
+                ready: metrics::gauge!(MODEL_READY, &labels),
+            }
+        })
+    }
+
+    fn add_request_labels(&self, key: RequestKey) -> (Counter, Histogram) {
+        let labels = [("rpc", key.0.to_owned()), ("model", key.1.to_string())];
+        let handles = with_local_recorder(&self.0.recorder, || {
+            let [rpc, model] = labels.clone();
+            let count = metrics::counter!(REQUESTS, &[rpc, model, ("code", key.2.to_owned())]);
+            (count, metrics::histogram!(REQUEST_DURATION, &labels))
+        });
+        let mut requests = self
+            .0
+            .requests
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        requests.entry(key).or_insert(handles).clone()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+// === impl ModelMetrics ===
+
+impl ModelMetrics {
+    /// Decoding and pre-processing of a request took this long.
+    pub fn preprocessed(&self, took: Duration) {
+        self.preprocess.record(took);
+    }
+
+    /// Whether the model can be called.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.set(f64::from(u8::from(ready)));
+    }
+}
+
+impl Observer for ModelMetrics {
+    fn queue_depth(&self, rows: usize) {
+        self.depth.set(rows as f64);
+    }
+
+    fn batch(&self, report: &BatchReport) {
+        self.batch_size.record(report.rows as f64);
+        self.compute.record(report.compute);
+        for (_, waited) in &report.waits {
+            self.queue.record(*waited);
+        }
+        if report.succeeded {
+            self.rows.increment(report.rows as u64);
+        } else {
+            self.batches_failed.increment(1);
+        }
+    }
+
+    fn dropped(&self, reason: DropReason, rows: usize) {
+        let counter = match reason {
+            DropReason::Deadline => &self.dropped_deadline,
+            DropReason::Cancelled => &self.dropped_cancelled,
+            DropReason::Stopped => &self.dropped_stopped,
+            DropReason::QueueFull => &self.dropped_queue_full,
+        };
+        counter.increment(rows as u64);
+    }
+
+    fn instance_replaced(&self) {
+        self.instances_replaced.increment(1);
+    }
+}
+
+impl fmt::Debug for ModelMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelMetrics").finish_non_exhaustive()
+    }
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!(
+        REQUESTS,
+        "Requests that ended, by call, model and gRPC code; refused and cancelled ones too"
+    );
+    describe_histogram!(
+        REQUEST_DURATION,
+        Unit::Seconds,
+        "From a request's headers to its answer's"
+    );
+    describe_gauge!(REQUESTS_IN_FLIGHT, "Requests being answered");
+    describe_histogram!(
+        PREPROCESS_DURATION,
+        Unit::Seconds,
+        "Decoding and pre-processing, per request"
+    );
+    describe_histogram!(
+        QUEUE_DURATION,
+        Unit::Seconds,
+        "Waiting for an instance, per request and batch"
+    );
+    describe_histogram!(COMPUTE_DURATION, Unit::Seconds, "Running a batch");
+    describe_histogram!(BATCH_SIZE, "Rows per batch");
+    describe_gauge!(QUEUE_DEPTH, "Rows waiting");
+    describe_counter!(ROWS, "Rows answered");
+    describe_counter!(ROWS_DROPPED, "Rows that got no answer, by reason");
+    describe_counter!(BATCHES_FAILED, "Batches that failed");
+    describe_counter!(
+        INSTANCES_REPLACED,
+        "Instances that panicked and were replaced"
+    );
+    describe_gauge!(MODEL_INFO, "What each model version is; always 1");
+    describe_gauge!(
+        MODEL_READY,
+        "Whether each model version can be called: 1 or 0"
+    );
+    describe_gauge!(BUILD_INFO, "What this server is; always 1");
+}

@@ -1,0 +1,209 @@
+//! One model version, from its bundle to a running batching core.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest, Tensor};
+
+use crate::batching::{Backend, BackendError, BackendFactory, Clock, Engine, Observer, Settings};
+use crate::metrics::{Metrics, ModelMetrics};
+use crate::runtime::{Device, Port, Row, Runtime, RuntimeError, SessionBackend, Signature};
+use crate::task::{self, UnsupportedModel};
+
+/// A model version that has been verified and can be called.
+#[derive(Debug)]
+pub struct Model {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its version.
+    pub version: u32,
+    /// What its bundle says of it.
+    pub manifest: Manifest,
+    /// Where it runs.
+    pub device: Device,
+    /// The batching core in front of it.
+    pub engine: Engine<SessionBackend>,
+    /// What it records.
+    pub metrics: ModelMetrics,
+}
+
+/// Why a model version cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The bundle is broken.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// ONNX Runtime does not take it.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// No task of this server fits it.
+    #[error(transparent)]
+    Unsupported(#[from] UnsupportedModel),
+    /// It does not compute what the trainer computed.
+    #[error("the golden samples do not agree at batch size {batch_size}: {mismatch}")]
+    Golden {
+        /// Rows that ran together.
+        batch_size: usize,
+        /// The difference.
+        mismatch: GoldenMismatch,
+    },
+    /// It failed on the golden samples.
+    #[error("the golden samples cannot be run: {0}")]
+    Warmup(BackendError),
+    /// The operating system gave no thread.
+    #[error("no thread for an instance: {0}")]
+    Thread(std::io::Error),
+}
+
+impl Model {
+    /// Reads the bundle, makes its instances, proves each on the golden samples and starts the batching core.
+    pub fn load(
+        path: &std::path::Path,
+        runtime: &Runtime,
+        settings: impl FnOnce(&Manifest) -> Settings,
+        metrics: &Metrics,
+    ) -> Result<Self, LoadError> {
+        let bundle = Bundle::open(path)?;
+        let manifest = bundle.manifest().clone();
+        task::check(&manifest)?;
+        let signature = Signature::of(&manifest).map_err(RuntimeError::from)?;
+        let settings = settings(&manifest);
+
+        let mut backends = Vec::new();
+        for _ in 0..settings.instances {
+            let mut backend = runtime.session(bundle.model(), &signature)?;
+            warm_up(&mut backend, &bundle, settings.max_batch_size)?;
+            backends.push(backend);
+        }
+
+        let device = runtime.device();
+        let metrics = metrics.model(
+            &manifest.name,
+            manifest.version,
+            &manifest.architecture,
+            manifest.task.as_str(),
+            &device.to_string(),
+        );
+        let engine = Engine::start(
+            &manifest.name,
+            settings,
+            backends,
+            replacements(runtime.clone(), bundle, signature),
+            Clock::system(),
+            Arc::new(metrics.clone()) as Arc<dyn Observer>,
+        )
+        .map_err(LoadError::Thread)?;
+        let (name, version) = (manifest.name.as_str().into(), manifest.version);
+        Ok(Self {
+            name,
+            version,
+            manifest,
+            device,
+            engine,
+            metrics,
+        })
+    }
+}
+
+/// Makes the instance that takes the place of one that has panicked.
+fn replacements(
+    runtime: Runtime,
+    bundle: Bundle,
+    signature: Signature,
+) -> BackendFactory<SessionBackend> {
+    Arc::new(move || {
+        runtime
+            .session(bundle.model(), &signature)
+            .map_err(|error| BackendError(error.to_string()))
+    })
+}
+
+/// Runs the golden samples at every batch size that first calls should find warm: one row, and doublings up to a
+/// full batch. All must agree, so that an answer does not depend on the company it rides in.
+fn warm_up(
+    backend: &mut SessionBackend,
+    bundle: &Bundle,
+    max_batch_size: usize,
+) -> Result<(), LoadError> {
+    let golden = bundle.golden();
+    let signature = backend.signature().clone();
+    let samples = rows_of(&golden.inputs, &signature.inputs);
+    let tolerance = bundle.manifest().golden.tolerance;
+    let doublings = std::iter::successors(Some(1), |size| Some(size * 2));
+    for batch_size in doublings
+        .take_while(|size| *size < max_batch_size)
+        .chain([max_batch_size])
+    {
+        let mut outputs = Vec::new();
+        // The samples again and again fill the batch; the first of each are compared.
+        for start in (0..samples.len()).step_by(batch_size) {
+            let rows: Vec<Row> = samples
+                .iter()
+                .cycle()
+                .skip(start)
+                .take(batch_size)
+                .cloned()
+                .collect();
+            backend
+                .run(&rows, &mut outputs)
+                .map_err(LoadError::Warmup)?;
+        }
+        outputs.truncate(samples.len());
+        let outputs = tensors_of(&outputs, &signature.outputs);
+        golden
+            .compare(&outputs, tolerance)
+            .map_err(|mismatch| LoadError::Golden {
+                batch_size,
+                mismatch,
+            })?;
+    }
+    Ok(())
+}
+
+/// Cuts whole tensors, by name, into rows. The bundle has checked names, types and shapes.
+fn rows_of(tensors: &BTreeMap<String, Tensor>, ports: &[Port]) -> Vec<Row> {
+    let columns: Vec<(Bytes, usize)> = ports
+        .iter()
+        .filter_map(|port| {
+            tensors
+                .get(&port.name)
+                .map(|tensor| (Bytes::copy_from_slice(tensor.bytes()), port.row_bytes()))
+        })
+        .collect();
+    let rows = columns
+        .iter()
+        .map(|(bytes, size)| bytes.len() / size.max(&1))
+        .min()
+        .unwrap_or(0);
+    (0..rows)
+        .map(|row| {
+            columns
+                .iter()
+                .map(|(bytes, size)| bytes.slice(row * size..(row + 1) * size))
+                .collect()
+        })
+        .collect()
+}
+
+/// Joins rows to whole tensors, by name.
+fn tensors_of(rows: &[Row], ports: &[Port]) -> BTreeMap<String, Tensor> {
+    ports
+        .iter()
+        .enumerate()
+        .filter_map(|(index, port)| {
+            let shape: Vec<usize> = std::iter::once(rows.len())
+                .chain(port.row_shape.iter().copied())
+                .collect();
+            let bytes = rows
+                .iter()
+                .flat_map(|row| row[index].iter().copied())
+                .collect();
+            // A length that does not fit leaves the tensor out, which the comparison then reports as missing.
+            Tensor::from_bytes(port.datatype, shape, bytes)
+                .ok()
+                .map(|tensor| (port.name.clone(), tensor))
+        })
+        .collect()
+}

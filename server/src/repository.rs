@@ -1,0 +1,272 @@
+//! The model repository: every version of every model, what state it is in, and which one a request means.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use quintet_bundle::{BundleError, Task, discover};
+
+use crate::error::ServeError;
+use crate::model::Model;
+
+/// Every model version found at start. Versions come and go only with the process.
+#[derive(Debug)]
+pub struct Repository {
+    /// By name, then by version, oldest first.
+    models: BTreeMap<String, BTreeMap<u32, Slot>>,
+    /// The classifier for requests that name none.
+    default_classifier: Option<String>,
+    /// Models without which the server is not ready.
+    required: BTreeSet<String>,
+}
+
+/// A version's place.
+#[derive(Debug)]
+struct Slot {
+    path: PathBuf,
+    state: RwLock<State>,
+}
+
+/// What a version is at the moment.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// Being read, verified and warmed up, or waiting for that.
+    Loading,
+    /// It can be called.
+    Ready(Arc<Model>),
+    /// It cannot, for this reason.
+    Unavailable(String),
+}
+
+/// Names one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionId {
+    /// The model's name.
+    pub name: String,
+    /// The version.
+    pub version: u32,
+    /// Where its bundle lies.
+    pub path: PathBuf,
+}
+
+/// How long a caller should wait before it asks a loading model again.
+const LOADING_RETRY: Duration = Duration::from_millis(500);
+
+impl Repository {
+    /// Finds the bundles below `models_dir`; loads none. `required`: the models without which the server is not
+    /// ready; empty means every one that is there.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn find(
+        models_dir: &std::path::Path,
+        default_classifier: Option<String>,
+        required: &[String],
+    ) -> Result<Self, BundleError> {
+        let mut models: BTreeMap<String, BTreeMap<u32, Slot>> = BTreeMap::new();
+        for found in discover(models_dir)? {
+            let slot = Slot {
+                path: found.path,
+                state: RwLock::new(State::Loading),
+            };
+            models
+                .entry(found.name)
+                .or_default()
+                .insert(found.version, slot);
+        }
+        let required = if required.is_empty() {
+            models.keys().cloned().collect()
+        } else {
+            required.iter().cloned().collect()
+        };
+        Ok(Self {
+            models,
+            default_classifier,
+            required,
+        })
+    }
+
+    /// Every version, by name, then oldest first.
+    pub fn versions(&self) -> impl Iterator<Item = (VersionId, State)> {
+        self.models.iter().flat_map(|(name, versions)| {
+            versions.iter().map(|(version, slot)| {
+                let id = VersionId {
+                    name: name.clone(),
+                    version: *version,
+                    path: slot.path.clone(),
+                };
+                (id, slot.state())
+            })
+        })
+    }
+
+    /// The names of all models.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.models.keys().map(String::as_str)
+    }
+
+    /// Says how loading a version ended.
+    pub fn set(&self, id: &VersionId, state: State) {
+        if let Some(slot) = self
+            .models
+            .get(&id.name)
+            .and_then(|versions| versions.get(&id.version))
+        {
+            *slot.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+        }
+    }
+
+    /// Whether some version of the model can be called.
+    pub fn is_model_ready(&self, name: &str) -> bool {
+        self.newest_ready(name).is_some()
+    }
+
+    /// Whether every required model can be called. A repository without models is not ready.
+    pub fn is_ready(&self) -> bool {
+        !self.required.is_empty() && self.required.iter().all(|name| self.is_model_ready(name))
+    }
+
+    /// Why the server is not ready: a line for each required model that is not.
+    pub fn unready(&self) -> Vec<String> {
+        if self.required.is_empty() {
+            return vec!["there is no model in the repository".to_owned()];
+        }
+        let waiting = self
+            .required
+            .iter()
+            .filter(|name| !self.is_model_ready(name));
+        waiting.map(|name| self.why_not(name)).collect()
+    }
+
+    /// The version that a request means by `name` and `version`; empty texts mean the default and the newest that is
+    /// ready.
+    pub fn resolve(&self, task: Task, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
+        let name = if name.is_empty() {
+            self.default_for(task)?
+        } else {
+            name
+        };
+        let Some(versions) = self.models.get(name) else {
+            return Err(ServeError::ModelNotFound(format!(
+                "there is no model `{name}`; {}",
+                self.inventory()
+            )));
+        };
+        let model = if version.is_empty() {
+            self.newest_ready(name)
+                .ok_or_else(|| self.unavailable(name))?
+        } else {
+            let slot = version
+                .parse()
+                .ok()
+                .and_then(|version: u32| versions.get(&version));
+            match slot.map(Slot::state) {
+                Some(State::Ready(model)) => model,
+                Some(state) => return Err(not_ready(name, &state)),
+                None => {
+                    let known = join(versions.keys());
+                    let text = format!("model `{name}` has no version `{version}`; it has {known}");
+                    return Err(ServeError::ModelNotFound(text));
+                }
+            }
+        };
+        if model.manifest.task != task {
+            let (does, needs) = (model.manifest.task.as_str(), task.as_str());
+            return Err(ServeError::WrongTask {
+                model: name.to_owned(),
+                does,
+                needs,
+            });
+        }
+        Ok(model)
+    }
+
+    /// The model for requests of this task that name none: the configured one, else the first by name that is ready.
+    pub fn default_for(&self, task: Task) -> Result<&str, ServeError> {
+        if let (Some(name), Task::ImageClassification) = (&self.default_classifier, task) {
+            return Ok(name);
+        }
+        let serves = |name: &&str| {
+            self.newest_ready(name)
+                .is_some_and(|model| model.manifest.task == task)
+        };
+        if let Some(name) = self.names().find(serves) {
+            return Ok(name);
+        }
+        match self.names().find(|name| !self.is_model_ready(name)) {
+            Some(name) => Err(self.unavailable(name)),
+            None => Err(ServeError::ModelNotFound(format!(
+                "no model does {}; {}",
+                task.as_str(),
+                self.inventory()
+            ))),
+        }
+    }
+
+    fn newest_ready(&self, name: &str) -> Option<Arc<Model>> {
+        self.models
+            .get(name)?
+            .values()
+            .rev()
+            .find_map(|slot| match slot.state() {
+                State::Ready(model) => Some(model),
+                _ => None,
+            })
+    }
+
+    /// The error for a model none of whose versions is ready: the newest one's.
+    fn unavailable(&self, name: &str) -> ServeError {
+        let newest = self
+            .models
+            .get(name)
+            .and_then(|versions| versions.values().next_back());
+        not_ready(name, &newest.map_or(State::Loading, Slot::state))
+    }
+
+    fn why_not(&self, name: &str) -> String {
+        if self.models.contains_key(name) {
+            self.unavailable(name).to_string()
+        } else {
+            format!("required model `{name}` is not in the repository")
+        }
+    }
+
+    fn inventory(&self) -> String {
+        if self.models.is_empty() {
+            "there is none".to_owned()
+        } else {
+            format!("there is {}", join(self.names()))
+        }
+    }
+}
+
+impl Slot {
+    fn state(&self) -> State {
+        self.state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+fn not_ready(name: &str, state: &State) -> ServeError {
+    let (reason, retry_after) = match state {
+        State::Unavailable(reason) => (format!("model `{name}` cannot be served: {reason}"), None),
+        _ => (
+            format!("model `{name}` is still loading"),
+            Some(LOADING_RETRY),
+        ),
+    };
+    ServeError::Unavailable {
+        reason,
+        retry_after,
+    }
+}
+
+fn join(items: impl Iterator<Item = impl ToString>) -> String {
+    items
+        .map(|item| item.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,145 @@
+//! ONNX Runtime: the only module that names `ort`. It gives the batching core a [`SessionBackend`].
+
+mod device;
+mod session;
+mod signature;
+mod staging;
+
+pub use device::{Device, DeviceChoice};
+pub use session::{Row, SessionBackend};
+pub use signature::{Port, Signature, SignatureError};
+
+use std::path::Path;
+
+use ort::ep;
+use ort::session::Session;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+
+/// ONNX Runtime, loaded and with its device chosen. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    environment: ort::environment::Environment,
+    device: Device,
+    intra_op_threads: usize,
+}
+
+/// ONNX Runtime would not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// The shared library is not there, or not one that this build can use.
+    #[error(
+        "cannot load ONNX Runtime from {path}: {message}; `deploy/fetch.py onnxruntime` fetches it, --onnxruntime names it"
+    )]
+    Library {
+        /// Where it was looked for.
+        path: String,
+        /// What the loader said.
+        message: String,
+    },
+    /// The device that was asked for cannot be had.
+    #[error("device {device} cannot be had: {message}")]
+    Device {
+        /// What was asked for.
+        device: String,
+        /// What ONNX Runtime said.
+        message: String,
+    },
+    /// A session could not be made of the model.
+    #[error("ONNX Runtime refuses the model: {0}")]
+    Model(String),
+    /// The graph is not what the manifest says, or not one that can be batched.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+}
+
+impl Runtime {
+    /// Loads the shared library and settles on a device.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Library`], and [`RuntimeError::Device`] for a CUDA device that was asked for by name: it is
+    /// never replaced by the CPU silently.
+    pub fn load(
+        library: &Path,
+        choice: DeviceChoice,
+        intra_op_threads: usize,
+    ) -> Result<Self, RuntimeError> {
+        let refuse = |message: String| RuntimeError::Library {
+            path: library.display().to_string(),
+            message,
+        };
+        let environment = ort::init_from(library)
+            .map_err(|error| refuse(error.to_string()))?
+            .with_name("quintet")
+            .with_telemetry(false)
+            .build()
+            .map_err(|error| refuse(error.to_string()))?;
+        let mut runtime = Self {
+            environment,
+            device: Device::Cpu,
+            intra_op_threads,
+        };
+        if let Some(index) = choice.wanted_cuda() {
+            runtime.device = Device::Cuda(index);
+            // Registering the provider opens its library and finds the driver.
+            if let Err(error) = runtime.builder() {
+                match choice {
+                    DeviceChoice::Cuda(_) => return Err(error),
+                    _ => runtime.device = Device::Cpu,
+                }
+            }
+        }
+        Ok(runtime)
+    }
+
+    /// Where sessions run.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// ONNX Runtime's version and build, in its own words.
+    pub fn version() -> &'static str {
+        ort::info()
+    }
+
+    /// Makes one instance of a model and checks that the graph has the manifest's signature.
+    pub fn session(
+        &self,
+        model: &[u8],
+        signature: &Signature,
+    ) -> Result<SessionBackend, RuntimeError> {
+        let session: Session = self
+            .builder()?
+            .commit_from_memory(model)
+            .map_err(|error| RuntimeError::Model(error.to_string()))?;
+        SessionBackend::new(session, signature.clone())
+    }
+
+    fn builder(&self) -> Result<SessionBuilder, RuntimeError> {
+        let configure = || -> ort::Result<SessionBuilder> {
+            let builder = Session::builder(&self.environment)?
+                .with_optimization_level(GraphOptimizationLevel::Level3)?
+                .with_intra_threads(self.intra_op_threads)?
+                .with_inter_threads(1)?
+                // A thread that spins takes its core from the other instances, and burns it when idle.
+                .with_intra_op_spinning(false)?
+                .with_inter_op_spinning(false)?;
+            Ok(match self.device {
+                Device::Cpu => builder,
+                Device::Cuda(index) => {
+                    let cuda = ep::CUDA::default()
+                        .with_device_id(index)
+                        // Parity with training is stated for full float32.
+                        .with_tf32(false)
+                        .with_arena_extend_strategy(ep::ArenaExtendStrategy::SameAsRequested)
+                        .with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic);
+                    builder.with_execution_providers([cuda.build().error_on_failure()])?
+                }
+            })
+        };
+        configure().map_err(|error| RuntimeError::Device {
+            device: self.device.to_string(),
+            message: error.to_string(),
+        })
+    }
+}

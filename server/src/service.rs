@@ -1,0 +1,211 @@
+//! What the server does with a request once the wire is off it: validate, prepare, submit, wait, finish.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quintet_bundle::Task;
+use quintet_bundle::image::Framing;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::batching::Timing;
+use crate::decode::{BadPicture, Picture};
+use crate::error::{ServeError, Violation};
+use crate::model::Model;
+use crate::repository::Repository;
+use crate::runtime::Row;
+use crate::task::classify::{self, RankedLabel};
+
+/// Pictures of a request that together have no more pixels than this are decoded where they arrive: it takes less
+/// time than handing them over.
+const INLINE_PIXELS: u64 = 128 * 128;
+
+/// Bounds on what one request may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Images in one request.
+    pub max_images_per_request: usize,
+    /// Pixels of one image.
+    pub max_image_pixels: u64,
+}
+
+/// The calls, free of transport. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Service {
+    repository: Arc<Repository>,
+    limits: Limits,
+    /// One permit per core: large pictures are decoded beside the I/O threads, not all at once.
+    decoders: Arc<Semaphore>,
+}
+
+/// What a caller wants classified.
+#[derive(Debug, Clone)]
+pub struct Classify {
+    /// At least one.
+    pub pictures: Vec<Picture>,
+    /// How many labels per picture; 0 means 1.
+    pub top_k: usize,
+    /// How a picture becomes a frame.
+    pub framing: Framing,
+}
+
+/// Labels per picture, and where the time went.
+#[derive(Debug)]
+pub struct Classified {
+    /// One list per picture, the most probable label first.
+    pub labels: Vec<Vec<RankedLabel>>,
+    /// Decoding and pre-processing.
+    pub preprocess: Duration,
+    /// Inside the batching core.
+    pub timing: Timing,
+}
+
+impl Service {
+    /// A service over these models.
+    pub fn new(repository: Arc<Repository>, limits: Limits, cores: usize) -> Self {
+        Self {
+            repository,
+            limits,
+            decoders: Arc::new(Semaphore::new(cores)),
+        }
+    }
+
+    /// The models.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The classifier that a request means.
+    pub fn classifier(&self, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
+        self.repository
+            .resolve(Task::ImageClassification, name, version)
+    }
+
+    /// Classifies pictures with `model`, within the deadline.
+    pub async fn classify(
+        &self,
+        model: &Model,
+        request: Classify,
+        deadline: Option<Instant>,
+    ) -> Result<Classified, ServeError> {
+        let (count, limit) = (request.pictures.len(), self.limits.max_images_per_request);
+        if !(1..=limit).contains(&count) {
+            return Err(ServeError::invalid(
+                "images",
+                format!("holds {count} images; 1 to {limit} are allowed"),
+            ));
+        }
+        let work = async {
+            let started = Instant::now();
+            let top_k = request.top_k;
+            let rows = self.prepare(request).await?;
+            let preprocess = started.elapsed();
+            model.metrics.preprocessed(preprocess);
+
+            let ticket = model
+                .engine
+                .submit(rows, deadline.map(Instant::into_std))
+                .map_err(|refusal| ServeError::from_refusal(&model.name, &refusal))?;
+            let answer = ticket
+                .await
+                .map_err(|failure| ServeError::from_failure(&model.name, failure))?;
+            let labels = answer
+                .outputs
+                .iter()
+                .map(|row| classify::finish(row, top_k));
+            let labels = labels.collect::<Option<_>>().ok_or_else(|| {
+                let failure = crate::batching::Failure::Backend(
+                    "an output is not a finite number".to_owned(),
+                );
+                ServeError::from_failure(&model.name, failure)
+            })?;
+            Ok(Classified {
+                labels,
+                preprocess,
+                timing: answer.timing,
+            })
+        };
+        within(deadline, work).await
+    }
+
+    /// Decodes and frames the pictures: small ones here, large ones on a thread for such work.
+    async fn prepare(&self, request: Classify) -> Result<Vec<Row>, ServeError> {
+        let Classify {
+            pictures, framing, ..
+        } = request;
+        let max_pixels = self.limits.max_image_pixels;
+        let pixels: u64 = each(&pictures, |picture| picture.pixels(max_pixels))?
+            .iter()
+            .sum();
+        let prepare = move || {
+            each(&pictures, |picture| {
+                classify::prepare(picture, framing, max_pixels)
+            })
+        };
+        if pixels <= INLINE_PIXELS {
+            return prepare();
+        }
+        // The semaphore is never closed, and a panic while decoding is a fault of ours, not of the process.
+        let fault = |error: &dyn std::fmt::Display| {
+            let id = crate::request_id::next();
+            tracing::error!(error_id = %id, %error, "decoding failed");
+            ServeError::Internal { id }
+        };
+        let permit = Arc::clone(&self.decoders)
+            .acquire_owned()
+            .await
+            .map_err(|error| fault(&error))?;
+        let task = tokio::task::spawn_blocking(move || {
+            let rows = prepare();
+            drop(permit);
+            rows
+        });
+        task.await.map_err(|error| fault(&error))?
+    }
+}
+
+/// Does `step` for each picture; all that are wrong are named, by field.
+fn each<T>(
+    pictures: &[Picture],
+    step: impl Fn(&Picture) -> Result<T, BadPicture>,
+) -> Result<Vec<T>, ServeError> {
+    let mut done = Vec::with_capacity(pictures.len());
+    let mut violations = Vec::new();
+    for (index, picture) in pictures.iter().enumerate() {
+        match step(picture) {
+            Ok(value) => done.push(value),
+            Err(BadPicture { field, description }) => {
+                violations.push(Violation {
+                    field: format!("images[{index}].{field}"),
+                    description,
+                });
+            }
+        }
+    }
+    if violations.is_empty() {
+        Ok(done)
+    } else {
+        Err(ServeError::InvalidArgument { violations })
+    }
+}
+
+/// Gives the work up when the deadline passes.
+async fn within<T>(
+    deadline: Option<Instant>,
+    work: impl Future<Output = Result<T, ServeError>>,
+) -> Result<T, ServeError> {
+    let Some(deadline) = deadline else {
+        return work.await;
+    };
+    if deadline <= Instant::now() {
+        return Err(ServeError::DeadlineExceeded {
+            stage: "on arrival",
+        });
+    }
+    let late = ServeError::DeadlineExceeded {
+        stage: "in the queue or while running",
+    };
+    tokio::time::timeout_at(deadline, work)
+        .await
+        .unwrap_or(Err(late))
+}
