@@ -2,12 +2,14 @@
 
 use std::{error::Error, io::Write as _, time::Duration};
 
-use quintet_client::{Client, ClassifyRequest, Image};
+use quintet_client::{ClassifyRequest, Client, Image};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let paths: Vec<_> = std::env::args().skip(1).collect();
-    let images = paths.iter().map(|path| std::fs::read(path).map(Image::encoded));
+    let images = paths
+        .iter()
+        .map(|path| std::fs::read(path).map(Image::encoded));
     let request = ClassifyRequest::new(images.collect::<Result<Vec<_>, _>>()?).top_k(3);
 
     let client = Client::builder("http://127.0.0.1:50051")

@@ -67,7 +67,10 @@ impl ClientBuilder {
     /// A shorter one notices an unreachable host sooner, a longer one bears slower networks.
     /// Default: [`Self::DEFAULT_CONNECT_TIMEOUT`].
     pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
-        Self { connect_timeout, ..self }
+        Self {
+            connect_timeout,
+            ..self
+        }
     }
 
     /// When a failed call is tried again.
@@ -99,9 +102,10 @@ impl ClientBuilder {
     pub async fn connect(self) -> Result<Client, Error> {
         let (address, endpoint) = self.endpoint()?;
         let start = tokio::time::Instant::now();
-        let channel = endpoint.connect().await.map_err(|error| {
-            Error::new("connect", error.into(), 1, start.elapsed())
-        })?;
+        let channel = endpoint
+            .connect()
+            .await
+            .map_err(|error| Error::new("connect", error.into(), 1, start.elapsed()))?;
         Ok(Client::new(channel, address, self.settings))
     }
 
@@ -127,7 +131,12 @@ impl ClientBuilder {
 }
 
 fn config(message: String) -> Error {
-    Error::new("connect", Failure::new(ErrorKind::Config, message), 0, Duration::ZERO)
+    Error::new(
+        "connect",
+        Failure::new(ErrorKind::Config, message),
+        0,
+        Duration::ZERO,
+    )
 }
 
 /// The server's URL: `http://host[:port]`, or `host:port` for short.

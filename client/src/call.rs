@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// `grpc-timeout` holds eight digits, and instants overflow: longer timeouts are cut to this one.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
 /// A call that is about to be made.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,10 @@ impl Call {
                 Err(_) => Failure::new(ErrorKind::DeadlineExceeded, ""),
             };
             let remaining = deadline.saturating_duration_since(Instant::now());
-            if let Some(delay) = self.retry.next(attempts, failure.refusal(), remaining, jitter()) {
+            if let Some(delay) = self
+                .retry
+                .next(attempts, failure.refusal(), remaining, jitter())
+            {
                 last = Some(failure);
                 sleep(delay).await;
                 continue;
@@ -67,9 +70,15 @@ impl Call {
         } else {
             failure.message
         };
-        let Some(last) = last else { return Failure { message, ..failure } };
+        let Some(last) = last else {
+            return Failure { message, ..failure };
+        };
         let message = format!("{message}; before that: {last}");
-        Failure { message, source: Some(Box::new(last)), ..failure }
+        Failure {
+            message,
+            source: Some(Box::new(last)),
+            ..failure
+        }
     }
 }
 

@@ -100,12 +100,18 @@ impl ClassifyRequest {
 
     /// The model's name. Default: the server's default classifier.
     pub fn model(self, model: impl Into<String>) -> Self {
-        Self { model: model.into(), ..self }
+        Self {
+            model: model.into(),
+            ..self
+        }
     }
 
     /// The model's version, a positive decimal number. Default: the newest that is ready.
     pub fn version(self, version: impl Into<String>) -> Self {
-        Self { version: version.into(), ..self }
+        Self {
+            version: version.into(),
+            ..self
+        }
     }
 
     /// How many labels to give an image. 0 means 1; more than there are gives all. Default: 1.
@@ -162,7 +168,11 @@ impl Classifications {
             return Err(Failure::new(ErrorKind::Protocol, message));
         }
         Ok(Self {
-            predictions: reply.classifications.into_iter().map(Prediction::from_wire).collect(),
+            predictions: reply
+                .classifications
+                .into_iter()
+                .map(Prediction::from_wire)
+                .collect(),
             model: reply.model,
             version: reply.version,
             timing: reply.timing.map(Timing::from_wire).unwrap_or_default(),
@@ -184,7 +194,9 @@ impl Prediction {
             index: it.index,
             probability: it.probability,
         };
-        Self { labels: classification.labels.into_iter().map(label).collect() }
+        Self {
+            labels: classification.labels.into_iter().map(label).collect(),
+        }
     }
 }
 

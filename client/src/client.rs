@@ -41,7 +41,11 @@ impl Client {
     }
 
     pub(crate) fn new(channel: Channel, address: String, settings: Settings) -> Self {
-        Self { channel, address: address.into(), settings }
+        Self {
+            channel,
+            address: address.into(),
+            settings,
+        }
     }
 
     /// The server's URL.
@@ -123,7 +127,11 @@ impl Client {
             attempts += 1;
             let left = within.saturating_sub(start.elapsed());
             let timeout = self.settings.timeout.min(left);
-            let call = Call { rpc: "Check", timeout, retry: RetryPolicy::none() };
+            let call = Call {
+                rpc: "Check",
+                timeout,
+                retry: RetryPolicy::none(),
+            };
             let outcome = self.check(call, None).await;
             if let Ok(ServingStatus::Serving) = outcome {
                 return Ok(());
@@ -137,7 +145,10 @@ impl Client {
                 Err(error) => (error.to_string(), Some(error.into())),
             };
             let message = format!("the server was not ready within {within:?}: {last}");
-            let failure = Failure { source, ..Failure::new(ErrorKind::DeadlineExceeded, message) };
+            let failure = Failure {
+                source,
+                ..Failure::new(ErrorKind::DeadlineExceeded, message)
+            };
             return Err(Error::new("Check", failure, attempts, start.elapsed()));
         }
     }
@@ -146,7 +157,12 @@ impl Client {
         let service = service.unwrap_or_default();
         call.run(fastrand::f64, |remaining| {
             let mut health = HealthClient::new(self.channel.clone());
-            let request = timed(HealthCheckRequest { service: service.to_owned() }, remaining);
+            let request = timed(
+                HealthCheckRequest {
+                    service: service.to_owned(),
+                },
+                remaining,
+            );
             async move {
                 let reply = health.check(request).await?.into_inner();
                 Ok::<_, Failure>(reply.status().into())
@@ -156,7 +172,11 @@ impl Client {
     }
 
     fn call(&self, rpc: &'static str) -> Call {
-        Call { rpc, timeout: self.settings.timeout, retry: self.settings.retry }
+        Call {
+            rpc,
+            timeout: self.settings.timeout,
+            retry: self.settings.retry,
+        }
     }
 
     fn inference(&self) -> InferenceServiceClient<Channel> {

@@ -82,8 +82,18 @@ struct Context {
 // === impl Error ===
 
 impl Error {
-    pub(crate) fn new(rpc: &'static str, failure: Failure, attempts: u32, elapsed: Duration) -> Self {
-        Self(Box::new(Context { rpc, failure, attempts, elapsed }))
+    pub(crate) fn new(
+        rpc: &'static str,
+        failure: Failure,
+        attempts: u32,
+        elapsed: Duration,
+    ) -> Self {
+        Self(Box::new(Context {
+            rpc,
+            failure,
+            attempts,
+            elapsed,
+        }))
     }
 
     /// What kind of failure it was.
@@ -133,7 +143,12 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Context { rpc, failure, attempts, elapsed } = &*self.0;
+        let Context {
+            rpc,
+            failure,
+            attempts,
+            elapsed,
+        } = &*self.0;
         write!(f, "{rpc}: {failure}")?;
         if *attempts > 1 {
             write!(f, " ({attempts} attempts in {} ms)", elapsed.as_millis())?;
@@ -175,7 +190,12 @@ impl fmt::Display for ErrorKind {
 
 impl Failure {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_delay: None, source: None }
+        Self {
+            kind,
+            message: message.into(),
+            retry_delay: None,
+            source: None,
+        }
     }
 
     /// What the retry policy goes by.
@@ -185,7 +205,10 @@ impl Failure {
             ErrorKind::Overloaded => self.retry_delay.is_some(),
             _ => false,
         };
-        Refusal { retryable, retry_delay: self.retry_delay }
+        Refusal {
+            retryable,
+            retry_delay: self.retry_delay,
+        }
     }
 }
 
@@ -195,15 +218,19 @@ impl fmt::Display for Failure {
         if !self.message.is_empty() {
             write!(f, ": {}", self.message)?;
         }
-        if let ErrorKind::Internal { id: Some(id) } = &self.kind {
-            write!(f, " (id {id})")?;
+        match &self.kind {
+            ErrorKind::Internal { id: Some(id) } if !self.message.contains(id) => {
+                write!(f, " (id {id})")
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
 impl StdError for Failure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
     }
 }

@@ -21,10 +21,17 @@ impl Image {
     /// The server checks that the numbers agree, and names the field when they do not.
     pub fn raw(width: u32, height: u32, channels: u32, pixels: impl Into<Bytes>) -> Self {
         let data = pixels.into();
-        Self::new(wire::image::Source::Raw(wire::RawImage { width, height, channels, data }))
+        Self::new(wire::image::Source::Raw(wire::RawImage {
+            width,
+            height,
+            channels,
+            data,
+        }))
     }
 
     fn new(source: wire::image::Source) -> Self {
-        Self(wire::Image { source: Some(source) })
+        Self(wire::Image {
+            source: Some(source),
+        })
     }
 }

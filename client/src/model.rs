@@ -115,6 +115,10 @@ impl From<wire::ModelInfo> for ModelInfo {
 
 impl From<wire::TensorMetadata> for TensorMetadata {
     fn from(tensor: wire::TensorMetadata) -> Self {
-        Self { name: tensor.name, datatype: tensor.datatype, shape: tensor.shape }
+        Self {
+            name: tensor.name,
+            datatype: tensor.datatype,
+            shape: tensor.shape,
+        }
     }
 }

@@ -57,7 +57,10 @@ impl RetryPolicy {
 
     /// Never tries again.
     pub const fn none() -> Self {
-        Self { max_attempts: 1, ..Self::DEFAULT }
+        Self {
+            max_attempts: 1,
+            ..Self::DEFAULT
+        }
     }
 
     /// How often a call is tried in all, the first time included; 0 means 1.
@@ -65,7 +68,10 @@ impl RetryPolicy {
     /// More attempts ride out longer disturbances, and put more load on a server that is already in trouble.
     /// Default: [`Self::DEFAULT_MAX_ATTEMPTS`].
     pub fn max_attempts(self, max_attempts: u32) -> Self {
-        Self { max_attempts: max_attempts.max(1), ..self }
+        Self {
+            max_attempts: max_attempts.max(1),
+            ..self
+        }
     }
 
     /// The longest pause after the first failure.
@@ -73,7 +79,10 @@ impl RetryPolicy {
     /// A longer one spreads the callers better; a shorter one hides a short disturbance sooner.
     /// Default: [`Self::DEFAULT_INITIAL_BACKOFF`].
     pub fn initial_backoff(self, initial_backoff: Duration) -> Self {
-        Self { initial_backoff, ..self }
+        Self {
+            initial_backoff,
+            ..self
+        }
     }
 
     /// The ceiling that the growing pauses stop at.
@@ -81,7 +90,10 @@ impl RetryPolicy {
     /// A lower one notices a server's return sooner, and asks a server that stays away more often.
     /// Default: [`Self::DEFAULT_MAX_BACKOFF`].
     pub fn max_backoff(self, max_backoff: Duration) -> Self {
-        Self { max_backoff, ..self }
+        Self {
+            max_backoff,
+            ..self
+        }
     }
 
     /// How much longer each pause may be than the one before; below 1, or not a number, means 1.
@@ -89,7 +101,10 @@ impl RetryPolicy {
     /// Default: [`Self::DEFAULT_BACKOFF_MULTIPLIER`].
     pub fn backoff_multiplier(self, backoff_multiplier: f64) -> Self {
         // `f64::max` gives the other operand for NaN.
-        Self { backoff_multiplier: backoff_multiplier.max(1.0), ..self }
+        Self {
+            backoff_multiplier: backoff_multiplier.max(1.0),
+            ..self
+        }
     }
 
     /// The longest random pause after the `failures`-th failure (from 1).
@@ -134,29 +149,43 @@ mod tests {
 
     use super::*;
 
-    const UNAVAILABLE: Refusal = Refusal { retryable: true, retry_delay: None };
+    const UNAVAILABLE: Refusal = Refusal {
+        retryable: true,
+        retry_delay: None,
+    };
 
     #[test]
     fn pauses_double_up_to_the_ceiling() {
         let policy = RetryPolicy::default();
-        let milliseconds: Vec<_> =
-            [1, 2, 3, 5, 6, u32::MAX].map(|failures| policy.backoff(failures).as_millis()).into();
+        let milliseconds: Vec<_> = [1, 2, 3, 5, 6, u32::MAX]
+            .map(|failures| policy.backoff(failures).as_millis())
+            .into();
         assert_eq!(milliseconds, [100, 200, 400, 1600, 2000, 2000]);
     }
 
     #[test]
     fn odd_settings_are_tamed() {
-        let policy = RetryPolicy::default().max_attempts(0).backoff_multiplier(f64::NAN);
+        let policy = RetryPolicy::default()
+            .max_attempts(0)
+            .backoff_multiplier(f64::NAN);
         assert_eq!(policy.next(1, UNAVAILABLE, Duration::MAX, 0.5), None);
         assert_eq!(policy.backoff(9), RetryPolicy::DEFAULT_INITIAL_BACKOFF);
-        let still = policy.initial_backoff(Duration::ZERO).backoff_multiplier(f64::INFINITY);
+        let still = policy
+            .initial_backoff(Duration::ZERO)
+            .backoff_multiplier(f64::INFINITY);
         assert_eq!(still.backoff(9), RetryPolicy::DEFAULT_MAX_BACKOFF);
     }
 
     #[test]
     fn only_failures_that_may_pass_are_tried_again() {
-        let refusal = Refusal { retryable: false, retry_delay: None };
-        assert_eq!(RetryPolicy::default().next(1, refusal, Duration::MAX, 0.5), None);
+        let refusal = Refusal {
+            retryable: false,
+            retry_delay: None,
+        };
+        assert_eq!(
+            RetryPolicy::default().next(1, refusal, Duration::MAX, 0.5),
+            None
+        );
     }
 
     proptest! {
@@ -186,7 +215,7 @@ mod tests {
             let timeout = Duration::from_millis(timeout);
             let refusal = Refusal { retryable: true, retry_delay: server.map(Duration::from_millis) };
             let (mut failures, mut waited) = (1, Duration::ZERO);
-            while let Some(delay) = policy.next(failures, refusal, timeout - waited, jitter) {
+            while let Some(delay) = policy.next(failures, refusal, timeout.saturating_sub(waited), jitter) {
                 failures += 1;
                 waited += delay;
                 prop_assert!(waited <= timeout);

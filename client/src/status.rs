@@ -7,13 +7,19 @@ use tonic_types::StatusExt as _;
 
 use crate::error::{ErrorKind, Failure, FieldViolation};
 
+/// Under which key of `google.rpc.ErrorInfo` the server names an internal error.
+const ERROR_ID: &str = "error_id";
+
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         // A status that a server sent has no source. With one, this side's transport made it, whatever its code.
         if let Some(cause) = status.source() {
-            if chain(cause).any(|it| it.is::<TimeoutExpired>()) {
+            if chain(cause).any(<dyn StdError>::is::<TimeoutExpired>) {
                 let failure = Self::new(ErrorKind::DeadlineExceeded, "");
-                return Self { source: Some(status.into()), ..failure };
+                return Self {
+                    source: Some(status.into()),
+                    ..failure
+                };
             }
             let message = connection_message(cause);
             return Self {
@@ -34,7 +40,10 @@ impl From<Status> for Failure {
 impl From<tonic::transport::Error> for Failure {
     fn from(error: tonic::transport::Error) -> Self {
         let message = connection_message(&error);
-        Self { source: Some(error.into()), ..Self::new(ErrorKind::Connect, message) }
+        Self {
+            source: Some(error.into()),
+            ..Self::new(ErrorKind::Connect, message)
+        }
     }
 }
 
@@ -65,7 +74,10 @@ fn kind(status: &Status, details: &tonic_types::ErrorDetails) -> ErrorKind {
         Code::PermissionDenied | Code::Unauthenticated => ErrorKind::Denied,
         Code::Unimplemented => ErrorKind::Unimplemented,
         Code::Internal | Code::DataLoss => {
-            ErrorKind::Internal { id: details.request_info().map(|it| it.request_id.clone()) }
+            let id = details
+                .error_info()
+                .and_then(|it| it.metadata.get(ERROR_ID));
+            ErrorKind::Internal { id: id.cloned() }
         }
         Code::Ok | Code::Unknown | Code::AlreadyExists => ErrorKind::Protocol,
     }
@@ -73,8 +85,11 @@ fn kind(status: &Status, details: &tonic_types::ErrorDetails) -> ErrorKind {
 
 /// Says whether the connection was never made or was lost, with the operating system's words, which lie deepest.
 fn connection_message(cause: &(dyn StdError + 'static)) -> String {
-    let deepest = chain(cause).last().map(ToString::to_string).unwrap_or_default();
-    if chain(cause).any(|it| it.is::<ConnectError>()) {
+    let deepest = chain(cause)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    if chain(cause).any(<dyn StdError>::is::<ConnectError>) {
         deepest
     } else {
         format!("the connection was lost: {deepest}")
@@ -101,13 +116,21 @@ mod tests {
         let table = [
             (Code::Cancelled, ErrorKind::Cancelled, false),
             (Code::Unknown, ErrorKind::Protocol, false),
-            (Code::InvalidArgument, ErrorKind::InvalidArgument { violations }, false),
+            (
+                Code::InvalidArgument,
+                ErrorKind::InvalidArgument { violations },
+                false,
+            ),
             (Code::DeadlineExceeded, ErrorKind::DeadlineExceeded, false),
             (Code::NotFound, ErrorKind::NotFound, false),
             (Code::AlreadyExists, ErrorKind::Protocol, false),
             (Code::PermissionDenied, ErrorKind::Denied, false),
             (Code::ResourceExhausted, ErrorKind::Overloaded, false),
-            (Code::FailedPrecondition, ErrorKind::FailedPrecondition, false),
+            (
+                Code::FailedPrecondition,
+                ErrorKind::FailedPrecondition,
+                false,
+            ),
             (Code::Aborted, ErrorKind::Cancelled, false),
             (Code::OutOfRange, ErrorKind::MessageTooLarge, false),
             (Code::Unimplemented, ErrorKind::Unimplemented, false),
@@ -130,7 +153,11 @@ mod tests {
         details
             .add_bad_request_violation("images[0].encoded", "not a PNG")
             .set_retry_info(Some(Duration::from_millis(30)))
-            .set_request_info("abc", "");
+            .set_error_info(
+                "INTERNAL",
+                "quintet.v1",
+                [("error_id".into(), "1f-0".into())],
+            );
         let with = |code| Failure::from(Status::with_error_details(code, "", details.clone()));
 
         let ErrorKind::InvalidArgument { violations } = with(Code::InvalidArgument).kind else {
@@ -143,7 +170,12 @@ mod tests {
         assert_eq!(overloaded.retry_delay, Some(Duration::from_millis(30)));
         assert!(overloaded.refusal().retryable);
 
-        assert_eq!(with(Code::Internal).kind, ErrorKind::Internal { id: Some("abc".into()) });
+        assert_eq!(
+            with(Code::Internal).kind,
+            ErrorKind::Internal {
+                id: Some("1f-0".into())
+            }
+        );
     }
 
     #[test]
@@ -165,7 +197,10 @@ mod tests {
         let lost = with(Arc::new(std::io::Error::other("reset")));
         assert_eq!(lost.kind, ErrorKind::Connect);
         assert_eq!(lost.message, "the connection was lost: reset");
-        assert_eq!(with(Arc::new(TimeoutExpired(()))).kind, ErrorKind::DeadlineExceeded);
+        assert_eq!(
+            with(Arc::new(TimeoutExpired(()))).kind,
+            ErrorKind::DeadlineExceeded
+        );
     }
 
     #[test]

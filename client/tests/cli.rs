@@ -20,7 +20,10 @@ struct Finished {
 
 fn quintet(server: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quintet"));
-    command.env_remove("QUINTET_SERVER").stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .env_remove("QUINTET_SERVER")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     command.args(args).args(["--server", server]);
     command
 }
@@ -50,7 +53,7 @@ fn images(names: &[&str]) -> (TempDir, Vec<String>) {
 impl Finished {
     /// Checks all of it; the folder's own path reads `DIR` and the server's `SERVER`.
     #[track_caller]
-    fn check(&self, code: i32, folder: &Path, server: &str, stdout: Expect, stderr: Expect) {
+    fn check(&self, code: i32, folder: &Path, server: &str, stdout: &Expect, stderr: &Expect) {
         let folder = folder.display().to_string();
         let neutral = |text: &str| text.replace(&folder, "DIR").replace(server, "SERVER");
         stderr.assert_eq(&neutral(&self.stderr));
@@ -63,7 +66,11 @@ impl Finished {
 async fn classify_prints_a_table() {
     let server = FakeServer::answering().await;
     let (folder, paths) = images(&["a.png", "photo of a digit.jpg"]);
-    let finished = run(&server.url(), &["classify", &paths[0], &paths[1], "--top-k", "2"]).await;
+    let finished = run(
+        &server.url(),
+        &["classify", &paths[0], &paths[1], "--top-k", "2"],
+    )
+    .await;
     // The folder's name has its own width, and so has its column; the table's own test pins the columns.
     let lines: Vec<String> = finished
         .stdout
@@ -87,13 +94,52 @@ async fn classify_prints_a_table() {
 async fn classify_prints_json() {
     let server = FakeServer::answering().await;
     let (folder, paths) = images(&["a.png"]);
-    let finished = run(&server.url(), &["classify", &paths[0], "--top-k", "2", "--json"]).await;
+    let finished = run(
+        &server.url(),
+        &["classify", &paths[0], "--top-k", "2", "--json"],
+    )
+    .await;
     finished.check(
         0,
         folder.path(),
         &server.url(),
-        expect![[r#""#]],
-        expect![[""]],
+        &expect![[r#"
+            {
+              "predictions": [
+                {
+                  "image": "DIR/a.png",
+                  "model": "mlp",
+                  "version": "2",
+                  "labels": [
+                    {
+                      "name": "7",
+                      "index": 7,
+                      "probability": 0.9
+                    },
+                    {
+                      "name": "8",
+                      "index": 8,
+                      "probability": 0.07
+                    }
+                  ]
+                }
+              ],
+              "requests": [
+                {
+                  "model": "mlp",
+                  "version": "2",
+                  "images": 1,
+                  "timing": {
+                    "preprocess_us": 120,
+                    "queue_us": 40,
+                    "compute_us": 1500,
+                    "batch_size": 4
+                  }
+                }
+              ]
+            }
+        "#]],
+        &expect![[""]],
     );
 }
 
@@ -103,12 +149,26 @@ async fn classify_sends_its_options_and_many_images_in_several_requests() {
     let names: Vec<String> = (0..20).map(|it| format!("{it}.png")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (_folder, paths) = images(&names);
-    let mut args = vec!["classify", "--model", "mlp", "--version", "2", "--framing", "none", "--json"];
+    let mut args = vec![
+        "classify",
+        "--model",
+        "mlp",
+        "--version",
+        "2",
+        "--framing",
+        "none",
+        "--json",
+    ];
     args.extend(paths.iter().map(String::as_str));
     let finished = run(&server.url(), &args).await;
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
     let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
-    let named: Vec<_> = report["predictions"].as_array().unwrap().iter().map(|it| &it["image"]).collect();
+    let named: Vec<_> = report["predictions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["image"])
+        .collect();
     assert_eq!(named, paths.iter().collect::<Vec<_>>());
 
     let calls = server.calls();
@@ -125,10 +185,18 @@ async fn an_image_can_come_from_stdin() {
     let (folder, paths) = images(&["a.png"]);
     let stdin = std::fs::File::open(&paths[0]).unwrap();
     let mut command = quintet(&server.url(), &["classify", "-"]);
-    let output = command.stdin(stdin).current_dir(folder.path()).output().await.unwrap();
+    let output = command
+        .stdin(stdin)
+        .current_dir(folder.path())
+        .output()
+        .await
+        .unwrap();
     assert!(output.status.success());
     let source = server.calls()[0].message.images[0].source.clone();
-    assert_eq!(source, Some(quintet_proto::v1::image::Source::Encoded("a.png".into())));
+    assert_eq!(
+        source,
+        Some(quintet_proto::v1::image::Source::Encoded("a.png".into()))
+    );
 }
 
 #[tokio::test]
@@ -141,8 +209,10 @@ async fn an_unreadable_file_is_named_and_nothing_is_sent() {
         1,
         folder.path(),
         &server.url(),
-        expect![[""]],
-        expect![[r#""#]],
+        &expect![[""]],
+        &expect![[r#"
+            error: cannot read DIR/missing.png: No such file or directory (os error 2)
+        "#]],
     );
     assert_eq!(server.calls().len(), 0);
 }
@@ -161,8 +231,11 @@ async fn a_refused_image_is_named() {
         1,
         folder.path(),
         &server.url(),
-        expect![[""]],
-        expect![[r#""#]],
+        &expect![[""]],
+        &expect![[r#"
+            error: Classify: invalid argument
+              field: images[1].encoded (DIR/b.txt): starts like neither a PNG nor a JPEG
+        "#]],
     );
 }
 
@@ -174,8 +247,16 @@ async fn models_prints_a_table() {
         0,
         Path::new("unused"),
         &server.url(),
-        expect![[r#""#]],
-        expect![[""]],
+        &expect![[r#"
+            NAME   VERSION  STATE        TASK                  ARCHITECTURE  PARAMETERS  TEST ACCURACY  DEVICE  INSTANCES  MAX BATCH
+            cnn          1  unavailable  unknown               -                      -              -  -               -          -
+            mlp *        2  ready        image_classification  mlp               109386        97.12 %  cpu             2         64
+
+            cnn version 1: golden samples differ by 0.3
+
+            * answers requests that name no model
+        "#]],
+        &expect![[""]],
     );
 }
 
@@ -195,14 +276,21 @@ async fn models_prints_json() {
 #[tokio::test]
 async fn health_is_in_the_exit_code() {
     let server = FakeServer::answering().await;
-    server.health.set_service_status("cnn", Health::NotServing).await;
+    server
+        .health
+        .set_service_status("cnn", Health::NotServing)
+        .await;
     for (args, code, stdout) in [
         (&["health"][..], 0, "serving\n"),
         (&["health", "--model", "cnn"], 1, "not serving\n"),
         (&["health", "--model", "nothing"], 1, ""),
     ] {
         let finished = run(&server.url(), args).await;
-        assert_eq!((finished.code, finished.stdout.as_str()), (Some(code), stdout), "{args:?}");
+        assert_eq!(
+            (finished.code, finished.stdout.as_str()),
+            (Some(code), stdout),
+            "{args:?}"
+        );
     }
 }
 
@@ -215,7 +303,10 @@ fn mnist(count: u32) -> TempDir {
         std::fs::write(folder.path().join(name), file).expect("the folder can be written");
     };
     let labels: Vec<u8> = (0..count).map(|it| (it % 10) as u8).collect();
-    let images = labels.iter().flat_map(|&label| std::iter::once(label).chain([0; 783])).collect();
+    let images = labels
+        .iter()
+        .flat_map(|&label| std::iter::once(label).chain([0; 783]))
+        .collect();
     write("t10k-images-idx3-ubyte", &[2051, count, 28, 28], images);
     write("t10k-labels-idx1-ubyte", &[2049, count], labels);
     folder
@@ -224,14 +315,16 @@ fn mnist(count: u32) -> TempDir {
 /// A server that reads the first pixel, and takes a 9 for a 4.
 async fn reader() -> FakeServer {
     FakeServer::start(|_, request| {
-        Some(Ok(digits(request, |image| match &request.images[image].source {
-            Some(quintet_proto::v1::image::Source::Raw(raw)) if raw.data.len() == 784 => {
-                match raw.data[0] {
-                    9 => 4,
-                    digit => digit.into(),
+        Some(Ok(digits(request, |image| {
+            match &request.images[image].source {
+                Some(quintet_proto::v1::image::Source::Raw(raw)) if raw.data.len() == 784 => {
+                    match raw.data[0] {
+                        9 => 4,
+                        digit => digit.into(),
+                    }
                 }
+                _ => 0,
             }
-            _ => 0,
         })))
     })
     .await
@@ -242,7 +335,11 @@ async fn evaluate_counts_right_and_wrong_answers() {
     let server = reader().await;
     let data = mnist(50);
     let folder = data.path().display().to_string();
-    let finished = run(&server.url(), &["evaluate", "--data-dir", &folder, "--json"]).await;
+    let finished = run(
+        &server.url(),
+        &["evaluate", "--data-dir", &folder, "--json"],
+    )
+    .await;
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
     let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(report["images"], 50);
@@ -253,7 +350,10 @@ async fn evaluate_counts_right_and_wrong_answers() {
     assert_eq!(report["mean_batch_size"], 4.0);
     assert_eq!(report["model"], "mlp");
     assert_eq!(server.calls().len(), 50);
-    assert_eq!(server.calls()[0].message.framing(), quintet_proto::v1::Framing::None);
+    assert_eq!(
+        server.calls()[0].message.framing(),
+        quintet_proto::v1::Framing::None
+    );
 }
 
 #[tokio::test]
@@ -261,17 +361,43 @@ async fn evaluate_prints_the_accuracy_and_the_confusion_matrix() {
     let server = reader().await;
     let data = mnist(50);
     let folder = data.path().display().to_string();
-    let args = ["evaluate", "--data-dir", &folder, "--limit", "10", "--concurrency", "1"];
+    let args = [
+        "evaluate",
+        "--data-dir",
+        &folder,
+        "--limit",
+        "10",
+        "--concurrency",
+        "1",
+    ];
     let mut finished = run(&server.url(), &args).await;
     // The speed is this machine's.
-    let lines = finished.stdout.lines().filter(|line| !line.starts_with("speed"));
+    let lines = finished
+        .stdout
+        .lines()
+        .filter(|line| !line.starts_with("speed"));
     finished.stdout = lines.collect::<Vec<_>>().join("\n");
     finished.check(
         0,
         data.path(),
         &server.url(),
-        expect![[r#""#]],
-        expect![[""]],
+        &expect![[r#"
+            model            mlp version 2
+            accuracy         90.00 % (9 of 10)
+            mean batch size  4.0
+
+            true \ answer  0  1  2  3  4  5  6  7  8  9
+                        0  1  ·  ·  ·  ·  ·  ·  ·  ·  ·
+                        1  ·  1  ·  ·  ·  ·  ·  ·  ·  ·
+                        2  ·  ·  1  ·  ·  ·  ·  ·  ·  ·
+                        3  ·  ·  ·  1  ·  ·  ·  ·  ·  ·
+                        4  ·  ·  ·  ·  1  ·  ·  ·  ·  ·
+                        5  ·  ·  ·  ·  ·  1  ·  ·  ·  ·
+                        6  ·  ·  ·  ·  ·  ·  1  ·  ·  ·
+                        7  ·  ·  ·  ·  ·  ·  ·  1  ·  ·
+                        8  ·  ·  ·  ·  ·  ·  ·  ·  1  ·
+                        9  ·  ·  ·  ·  1  ·  ·  ·  ·  ·"#]],
+        &expect![[""]],
     );
 }
 
@@ -280,13 +406,20 @@ async fn evaluate_ends_with_the_first_failure() {
     let server = FakeServer::refusing(Status::not_found("no model \"x\"; there is mlp")).await;
     let data = mnist(10);
     let folder = data.path().display().to_string();
-    let finished = run(&server.url(), &["evaluate", "--data-dir", &folder, "--model", "x"]).await;
+    let finished = run(
+        &server.url(),
+        &["evaluate", "--data-dir", &folder, "--model", "x"],
+    )
+    .await;
     finished.check(
         1,
         data.path(),
         &server.url(),
-        expect![[""]],
-        expect![[r#""#]],
+        &expect![[""]],
+        &expect![[r#"
+            error: Classify: not found: no model "x"; there is mlp
+              hint: quintet models lists what the server has
+        "#]],
     );
 }
 
@@ -298,7 +431,11 @@ async fn missing_data_is_named() {
     let finished = run(&server.url(), &["evaluate", "--data-dir", &path]).await;
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(1), ""));
     assert!(finished.stderr.contains("t10k-"), "{}", finished.stderr);
-    assert!(finished.stderr.contains("hint: --data-dir"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("hint: --data-dir"),
+        "{}",
+        finished.stderr
+    );
 }
 
 #[tokio::test]
@@ -309,8 +446,11 @@ async fn nobody_listening_is_said_with_the_address_and_a_way_out() {
         1,
         Path::new("unused"),
         &address,
-        expect![[""]],
-        expect![[r#""#]],
+        &expect![[""]],
+        &expect![[r#"
+            error: cannot reach the server at http://SERVER: Connection refused (os error 111)
+              hint: start one with quintet-server, or name another with --server or QUINTET_SERVER
+        "#]],
     );
 }
 
@@ -334,7 +474,12 @@ async fn wrong_usage_has_its_own_exit_code() {
 async fn the_server_can_come_from_the_environment() {
     let server = FakeServer::answering().await;
     let mut command = Command::new(env!("CARGO_BIN_EXE_quintet"));
-    let output = command.arg("health").env("QUINTET_SERVER", server.url()).output().await.unwrap();
+    let output = command
+        .arg("health")
+        .env("QUINTET_SERVER", server.url())
+        .output()
+        .await
+        .unwrap();
     assert_eq!(output.stdout, b"serving\n");
 }
 
@@ -344,7 +489,11 @@ async fn a_reader_that_has_gone_away_is_no_failure() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = quintet(&server.url(), &["models"]);
-    let output = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let output = command
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let output = output.wait_with_output().await.unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
 }
@@ -362,7 +511,14 @@ async fn ctrl_c_ends_a_call_cleanly() {
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
     call.recv().await.unwrap();
     let id = child.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().await.unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .await
+            .unwrap()
+            .success()
+    );
     let output = child.wait_with_output().await.unwrap();
     assert_eq!(output.status.code(), Some(130));
     assert_eq!(output.stderr, b"error: interrupted\n");

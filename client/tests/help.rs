@@ -4,35 +4,171 @@ use std::process::{Command, Stdio};
 
 use expect_test::{Expect, expect};
 
-fn check(args: &[&str], expected: Expect) {
+fn check(args: &[&str], expected: &Expect) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quintet"));
-    command.env_remove("QUINTET_SERVER").env_remove("COLUMNS").stdin(Stdio::null());
-    let output = command.args(args).arg("--help").output().expect("quintet runs");
+    command
+        .env_remove("QUINTET_SERVER")
+        .env_remove("COLUMNS")
+        .stdin(Stdio::null());
+    let output = command
+        .args(args)
+        .arg("--help")
+        .output()
+        .expect("quintet runs");
     assert!(output.status.success());
     expected.assert_eq(&String::from_utf8(output.stdout).expect("the help is UTF-8"));
 }
 
 #[test]
 fn quintet() {
-    check(&[], expect![[""]]);
+    check(
+        &[],
+        &expect![[r#"
+            Call a Quintet model server
+
+            Usage: quintet [OPTIONS] <COMMAND>
+
+            Commands:
+              classify  Name what is in images (PNG or JPEG files)
+              models    List the models that the server has
+              health    Say whether the server, or one model, takes calls; exit code 0 only if it does
+              evaluate  Measure a model's accuracy and speed on the MNIST test set, through the server
+              help      Print this message or the help of the given subcommand(s)
+
+            Options:
+              -h, --help     Print help
+              -V, --version  Print version
+
+            Connection:
+                  --server <URL>    The server: http://host:port, or host:port for short [env: QUINTET_SERVER]
+                                    [default: http://127.0.0.1:50051]
+                  --timeout <TIME>  The most time for one call, retries included: 500ms, 10s or 2m [default:
+                                    10s]
+
+            Exit codes:
+              0    done
+              1    failed: no server, a refused request, an unreadable file, a model that is not serving
+              2    wrong usage
+              130  interrupted with Ctrl-C
+        "#]],
+    );
 }
 
 #[test]
 fn classify() {
-    check(&["classify"], expect![[""]]);
+    check(
+        &["classify"],
+        &expect![[r#"
+            Name what is in images (PNG or JPEG files)
+
+            Usage: quintet classify [OPTIONS] <IMAGE>...
+
+            Arguments:
+              <IMAGE>...  Image files; - reads one from stdin. All are read before any is sent
+
+            Options:
+                  --model <MODEL>      The model's name [default: the server's default classifier]
+                  --version <VERSION>  The model's version [default: the newest that is ready]
+                  --top-k <K>          How many labels to print for an image [default: 1]
+                  --framing <FRAMING>  How a picture becomes the model's input: auto finds the digit in it and
+                                       frames it as MNIST does, none takes the pixels as they are [default:
+                                       auto] [possible values: auto, none]
+                  --json               Print JSON
+              -h, --help               Print help
+
+            Connection:
+                  --server <URL>    The server: http://host:port, or host:port for short [env: QUINTET_SERVER]
+                                    [default: http://127.0.0.1:50051]
+                  --timeout <TIME>  The most time for one call, retries included: 500ms, 10s or 2m [default:
+                                    10s]
+
+            With --json, one object:
+              predictions[]  in the order of the arguments: image (the argument), model, version,
+                             labels[] with name, index and probability, the most probable first
+              requests[]     in the order sent: model, version, images (how many),
+                             timing with preprocess_us, queue_us, compute_us (microseconds) and batch_size
+        "#]],
+    );
 }
 
 #[test]
 fn models() {
-    check(&["models"], expect![[""]]);
+    check(
+        &["models"],
+        &expect![[r#"
+            List the models that the server has
+
+            Usage: quintet models [OPTIONS]
+
+            Options:
+                  --json  Print JSON
+              -h, --help  Print help
+
+            Connection:
+                  --server <URL>    The server: http://host:port, or host:port for short [env: QUINTET_SERVER]
+                                    [default: http://127.0.0.1:50051]
+                  --timeout <TIME>  The most time for one call, retries included: 500ms, 10s or 2m [default:
+                                    10s]
+
+            With --json, one object:
+              models[]  name, version, task, state, reason, is_default, architecture, labels[],
+                        inputs[] and outputs[] with name, datatype and shape, device, instances,
+                        max_batch_size, parameters, metrics
+            The states are loading, ready, unavailable and unknown; a reason is empty for a ready model.
+        "#]],
+    );
 }
 
 #[test]
 fn health() {
-    check(&["health"], expect![[""]]);
+    check(
+        &["health"],
+        &expect![[r#"
+            Say whether the server, or one model, takes calls; exit code 0 only if it does
+
+            Usage: quintet health [OPTIONS]
+
+            Options:
+                  --model <MODEL>  Ask about this model and not the server as a whole
+              -h, --help           Print help
+
+            Connection:
+                  --server <URL>    The server: http://host:port, or host:port for short [env: QUINTET_SERVER]
+                                    [default: http://127.0.0.1:50051]
+                  --timeout <TIME>  The most time for one call, retries included: 500ms, 10s or 2m [default:
+                                    10s]
+        "#]],
+    );
 }
 
 #[test]
 fn evaluate() {
-    check(&["evaluate"], expect![[""]]);
+    check(
+        &["evaluate"],
+        &expect![[r#"
+            Measure a model's accuracy and speed on the MNIST test set, through the server
+
+            Usage: quintet evaluate [OPTIONS] --data-dir <DIR>
+
+            Options:
+                  --data-dir <DIR>   Where the MNIST test set lies: DIR/mnist/ or DIR itself, packed (.gz) or
+                                     not
+                  --model <MODEL>    The model's name [default: the server's default classifier]
+                  --limit <N>        Send only the first N images
+                  --concurrency <N>  How many requests, of one image each, are under way at once [default: 32]
+                  --json             Print JSON
+              -h, --help             Print help
+
+            Connection:
+                  --server <URL>    The server: http://host:port, or host:port for short [env: QUINTET_SERVER]
+                                    [default: http://127.0.0.1:50051]
+                  --timeout <TIME>  The most time for one call, retries included: 500ms, 10s or 2m [default:
+                                    10s]
+
+            With --json, one object:
+              model, version, images, correct, accuracy (0 to 1), confusion (10 rows, one for each
+              true digit, of 10 counts, one for each answer), seconds, images_per_second,
+              mean_batch_size, concurrency
+        "#]],
+    );
 }

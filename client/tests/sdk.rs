@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use quintet_client::{
-    ClassifyRequest, Client, ErrorKind, Framing, Image, ModelState, RetryPolicy, ServingStatus, Task,
+    ClassifyRequest, Client, ErrorKind, Framing, Image, ModelState, RetryPolicy, ServingStatus,
+    Task,
 };
 use quintet_proto::v1::{self as wire, image::Source};
 use tonic::{Code, Status};
@@ -15,7 +16,9 @@ use crate::support::{FakeServer, nobody, sevens};
 const QUICK: RetryPolicy = RetryPolicy::none();
 
 fn quick(attempts: u32) -> RetryPolicy {
-    QUICK.max_attempts(attempts).initial_backoff(Duration::from_millis(1))
+    QUICK
+        .max_attempts(attempts)
+        .initial_backoff(Duration::from_millis(1))
 }
 
 fn image() -> Image {
@@ -33,16 +36,34 @@ async fn a_request_arrives_whole_and_so_does_its_answer() {
         .framing(Framing::None);
     let answer = client.classify(request).await.unwrap();
 
-    let [call] = &server.calls()[..] else { panic!("one call was made") };
+    let [call] = &server.calls()[..] else {
+        panic!("one call was made")
+    };
     assert_eq!(call.message.model, "mlp");
     assert_eq!(call.message.version, "2");
     assert_eq!(call.message.top_k, 3);
     assert_eq!(call.message.framing(), wire::Framing::None);
-    let sources: Vec<_> = call.message.images.iter().map(|it| it.source.clone().unwrap()).collect();
-    let raw = wire::RawImage { width: 2, height: 1, channels: 3, data: vec![0; 6].into() };
-    assert_eq!(sources, [Source::Encoded("a file".into()), Source::Raw(raw)]);
+    let sources: Vec<_> = call
+        .message
+        .images
+        .iter()
+        .map(|it| it.source.clone().unwrap())
+        .collect();
+    let raw = wire::RawImage {
+        width: 2,
+        height: 1,
+        channels: 3,
+        data: vec![0; 6].into(),
+    };
+    assert_eq!(
+        sources,
+        [Source::Encoded("a file".into()), Source::Raw(raw)]
+    );
 
-    assert_eq!((answer.model.as_str(), answer.version.as_str()), ("mlp", "2"));
+    assert_eq!(
+        (answer.model.as_str(), answer.version.as_str()),
+        ("mlp", "2")
+    );
     assert_eq!(answer.predictions.len(), 2);
     assert_eq!(answer.predictions[1].labels.len(), 3);
     let top = answer.predictions[0].top().unwrap();
@@ -67,10 +88,17 @@ async fn what_is_left_of_the_timeout_travels_as_grpc_timeout() {
 #[tokio::test]
 async fn an_unavailable_server_is_tried_again() {
     let server = FakeServer::start(|call, request| {
-        Some(if call < 2 { Err(Status::unavailable("draining")) } else { Ok(sevens(request)) })
+        Some(if call < 2 {
+            Err(Status::unavailable("draining"))
+        } else {
+            Ok(sevens(request))
+        })
     })
     .await;
-    let client = Client::builder(server.url()).retry(quick(3)).connect_lazy().unwrap();
+    let client = Client::builder(server.url())
+        .retry(quick(3))
+        .connect_lazy()
+        .unwrap();
     client.classify(image()).await.unwrap();
     assert_eq!(server.calls().len(), 3);
 }
@@ -81,10 +109,17 @@ async fn an_overloaded_server_is_left_alone_as_long_as_it_asks() {
     let server = FakeServer::start(move |call, request| {
         let details = ErrorDetails::with_retry_info(Some(delay));
         let full = Status::with_error_details(Code::ResourceExhausted, "queue full", details);
-        Some(if call == 0 { Err(full) } else { Ok(sevens(request)) })
+        Some(if call == 0 {
+            Err(full)
+        } else {
+            Ok(sevens(request))
+        })
     })
     .await;
-    let client = Client::builder(server.url()).retry(quick(2)).connect_lazy().unwrap();
+    let client = Client::builder(server.url())
+        .retry(quick(2))
+        .connect_lazy()
+        .unwrap();
     let start = tokio::time::Instant::now();
     client.classify(image()).await.unwrap();
     assert!(start.elapsed() >= delay);
@@ -94,7 +129,10 @@ async fn an_overloaded_server_is_left_alone_as_long_as_it_asks() {
 #[tokio::test]
 async fn attempts_end_with_the_policy() {
     let server = FakeServer::refusing(Status::unavailable("draining")).await;
-    let client = Client::builder(server.url()).retry(quick(3)).connect_lazy().unwrap();
+    let client = Client::builder(server.url())
+        .retry(quick(3))
+        .connect_lazy()
+        .unwrap();
     let error = client.classify(image()).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Unavailable);
     assert_eq!((error.rpc(), error.attempts()), ("Classify", 3));
@@ -110,7 +148,9 @@ async fn a_bad_request_is_not_tried_again_and_its_fields_are_typed() {
     let error = server.client().classify(image()).await.unwrap_err();
     assert_eq!(server.calls().len(), 1);
     assert!(!error.is_retryable());
-    let [violation] = error.field_violations() else { panic!("one field is wrong") };
+    let [violation] = error.field_violations() else {
+        panic!("one field is wrong")
+    };
     assert_eq!(violation.field, "images[0].encoded");
     assert_eq!(violation.description, "neither PNG nor JPEG");
     assert_eq!(error.to_string(), "Classify: invalid argument: bad image");
@@ -120,7 +160,10 @@ async fn a_bad_request_is_not_tried_again_and_its_fields_are_typed() {
 async fn a_server_that_never_answers_times_out() {
     let server = FakeServer::start(|_, _| None).await;
     let timeout = Duration::from_millis(80);
-    let client = Client::builder(server.url()).timeout(timeout).connect_lazy().unwrap();
+    let client = Client::builder(server.url())
+        .timeout(timeout)
+        .connect_lazy()
+        .unwrap();
     let error = client.classify(image()).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::DeadlineExceeded);
     assert!(error.elapsed() >= timeout);
@@ -134,7 +177,10 @@ async fn nobody_listening_is_a_connection_failure() {
     assert_eq!(error.kind(), &ErrorKind::Connect);
     assert!(error.message().contains("refused"), "{error}");
 
-    let client = Client::builder(address).retry(quick(2)).connect_lazy().unwrap();
+    let client = Client::builder(address)
+        .retry(quick(2))
+        .connect_lazy()
+        .unwrap();
     let error = client.classify(image()).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (&ErrorKind::Connect, 2));
     assert!(error.message().contains("refused"), "{error}");
@@ -150,17 +196,30 @@ async fn a_connection_that_is_cut_is_a_connection_failure() {
             drop(listener.accept().await);
         }
     });
-    let client = Client::builder(address).retry(quick(2)).connect_lazy().unwrap();
+    let client = Client::builder(address)
+        .retry(quick(2))
+        .connect_lazy()
+        .unwrap();
     let error = client.classify(image()).await.unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (&ErrorKind::Connect, 2), "{error}");
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (&ErrorKind::Connect, 2),
+        "{error}"
+    );
     cutter.abort();
 }
 
 #[tokio::test]
 async fn a_client_made_before_its_server_connects_when_it_is_there() {
     let address = nobody().await;
-    let client = Client::builder(&address).retry(QUICK).connect_lazy().unwrap();
-    assert_eq!(client.list_models().await.unwrap_err().kind(), &ErrorKind::Connect);
+    let client = Client::builder(&address)
+        .retry(QUICK)
+        .connect_lazy()
+        .unwrap();
+    assert_eq!(
+        client.list_models().await.unwrap_err().kind(),
+        &ErrorKind::Connect
+    );
     let server = FakeServer::start_at(&address, |_, request| Some(Ok(sevens(request)))).await;
     client.classify(image()).await.unwrap();
     assert_eq!(server.calls().len(), 1);
@@ -171,8 +230,14 @@ async fn a_request_over_the_message_size_is_not_sent() {
     let server = FakeServer::answering().await;
     let builder = Client::builder(server.url()).max_message_size(1000);
     let client = builder.connect_lazy().unwrap();
-    let error = client.classify(Image::encoded(vec![0; 1000])).await.unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (&ErrorKind::MessageTooLarge, 0));
+    let error = client
+        .classify(Image::encoded(vec![0; 1000]))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (&ErrorKind::MessageTooLarge, 0)
+    );
     assert!(error.message().contains("1000"), "{error}");
     assert_eq!(server.calls().len(), 0);
 }
@@ -181,14 +246,27 @@ async fn a_request_over_the_message_size_is_not_sent() {
 async fn an_answer_over_the_message_size_is_not_taken() {
     let server = FakeServer::answering().await;
     let builder = Client::builder(server.url()).max_message_size(20);
-    let error = builder.connect_lazy().unwrap().classify(image()).await.unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (&ErrorKind::MessageTooLarge, 1), "{error}");
+    let error = builder
+        .connect_lazy()
+        .unwrap()
+        .classify(image())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (&ErrorKind::MessageTooLarge, 1),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn too_few_answers_are_a_protocol_error() {
     let server = FakeServer::start(|_, _| Some(Ok(wire::ClassifyResponse::default()))).await;
-    let error = server.client().classify([image(), image()]).await.unwrap_err();
+    let error = server
+        .client()
+        .classify([image(), image()])
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Protocol);
     assert_eq!(error.message(), "0 answers came for 2 images");
 }
@@ -199,9 +277,15 @@ async fn models_are_listed_and_unknown_enums_bearable() {
     let [broken, ready] = &server.client().list_models().await.unwrap()[..] else {
         panic!("two models")
     };
-    assert_eq!((broken.task, broken.state), (Task::Unknown, ModelState::Unavailable));
+    assert_eq!(
+        (broken.task, broken.state),
+        (Task::Unknown, ModelState::Unavailable)
+    );
     assert_eq!(broken.reason, "golden samples differ by 0.3");
-    assert_eq!((ready.task, ready.state), (Task::ImageClassification, ModelState::Ready));
+    assert_eq!(
+        (ready.task, ready.state),
+        (Task::ImageClassification, ModelState::Ready)
+    );
     assert_eq!(ready.inputs[0].shape, [-1, 28, 28]);
     assert!((ready.metrics["test_accuracy"] - 0.9712).abs() < 1e-9);
     assert!(ready.is_default);
@@ -211,9 +295,15 @@ async fn models_are_listed_and_unknown_enums_bearable() {
 async fn health_is_told_by_service() {
     let server = FakeServer::answering().await;
     let client = server.client();
-    server.health.set_service_status("mlp", Health::NotServing).await;
+    server
+        .health
+        .set_service_status("mlp", Health::NotServing)
+        .await;
     assert_eq!(client.health(None).await.unwrap(), ServingStatus::Serving);
-    assert_eq!(client.health(Some("mlp")).await.unwrap(), ServingStatus::NotServing);
+    assert_eq!(
+        client.health(Some("mlp")).await.unwrap(),
+        ServingStatus::NotServing
+    );
     let error = client.health(Some("nothing")).await.unwrap_err();
     assert_eq!((error.kind(), error.rpc()), (&ErrorKind::NotFound, "Check"));
 }
@@ -222,15 +312,20 @@ async fn health_is_told_by_service() {
 async fn a_server_is_waited_for_until_it_is_ready() {
     let server = FakeServer::answering().await;
     let client = server.client();
-    server.health.set_service_status("", Health::NotServing).await;
+    server
+        .health
+        .set_service_status("", Health::NotServing)
+        .await;
     let within = Duration::from_millis(20);
     let error = client.wait_until_ready(within).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::DeadlineExceeded);
-    assert_eq!(error.message(), "the server was not ready within 20ms: it is NotServing");
+    assert_eq!(
+        error.message(),
+        "the server was not ready within 20ms: it is NotServing"
+    );
 
-    let waiting = tokio::spawn(async move {
-        client.wait_until_ready(Duration::from_secs(60)).await
-    });
+    let waiting =
+        tokio::spawn(async move { client.wait_until_ready(Duration::from_mins(1)).await });
     server.health.set_service_status("", Health::Serving).await;
     waiting.await.unwrap().unwrap();
 }

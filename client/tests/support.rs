@@ -7,8 +7,8 @@ use std::{
 
 use quintet_client::Client;
 use quintet_proto::v1::{
-    Classification, ClassifyRequest, ClassifyResponse, Label, ListModelsRequest, ListModelsResponse,
-    ModelInfo, ModelState, Task, TensorMetadata, Timing,
+    Classification, ClassifyRequest, ClassifyResponse, Label, ListModelsRequest,
+    ListModelsResponse, ModelInfo, ModelState, Task, TensorMetadata, Timing,
     inference_service_server::{InferenceService, InferenceServiceServer},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -62,14 +62,22 @@ impl FakeServer {
         let listener = TcpListener::bind(address).await.expect("the port is free");
         let address = listener.local_addr().expect("the listener is bound");
         let calls = Calls::default();
-        let service = Service { calls: Arc::clone(&calls), script: Box::new(script) };
+        let service = Service {
+            calls: Arc::clone(&calls),
+            script: Box::new(script),
+        };
         let (health, health_service) = tonic_health::server::health_reporter();
         let server = Server::builder()
             .add_service(InferenceServiceServer::new(service))
             .add_service(health_service)
             .serve_with_incoming(TcpListenerStream::new(listener));
         let task = tokio::spawn(async move { server.await.expect("the server runs") });
-        Self { address, calls, health, task }
+        Self {
+            address,
+            calls,
+            health,
+            task,
+        }
     }
 
     /// A server whose `Classify` says "7" to everything.
@@ -87,12 +95,17 @@ impl FakeServer {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client::builder(self.url()).connect_lazy().expect("the address is good")
+        Client::builder(self.url())
+            .connect_lazy()
+            .expect("the address is good")
     }
 
     /// The `Classify` calls so far.
     pub(crate) fn calls(&self) -> Vec<Received> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -104,7 +117,9 @@ impl Drop for FakeServer {
 
 /// A free address that nobody listens on.
 pub(crate) async fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port is free");
     let address = listener.local_addr().expect("the listener is bound");
     address.to_string()
 }
@@ -115,26 +130,33 @@ pub(crate) fn sevens(request: &ClassifyRequest) -> ClassifyResponse {
 }
 
 /// The digit that `digit` gives for an image's place, and the digits after it.
-pub(crate) fn digits(
-    request: &ClassifyRequest,
-    digit: impl Fn(usize) -> u32,
-) -> ClassifyResponse {
+pub(crate) fn digits(request: &ClassifyRequest, digit: impl Fn(usize) -> u32) -> ClassifyResponse {
     let probabilities = [0.9, 0.07, 0.02, 0.01];
     let labels = |first: u32| {
-        let labels = probabilities.iter().zip(first..).map(|(&probability, index)| Label {
-            name: (index % 10).to_string(),
-            index: index % 10,
-            probability,
-        });
+        let labels = probabilities
+            .iter()
+            .zip(first..)
+            .map(|(&probability, index)| Label {
+                name: (index % 10).to_string(),
+                index: index % 10,
+                probability,
+            });
         labels.take(request.top_k.max(1) as usize).collect()
     };
     ClassifyResponse {
         classifications: (0..request.images.len())
-            .map(|image| Classification { labels: labels(digit(image)) })
+            .map(|image| Classification {
+                labels: labels(digit(image)),
+            })
             .collect(),
         model: "mlp".into(),
         version: "2".into(),
-        timing: Some(Timing { preprocess_us: 120, queue_us: 40, compute_us: 1500, batch_size: 4 }),
+        timing: Some(Timing {
+            preprocess_us: 120,
+            queue_us: 40,
+            compute_us: 1500,
+            batch_size: 4,
+        }),
     }
 }
 
@@ -146,12 +168,18 @@ impl InferenceService for Service {
         &self,
         request: Request<ClassifyRequest>,
     ) -> Result<Response<ClassifyResponse>, Status> {
-        let timeout = request.metadata().get("grpc-timeout").and_then(|it| it.to_str().ok());
+        let timeout = request
+            .metadata()
+            .get("grpc-timeout")
+            .and_then(|it| it.to_str().ok());
         let grpc_timeout = timeout.unwrap_or_default().to_owned();
         let message = request.into_inner();
         let number = {
             let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-            calls.push(Received { message: message.clone(), grpc_timeout });
+            calls.push(Received {
+                message: message.clone(),
+                grpc_timeout,
+            });
             calls.len() - 1
         };
         match (self.script)(number, &message) {
@@ -195,6 +223,8 @@ impl InferenceService for Service {
             reason: "golden samples differ by 0.3".into(),
             ..ModelInfo::default()
         };
-        Ok(Response::new(ListModelsResponse { models: vec![broken, ready] }))
+        Ok(Response::new(ListModelsResponse {
+            models: vec![broken, ready],
+        }))
     }
 }

@@ -16,7 +16,10 @@ fn failing(kind: ErrorKind) -> Failure {
 
 fn overloaded(milliseconds: u64) -> Failure {
     let retry_delay = Some(Duration::from_millis(milliseconds));
-    Failure { retry_delay, ..failing(ErrorKind::Overloaded) }
+    Failure {
+        retry_delay,
+        ..failing(ErrorKind::Overloaded)
+    }
 }
 
 /// Runs a call whose attempts fail in this order and then succeed; gives the outcome and when, in milliseconds, each
@@ -44,8 +47,15 @@ async fn run(
 
 #[tokio::test(start_paused = true)]
 async fn pauses_grow_until_the_call_succeeds() {
-    let call = Call { retry: RetryPolicy::default(), ..CALL };
-    let failures = [ErrorKind::Unavailable, ErrorKind::Connect, ErrorKind::Unavailable];
+    let call = Call {
+        retry: RetryPolicy::default(),
+        ..CALL
+    };
+    let failures = [
+        ErrorKind::Unavailable,
+        ErrorKind::Connect,
+        ErrorKind::Unavailable,
+    ];
     let (outcome, times) = run(call, 0.5, failures.map(failing)).await;
     assert_eq!(outcome.unwrap(), "answer");
     assert_eq!(times, [0, 50, 150, 350]);
@@ -53,7 +63,10 @@ async fn pauses_grow_until_the_call_succeeds() {
 
 #[tokio::test(start_paused = true)]
 async fn the_servers_delay_is_the_minimum() {
-    let call = Call { retry: RetryPolicy::default(), ..CALL };
+    let call = Call {
+        retry: RetryPolicy::default(),
+        ..CALL
+    };
     let (outcome, times) = run(call, 0.0, [overloaded(700), overloaded(30)]).await;
     assert_eq!(outcome.unwrap(), "answer");
     assert_eq!(times, [0, 700, 730]);
@@ -61,21 +74,32 @@ async fn the_servers_delay_is_the_minimum() {
 
 #[tokio::test(start_paused = true)]
 async fn attempts_are_bounded_and_told() {
-    let call = Call { retry: RetryPolicy::default().max_attempts(3), ..CALL };
+    let call = Call {
+        retry: RetryPolicy::default().max_attempts(3),
+        ..CALL
+    };
     let (outcome, times) = run(call, 1.0, std::iter::repeat_with(|| overloaded(100))).await;
     let error = outcome.unwrap_err();
     assert_eq!(times, [0, 200, 500]);
     assert_eq!(error.attempts(), 3);
     assert_eq!(error.elapsed(), Duration::from_millis(500));
-    assert_eq!(error.to_string(), "Classify: overloaded: words (3 attempts in 500 ms)");
+    assert_eq!(
+        error.to_string(),
+        "Classify: overloaded: words (3 attempts in 500 ms)"
+    );
     assert!(error.is_retryable());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_stays_is_not_tried_again() {
-    let call = Call { retry: RetryPolicy::default(), ..CALL };
+    let call = Call {
+        retry: RetryPolicy::default(),
+        ..CALL
+    };
     for kind in [
-        ErrorKind::InvalidArgument { violations: Vec::new() },
+        ErrorKind::InvalidArgument {
+            violations: Vec::new(),
+        },
         ErrorKind::NotFound,
         ErrorKind::Overloaded,
         ErrorKind::DeadlineExceeded,
@@ -89,7 +113,10 @@ async fn a_failure_that_stays_is_not_tried_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_past_the_deadline_is_not_begun() {
-    let call = Call { retry: RetryPolicy::default(), ..CALL };
+    let call = Call {
+        retry: RetryPolicy::default(),
+        ..CALL
+    };
     let (outcome, times) = run(call, 0.0, [overloaded(10_000)]).await;
     let error = outcome.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Overloaded);
@@ -100,7 +127,10 @@ async fn a_pause_past_the_deadline_is_not_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn the_timeout_covers_all_attempts_and_what_is_left_is_handed_on() {
-    let call = Call { retry: RetryPolicy::default(), ..CALL };
+    let call = Call {
+        retry: RetryPolicy::default(),
+        ..CALL
+    };
     let given = RefCell::new(Vec::new());
     let error = call
         .run(
@@ -118,13 +148,19 @@ async fn the_timeout_covers_all_attempts_and_what_is_left_is_handed_on() {
     assert_eq!(given.into_inner(), [10, 6, 2]);
     assert_eq!(error.elapsed(), Duration::from_secs(10));
     assert_eq!(error.kind(), &ErrorKind::DeadlineExceeded);
-    assert_eq!(error.message(), "no answer within 10s; before that: unavailable: words");
+    assert_eq!(
+        error.message(),
+        "no answer within 10s; before that: unavailable: words"
+    );
     assert_eq!(error.source().unwrap().to_string(), "unavailable: words");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_without_end_does_not_overflow() {
-    let call = Call { timeout: Duration::MAX, ..CALL };
+    let call = Call {
+        timeout: Duration::MAX,
+        ..CALL
+    };
     let (outcome, _) = run(call, 0.5, []).await;
     assert_eq!(outcome.unwrap(), "answer");
 }

@@ -5,6 +5,9 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use quintet_client::Framing;
 
+/// The heading of the options that every command has.
+const CONNECTION: &str = "Connection";
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
@@ -40,6 +43,7 @@ pub(crate) struct Cli {
     #[arg(
         long,
         global = true,
+        help_heading = CONNECTION,
         value_name = "URL",
         env = "QUINTET_SERVER",
         hide_env_values = true,
@@ -48,7 +52,14 @@ pub(crate) struct Cli {
     pub(crate) server: String,
 
     /// The most time for one call, retries included: 500ms, 10s or 2m.
-    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = time)]
+    #[arg(
+        long,
+        global = true,
+        help_heading = CONNECTION,
+        value_name = "TIME",
+        default_value = "10s",
+        value_parser = time
+    )]
     pub(crate) timeout: Duration,
 
     #[command(subcommand)]
@@ -84,7 +95,8 @@ pub(crate) struct ClassifyArgs {
     /// How many labels to print for an image.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) top_k: u32,
-    /// How a picture becomes the model's input.
+    /// How a picture becomes the model's input: auto finds the digit in it and frames it as MNIST does, none takes the
+    /// pixels as they are.
     #[arg(long, value_enum, default_value_t = FramingArg::Auto)]
     pub(crate) framing: FramingArg,
     /// Print JSON.
@@ -125,11 +137,10 @@ pub(crate) struct EvaluateArgs {
     pub(crate) json: bool,
 }
 
+// No doc comments on the variants: clap would print them, and each help in its long form for them.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum FramingArg {
-    /// Find the digit: light on dark, cropped, centred as in MNIST.
     Auto,
-    /// Take the pixels as they are.
     None,
 }
 
@@ -146,7 +157,9 @@ impl From<FramingArg> for Framing {
 
 /// A time with its unit: `500ms`, `10s`, `2m`.
 fn time(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|it: char| !it.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|it: char| !it.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let milliseconds = match unit {
         "ms" => 1,
@@ -154,7 +167,11 @@ fn time(text: &str) -> Result<Duration, String> {
         "m" => 60_000,
         _ => return Err("write a whole number with its unit, such as 500ms, 10s or 2m".into()),
     };
-    match number.parse::<u64>().ok().and_then(|it| it.checked_mul(milliseconds)) {
+    match number
+        .parse::<u64>()
+        .ok()
+        .and_then(|it| it.checked_mul(milliseconds))
+    {
         Some(0) => Err("no call ends in no time".into()),
         Some(milliseconds) => Ok(Duration::from_millis(milliseconds)),
         None => Err(format!("{number:?} is not a number of {unit} that fits")),
@@ -177,7 +194,17 @@ mod tests {
         for (text, milliseconds) in [("500ms", 500), ("10s", 10_000), ("2m", 120_000)] {
             assert_eq!(time(text), Ok(Duration::from_millis(milliseconds)));
         }
-        for text in ["", "10", "s", "1.5s", "-1s", "10 s", "1h", "0s", "99999999999999999999s"] {
+        for text in [
+            "",
+            "10",
+            "s",
+            "1.5s",
+            "-1s",
+            "10 s",
+            "1h",
+            "0s",
+            "99999999999999999999s",
+        ] {
             assert!(time(text).is_err(), "{text}");
         }
     }

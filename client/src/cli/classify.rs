@@ -59,15 +59,22 @@ pub(crate) async fn run(client: &Client, args: ClassifyArgs) -> Result<(), Failu
     let mut answers = Vec::new();
     for range in REQUEST_LIMIT.split(files.iter().map(|it| it.bytes.len())) {
         let files = &files[range];
-        let answer = client.classify(request(&args, files)).await.map_err(|error| {
-            Failure::of_images(&error, client.address(), |index| {
-                files.get(index).map(|it| it.name.clone())
-            })
-        })?;
+        let answer = client
+            .classify(request(&args, files))
+            .await
+            .map_err(|error| {
+                Failure::of_images(&error, client.address(), |index| {
+                    files.get(index).map(|it| it.name.clone())
+                })
+            })?;
         answers.push(answer);
     }
     let report = Report::new(&files, &answers);
-    if args.json { output::print_json(&report) } else { output::print(&report.render()) }
+    if args.json {
+        output::print_json(&report)
+    } else {
+        output::print(&report.render())
+    }
 }
 
 fn request(args: &ClassifyArgs, files: &[ImageFile]) -> ClassifyRequest {
@@ -101,11 +108,17 @@ impl<'a> Report<'a> {
                     .collect(),
             })
             .collect();
-        Self { predictions, requests: answers.iter().map(RequestReport::new).collect() }
+        Self {
+            predictions,
+            requests: answers.iter().map(RequestReport::new).collect(),
+        }
     }
 
     fn render(&self) -> String {
-        let mut table = Table::new().text("IMAGE").text("LABEL").number("PROBABILITY");
+        let mut table = Table::new()
+            .text("IMAGE")
+            .text("LABEL")
+            .number("PROBABILITY");
         for prediction in &self.predictions {
             let names = std::iter::once(prediction.image).chain(std::iter::repeat(""));
             for (name, label) in names.zip(&prediction.labels) {
@@ -116,7 +129,12 @@ impl<'a> Report<'a> {
         let mut text = table.render();
         for request in &self.requests {
             let images = output::count(request.images, "image");
-            let RequestReport { model, version, timing, .. } = request;
+            let RequestReport {
+                model,
+                version,
+                timing,
+                ..
+            } = request;
             writeln!(
                 text,
                 "\n{images} by {model} version {version}: {} ms preparing, {} ms queued, {} ms computing, in a batch of {}",

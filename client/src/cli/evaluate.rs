@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use quintet_client::{ClassifyRequest, Client, Framing, Image};
 use quintet_data::mnist::{self, SIDE, Split};
 use serde::Serialize;
@@ -51,6 +51,10 @@ struct Share {
     model: Option<(String, String)>,
 }
 
+/// Clears the bar on every way out, a failure's and Ctrl-C's too.
+#[derive(Debug)]
+struct ClearedBar(ProgressBar);
+
 pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failure> {
     let (data_dir, limit) = (args.data_dir, args.limit);
     let images =
@@ -66,9 +70,11 @@ pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failu
         next: AtomicUsize::new(0),
     });
 
+    let progress = ClearedBar(work.progress.clone());
     let start = Instant::now();
-    let mut workers: JoinSet<_> =
-        (0..concurrency).map(|_| Arc::clone(&work).run_worker()).collect();
+    let mut workers: JoinSet<_> = (0..concurrency)
+        .map(|_| Arc::clone(&work).run_worker())
+        .collect();
     let mut total = Share::default();
     // The first failure ends the run; dropping the set ends the other workers.
     while let Some(share) = workers.join_next().await {
@@ -76,10 +82,14 @@ pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failu
         total.add(share)?;
     }
     let elapsed = start.elapsed();
-    work.progress.finish_and_clear();
+    drop(progress);
 
     let (report, score) = (Report::new(&total, elapsed, concurrency), total.score);
-    if args.json { output::print_json(&report) } else { output::print(&report.render(&score)) }
+    if args.json {
+        output::print_json(&report)
+    } else {
+        output::print(&report.render(&score))
+    }
 }
 
 fn load(data_dir: &std::path::Path, limit: usize) -> Result<Vec<(Bytes, u8)>, Failure> {
@@ -89,8 +99,9 @@ fn load(data_dir: &std::path::Path, limit: usize) -> Result<Vec<(Bytes, u8)>, Fa
     let images = Bytes::from(digits.images);
     let size = SIDE * SIDE;
     let labels = digits.labels.into_iter().take(limit).enumerate();
-    let images: Vec<_> =
-        labels.map(|(index, label)| (images.slice(index * size..(index + 1) * size), label)).collect();
+    let images: Vec<_> = labels
+        .map(|(index, label)| (images.slice(index * size..(index + 1) * size), label))
+        .collect();
     if images.is_empty() {
         return Err(Failure::new("the test set has no images"));
     }
@@ -101,8 +112,15 @@ fn load(data_dir: &std::path::Path, limit: usize) -> Result<Vec<(Bytes, u8)>, Fa
 fn progress_bar(images: usize) -> ProgressBar {
     let template = "{wide_bar} {pos}/{len} images, {per_sec}, {eta} left";
     let style = ProgressStyle::with_template(template).expect("the template is well formed");
-    // Cleared on every way out, a failure's too.
-    ProgressBar::new(images as u64).with_style(style).with_finish(ProgressFinish::AndClear)
+    ProgressBar::new(images as u64).with_style(style)
+}
+
+// === impl ClearedBar ===
+
+impl Drop for ClearedBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 // === impl Work ===
@@ -111,8 +129,10 @@ impl Work {
     /// Sends one image after the other, as long as there are any.
     async fn run_worker(self: Arc<Self>) -> Result<Share, Failure> {
         let mut share = Share::default();
-        while let Some((pixels, truth)) =
-            self.images.get(self.next.fetch_add(1, Ordering::Relaxed)).cloned()
+        while let Some((pixels, truth)) = self
+            .images
+            .get(self.next.fetch_add(1, Ordering::Relaxed))
+            .cloned()
         {
             share.add(self.send(pixels, truth).await?)?;
             self.progress.inc(1);
@@ -135,11 +155,16 @@ impl Work {
         let name = label.map(|it| it.name.as_str()).unwrap_or_default();
         let Ok(digit @ 0..=9) = name.parse::<u8>() else {
             let model = &answer.model;
-            return Err(Failure::new(format!("{model} answers {name:?}, which is not a digit")));
+            return Err(Failure::new(format!(
+                "{model} answers {name:?}, which is not a digit"
+            )));
         };
         let mut score = Score::default();
         score.count(truth, digit, answer.timing.batch_size);
-        Ok(Share { score, model: Some((answer.model, answer.version)) })
+        Ok(Share {
+            score,
+            model: Some((answer.model, answer.version)),
+        })
     }
 }
 
@@ -184,7 +209,14 @@ impl Report {
     }
 
     fn render(&self, score: &Score) -> String {
-        let Self { model, version, images, correct, concurrency, .. } = self;
+        let Self {
+            model,
+            version,
+            images,
+            correct,
+            concurrency,
+            ..
+        } = self;
         format!(
             "model            {model} version {version}\n\
              accuracy         {:.2} % ({correct} of {images})\n\

@@ -23,11 +23,18 @@ impl Failure {
     const INTERRUPTED: u8 = 128 + 2;
 
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), notes: Vec::new(), code: Self::FAILED }
+        Self {
+            message: message.into(),
+            notes: Vec::new(),
+            code: Self::FAILED,
+        }
     }
 
     pub(crate) fn interrupted() -> Self {
-        Self { code: Self::INTERRUPTED, ..Self::new("interrupted") }
+        Self {
+            code: Self::INTERRUPTED,
+            ..Self::new("interrupted")
+        }
     }
 
     pub(crate) fn hint(mut self, hint: &str) -> Self {
@@ -48,24 +55,29 @@ impl Failure {
     ) -> Self {
         let text = error.to_string();
         let mut failure = match error.kind() {
-            ErrorKind::Config => Self { code: Self::USAGE, ..Self::new(error.message()) },
+            ErrorKind::Config => Self {
+                code: Self::USAGE,
+                ..Self::new(error.message())
+            },
             ErrorKind::Connect => {
                 let message = error.message();
                 Self::new(format!("cannot reach the server at {server}: {message}")).hint(
                     "start one with quintet-server, or name another with --server or QUINTET_SERVER",
                 )
             }
+            // The server's words repeat the fields, which come below with the names of their files.
+            ErrorKind::InvalidArgument { violations } if !violations.is_empty() => {
+                Self::new(format!("{}: {}", error.rpc(), error.kind()))
+            }
             ErrorKind::NotFound => Self::new(text).hint("quintet models lists what the server has"),
             ErrorKind::FailedPrecondition => {
                 Self::new(text).hint("quintet models lists each model's task")
             }
             ErrorKind::Overloaded => Self::new(text)
-                .hint("the server's queue is full; try later, or give --timeout more time"),
+                .hint("the server's queue is full; try again later, or send less at once"),
             ErrorKind::Unavailable => Self::new(text)
                 .hint("the server is starting or stopping; quintet models says what is ready"),
-            ErrorKind::DeadlineExceeded => {
-                Self::new(text).hint("give it more time with --timeout")
-            }
+            ErrorKind::DeadlineExceeded => Self::new(text).hint("give it more time with --timeout"),
             ErrorKind::Unimplemented | ErrorKind::Protocol => {
                 Self::new(text).hint(&format!("is it a Quintet server that listens at {server}?"))
             }
@@ -74,7 +86,9 @@ impl Failure {
             }
             _ => Self::new(text),
         };
-        failure.notes.extend(error.field_violations().iter().map(|it| field(it, &name)));
+        failure
+            .notes
+            .extend(error.field_violations().iter().map(|it| field(it, &name)));
         failure
     }
 
@@ -91,7 +105,9 @@ impl Failure {
 }
 
 fn field(violation: &FieldViolation, name: impl Fn(usize) -> Option<String>) -> String {
-    let FieldViolation { field, description, .. } = violation;
+    let FieldViolation {
+        field, description, ..
+    } = violation;
     match image_index(field).and_then(name) {
         Some(name) => format!("field: {field} ({name}): {description}"),
         None => format!("field: {field}: {description}"),
@@ -100,7 +116,12 @@ fn field(violation: &FieldViolation, name: impl Fn(usize) -> Option<String>) -> 
 
 /// The 3 of `images[3].encoded`.
 fn image_index(field: &str) -> Option<usize> {
-    field.strip_prefix("images[")?.split_once(']')?.0.parse().ok()
+    field
+        .strip_prefix("images[")?
+        .split_once(']')?
+        .0
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]

@@ -15,7 +15,10 @@ use crate::failure::Failure;
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// How much one request holds: well inside gRPC's usual 4 MiB.
-pub(crate) const REQUEST_LIMIT: RequestLimit = RequestLimit { images: 16, bytes: 3 << 20 };
+pub(crate) const REQUEST_LIMIT: RequestLimit = RequestLimit {
+    images: 16,
+    bytes: 3 << 20,
+};
 
 /// An image as the user named it, and its bytes.
 #[derive(Clone, Debug)]
@@ -50,7 +53,10 @@ fn read_image(path: &Path) -> Result<ImageFile, Failure> {
     if bytes.is_empty() {
         return Err(Failure::new(format!("{name} is empty")));
     }
-    Ok(ImageFile { name, bytes: bytes.into() })
+    Ok(ImageFile {
+        name,
+        bytes: bytes.into(),
+    })
 }
 
 fn is_stdin(path: &Path) -> bool {
@@ -97,7 +103,10 @@ mod tests {
 
     #[test]
     fn requests_are_cut_by_count_and_by_bytes() {
-        let limit = RequestLimit { images: 3, bytes: 10 };
+        let limit = RequestLimit {
+            images: 3,
+            bytes: 10,
+        };
         for (sizes, requests) in [
             (vec![], vec![]),
             (vec![1; 7], vec![0..3, 3..6, 6..7]),

@@ -31,7 +31,10 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Failure::USAGE));
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return Failure::new(format!("cannot start: {error}")).report(),
     };
@@ -49,7 +52,9 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let builder = Client::builder(&cli.server).timeout(cli.timeout);
-    let client = builder.connect_lazy().map_err(|error| Failure::of_call(&error, &cli.server))?;
+    let client = builder
+        .connect_lazy()
+        .map_err(|error| Failure::of_call(&error, &cli.server))?;
     match cli.command {
         Command::Classify(args) => classify::run(&client, args).await?,
         Command::Models(args) => models::run(&client, &args).await?,

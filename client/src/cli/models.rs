@@ -1,6 +1,9 @@
 //! `quintet models`.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::BTreeMap,
+    fmt::{Display, Write as _},
+};
 
 use quintet_client::{Client, ModelInfo, ModelState, Task, TensorMetadata};
 use serde::Serialize;
@@ -49,7 +52,9 @@ pub(crate) async fn run(client: &Client, args: &ModelsArgs) -> Result<(), Failur
         .await
         .map_err(|error| Failure::of_call(&error, client.address()))?;
     if args.json {
-        return output::print_json(&Report { models: models.iter().map(ModelReport::new).collect() });
+        return output::print_json(&Report {
+            models: models.iter().map(ModelReport::new).collect(),
+        });
     }
     output::print(&render(&models))
 }
@@ -77,23 +82,36 @@ fn render(models: &[ModelInfo]) -> String {
             model.version.clone(),
             state(model.state).to_owned(),
             task(model.task).to_owned(),
-            model.architecture.clone(),
-            model.parameters.to_string(),
+            known(&model.architecture),
+            known(&model.parameters),
             accuracy.map_or_else(|| "-".to_owned(), |it| format!("{:.2} %", it * 100.0)),
-            model.device.clone(),
-            model.instances.to_string(),
-            model.max_batch_size.to_string(),
+            known(&model.device),
+            known(&model.instances),
+            known(&model.max_batch_size),
         ]);
     }
     let mut text = table.render();
     for model in models.iter().filter(|it| !it.reason.is_empty()) {
-        writeln!(text, "\n{} version {}: {}", model.name, model.version, model.reason)
-            .expect("writing to a string does not fail");
+        writeln!(
+            text,
+            "\n{} version {}: {}",
+            model.name, model.version, model.reason
+        )
+        .expect("writing to a string does not fail");
     }
     if models.iter().any(|it| it.is_default) {
         text.push_str("\n* answers requests that name no model\n");
     }
     text
+}
+
+/// A dash for what the server does not know of a model that did not load.
+fn known<T: Default + PartialEq + Display>(value: &T) -> String {
+    if *value == T::default() {
+        "-".to_owned()
+    } else {
+        value.to_string()
+    }
 }
 
 fn task(task: Task) -> &'static str {
@@ -142,6 +160,10 @@ impl<'a> ModelReport<'a> {
 
 impl<'a> TensorReport<'a> {
     fn new(tensor: &'a TensorMetadata) -> Self {
-        Self { name: &tensor.name, datatype: &tensor.datatype, shape: &tensor.shape }
+        Self {
+            name: &tensor.name,
+            datatype: &tensor.datatype,
+            shape: &tensor.shape,
+        }
     }
 }

@@ -47,18 +47,27 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 
 impl Table {
     pub(crate) fn new() -> Self {
-        Self { columns: Vec::new(), rows: Vec::new() }
+        Self {
+            columns: Vec::new(),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a column of text.
     pub(crate) fn text(mut self, header: &'static str) -> Self {
-        self.columns.push(Column { header, right: false });
+        self.columns.push(Column {
+            header,
+            right: false,
+        });
         self
     }
 
     /// Adds a column of numbers, aligned at the right.
     pub(crate) fn number(mut self, header: &'static str) -> Self {
-        self.columns.push(Column { header, right: true });
+        self.columns.push(Column {
+            header,
+            right: true,
+        });
         self
     }
 
@@ -71,14 +80,26 @@ impl Table {
         let header = self.columns.iter().map(|it| it.header.to_owned()).collect();
         let lines: Vec<&Vec<String>> = std::iter::once(&header).chain(&self.rows).collect();
         let width = |column: usize| {
-            lines.iter().filter_map(|it| it.get(column)).map(|it| it.chars().count()).max()
+            lines
+                .iter()
+                .filter_map(|it| it.get(column))
+                .map(|it| it.chars().count())
+                .max()
         };
         let widths: Vec<usize> = (0..self.columns.len()).filter_map(width).collect();
         let mut text = String::new();
         for line in lines {
-            let cells = line.iter().zip(&self.columns).zip(&widths).map(|((cell, column), &width)| {
-                if column.right { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-            });
+            let cells =
+                line.iter()
+                    .zip(&self.columns)
+                    .zip(&widths)
+                    .map(|((cell, column), &width)| {
+                        if column.right {
+                            format!("{cell:>width$}")
+                        } else {
+                            format!("{cell:<width$}")
+                        }
+                    });
             text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
             text.push('\n');
         }

@@ -62,7 +62,13 @@ impl AddAssign for Score {
 impl Display for Score {
     /// The confusion matrix: true digits down, answers across, zeros as dots.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let largest = self.confusion.as_flattened().iter().max().copied().unwrap_or_default();
+        let largest = self
+            .confusion
+            .as_flattened()
+            .iter()
+            .max()
+            .copied()
+            .unwrap_or_default();
         let width = largest.to_string().len().max(2) + 1;
         write!(f, "true \\ answer")?;
         for answer in 0..CLASSES {
