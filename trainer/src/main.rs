@@ -1,2 +1,23 @@
-//! Skeleton.
-fn main() {}
+//! The `quintet-trainer` program.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use quintet_trainer::cli::Cli;
+use quintet_trainer::fit::Ending;
+use quintet_trainer::run::run;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli, &mut io::stdout().lock()) {
+        Ok(Ending::Finished) => ExitCode::SUCCESS,
+        // As a shell reports a program that Ctrl-C ended.
+        Ok(Ending::Stopped) => ExitCode::from(130),
+        Err(error) => {
+            // Nobody is there to be told that standard error is closed.
+            let _ = writeln!(io::stderr(), "quintet-trainer: {error}");
+            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Checkpoints: named tensors in one safetensors file, written whole or not at all.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tch::{Device, TchError, Tensor};
+use thiserror::Error;
+
+/// Named tensors, on their way to or from a file.
+#[derive(Debug, Default)]
+pub struct Checkpoint {
+    tensors: BTreeMap<String, Tensor>,
+}
+
+/// Why a checkpoint cannot be written or used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The file system refused.
+    #[error("checkpoint {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Not a safetensors file, or one that libtorch cannot hold.
+    #[error("checkpoint {path}: {source}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What libtorch said.
+        source: TchError,
+    },
+    /// A tensor is absent or has another shape.
+    #[error("checkpoint: tensor {name} is {actual}, expected {expected}")]
+    Tensor {
+        /// Its name in the file.
+        name: String,
+        /// What is there.
+        actual: String,
+        /// What the network needs.
+        expected: String,
+    },
+}
+
+// === impl Checkpoint ===
+
+impl Checkpoint {
+    /// Adds `tensors`, their names behind `prefix` and a dot.
+    pub fn insert(&mut self, prefix: &str, tensors: impl IntoIterator<Item = (String, Tensor)>) {
+        for (name, tensor) in tensors {
+            let tensor = tensor.detach().to_device(Device::Cpu);
+            self.tensors.insert(format!("{prefix}.{name}"), tensor);
+        }
+    }
+
+    /// Adds one number.
+    pub fn insert_number(&mut self, name: &str, number: f64) {
+        self.tensors
+            .insert(name.to_owned(), Tensor::from_slice(&[number]));
+    }
+
+    /// Copies the tensors behind `prefix` into `targets`, which keep their devices.
+    pub fn restore(
+        &self,
+        prefix: &str,
+        targets: impl IntoIterator<Item = (String, Tensor)>,
+    ) -> Result<(), CheckpointError> {
+        for (name, mut target) in targets {
+            let name = format!("{prefix}.{name}");
+            let source = self.get(&name, &target.size())?;
+            tch::no_grad(|| target.copy_(source));
+        }
+        Ok(())
+    }
+
+    /// A number put in by [`Checkpoint::insert_number`].
+    pub fn number(&self, name: &str) -> Result<f64, CheckpointError> {
+        Ok(self.get(name, &[1])?.double_value(&[0]))
+    }
+
+    fn get(&self, name: &str, shape: &[i64]) -> Result<&Tensor, CheckpointError> {
+        let found = self.tensors.get(name);
+        found
+            .filter(|tensor| tensor.size() == shape)
+            .ok_or_else(|| CheckpointError::Tensor {
+                name: name.to_owned(),
+                actual: found.map_or("absent".to_owned(), |tensor| format!("{:?}", tensor.size())),
+                expected: format!("{shape:?}"),
+            })
+    }
+
+    /// Writes the file beside its place and moves it there, so a kill leaves the old one or the
+    /// new one.
+    pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
+        let io = |source| CheckpointError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let temporary = path.with_extension("tmp");
+        let tensors: Vec<(&str, &Tensor)> = self
+            .tensors
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor))
+            .collect();
+        Tensor::write_safetensors(&tensors, &temporary).map_err(|source| {
+            CheckpointError::Format {
+                path: path.to_owned(),
+                source,
+            }
+        })?;
+        File::open(&temporary)
+            .and_then(|file| file.sync_all())
+            .map_err(io)?;
+        fs::rename(&temporary, path).map_err(io)
+    }
+
+    /// Reads a file that [`Checkpoint::write`] wrote.
+    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
+        File::open(path).map_err(|source| CheckpointError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        let tensors = Tensor::read_safetensors(path).map_err(|source| CheckpointError::Format {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            tensors: tensors.into_iter().collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Architecture;
+    use crate::network::Network;
+
+    #[test]
+    fn weights_and_numbers_come_back_exactly() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last.safetensors");
+        let written = Network::new(Architecture::Mlp, Device::Cpu);
+        let mut checkpoint = Checkpoint::default();
+        checkpoint.insert("weights", written.weights());
+        checkpoint.insert_number("epoch", 0.1);
+        checkpoint.write(&path).unwrap();
+
+        let read = Checkpoint::read(&path).unwrap();
+        let network = Network::new(Architecture::Mlp, Device::Cpu);
+        read.restore("weights", network.weights()).unwrap();
+        for ((name, left), (_, right)) in written.weights().iter().zip(network.weights()) {
+            assert_eq!(left, &right, "{name}");
+        }
+        assert_eq!(read.number("epoch").unwrap().to_bits(), 0.1_f64.to_bits());
+    }
+
+    #[test]
+    fn another_networks_weights_are_refused() {
+        let mut checkpoint = Checkpoint::default();
+        checkpoint.insert(
+            "weights",
+            Network::new(Architecture::Mlp, Device::Cpu).weights(),
+        );
+        let cnn = Network::new(Architecture::Cnn, Device::Cpu);
+        let message = checkpoint
+            .restore("weights", cnn.weights())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("weights.conv1.bias is absent, expected [32]"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn an_absent_and_a_broken_file_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("best.safetensors");
+        assert!(matches!(
+            Checkpoint::read(&path),
+            Err(CheckpointError::Io { .. })
+        ));
+        fs::write(&path, "not safetensors").unwrap();
+        let message = Checkpoint::read(&path).unwrap_err().to_string();
+        assert!(message.contains("best.safetensors"), "{message}");
+    }
+}

@@ -1,0 +1,195 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::device::DeviceChoice;
+use crate::models::Architecture;
+
+/// Trains Quintet's networks with libtorch and writes verified bundles for the server.
+#[derive(Debug, Parser)]
+#[command(name = "quintet-trainer", version, max_term_width = 100)]
+#[command(after_help = "Train both networks and look at what came out:
+
+  quintet-trainer train all --data-dir data
+  quintet-trainer evaluate models/cnn/1 --data-dir data
+  ls runs/cnn        # curves.png  confusion.png  digits.png  metrics.jsonl ...
+
+Exit codes: 0 done, 1 failed, 2 wrong flags or recipe, 130 stopped by Ctrl-C or SIGTERM.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// ONNX Runtime's shared library; it verifies what is exported.
+    #[arg(long, global = true, env = "ORT_DYLIB_PATH", value_name = "FILE")]
+    #[arg(default_value = "libonnxruntime.so", hide_env_values = true)]
+    pub onnxruntime: PathBuf,
+    /// Threads that libtorch and ONNX Runtime compute with. Other numbers of threads add up in
+    /// another order, so the same seed gives slightly other weights.
+    #[arg(long, global = true, default_value_t = 2, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: u16,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a network, judge it on the test images and write its bundle.
+    Train(Train),
+    /// Judge a bundle on the test images, through ONNX Runtime.
+    Evaluate(Evaluate),
+    /// Write the bundle of a run that was stopped, from its best epoch so far.
+    Export(Export),
+}
+
+/// Flags of `train`.
+#[derive(Debug, Args)]
+pub struct Train {
+    /// The network, or `all` for one after the other.
+    pub architecture: Choice,
+    /// Folder with MNIST's four files, in it or in its subfolder `mnist`; a missing file is
+    /// downloaded there.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub data_dir: PathBuf,
+    /// Where results go.
+    #[command(flatten)]
+    pub output: Output,
+    /// `default`, `original` (as the original Keras program trained), or a TOML file.
+    #[arg(long, value_name = "RECIPE", default_value = "default")]
+    pub recipe: RecipeChoice,
+    /// Passes over the training images, instead of the recipe's.
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u32>,
+    /// Images a step, instead of the recipe's.
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<usize>,
+    /// Seed of everything random, instead of the recipe's.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Where to train: `auto` takes CUDA where it works, `cuda:1` takes that device or fails.
+    #[arg(long, value_name = "auto|cpu|cuda[:N]", default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Go on where a killed or stopped run ended. The recipe and its flags must be the same; the
+    /// weights will be those of a run that was never stopped.
+    #[arg(long)]
+    pub resume: bool,
+}
+
+/// Flags of `evaluate`.
+#[derive(Debug, Args)]
+pub struct Evaluate {
+    /// The bundle's folder, for example models/cnn/1.
+    #[arg(value_name = "BUNDLE_DIR")]
+    pub bundle: PathBuf,
+    /// Folder with MNIST's four files, in it or in its subfolder `mnist`; a missing file is
+    /// downloaded there.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub data_dir: PathBuf,
+}
+
+/// Flags of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The network, or `all`.
+    pub architecture: Choice,
+    /// Folder with MNIST's four files, in it or in its subfolder `mnist`; a missing file is
+    /// downloaded there.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub data_dir: PathBuf,
+    /// Where results go.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Where results go.
+#[derive(Debug, Args)]
+pub struct Output {
+    /// Where the bundle goes: DIR/<network>/<version>.
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    pub models_dir: PathBuf,
+    /// Version of the bundle; one that exists is replaced.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub model_version: u32,
+    /// Where checkpoints, metrics and pictures go: DIR/<network>.
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs_dir: PathBuf,
+}
+
+/// One network or all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Choice {
+    /// Multi-layer perceptron.
+    Mlp,
+    /// Convolutional network.
+    Cnn,
+    /// Both.
+    All,
+}
+
+/// Which recipe to train by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecipeChoice {
+    /// The built-in one behind the committed models.
+    Default,
+    /// The built-in one of the original programs.
+    Original,
+    /// A file.
+    File(PathBuf),
+}
+
+// === impl Choice ===
+
+impl Choice {
+    /// The networks that are meant.
+    pub const fn architectures(self) -> &'static [Architecture] {
+        match self {
+            Self::Mlp => &[Architecture::Mlp],
+            Self::Cnn => &[Architecture::Cnn],
+            Self::All => &Architecture::ALL,
+        }
+    }
+}
+
+// === impl RecipeChoice ===
+
+impl From<&str> for RecipeChoice {
+    fn from(text: &str) -> Self {
+        match text {
+            "default" => Self::Default,
+            "original" => Self::Original,
+            path => Self::File(path.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_recipe_is_a_name_or_a_file() {
+        assert_eq!(RecipeChoice::from("original"), RecipeChoice::Original);
+        assert_eq!(
+            RecipeChoice::from("my.toml"),
+            RecipeChoice::File("my.toml".into())
+        );
+    }
+
+    #[test]
+    fn a_wrong_device_is_answered_with_those_allowed() {
+        let line = ["quintet-trainer", "train", "mlp", "--device", "gpu"];
+        let message = Cli::try_parse_from(line).unwrap_err().to_string();
+        for part in ["--device", "gpu", "auto, cpu, cuda"] {
+            assert!(message.contains(part), "{part} is not in: {message}");
+        }
+    }
+}

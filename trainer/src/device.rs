@@ -1,0 +1,142 @@
+//! Where to compute: `auto`, `cpu` or `cuda[:n]`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use tch::{Cuda, Device};
+use thiserror::Error;
+
+/// What the user asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The first CUDA device where there is one, the CPU otherwise.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// That CUDA device, or an error.
+    Cuda(usize),
+}
+
+/// Why a device cannot be had.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// Not a device.
+    #[error("device is {0:?}, allowed: auto, cpu, cuda, cuda:0, cuda:1, ...")]
+    Unknown(String),
+    /// CUDA was asked for and is not there.
+    #[error("device is {choice}, but {reason}")]
+    Unavailable {
+        /// What was asked for.
+        choice: DeviceChoice,
+        /// What is missing.
+        reason: String,
+    },
+}
+
+// === impl DeviceChoice ===
+
+impl DeviceChoice {
+    /// The device to compute on. An explicit `cuda` never falls back to the CPU.
+    pub fn resolve(self) -> Result<Device, DeviceError> {
+        let unavailable = |reason| DeviceError::Unavailable {
+            choice: self,
+            reason,
+        };
+        match self {
+            Self::Cpu => Ok(Device::Cpu),
+            Self::Auto => Ok(cuda_devices().map_or(Device::Cpu, |_| Device::Cuda(0))),
+            Self::Cuda(index) => match cuda_devices().map_err(unavailable)? {
+                count if index < count => Ok(Device::Cuda(index)),
+                count => Err(unavailable(format!(
+                    "this machine has {count} CUDA device(s)"
+                ))),
+            },
+        }
+    }
+}
+
+/// How a device is named in messages and manifests.
+pub fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".to_owned(),
+    }
+}
+
+// libtorch_cuda registers itself with libtorch when it is opened. The trainer links the CPU
+// libraries only, so the same binary runs with and without CUDA.
+fn cuda_devices() -> Result<usize, String> {
+    #[expect(
+        unsafe_code,
+        reason = "opening a library runs its initialisers; this one is libtorch's"
+    )]
+    let library = unsafe { libloading::Library::new("libtorch_cuda.so") };
+    match library {
+        // It stays open for as long as the process lives.
+        Ok(library) => std::mem::forget(library),
+        Err(error) => return Err(format!("libtorch_cuda.so cannot be opened: {error}")),
+    }
+    if Cuda::is_available() {
+        Ok(Cuda::device_count() as usize)
+    } else {
+        Err("libtorch finds no usable CUDA device or driver".to_owned())
+    }
+}
+
+impl FromStr for DeviceChoice {
+    type Err = DeviceError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(|index| index.parse().ok())
+                .map(Self::Cuda)
+                .ok_or_else(|| DeviceError::Unknown(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_read() {
+        let cases = [
+            ("auto", DeviceChoice::Auto),
+            ("cpu", DeviceChoice::Cpu),
+            ("cuda", DeviceChoice::Cuda(0)),
+            ("cuda:3", DeviceChoice::Cuda(3)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(text.parse(), Ok(expected));
+        }
+        for text in ["", "gpu", "CPU", "cuda:", "cuda:-1", "cuda:x", "cuda0"] {
+            assert_eq!(
+                text.parse::<DeviceChoice>(),
+                Err(DeviceError::Unknown(text.to_owned()))
+            );
+        }
+    }
+
+    #[test]
+    fn a_device_that_no_machine_has_is_an_error() {
+        let error = DeviceChoice::Cuda(4096).resolve().unwrap_err().to_string();
+        assert!(error.starts_with("device is cuda:4096, but "), "{error}");
+    }
+}

@@ -1,0 +1,180 @@
+//! How good are given probabilities: loss, accuracy, confusion.
+
+use std::fmt;
+
+use serde::Serialize;
+use tch::{Device, Kind, Tensor};
+
+use crate::data::Samples;
+use crate::network::Network;
+
+/// How many labels there are.
+pub const CLASSES: usize = 10;
+
+// Enough to keep the cores busy, small enough to stay in their caches.
+const BATCH: usize = 500;
+
+/// What a network gave for labelled images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Mean of -ln(probability of the true label).
+    pub loss: f64,
+    /// Which label was given for which.
+    pub confusion: Confusion,
+}
+
+/// Counts by true label (row) and given label (column).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Confusion(pub [[u64; CLASSES]; CLASSES]);
+
+/// The probabilities float32 `[n, 10]`, row after row, that `network` gives for `samples`.
+pub fn probabilities(network: &Network, samples: &Samples) -> Vec<f32> {
+    let mut all = Vec::with_capacity(samples.len() * CLASSES);
+    for start in (0..samples.len()).step_by(BATCH) {
+        let batch = network.probabilities(&samples.slice(start, BATCH).pixels);
+        let batch = batch.to_device(Device::Cpu).flatten(0, -1);
+        all.extend(Vec::<f32>::try_from(batch).expect("probabilities are float32"));
+    }
+    all
+}
+
+/// The label with the highest probability, and that probability.
+pub fn top(row: &[f32]) -> (usize, f32) {
+    row.iter()
+        .copied()
+        .enumerate()
+        .fold((0, f32::NEG_INFINITY), |best, candidate| {
+            if candidate.1 > best.1 {
+                candidate
+            } else {
+                best
+            }
+        })
+}
+
+/// How many rows of `logits` `[N, 10]` are highest at their label, as a tensor of one number.
+pub fn correct(logits: &Tensor, labels: &Tensor) -> Tensor {
+    logits.argmax(-1, false).eq_tensor(labels).sum(Kind::Int64)
+}
+
+// === impl Evaluation ===
+
+impl Evaluation {
+    /// Judges `probabilities` (`[n, 10]`, row after row) by the `n` true labels.
+    pub fn new(probabilities: &[f32], labels: &[u8]) -> Self {
+        let mut confusion = Confusion::default();
+        let mut loss = 0.0;
+        for (row, &label) in probabilities.chunks_exact(CLASSES).zip(labels) {
+            let truth = usize::from(label);
+            confusion.0[truth][top(row).0] += 1;
+            // The smallest float32 keeps a certain mistake finite.
+            loss -= f64::from(row[truth].max(f32::MIN_POSITIVE)).ln();
+        }
+        Self {
+            loss: loss / labels.len() as f64,
+            confusion,
+        }
+    }
+
+    /// Judges `network` on `samples`.
+    pub fn of(network: &Network, samples: &Samples) -> Self {
+        Self::new(&probabilities(network, samples), &samples.label_values())
+    }
+
+    /// The part of the images that got their true label, in 0..=1.
+    pub fn accuracy(&self) -> f64 {
+        self.confusion.correct() as f64 / self.confusion.total() as f64
+    }
+}
+
+impl fmt::Display for Evaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (correct, total) = (self.confusion.correct(), self.confusion.total());
+        writeln!(
+            f,
+            "accuracy  {:.2} %  ({correct} of {total})",
+            100.0 * self.accuracy()
+        )?;
+        writeln!(f, "loss      {:.4}\n", self.loss)?;
+        write!(f, "{}", self.confusion)
+    }
+}
+
+// === impl Confusion ===
+
+impl Confusion {
+    /// Images that got their true label.
+    pub fn correct(&self) -> u64 {
+        (0..CLASSES).map(|label| self.0[label][label]).sum()
+    }
+
+    /// All images.
+    pub fn total(&self) -> u64 {
+        self.0.iter().flatten().sum()
+    }
+}
+
+impl fmt::Display for Confusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "true \\ given")?;
+        for given in 0..CLASSES {
+            write!(f, "{given:>6}")?;
+        }
+        writeln!(f, "   recall")?;
+        for (truth, row) in self.0.iter().enumerate() {
+            write!(f, "{truth:>12}")?;
+            for &count in row {
+                if count == 0 {
+                    write!(f, "{:>6}", ".")?;
+                } else {
+                    write!(f, "{count:>6}")?;
+                }
+            }
+            match row.iter().sum::<u64>() {
+                0 => writeln!(f, "        -")?,
+                all => writeln!(f, "  {:>5.2} %", 100.0 * row[truth] as f64 / all as f64)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(label: usize, probability: f32) -> [f32; CLASSES] {
+        let mut row = [(1.0 - probability) / 9.0; CLASSES];
+        row[label] = probability;
+        row
+    }
+
+    #[test]
+    fn hand_worked_figures() {
+        // Right, right, wrong: the third image is a 7 that was called a 1.
+        let rows = [row(3, 0.5), row(0, 0.25), row(1, 0.91)].concat();
+        let evaluation = Evaluation::new(&rows, &[3, 0, 7]);
+        assert!((evaluation.accuracy() - 2.0 / 3.0).abs() < 1e-12);
+        let expected = (2.0_f64.ln() + 4.0_f64.ln() + 100.0_f64.ln()) / 3.0;
+        assert!(
+            (evaluation.loss - expected).abs() < 1e-6,
+            "{}",
+            evaluation.loss
+        );
+        assert_eq!(evaluation.confusion.0[7][1], 1);
+        assert_eq!(evaluation.confusion.total(), 3);
+    }
+
+    #[test]
+    fn a_certain_mistake_stays_finite() {
+        assert!(Evaluation::new(&row(1, 1.0), &[2]).loss.is_finite());
+    }
+
+    #[test]
+    fn the_table_shows_counts_and_recall() {
+        let rows = [row(3, 0.5), row(5, 0.5)].concat();
+        let text = Evaluation::new(&rows, &[3, 3]).to_string();
+        assert!(text.contains("accuracy  50.00 %  (1 of 2)"), "{text}");
+        assert!(text.contains("50.00 %\n           4"), "{text}");
+    }
+}

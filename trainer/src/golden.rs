@@ -1,0 +1,57 @@
+//! The images of a bundle's golden samples.
+//!
+//! They are drawn, not taken from a data set, so that a bundle carries no one's data.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use quintet_bundle::image::{Frame, Framing, frame_digit, to_grey};
+
+use crate::evaluate::CLASSES;
+use crate::plots::{FONT, PlotError, with_fonts};
+
+const CANVAS: u32 = 64;
+
+/// The digits 0 to 9 in type, framed as MNIST frames its digits: uint8 `[10, 28, 28]`.
+pub fn digits() -> Result<Vec<u8>, PlotError> {
+    let mut pixels = Vec::new();
+    for digit in 0..CLASSES {
+        let mut canvas = vec![0_u8; (CANVAS * CANVAS * 3) as usize];
+        with_fonts("golden samples".as_ref(), || {
+            let size = (CANVAS, CANVAS);
+            let root = BitMapBackend::with_buffer(&mut canvas, size).into_drawing_area();
+            let middle = Pos::new(HPos::Center, VPos::Center);
+            let style = (FONT, 56).into_font().color(&WHITE).pos(middle);
+            let at = (CANVAS as i32 / 2, CANVAS as i32 / 2);
+            root.draw(&Text::new(digit.to_string(), at, style))?;
+            root.present()
+        })?;
+        pixels.extend(framed(&canvas));
+    }
+    Ok(pixels)
+}
+
+fn framed(canvas: &[u8]) -> Frame {
+    let grey = to_grey(CANVAS, CANVAS, 3, canvas).expect("the canvas has this size");
+    frame_digit(&grey, Framing::Auto)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::SIDE;
+
+    #[test]
+    fn ten_different_digits_are_drawn() {
+        let pixels = digits().unwrap();
+        assert_eq!(pixels.len(), CLASSES * SIDE * SIDE);
+        let frames: Vec<&[u8]> = pixels.chunks(SIDE * SIDE).collect();
+        for (digit, frame) in frames.iter().enumerate() {
+            let ink: u32 = frame.iter().map(|&value| u32::from(value)).sum();
+            assert!(ink > 5_000, "{digit} has an ink of only {ink}");
+            assert!(
+                frames[..digit].iter().all(|other| other != frame),
+                "{digit} is not new"
+            );
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A model together with its weights.
+
+use tch::{Device, TchError, Tensor, nn};
+
+use crate::models::{Architecture, Model};
+
+/// A network and the weights it computes with.
+#[derive(Debug)]
+pub struct Network {
+    architecture: Architecture,
+    store: nn::VarStore,
+    model: Box<dyn Model>,
+}
+
+// === impl Network ===
+
+impl Network {
+    /// Fresh weights on `device`, drawn from libtorch's random generator.
+    pub fn new(architecture: Architecture, device: Device) -> Self {
+        let store = nn::VarStore::new(device);
+        let model = architecture.build(&store.root());
+        Self {
+            architecture,
+            store,
+            model,
+        }
+    }
+
+    /// Which network it is.
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    /// The layers.
+    pub fn model(&self) -> &dyn Model {
+        self.model.as_ref()
+    }
+
+    /// Where the weights are.
+    pub fn device(&self) -> Device {
+        self.store.device()
+    }
+
+    /// Logits float32 `[N, 10]` with dropout on, for training.
+    pub fn logits(&self, pixels: &Tensor) -> Tensor {
+        self.model.forward_t(pixels, true)
+    }
+
+    /// Probabilities float32 `[N, 10]` with dropout off; what the exported graph gives.
+    pub fn probabilities(&self, pixels: &Tensor) -> Tensor {
+        tch::no_grad(|| self.model.forward_t(pixels, false).softmax(-1, None))
+    }
+
+    /// The weights by name, in the order of their names. They share memory with the network.
+    pub fn weights(&self) -> Vec<(String, Tensor)> {
+        let mut weights: Vec<_> = self.store.variables().into_iter().collect();
+        weights.sort_by(|(left, _), (right, _)| left.cmp(right));
+        weights
+    }
+
+    /// How many numbers the network learns.
+    pub fn parameters(&self) -> u64 {
+        self.weights()
+            .iter()
+            .map(|(_, weight)| weight.numel() as u64)
+            .sum()
+    }
+
+    /// Takes over the values of another network of the same architecture.
+    pub fn copy_from(&mut self, other: &Self) -> Result<(), TchError> {
+        self.store.copy(&other.store)
+    }
+
+    /// Rounds every weight to the nearest float16, as the exported file stores them.
+    pub fn round_to_half(&mut self) {
+        tch::no_grad(|| {
+            for (_, mut weight) in self.weights() {
+                let rounded = weight.to_kind(tch::Kind::Half).to_kind(tch::Kind::Float);
+                weight.copy_(&rounded);
+            }
+        });
+    }
+}

@@ -1,0 +1,155 @@
+//! Adam, in the open, so that its state can be saved and a run can go on exactly where it was.
+
+use tch::Tensor;
+
+use crate::recipe;
+
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+/// Adam (Kingma & Ba 2015) with decoupled weight decay (Loshchilov & Hutter 2019).
+#[derive(Debug)]
+pub struct Adam {
+    weight_decay: f64,
+    steps: i64,
+    slots: Vec<Slot>,
+}
+
+/// One weight and what Adam remembers of its gradient.
+#[derive(Debug)]
+struct Slot {
+    name: String,
+    weight: Tensor,
+    /// Moving average of the gradient.
+    first: Tensor,
+    /// Moving average of the squared gradient.
+    second: Tensor,
+}
+
+// === impl Adam ===
+
+impl Adam {
+    /// An optimizer of `weights`, which must be leaves that ask for gradients.
+    pub fn new(weights: Vec<(String, Tensor)>, settings: &recipe::Optimizer) -> Self {
+        let slots = weights.into_iter().map(|(name, weight)| Slot {
+            first: weight.zeros_like().detach(),
+            second: weight.zeros_like().detach(),
+            name,
+            weight,
+        });
+        Self {
+            weight_decay: settings.weight_decay,
+            steps: 0,
+            slots: slots.collect(),
+        }
+    }
+
+    /// Forgets old gradients, computes those of `loss` and moves the weights.
+    pub fn backward_step(&mut self, loss: &Tensor, learning_rate: f64) {
+        for slot in &mut self.slots {
+            slot.weight.zero_grad();
+        }
+        loss.backward();
+        tch::no_grad(|| self.step(learning_rate));
+    }
+
+    fn step(&mut self, learning_rate: f64) {
+        self.steps += 1;
+        let correction1 = 1.0 - BETA1.powf(self.steps as f64);
+        let correction2 = 1.0 - BETA2.powf(self.steps as f64);
+        for Slot {
+            weight,
+            first,
+            second,
+            ..
+        } in &mut self.slots
+        {
+            let gradient = weight.grad();
+            let _ = first.lerp_(&gradient, 1.0 - BETA1);
+            let _ = second.lerp_(&gradient.square(), 1.0 - BETA2);
+            let mut spread = second.sqrt();
+            let _ = spread.g_div_scalar_(correction2.sqrt());
+            let _ = spread.g_add_scalar_(EPSILON);
+            let mut change = first.true_divide(&spread);
+            let _ = change.g_mul_scalar_(learning_rate / correction1);
+            if self.weight_decay > 0.0 {
+                let _ = weight.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
+            }
+            let _ = weight.g_sub_(&change);
+        }
+    }
+
+    /// The averages, by name; the tensors share memory with the optimizer.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let mut state = Vec::new();
+        for slot in &self.slots {
+            state.push((format!("first.{}", slot.name), slot.first.shallow_clone()));
+            state.push((format!("second.{}", slot.name), slot.second.shallow_clone()));
+        }
+        state
+    }
+
+    /// How many steps have been made.
+    pub fn steps(&self) -> i64 {
+        self.steps
+    }
+
+    /// Goes on from `steps` steps; the averages are restored through [`Adam::state`].
+    pub fn set_steps(&mut self, steps: i64) {
+        self.steps = steps;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::nn::{self, OptimizerConfig};
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    fn weight() -> (nn::VarStore, Tensor) {
+        let store = nn::VarStore::new(Device::Cpu);
+        let start = Tensor::from_slice(&[1.0_f32, -2.0, 0.5]);
+        let weight = store.root().var_copy("w", &start);
+        (store, weight)
+    }
+
+    fn loss(weight: &Tensor) -> Tensor {
+        let target = Tensor::from_slice(&[0.3_f32, 0.1, -0.7]);
+        (weight - target).pow_tensor_scalar(4).sum(Kind::Float)
+    }
+
+    #[test]
+    fn moves_as_libtorchs_own() {
+        let (_store, ours) = weight();
+        let settings = recipe::Optimizer {
+            learning_rate: 0.05,
+            weight_decay: 0.0,
+        };
+        let mut adam = Adam::new(vec![("w".to_owned(), ours.shallow_clone())], &settings);
+        let (store, theirs) = weight();
+        let mut reference = nn::Adam::default().build(&store, 0.05).unwrap();
+        for step in 0..50 {
+            adam.backward_step(&loss(&ours), 0.05);
+            reference.backward_step(&loss(&theirs));
+            let difference = (&ours - &theirs).abs().max().double_value(&[]);
+            assert!(difference < 1e-5, "step {step}: {difference}");
+        }
+    }
+
+    #[test]
+    fn weight_decay_shrinks_without_a_gradient() {
+        let (_store, weight) = weight();
+        let settings = recipe::Optimizer {
+            learning_rate: 0.1,
+            weight_decay: 0.5,
+        };
+        let mut adam = Adam::new(vec![("w".to_owned(), weight.shallow_clone())], &settings);
+        adam.backward_step(&(&weight * 0.0).sum(Kind::Float), 0.1);
+        let values = Vec::<f32>::try_from(weight.detach()).unwrap();
+        for (value, expected) in values.iter().zip([0.95, -1.9, 0.475]) {
+            assert!((value - expected).abs() < 1e-6, "{values:?}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Loss and accuracy by epoch.
+
+use std::path::Path;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use super::{BLUE, DrawError, FAINT, FONT, INK, ORANGE, PAPER, PlotError, with_fonts};
+use crate::run_folder::EpochMetrics;
+
+type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+
+/// One panel: a title, an axis label and two lines, one a `metric` of the training images.
+struct Panel<'a> {
+    title: &'a str,
+    unit: &'a str,
+    train: Vec<f64>,
+    validation: Vec<f64>,
+    best: usize,
+}
+
+/// Draws loss and accuracy of `epochs`, and marks `best_epoch`. PNG, 1200×520.
+pub fn draw(
+    path: &Path,
+    title: &str,
+    epochs: &[EpochMetrics],
+    best_epoch: u32,
+) -> Result<(), PlotError> {
+    let column = |value: fn(&EpochMetrics) -> f64| epochs.iter().map(value).collect();
+    let best = epochs
+        .iter()
+        .position(|it| it.epoch == best_epoch)
+        .unwrap_or(0);
+    let loss = Panel {
+        title: "Loss (cross entropy)",
+        unit: "",
+        train: column(|it| it.train_loss),
+        validation: column(|it| it.validation_loss),
+        best,
+    };
+    let error = Panel {
+        title: "Error (1 − accuracy)",
+        unit: " %",
+        train: column(|it| 100.0 * (1.0 - it.train_accuracy)),
+        validation: column(|it| 100.0 * (1.0 - it.validation_accuracy)),
+        best,
+    };
+    with_fonts(path, || {
+        let root = BitMapBackend::new(path, (1200, 520)).into_drawing_area();
+        root.fill(&PAPER)?;
+        let body = root.titled(title, (FONT, 26).into_font().color(&INK))?;
+        let (left, right) = body.split_horizontally(600);
+        loss.draw(&left)?;
+        error.draw(&right)?;
+        root.present()
+    })
+}
+
+// === impl Panel ===
+
+impl Panel<'_> {
+    // Both figures fall over orders of magnitude, so the scale is logarithmic.
+    fn draw(&self, area: &Area<'_>) -> Result<(), DrawError> {
+        let (low, high) = self.range();
+        let last = self.train.len() as f64;
+        let mut chart = ChartBuilder::on(area)
+            .margin(16)
+            .caption(self.title, (FONT, 20, &INK))
+            .x_label_area_size(44)
+            .y_label_area_size(64)
+            .build_cartesian_2d(0.5..last + 0.5, (low..high).log_scale())?;
+        chart
+            .configure_mesh()
+            .x_desc("epoch")
+            .x_labels(10)
+            .y_labels(8)
+            .x_label_formatter(&|x| format!("{x:.0}"))
+            .y_label_formatter(&|y| format!("{}{}", short(*y), self.unit))
+            .label_style((FONT, 16, &INK))
+            .axis_style(FAINT)
+            .bold_line_style(FAINT.mix(0.35))
+            .light_line_style(FAINT.mix(0.12))
+            .draw()?;
+        let note = ", augmented and with dropout";
+        for (name, values, color) in [
+            ("training", &self.train, ORANGE),
+            ("validation", &self.validation, BLUE),
+        ] {
+            let points = values
+                .iter()
+                .enumerate()
+                .map(|(index, &value)| (index as f64 + 1.0, value.max(low)));
+            let label = if name == "training" {
+                format!("{name}{note}")
+            } else {
+                name.to_owned()
+            };
+            chart
+                .draw_series(LineSeries::new(points, color.stroke_width(2)).point_size(2))?
+                .label(label)
+                .legend(move |(x, y)| {
+                    PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3))
+                });
+        }
+        if let Some(&value) = self.validation.get(self.best) {
+            let at = (self.best as f64 + 1.0, value.max(low));
+            let label = format!(
+                "best, epoch {}: {}{}",
+                self.best + 1,
+                short(value),
+                self.unit
+            );
+            chart
+                .draw_series([Circle::new(at, 6, BLUE.stroke_width(2))])?
+                .label(label)
+                .legend(|(x, y)| Circle::new((x + 9, y), 5, BLUE.stroke_width(2)));
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .background_style(PAPER.mix(0.9))
+            .border_style(FAINT.mix(0.5))
+            .label_font((FONT, 16, &INK))
+            .margin(8)
+            .draw()
+    }
+
+    // A little more than the values need; an error of zero has no logarithm.
+    fn range(&self) -> (f64, f64) {
+        let values = self.train.iter().chain(&self.validation).copied();
+        let positive = || {
+            values
+                .clone()
+                .filter(|value| *value > 0.0 && value.is_finite())
+        };
+        let low = positive().fold(f64::INFINITY, f64::min);
+        let high = positive().fold(0.0, f64::max);
+        if low <= high {
+            (low * 0.8, high * 1.25)
+        } else {
+            (0.1, 1.0)
+        }
+    }
+}
+
+// Two digits that matter.
+fn short(value: f64) -> String {
+    if value >= 10.0 {
+        format!("{value:.0}")
+    } else if value >= 1.0 {
+        format!("{value:.1}")
+    } else if value >= 0.1 {
+        format!("{value:.2}")
+    } else {
+        format!("{value:.3}")
+    }
+}

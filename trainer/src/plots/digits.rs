@@ -1,0 +1,140 @@
+//! Test digits with what the network says of them.
+
+use std::path::Path;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::{DrawError, FAINT, FONT, GREEN, INK, PAPER, PlotError, RED, with_fonts};
+use crate::evaluate::{CLASSES, top};
+use crate::export::SIDE;
+
+const COLUMNS: usize = 10;
+const ROWS: usize = 3;
+const ZOOM: i32 = 3;
+const CELL_WIDTH: i32 = 104;
+const CELL_HEIGHT: i32 = 124;
+const HEADING: i32 = 46;
+const MARGIN: i32 = 20;
+const WIDTH: i32 = CELL_WIDTH * COLUMNS as i32 + 2 * MARGIN;
+const HEIGHT: i32 = 60 + 2 * (HEADING + CELL_HEIGHT * ROWS as i32) + MARGIN;
+
+type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+
+/// Labelled images and the probabilities that a network gave them.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged<'a> {
+    /// uint8 `[n, 28, 28]`.
+    pub pixels: &'a [u8],
+    /// The true labels, `[n]`.
+    pub labels: &'a [u8],
+    /// float32 `[n, 10]`.
+    pub probabilities: &'a [f32],
+}
+
+/// Draws the first images, and below them the mistakes the network was surest of. PNG, 1080×916.
+pub fn draw(path: &Path, title: &str, judged: Judged<'_>) -> Result<(), PlotError> {
+    let shown = COLUMNS * ROWS;
+    let first: Vec<usize> = (0..judged.labels.len().min(shown)).collect();
+    let mistakes = judged.surest_mistakes();
+    let heading = match mistakes.len() {
+        0 => "No mistake at all".to_owned(),
+        all if all <= shown => format!("All {all} mistakes, the surest first"),
+        all => format!("The {shown} surest of {all} mistakes"),
+    };
+    with_fonts(path, || {
+        let root = BitMapBackend::new(path, (WIDTH as u32, HEIGHT as u32)).into_drawing_area();
+        root.fill(&PAPER)?;
+        write(&root, title, (WIDTH / 2, 32), 26, INK, HPos::Center)?;
+        let below = 60 + HEADING + CELL_HEIGHT * ROWS as i32;
+        judged.grid(&root, 60, "The first test digits", &first)?;
+        judged.grid(
+            &root,
+            below,
+            &heading,
+            &mistakes[..mistakes.len().min(shown)],
+        )?;
+        root.present()
+    })
+}
+
+// === impl Judged ===
+
+impl Judged<'_> {
+    fn given(&self, index: usize) -> (usize, f32) {
+        top(&self.probabilities[index * CLASSES..][..CLASSES])
+    }
+
+    fn surest_mistakes(&self) -> Vec<usize> {
+        let is_wrong = |&index: &usize| self.given(index).0 != usize::from(self.labels[index]);
+        let mut wrong: Vec<usize> = (0..self.labels.len()).filter(is_wrong).collect();
+        wrong.sort_by(|&left, &right| self.given(right).1.total_cmp(&self.given(left).1));
+        wrong
+    }
+
+    fn grid(
+        &self,
+        root: &Area<'_>,
+        top: i32,
+        heading: &str,
+        indices: &[usize],
+    ) -> Result<(), DrawError> {
+        write(
+            root,
+            heading,
+            (MARGIN + 10, top + HEADING / 2),
+            20,
+            INK,
+            HPos::Left,
+        )?;
+        for (place, &index) in indices.iter().enumerate() {
+            let x = MARGIN + (place % COLUMNS) as i32 * CELL_WIDTH;
+            let y = top + HEADING + (place / COLUMNS) as i32 * CELL_HEIGHT;
+            self.cell(root, (x, y), index)?;
+        }
+        Ok(())
+    }
+
+    fn cell(&self, root: &Area<'_>, (x, y): (i32, i32), index: usize) -> Result<(), DrawError> {
+        let left = x + (CELL_WIDTH - SIDE as i32 * ZOOM) / 2;
+        let image = &self.pixels[index * SIDE * SIDE..][..SIDE * SIDE];
+        for (place, &ink) in image.iter().enumerate() {
+            let (column, row) = ((place % SIDE) as i32 * ZOOM, (place / SIDE) as i32 * ZOOM);
+            let corners = [
+                (left + column, y + row),
+                (left + column + ZOOM, y + row + ZOOM),
+            ];
+            root.draw(&Rectangle::new(corners, RGBColor(ink, ink, ink).filled()))?;
+        }
+        let (given, probability) = self.given(index);
+        let truth = usize::from(self.labels[index]);
+        let percent = 100.0 * probability;
+        let middle = x + CELL_WIDTH / 2;
+        let line = y + SIDE as i32 * ZOOM;
+        if given == truth {
+            let text = format!("{given}   {percent:.0} %");
+            write(root, &text, (middle, line + 16), 17, GREEN, HPos::Center)
+        } else {
+            let text = format!("{given}   {percent:.0} %");
+            write(root, &text, (middle, line + 14), 17, RED, HPos::Center)?;
+            let text = format!("truly {truth}");
+            write(root, &text, (middle, line + 29), 14, FAINT, HPos::Center)
+        }
+    }
+}
+
+fn write(
+    root: &Area<'_>,
+    text: &str,
+    at: (i32, i32),
+    size: i32,
+    color: RGBColor,
+    align: HPos,
+) -> Result<(), DrawError> {
+    let style = (FONT, size)
+        .into_font()
+        .color(&color)
+        .pos(Pos::new(align, VPos::Center));
+    root.draw(&Text::new(text, at, style))
+}

@@ -1,0 +1,126 @@
+//! Recipes: what is built in, what is refused and how.
+
+use super::*;
+
+fn original() -> Recipe {
+    Recipe::original(Architecture::Mlp)
+}
+
+#[test]
+fn built_in_recipes_are_valid_and_name_their_network() {
+    for architecture in Architecture::ALL {
+        for recipe in [
+            Recipe::built_in(architecture),
+            Recipe::original(architecture),
+        ] {
+            recipe.validate().unwrap();
+            assert_eq!(recipe.architecture, architecture);
+            assert_eq!(Recipe::parse(&recipe.to_toml(), "again").unwrap(), recipe);
+        }
+    }
+}
+
+#[test]
+fn original_recipes_are_those_of_the_original_programs() {
+    for architecture in Architecture::ALL {
+        let recipe = Recipe::original(architecture);
+        assert_eq!((recipe.epochs, recipe.batch_size), (5, 32));
+        assert_eq!(recipe.validation_fraction.to_bits(), 0.2_f64.to_bits());
+        assert!(recipe.augmentation.is_none() && recipe.averaging.is_none());
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_with_those_allowed() {
+    let text = original().to_toml().replace("weight_decay", "momentum");
+    let message = Recipe::parse(&text, "my.toml").unwrap_err().to_string();
+    for part in ["my.toml", "momentum", "learning_rate", "weight_decay"] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+}
+
+#[test]
+fn a_wrong_type_and_an_absent_key_are_named() {
+    let text = original()
+        .to_toml()
+        .replace("epochs = 5", "epochs = \"five\"");
+    let message = Recipe::parse(&text, "my.toml").unwrap_err().to_string();
+    assert!(message.contains("epochs = \"five\""), "{message}");
+    let text = original().to_toml().replace("batch_size = 32\n", "");
+    let message = Recipe::parse(&text, "my.toml").unwrap_err().to_string();
+    assert!(message.contains("batch_size"), "{message}");
+}
+
+#[test]
+fn an_unknown_architecture_is_answered_with_the_known_ones() {
+    let text = original().to_toml().replace("\"mlp\"", "\"vgg\"");
+    let message = Recipe::parse(&text, "my.toml").unwrap_err().to_string();
+    for part in ["vgg", "mlp", "cnn"] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+}
+
+#[test]
+fn values_out_of_range_are_named() {
+    type Change = fn(&mut Recipe);
+    let cases: [(&str, Change); 9] = [
+        ("epochs is 0, allowed: 1 to 10000", |r| {
+            r.epochs = 0;
+        }),
+        ("batch_size is 0, ", |r| {
+            r.batch_size = 0;
+        }),
+        ("seed is 18446744073709551615, ", |r| {
+            r.seed = u64::MAX;
+        }),
+        ("validation_fraction is 1, ", |r| {
+            r.validation_fraction = 1.0;
+        }),
+        ("optimizer.learning_rate is NaN, ", |r| {
+            r.optimizer.learning_rate = f64::NAN;
+        }),
+        ("optimizer.weight_decay is -1, ", |r| {
+            r.optimizer.weight_decay = -1.0;
+        }),
+        ("averaging.decay is 1, ", |r| {
+            r.averaging = Some(Averaging { decay: 1.0 });
+        }),
+        ("loss.label_smoothing is 2, ", |r| {
+            r.loss = Some(Loss {
+                label_smoothing: 2.0,
+            });
+        }),
+        ("schedule.warmup_fraction is 1.5, ", |r| {
+            r.schedule = Some(Schedule {
+                warmup_fraction: 1.5,
+                final_fraction: 0.0,
+            });
+        }),
+    ];
+    for (expected, change) in cases {
+        let mut recipe = original();
+        change(&mut recipe);
+        let message = recipe.validate().unwrap_err().to_string();
+        assert!(
+            message.contains(expected),
+            "{expected} is not in: {message}"
+        );
+    }
+}
+
+#[test]
+fn the_schedule_rises_then_falls() {
+    let mut recipe = original();
+    assert_eq!(recipe.learning_rate(7, 10).to_bits(), 1e-3_f64.to_bits());
+    recipe.schedule = Some(Schedule {
+        warmup_fraction: 0.2,
+        final_fraction: 0.1,
+    });
+    let rates: Vec<f64> = (0..100)
+        .map(|step| recipe.learning_rate(step, 100))
+        .collect();
+    assert!((rates[0] - 1e-3 / 20.0).abs() < 1e-12);
+    assert!((rates[19] - 1e-3).abs() < 1e-12 && (rates[20] - 1e-3).abs() < 1e-12);
+    assert!(rates[..20].is_sorted() && rates[20..].iter().rev().is_sorted());
+    assert!((rates[99] - 1e-4).abs() < 1e-5, "{}", rates[99]);
+}

@@ -1,0 +1,267 @@
+//! What each command does.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use quintet_bundle::{Bundle, BundleError};
+use quintet_data::mnist::{self, Digits, Split};
+use quintet_data::{DataError, Progress as DownloadProgress};
+use tch::Device;
+use thiserror::Error;
+
+use crate::cli::{Cli, Command, Evaluate, Export, Output, RecipeChoice, Train};
+use crate::data::Samples;
+use crate::device::{self, DeviceChoice, DeviceError};
+use crate::evaluate::Evaluation;
+use crate::fit::{Ending, Fit, FitError, fit};
+use crate::models::Architecture;
+use crate::progress::Progress;
+use crate::recipe::{Recipe, RecipeError};
+use crate::release::{Release, ReleaseError, release};
+use crate::run_folder::{RunError, RunFolder};
+use crate::stop::Stop;
+use crate::verify::{Runtime, VerifyError};
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The recipe cannot be used.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// The device cannot be had.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// There is no such folder.
+    #[error("--data-dir is {0}, allowed: an existing folder")]
+    NoDataDir(PathBuf),
+    /// The images cannot be read or downloaded.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The run's files cannot be used.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Training failed.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// No bundle was written.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// The bundle cannot be read.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// ONNX Runtime cannot be had or fails.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// Signals cannot be listened to.
+    #[error("signals: {0}")]
+    Signals(#[from] ctrlc::Error),
+    /// Standard output is closed.
+    #[error("standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Does what the command line says, with results on `out`.
+pub fn run(cli: &Cli, out: &mut impl Write) -> Result<Ending, CommandError> {
+    tch::set_num_threads(i32::from(cli.threads));
+    match &cli.command {
+        Command::Train(args) => train(cli, args, out),
+        Command::Evaluate(args) => evaluate(cli, args, out),
+        Command::Export(args) => export(cli, args, out),
+    }
+}
+
+fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, CommandError> {
+    let progress = Progress::detect();
+    // Whatever can be wrong is found before the first epoch, not after the last one.
+    let recipes = args
+        .architecture
+        .architectures()
+        .iter()
+        .map(|&it| recipe(args, it));
+    let recipes = recipes.collect::<Result<Vec<_>, _>>()?;
+    let device = args.device.resolve()?;
+    let runtime = runtime(cli)?;
+    let (digits, test) = (
+        read(&args.data_dir, Split::Train)?,
+        read(&args.data_dir, Split::Test)?,
+    );
+    let stop = Stop::on_signals()?;
+
+    let chosen = if args.device == DeviceChoice::Auto {
+        " (chosen by auto)"
+    } else {
+        ""
+    };
+    progress.line(&format!("device {}{chosen}", device::name(device)));
+    let samples = Samples::from_digits(&digits, device);
+    for recipe in &recipes {
+        let folder = args.output.runs_dir.join(recipe.architecture.as_str());
+        let run = if args.resume {
+            RunFolder::resume(&folder, recipe)?
+        } else {
+            RunFolder::create(&folder, recipe)?
+        };
+        let (train, validation) = samples.split(recipe.validation_fraction, recipe.seed);
+        progress.line(&format!(
+            "{}: {} parameters, {} training and {} validation images, {}",
+            recipe.architecture,
+            recipe.architecture.parameters(),
+            train.len(),
+            validation.len(),
+            folder.display(),
+        ));
+        let ending = fit(&Fit {
+            recipe,
+            train: &train,
+            validation: &validation,
+            device,
+            run: &run,
+            resume: args.resume,
+            stop: &stop,
+            progress,
+        })?;
+        if ending == Ending::Stopped {
+            progress.line(&format!(
+                "stopped; the best epoch so far is in {}; --resume goes on, `export` makes a \
+                 bundle of it",
+                run.best().display(),
+            ));
+            return Ok(ending);
+        }
+        finish(
+            &args.output,
+            &run,
+            recipe,
+            train.len(),
+            &test,
+            &runtime,
+            out,
+        )?;
+    }
+    Ok(Ending::Finished)
+}
+
+fn export(cli: &Cli, args: &Export, out: &mut impl Write) -> Result<Ending, CommandError> {
+    let runtime = runtime(cli)?;
+    let (digits, test) = (
+        read(&args.data_dir, Split::Train)?,
+        read(&args.data_dir, Split::Test)?,
+    );
+    for architecture in args.architecture.architectures() {
+        let run = RunFolder::open(&args.output.runs_dir.join(architecture.as_str()));
+        let recipe = run.recipe()?;
+        let samples = Samples::from_digits(&digits, Device::Cpu);
+        let (train, _) = samples.split(recipe.validation_fraction, recipe.seed);
+        finish(
+            &args.output,
+            &run,
+            &recipe,
+            train.len(),
+            &test,
+            &runtime,
+            out,
+        )?;
+    }
+    Ok(Ending::Finished)
+}
+
+fn evaluate(cli: &Cli, args: &Evaluate, out: &mut impl Write) -> Result<Ending, CommandError> {
+    let runtime = runtime(cli)?;
+    let test = read(&args.data_dir, Split::Test)?;
+    let bundle = Bundle::open(&args.bundle)?;
+    let probabilities = runtime.model(bundle.model())?.probabilities(&test.images)?;
+    let manifest = bundle.manifest();
+    writeln!(
+        out,
+        "{} version {}, {} test images\n",
+        manifest.name,
+        manifest.version,
+        test.len()
+    )?;
+    writeln!(out, "{}", Evaluation::new(&probabilities, &test.labels))?;
+    Ok(Ending::Finished)
+}
+
+fn finish(
+    output: &Output,
+    run: &RunFolder,
+    recipe: &Recipe,
+    train_samples: usize,
+    test: &Digits,
+    runtime: &Runtime,
+    out: &mut impl Write,
+) -> Result<(), CommandError> {
+    let released = release(&Release {
+        run,
+        recipe,
+        train_samples,
+        test,
+        runtime,
+        models_dir: &output.models_dir,
+        version: output.model_version,
+    })?;
+    let percent = |evaluation: &Evaluation| 100.0 * evaluation.accuracy();
+    writeln!(
+        out,
+        "{}: best epoch {}\n",
+        recipe.architecture, released.best_epoch
+    )?;
+    writeln!(out, "{}", released.stored)?;
+    writeln!(
+        out,
+        "float32 weights {:.2} %, float16 as stored {:.2} %, difference {:+.2} points",
+        percent(&released.float32),
+        percent(&released.stored),
+        percent(&released.stored) - percent(&released.float32),
+    )?;
+    writeln!(
+        out,
+        "onnxruntime and libtorch differ by at most {:.1e}",
+        released.difference
+    )?;
+    writeln!(out, "pictures  {}", run.path().display())?;
+    writeln!(out, "bundle    {}", released.bundle.display())?;
+    Ok(())
+}
+
+fn recipe(args: &Train, architecture: Architecture) -> Result<Recipe, RecipeError> {
+    let mut recipe = match &args.recipe {
+        RecipeChoice::Default => Recipe::built_in(architecture),
+        RecipeChoice::Original => Recipe::original(architecture),
+        RecipeChoice::File(path) => Recipe::read(path, architecture)?,
+    };
+    recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
+    recipe.batch_size = args.batch_size.unwrap_or(recipe.batch_size);
+    recipe.seed = args.seed.unwrap_or(recipe.seed);
+    recipe.validate()?;
+    Ok(recipe)
+}
+
+fn runtime(cli: &Cli) -> Result<Runtime, VerifyError> {
+    Runtime::load(&cli.onnxruntime, usize::from(cli.threads))
+}
+
+fn read(data_dir: &Path, split: Split) -> Result<Digits, CommandError> {
+    if !data_dir.is_dir() {
+        return Err(CommandError::NoDataDir(data_dir.to_owned()));
+    }
+    mnist::ensure(data_dir, DownloadProgress::Bar)?;
+    Ok(mnist::load(data_dir, split)?)
+}
+
+// === impl CommandError ===
+
+impl CommandError {
+    /// Whether the user can mend it by other flags or another recipe.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Recipe(_)
+                | Self::Device(_)
+                | Self::NoDataDir(_)
+                | Self::Verify(VerifyError::Library { .. })
+                | Self::Run(RunError::NothingToResume { .. } | RunError::OtherRecipe { .. })
+        )
+    }
+}

@@ -1,0 +1,293 @@
+//! The folder of one training run: recipe, checkpoints, metrics, pictures.
+//!
+//! ```text
+//! runs/mlp/
+//!   recipe.toml         what was trained, with every flag applied
+//!   metrics.jsonl       one line an epoch
+//!   best.safetensors    weights of the best epoch so far
+//!   last.safetensors    everything needed to go on after the last epoch
+//!   curves.png  confusion.png  digits.png
+//! ```
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::recipe::{Recipe, RecipeError};
+
+/// The files of one run.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+/// What one epoch gave; one line of `metrics.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochMetrics {
+    /// From 1.
+    pub epoch: u32,
+    /// The learning rate of the last step.
+    pub learning_rate: f64,
+    /// Mean training loss, over augmented images and with dropout on.
+    pub train_loss: f64,
+    /// Accuracy on the same, in 0..=1.
+    pub train_accuracy: f64,
+    /// Mean cross entropy on the validation images.
+    pub validation_loss: f64,
+    /// Accuracy on the validation images, in 0..=1.
+    pub validation_accuracy: f64,
+    /// Where the epoch was trained; a resumed run may have moved.
+    pub device: String,
+    /// How long the epoch took, validation included.
+    pub seconds: f64,
+}
+
+/// Why a run's files cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A line of `metrics.jsonl` is not one of ours.
+    #[error("{path}: line {line}: {source}")]
+    Metrics {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// There is no run to go on with.
+    #[error("{path}: no run to resume, start one without --resume")]
+    NothingToResume {
+        /// The run's folder.
+        path: PathBuf,
+    },
+    /// The run was started with another recipe.
+    #[error(
+        "{path}: the run to resume has another recipe, give the same recipe and flags again, or \
+         start anew without --resume"
+    )]
+    OtherRecipe {
+        /// The run's recipe.
+        path: PathBuf,
+    },
+    /// The stored recipe cannot be read.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+}
+
+// === impl RunFolder ===
+
+impl RunFolder {
+    /// Starts a run: makes the folder and removes what an earlier run left in it.
+    pub fn create(path: &Path, recipe: &Recipe) -> Result<Self, RunError> {
+        let run = Self {
+            path: path.to_owned(),
+        };
+        fs::create_dir_all(path).map_err(|source| run.io("", source))?;
+        for file in [
+            "last.safetensors",
+            "best.safetensors",
+            "metrics.jsonl",
+            "curves.png",
+            "confusion.png",
+            "digits.png",
+        ] {
+            match fs::remove_file(run.file(file)) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(run.io(file, source));
+                }
+                _ => {}
+            }
+        }
+        fs::write(run.file("recipe.toml"), recipe.to_toml())
+            .map_err(|source| run.io("recipe.toml", source))?;
+        Ok(run)
+    }
+
+    /// Opens a run to go on with; its recipe must be `recipe`.
+    pub fn resume(path: &Path, recipe: &Recipe) -> Result<Self, RunError> {
+        let run = Self {
+            path: path.to_owned(),
+        };
+        if !run.last().exists() {
+            return Err(RunError::NothingToResume {
+                path: path.to_owned(),
+            });
+        }
+        if run.recipe()? == *recipe {
+            Ok(run)
+        } else {
+            Err(RunError::OtherRecipe {
+                path: run.file("recipe.toml"),
+            })
+        }
+    }
+
+    /// Opens a run to read from.
+    pub fn open(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
+    /// The recipe of the run.
+    pub fn recipe(&self) -> Result<Recipe, RunError> {
+        let path = self.file("recipe.toml");
+        let text = fs::read_to_string(&path).map_err(|source| self.io("recipe.toml", source))?;
+        Ok(Recipe::parse(&text, &path.display().to_string())?)
+    }
+
+    /// A file of the run.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The checkpoint of the best epoch.
+    pub fn best(&self) -> PathBuf {
+        self.file("best.safetensors")
+    }
+
+    /// The checkpoint of the last epoch.
+    pub fn last(&self) -> PathBuf {
+        self.file("last.safetensors")
+    }
+
+    /// Adds an epoch to `metrics.jsonl`.
+    pub fn append_metrics(&self, metrics: &EpochMetrics) -> Result<(), RunError> {
+        let line = metrics.to_line();
+        fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.file("metrics.jsonl"))
+            .and_then(|mut file| file.write_all(line.as_bytes()))
+            .map_err(|source| self.io("metrics.jsonl", source))
+    }
+
+    /// The epochs so far.
+    pub fn metrics(&self) -> Result<Vec<EpochMetrics>, RunError> {
+        let path = self.file("metrics.jsonl");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(self.io("metrics.jsonl", source)),
+        };
+        // A kill can leave half a line at the end. Its epoch has no checkpoint yet.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let parse = |(index, line): (usize, &str)| {
+            let path = path.clone();
+            serde_json::from_str(line).map_err(|source| RunError::Metrics {
+                path,
+                line: index + 1,
+                source,
+            })
+        };
+        whole.lines().enumerate().map(parse).collect()
+    }
+
+    /// Forgets what `metrics.jsonl` says of epochs after `epoch`, and gives the rest.
+    pub fn rewind_metrics(&self, epoch: u32) -> Result<Vec<EpochMetrics>, RunError> {
+        let mut kept = self.metrics()?;
+        kept.retain(|metrics| metrics.epoch <= epoch);
+        fs::write(self.file("metrics.jsonl"), "")
+            .map_err(|source| self.io("metrics.jsonl", source))?;
+        for metrics in &kept {
+            self.append_metrics(metrics)?;
+        }
+        Ok(kept)
+    }
+
+    fn io(&self, file: &str, source: io::Error) -> RunError {
+        RunError::Io {
+            path: self.file(file),
+            source,
+        }
+    }
+}
+
+// === impl EpochMetrics ===
+
+impl EpochMetrics {
+    fn to_line(&self) -> String {
+        serde_json::to_string(self).expect("metrics are plain numbers and text") + "\n"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Architecture;
+
+    fn metrics(epoch: u32) -> EpochMetrics {
+        EpochMetrics {
+            epoch,
+            learning_rate: 1e-3,
+            train_loss: 0.5,
+            train_accuracy: 0.9,
+            validation_loss: 0.4,
+            validation_accuracy: 0.95,
+            device: "cpu".to_owned(),
+            seconds: 1.5,
+        }
+    }
+
+    #[test]
+    fn metrics_survive_a_kill_in_the_middle_of_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(folder.path(), &Recipe::original(Architecture::Mlp)).unwrap();
+        for epoch in 1..=3 {
+            run.append_metrics(&metrics(epoch)).unwrap();
+        }
+        let path = run.file("metrics.jsonl");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}{{\"epoch\":4,\"lea")).unwrap();
+        assert_eq!(run.rewind_metrics(2).unwrap(), [metrics(1), metrics(2)]);
+        run.append_metrics(&metrics(3)).unwrap();
+        assert_eq!(run.metrics().unwrap(), [metrics(1), metrics(2), metrics(3)]);
+    }
+
+    #[test]
+    fn a_foreign_line_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("metrics.jsonl"), "{\"epoch\":1}\n").unwrap();
+        let message = RunFolder::open(folder.path())
+            .metrics()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("metrics.jsonl: line 1: missing field"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn only_the_same_recipe_resumes() {
+        let folder = tempfile::tempdir().unwrap();
+        let recipe = Recipe::original(Architecture::Mlp);
+        let nothing = RunFolder::resume(folder.path(), &recipe).unwrap_err();
+        assert!(matches!(nothing, RunError::NothingToResume { .. }));
+        let run = RunFolder::create(folder.path(), &recipe).unwrap();
+        fs::write(run.last(), "").unwrap();
+        assert!(RunFolder::resume(folder.path(), &recipe).is_ok());
+        let other = Recipe { seed: 2, ..recipe };
+        let refused = RunFolder::resume(folder.path(), &other).unwrap_err();
+        assert!(matches!(refused, RunError::OtherRecipe { .. }));
+    }
+}

@@ -1,0 +1,130 @@
+//! The program from outside: flags, exit codes, files.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use quintet_bundle::{Bundle, Task};
+
+use crate::support::{digits, write_idx};
+
+fn trainer(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_quintet-trainer"))
+        .args(arguments)
+        .args(["--threads", "1"])
+        .output()
+        .unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn what_is_wrong_with_the_flags_is_said_with_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = folder.path().join("my.toml");
+    std::fs::write(&recipe, "architecture = \"cnn\"\nepoch = 3\n").unwrap();
+    let here = text(folder.path());
+    let runs = folder.path().join("runs");
+    let cases: [(&[&str], &str); 6] = [
+        (&["train", "mlp", "--device", "gpu"], "auto, cpu, cuda"),
+        (&["train", "vgg"], "mlp, cnn, all"),
+        (
+            &["train", "mlp", "--data-dir", "/nowhere"],
+            "--data-dir is /nowhere",
+        ),
+        (
+            &["train", "mlp", "--data-dir", here, "--epochs", "0"],
+            "epochs is 0, allowed: 1 to",
+        ),
+        (
+            &[
+                "train",
+                "cnn",
+                "--data-dir",
+                here,
+                "--recipe",
+                text(&recipe),
+            ],
+            "unknown field `epoch`",
+        ),
+        (
+            &["train", "mlp", "--data-dir", here, "--device", "cuda:4096"],
+            "device is cuda:4096",
+        ),
+    ];
+    for (arguments, expected) in cases {
+        let output = trainer(&[arguments, &["--runs-dir", text(&runs)]].concat());
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+        assert!(!runs.exists(), "{arguments:?} left files");
+    }
+}
+
+#[test]
+fn training_writes_a_bundle_that_evaluates() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    write_idx(folder.path(), "train", &digits(300, 1));
+    write_idx(folder.path(), "t10k", &digits(60, 2));
+    let (data, models, runs) = (folder.path(), path("models"), path("runs"));
+    let (data, models_dir, runs_dir) = (text(data), text(&models), text(&runs));
+    let common = [
+        "--data-dir",
+        data,
+        "--models-dir",
+        models_dir,
+        "--runs-dir",
+        runs_dir,
+    ];
+    let recipe = ["--recipe", "original", "--epochs", "8", "--device", "cpu"];
+    let train = [&["train", "mlp"], &recipe[..], &common].concat();
+    let output = trainer(&train);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    assert!(
+        message.contains("epoch 8/8"),
+        "plain lines where there is no terminal: {message}"
+    );
+
+    let bundle = Bundle::open(&models.join("mlp/1")).unwrap();
+    let manifest = bundle.manifest();
+    assert_eq!(manifest.task, Task::ImageClassification);
+    assert_eq!(manifest.training.parameters, 109_386);
+    assert_eq!(
+        (manifest.training.train_samples, manifest.training.epochs),
+        (240, 8)
+    );
+    assert!(
+        manifest.training.metrics["test_accuracy"] > 0.9,
+        "{:?}",
+        manifest.training.metrics
+    );
+    for picture in ["curves.png", "confusion.png", "digits.png"] {
+        assert!(
+            image::open(runs.join("mlp").join(picture)).is_ok(),
+            "{picture}"
+        );
+    }
+
+    let output = trainer(&["evaluate", text(&models.join("mlp/1")), "--data-dir", data]);
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && report.contains("of 60)"),
+        "{report}"
+    );
+    assert!(report.contains("true \\ given"), "{report}");
+
+    // A finished run can be exported again, as another version; it gives the same file.
+    let export = [&["export", "mlp", "--model-version", "2"], &common[..]].concat();
+    assert!(trainer(&export).status.success());
+    assert_eq!(
+        Bundle::open(&models.join("mlp/2")).unwrap().model(),
+        bundle.model()
+    );
+
+    let output = trainer(&[&train[..], &["--resume", "--seed", "9"]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("another recipe"));
+}

@@ -1,0 +1,14 @@
+//! What the trainer promises as a whole, on small data made here.
+//!
+//! With `QUINTET_DATA_DIR` set to a folder with MNIST, one more test trains on the real digits.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+mod commands;
+mod learning;
+mod parity;
+mod pictures;
+mod support;

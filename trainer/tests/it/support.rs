@@ -1,0 +1,68 @@
+//! Digits that are easy to learn and quick to make, and one ONNX Runtime for all tests.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use quintet_data::mnist::Digits;
+use quintet_trainer::data::Samples;
+use quintet_trainer::models::Architecture;
+use quintet_trainer::random::SplitMix64;
+use quintet_trainer::recipe::Recipe;
+use quintet_trainer::verify::Runtime;
+use tch::Device;
+
+pub(crate) const SIDE: usize = 28;
+
+/// `count` noisy images; the digit decides where a bright square stands.
+pub(crate) fn digits(count: usize, seed: u64) -> Digits {
+    let mut random = SplitMix64::new(seed);
+    let mut images = Vec::with_capacity(count * SIDE * SIDE);
+    let labels: Vec<u8> = (0..count).map(|index| (index % 10) as u8).collect();
+    for &label in &labels {
+        let (top, left) = (
+            usize::from(label) / 4 * 8 + 2,
+            usize::from(label) % 4 * 6 + 2,
+        );
+        for place in 0..SIDE * SIDE {
+            let inside = (top..top + 6).contains(&(place / SIDE))
+                && (left..left + 5).contains(&(place % SIDE));
+            let noise = (random.next_u64() % 60) as u8;
+            images.push(if inside { 255 - noise } else { noise });
+        }
+    }
+    Digits { images, labels }
+}
+
+pub(crate) fn samples(count: usize, seed: u64) -> Samples {
+    Samples::from_digits(&digits(count, seed), Device::Cpu)
+}
+
+/// The built-in recipe, small enough for a test.
+pub(crate) fn small_recipe(architecture: Architecture) -> Recipe {
+    let mut recipe = Recipe::built_in(architecture);
+    recipe.epochs = 4;
+    recipe.batch_size = 16;
+    recipe
+}
+
+/// ONNX Runtime allows one environment a process.
+pub(crate) fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let path = std::env::var("ORT_DYLIB_PATH").expect("set in .cargo/config.toml");
+        Runtime::load(Path::new(&path), 1).unwrap()
+    })
+}
+
+/// Writes `digits` as the two unpacked IDX files of a split ("train" or "t10k").
+pub(crate) fn write_idx(folder: &Path, split: &str, digits: &Digits) {
+    let count = digits.labels.len() as u32;
+    let side = SIDE as u32;
+    let header = |numbers: &[u32]| numbers.iter().flat_map(|it| it.to_be_bytes()).collect();
+    let mut images: Vec<u8> = header(&[0x0803, count, side, side]);
+    images.extend(&digits.images);
+    let mut labels: Vec<u8> = header(&[0x0801, count]);
+    labels.extend(&digits.labels);
+    std::fs::write(folder.join(format!("{split}-images-idx3-ubyte")), images).unwrap();
+    std::fs::write(folder.join(format!("{split}-labels-idx1-ubyte")), labels).unwrap();
+}
