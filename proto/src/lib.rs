@@ -7,7 +7,6 @@ pub mod v1 {
     #![expect(
         missing_docs,
         clippy::pedantic,
-        clippy::use_self,
         clippy::clone_on_ref_ptr,
         reason = "generated code; the .proto file documents each message"
     )]

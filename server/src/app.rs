@@ -199,7 +199,9 @@ async fn stop_models(repository: &Repository, limit: Instant) {
             _ => None,
         })
         .collect();
-    models.iter().for_each(|model| model.engine.stop());
+    for model in &models {
+        model.engine.stop();
+    }
     let joined =
         tokio::task::spawn_blocking(move || models.iter().for_each(|model| model.engine.join()));
     if timeout_at(limit, joined).await.is_err() {

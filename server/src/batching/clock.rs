@@ -1,7 +1,7 @@
 //! The engine's time, so that tests can hold it still.
 
 #![expect(
-    clippy::disallowed_types,
+    clippy::disallowed_methods,
     reason = "the one place that reads the system clock for the batching core"
 )]
 

@@ -49,8 +49,11 @@ pub enum Failure {
 pub struct Ticket<O> {
     receiver: oneshot::Receiver<Result<Answer<O>, Failure>>,
     /// What to tell if the caller leaves before the answer; taken once it is there.
-    open: Option<(Arc<dyn Leave<O>>, Arc<Gather<O>>)>,
+    open: Option<Exit<O>>,
 }
+
+/// How a caller that leaves gets out: what to tell, and about which request.
+type Exit<O> = (Arc<dyn Leave<O>>, Arc<Gather<O>>);
 
 /// The side of the engine that a leaving caller speaks to.
 pub(super) trait Leave<O>: Send + Sync {

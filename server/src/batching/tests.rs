@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Answers each row with its double. Every batch is announced, then waits for the test's word.
 struct Gated {

@@ -247,8 +247,8 @@ mod tests {
     fn timeouts() {
         assert_eq!(grpc_timeout(&HeaderMap::new()), Ok(None));
         for (text, expected) in [
-            ("2H", Duration::from_secs(7200)),
-            ("3M", Duration::from_secs(180)),
+            ("2H", Duration::from_hours(2)),
+            ("3M", Duration::from_mins(3)),
             ("99999999S", Duration::from_secs(99_999_999)),
             ("250m", Duration::from_millis(250)),
             ("7u", Duration::from_micros(7)),

@@ -1,0 +1,39 @@
+# Two commands for a user (serve, test), the rest for who works on Quintet. Needs: a Rust toolchain, python3 with pip,
+# a C++ compiler. Everything else is fetched, pinned and hash-checked, into .runtime/ and cargo's own cache.
+
+DATA_DIR ?= $(or $(QUINTET_DATA_DIR),data-sets)
+CARGO ?= cargo
+
+.PHONY: help serve build test check train generate fetch-onnxruntime fetch-libtorch
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 22
+
+serve: build ## Build the server and serve models/ on 127.0.0.1:50051 (gRPC) and 127.0.0.1:9464 (HTTP)
+	$(CARGO) run --quiet --release -p quintet-server -- --models-dir models $(ARGS)
+
+build: fetch-onnxruntime ## Build target/release/quintet-server and target/release/quintet
+	@echo "build: quintet-server and quintet, optimised; minutes the first time"
+	$(CARGO) build --release -p quintet-server -p quintet-client
+
+test: fetch-onnxruntime fetch-libtorch ## Run every test (with QUINTET_DATA_DIR set, those on the real data too)
+	@echo "test: building everything, the trainer included; minutes the first time"
+	$(CARGO) build --workspace --bins --features quintet-e2e/trainer
+	$(CARGO) test --workspace --features quintet-e2e/trainer
+
+check: fetch-onnxruntime fetch-libtorch ## Formatting, lints and documentation, all without a warning
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --features quintet-e2e/trainer -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --features quintet-e2e/trainer
+
+train: fetch-onnxruntime fetch-libtorch ## Train every model into models/ (DATA_DIR names the data; what is missing is downloaded)
+	$(CARGO) run --release -p quintet-trainer -- train all --data-dir $(DATA_DIR) --models-dir models $(ARGS)
+
+generate: ## Make the checked-in protobuf code again
+	UPDATE_EXPECT=1 $(CARGO) test -p quintet-proto -p quintet-onnx --test bootstrap
+
+fetch-onnxruntime:
+	@python3 deploy/fetch.py onnxruntime
+
+fetch-libtorch:
+	@python3 deploy/fetch.py libtorch
