@@ -91,7 +91,7 @@ impl GoldenSamples {
             let Some(worst) = worst_element(&actual.values(), &expected.values()) else {
                 continue;
             };
-            if worst.difference > f64::from(tolerance) {
+            if !worst.difference.is_finite() || worst.difference > f64::from(tolerance) {
                 return Err(GoldenMismatch::Value {
                     name: name.clone(),
                     index: worst.index,

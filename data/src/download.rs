@@ -1,5 +1,6 @@
 //! Fetching the MNIST files that are missing, from their public source.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
@@ -211,10 +212,13 @@ fn sha256_unpacked(path: &Path, limit: u64) -> io::Result<(String, u64)> {
     let mut hasher = Hasher(Sha256::new());
     let bytes = io::copy(&mut content, &mut hasher)?;
     let digest = hasher.0.finalize();
-    Ok((
-        digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-        bytes,
-    ))
+    let hex = digest
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
+            hex
+        });
+    Ok((hex, bytes))
 }
 
 /// Lets [`io::copy`] feed a digest.

@@ -94,9 +94,10 @@ fn body(file: &mut dyn Read, header: u64, count: u32, size: u64) -> Result<Vec<u
     let length = u64::from(count) * size;
     let mut items = Vec::new();
     // One byte more: it shows a file that goes on, and makes gzip check its own checksum.
-    read_up_to(file, length + 1, &mut items)?;
+    let broken_off = read_up_to(file, length + 1, &mut items)?;
     match items.len() as u64 {
-        actual if actual < length => Err(DataErrorKind::Truncated {
+        // A stream without its closing checksum is cut too, though no item is missing.
+        actual if actual < length || broken_off => Err(DataErrorKind::Truncated {
             actual: header + actual,
             expected: header + length,
         }),

@@ -3,6 +3,7 @@
 //! LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition",
 //! Proceedings of the IEEE 86(11), 1998.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::{DataError, DataErrorKind, idx};
@@ -27,7 +28,7 @@ pub enum Split {
 }
 
 /// Images and their labels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Digits {
     /// Grey levels, 784 bytes per image, row by row.
     pub images: Vec<u8>,
@@ -119,5 +120,17 @@ impl Digits {
     /// Where `index` is not below [`Digits::len`], as slices do.
     pub fn image(&self, index: usize) -> &[u8] {
         &self.images[index * PIXELS..][..PIXELS]
+    }
+}
+
+impl fmt::Debug for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // 47 million pixels would drown every failing test.
+        write!(
+            f,
+            "Digits({} images, {} labels)",
+            self.images.len() / PIXELS,
+            self.labels.len()
+        )
     }
 }

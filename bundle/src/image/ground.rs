@@ -64,8 +64,9 @@ fn ink_is_dark(image: &GrayImage) -> bool {
         }
         let inner = thickness..width.saturating_sub(thickness).max(thickness);
         if y < thickness || y + thickness >= height || inner.is_empty() {
-            row.iter()
-                .for_each(|&level| border[usize::from(level)] += 1);
+            for &level in row {
+                border[usize::from(level)] += 1;
+            }
         } else {
             let sides = row[..inner.start].iter().chain(&row[inner.end..]);
             sides.for_each(|&level| border[usize::from(level)] += 1);
@@ -208,33 +209,35 @@ fn fit_plane<'p>(points: impl Iterator<Item = &'p [f64; 3]>) -> Option<[f64; 3]>
 /// Otsu's threshold (IEEE Trans. SMC 9(1), 1979): it splits the levels into two classes that are
 /// as far apart as can be. Where several levels do so equally well, their middle.
 fn otsu(levels: &[f32]) -> f32 {
-    let mut histogram = [0_u32; 256];
+    let mut histogram = [0_u64; 256];
     for &level in levels {
         histogram[level.clamp(0.0, 255.0) as usize] += 1;
     }
-    let weighted = |(level, &count): (usize, &u32)| level as f64 * f64::from(count);
-    let (total, sum) = (
-        levels.len() as f64,
-        histogram.iter().enumerate().map(weighted).sum::<f64>(),
-    );
-    let (mut below, mut below_sum) = (0.0, 0.0);
-    let (mut best, mut first, mut last) = (0.0, 0, 0);
-    for entry in histogram.iter().enumerate() {
-        below += f64::from(*entry.1);
-        below_sum += weighted(entry);
-        if below == 0.0 || below == total {
+    let total = levels.len() as u64;
+    let sum: u64 = (0..)
+        .zip(&histogram)
+        .map(|(level, count)| level * count)
+        .sum();
+    let (mut below, mut below_sum) = (0, 0);
+    let (mut best, mut first, mut last) = (0.0, 0_u8, 0_u8);
+    for (level, &count) in (0_u8..=255).zip(&histogram) {
+        below += count;
+        below_sum += u64::from(level) * count;
+        if below == 0 || below == total {
             continue;
         }
-        let apart = below_sum / below - (sum - below_sum) / (total - below);
-        let between = below * (total - below) * apart * apart;
+        let above = total - below;
+        let apart = below_sum as f64 / below as f64 - (sum - below_sum) as f64 / above as f64;
+        let between = below as f64 * above as f64 * apart * apart;
         if between > best {
-            (best, first, last) = (between, entry.0, entry.0);
-        } else if between == best {
-            last = entry.0;
+            (best, first, last) = (between, level, level);
+        } else if count == 0 && level == last + 1 {
+            // An empty bin splits the levels just as the one before it.
+            last = level;
         }
     }
     // A level belongs to the lower class up to the end of its bin.
-    (first + last) as f32 / 2.0 + 1.0
+    f32::midpoint(f32::from(first), f32::from(last)) + 1.0
 }
 
 /// Width of the ring that is taken for paper, in pixels.

@@ -1,1 +1,180 @@
+//! One change to a good manifest, one refusal.
 
+use crate::{Manifest, ManifestError};
+
+const GOOD: &str = include_str!("../../tests/data/manifest_v1.toml");
+
+/// The refusal after `from` is replaced by `to`.
+#[track_caller]
+fn refusal(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "nothing to replace: {from}");
+    Manifest::from_toml(&GOOD.replace(from, to))
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn values() {
+    for (from, to, message) in [
+        (
+            "name = \"mlp\"",
+            "name = \"MLP\"",
+            "name is \"MLP\", must be 1 to 64 characters of a-z",
+        ),
+        ("name = \"mlp\"", "name = \"\"", "name is \"\""),
+        ("name = \"mlp\"", "name = \"../x\"", "name is \"../x\""),
+        (
+            "version = 3",
+            "version = 0",
+            "version is 0, must be at least 1",
+        ),
+        (
+            "architecture = \"mlp\"",
+            "architecture = \"\"",
+            "architecture is \"\"",
+        ),
+        (
+            "\"8\", \"9\"]",
+            "\"8\"]",
+            "labels is a list of 9, must be a list of 10",
+        ),
+        (
+            "\"8\", \"9\"]",
+            "\"8\", \"8\"]",
+            "labels is \"8\", must be not empty, and unique",
+        ),
+        ("\"pixels\"", "\"\"", "inputs.name is \"\""),
+        (
+            "\"pixels\"",
+            "\"probabilities\"",
+            "outputs.name is \"probabilities\"",
+        ),
+        (
+            "\"N\", 28, 28",
+            "\"N\", 0, 28",
+            "inputs.pixels.shape is [N, 0, 28]",
+        ),
+        (
+            "\"N\", 28, 28",
+            "\"\", 28, 28",
+            "inputs.pixels.shape is [, 28, 28]",
+        ),
+        ("\"N\", 28, 28", "", "inputs.pixels.shape is []"),
+        (
+            "width = 28",
+            "width = 32",
+            "preprocessing is a digit frame of 32 x 28, must be 28 x 28",
+        ),
+        ("21.5", "-1.0", "training.duration_seconds is -1"),
+        (
+            "0.083",
+            "nan",
+            "training.metrics.test_loss is NaN, must be a finite number",
+        ),
+        (
+            "\nsamples = 4",
+            "\nsamples = 0",
+            "golden.samples is 0, must be at least 1",
+        ),
+        (
+            "tolerance = 0.0001",
+            "tolerance = inf",
+            "golden.tolerance is inf",
+        ),
+        (
+            "\"model.onnx\"",
+            "\"other.onnx\"",
+            "files is without model.onnx",
+        ),
+        (
+            "sha256 = \"ba",
+            "sha256 = \"BA",
+            "files.golden.safetensors.sha256 is \"BA",
+        ),
+        (
+            "sha256 = \"ba",
+            "sha256 = \"",
+            "must be 64 lower-case hex digits",
+        ),
+        (
+            "bytes = 3488",
+            "bytes = 9999999999",
+            "files.golden.safetensors.bytes is 9999999999",
+        ),
+    ] {
+        let found = refusal(from, to);
+        assert!(found.contains(message), "{from} -> {to}: {found}");
+    }
+}
+
+#[test]
+fn file_names_cannot_lead_out() {
+    for name in [
+        "../model.onnx",
+        "/etc/passwd",
+        "a/b",
+        "..",
+        ".hidden",
+        "",
+        "a\\\\b",
+        "manifest.toml",
+    ] {
+        let found = refusal("[files.\"model.onnx\"]", &format!("[files.\"{name}\"]"));
+        assert!(
+            found.contains("must be a plain file name"),
+            "{name}: {found}"
+        );
+    }
+}
+
+#[test]
+fn unknown_keys_are_refused_at_every_level() {
+    for anchor in [
+        "format_version = 1",
+        "kind = \"digit_frame\"",
+        "datatype = \"UINT8\"",
+        "epochs = 5",
+        "samples = 4",
+        "bytes = 3488",
+    ] {
+        let found = refusal(anchor, &format!("{anchor}\nsurprise = 1"));
+        assert!(
+            found.contains("unknown field `surprise`"),
+            "{anchor}: {found}"
+        );
+    }
+    assert!(refusal("\"image_classification\"", "\"juggling\"").contains("unknown variant"));
+    assert!(refusal("\"FP32\"", "\"FP64\"").contains("unknown variant"));
+    assert!(refusal("seed = 42", "seed = -1").contains("seed"));
+}
+
+#[test]
+fn a_newer_format_is_named_before_its_unknown_keys() {
+    let newer = GOOD.replace("format_version = 1", "format_version = 2\nnovelty = true");
+    let error = Manifest::from_toml(&newer).unwrap_err();
+    assert!(matches!(error, ManifestError::FormatVersion { found: 2 }));
+    assert_eq!(
+        error.to_string(),
+        "format_version is 2, this version reads only 1"
+    );
+    let none = GOOD.replace("format_version = 1", "");
+    let error = Manifest::from_toml(&none).unwrap_err().to_string();
+    assert!(error.contains("missing field `format_version`"), "{error}");
+}
+
+#[test]
+fn lists_must_not_be_empty() {
+    let mut manifest = Manifest::from_toml(GOOD).unwrap();
+    manifest.outputs.clear();
+    assert_eq!(
+        manifest.validate().unwrap_err().to_string(),
+        "outputs is empty, must be at least one tensor"
+    );
+    let mut manifest = Manifest::from_toml(GOOD).unwrap();
+    manifest.training.seed = u64::MAX;
+    let error = manifest.validate().unwrap_err().to_string();
+    assert!(
+        error.starts_with("training.seed is 18446744073709551615"),
+        "{error}"
+    );
+}
