@@ -112,7 +112,8 @@ pub struct Output {
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub model_version: u32,
-    /// Where checkpoints, metrics and pictures go: DIR/<network>.
+    /// Where checkpoints, metrics and pictures go: DIR/<network>. An earlier run there is replaced,
+    /// unless --resume is given.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs_dir: PathBuf,
 }

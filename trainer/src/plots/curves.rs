@@ -48,7 +48,9 @@ pub fn draw(
     with_fonts(path, || {
         let root = BitMapBackend::new(path, (1200, 520)).into_drawing_area();
         root.fill(&PAPER)?;
-        let body = root.titled(title, (FONT, 26).into_font().color(&INK))?;
+        let body = root
+            .margin(10, 0, 0, 0)
+            .titled(title, (FONT, 26).into_font().color(&INK))?;
         let (left, right) = body.split_horizontally(600);
         loss.draw(&left)?;
         error.draw(&right)?;
@@ -68,36 +70,32 @@ impl Panel<'_> {
             .caption(self.title, (FONT, 20, &INK))
             .x_label_area_size(44)
             .y_label_area_size(64)
-            .build_cartesian_2d(0.5..last + 0.5, (low..high).log_scale())?;
+            .build_cartesian_2d(
+                0.5..last + 0.5,
+                (low..high).log_scale().with_key_points(ticks(low, high)),
+            )?;
         chart
             .configure_mesh()
             .x_desc("epoch")
             .x_labels(10)
-            .y_labels(8)
+            .max_light_lines(0)
             .x_label_formatter(&|x| format!("{x:.0}"))
             .y_label_formatter(&|y| format!("{}{}", short(*y), self.unit))
             .label_style((FONT, 16, &INK))
             .axis_style(FAINT)
             .bold_line_style(FAINT.mix(0.35))
-            .light_line_style(FAINT.mix(0.12))
             .draw()?;
-        let note = ", augmented and with dropout";
         for (name, values, color) in [
-            ("training", &self.train, ORANGE),
+            ("training, with dropout", &self.train, ORANGE),
             ("validation", &self.validation, BLUE),
         ] {
             let points = values
                 .iter()
                 .enumerate()
                 .map(|(index, &value)| (index as f64 + 1.0, value.max(low)));
-            let label = if name == "training" {
-                format!("{name}{note}")
-            } else {
-                name.to_owned()
-            };
             chart
                 .draw_series(LineSeries::new(points, color.stroke_width(2)).point_size(2))?
-                .label(label)
+                .label(name)
                 .legend(move |(x, y)| {
                     PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3))
                 });
@@ -141,6 +139,16 @@ impl Panel<'_> {
             (0.1, 1.0)
         }
     }
+}
+
+// 1, 2 and 5 of each power of ten.
+fn ticks(low: f64, high: f64) -> Vec<f64> {
+    let powers = low.log10().floor() as i32..=high.log10().ceil() as i32;
+    let steps = |power| [1.0, 2.0, 5.0].map(|step| step * 10_f64.powi(power));
+    powers
+        .flat_map(steps)
+        .filter(|tick| (low..high).contains(tick))
+        .collect()
 }
 
 // Two digits that matter.

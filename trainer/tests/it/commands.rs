@@ -1,7 +1,8 @@
 //! The program from outside: flags, exit codes, files.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use quintet_bundle::{Bundle, Task};
 
@@ -127,4 +128,62 @@ fn training_writes_a_bundle_that_evaluates() {
     let output = trainer(&[&train[..], &["--resume", "--seed", "9"]].concat());
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("another recipe"));
+}
+
+#[test]
+fn sigterm_stops_cleanly_and_keeps_the_best_so_far() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    write_idx(folder.path(), "train", &digits(300, 1));
+    write_idx(folder.path(), "t10k", &digits(60, 2));
+    let (models, runs) = (path("models"), path("runs"));
+    let common = [
+        "--data-dir",
+        text(folder.path()),
+        "--models-dir",
+        text(&models),
+    ];
+    let common = [&common[..], &["--runs-dir", text(&runs)]].concat();
+
+    // More epochs than anyone waits for.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_quintet-trainer"))
+        .args([
+            "train",
+            "mlp",
+            "--epochs",
+            "10000",
+            "--device",
+            "cpu",
+            "--threads",
+            "1",
+        ])
+        .args(&common)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("epoch     1/10000")));
+    let pid = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(lines.any(|line| line.starts_with("stopped; the best epoch so far is in")));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+
+    assert!(!models.exists(), "nobody asked for a bundle of half a run");
+    assert!(
+        trainer(&[&["export", "mlp"], &common[..]].concat())
+            .status
+            .success()
+    );
+    assert_eq!(
+        Bundle::open(&models.join("mlp/1")).unwrap().manifest().name,
+        "mlp"
+    );
 }

@@ -53,9 +53,9 @@ fn weights(recipe: &Recipe, folder: &Path) -> Vec<Vec<f32>> {
 // libtorch's random generator belongs to the process, so tests that need its draws take turns.
 // A thread that panicked has left nothing behind that another could trip over.
 fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     // Small networks on a busy machine: threads would mostly wait for each other.
     tch::set_num_threads(1);
-    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     TURN.lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
