@@ -9,8 +9,14 @@
 )]
 
 #[cfg(feature = "cli")]
-mod cli;
+mod commands;
+#[cfg(feature = "cli")]
+mod evaluate;
 #[cfg(feature = "cli")]
 mod help;
+#[cfg(feature = "cli")]
+mod process;
+#[cfg(feature = "cli")]
+mod quintet;
 mod sdk;
 mod support;
