@@ -126,7 +126,7 @@ impl<'a> Report<'a> {
                 table.row([name.to_owned(), label.name.to_owned(), probability]);
             }
         }
-        let mut text = table.render();
+        let mut text = table.render() + "\n";
         for request in &self.requests {
             let images = output::count(request.images, "image");
             let RequestReport {
@@ -137,7 +137,7 @@ impl<'a> Report<'a> {
             } = request;
             writeln!(
                 text,
-                "\n{images} by {model} version {version}: {} ms preparing, {} ms queued, {} ms computing, in a batch of {}",
+                "{images} by {model} version {version}: {} ms preparing, {} ms queued, {} ms computing, in a batch of {}",
                 milliseconds(timing.preprocess_us),
                 milliseconds(timing.queue_us),
                 milliseconds(timing.compute_us),

@@ -110,7 +110,7 @@ fn load(data_dir: &std::path::Path, limit: usize) -> Result<Vec<(Bytes, u8)>, Fa
 
 /// Drawn on stderr, and only on a terminal.
 fn progress_bar(images: usize) -> ProgressBar {
-    let template = "{wide_bar} {pos}/{len} images, {per_sec}, {eta} left";
+    let template = "{wide_bar} {pos}/{len} images, {eta} left";
     let style = ProgressStyle::with_template(template).expect("the template is well formed");
     ProgressBar::new(images as u64).with_style(style)
 }
