@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::grpc::{self, Health};
+use crate::io_threads::IoThreads;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::model::Model;
@@ -28,6 +29,7 @@ pub struct App {
     runtime: Runtime,
     repository: Arc<Repository>,
     metrics: Metrics,
+    io_threads: IoThreads,
 }
 
 /// Why a server does not start.
@@ -40,6 +42,9 @@ pub enum StartError {
     /// The model repository cannot be read.
     #[error("models_dir: {0}")]
     Repository(#[from] quintet_bundle::BundleError),
+    /// The operating system gave no threads.
+    #[error("io_threads: {0}")]
+    IoThreads(std::io::Error),
 }
 
 impl Config {
@@ -52,11 +57,13 @@ impl Config {
             &self.required_models,
         )?;
         let metrics = Metrics::new(Runtime::version());
+        let io_threads = IoThreads::start(self.io_threads).map_err(StartError::IoThreads)?;
         Ok(App {
             config: self,
             runtime,
             repository: Arc::new(repository),
             metrics,
+            io_threads,
         })
     }
 }
@@ -77,6 +84,7 @@ impl App {
             runtime,
             repository,
             metrics,
+            io_threads,
         } = self;
         let lifecycle = Arc::new(Lifecycle::default());
         let health = Health::starting(&repository).await;
@@ -102,7 +110,7 @@ impl App {
             }
         });
         tasks.spawn(upkeep(metrics.clone()));
-        let mut server = tokio::spawn(grpc::serve(grpc_listener, routes, stopping));
+        let mut server = tokio::spawn(grpc::serve(grpc_listener, io_threads, routes, stopping));
 
         let loading = load_all(&config, &runtime, &repository, &metrics, &health);
         let serve = async {

@@ -72,6 +72,10 @@ pub struct Options {
     #[arg(skip)]
     pub models: BTreeMap<String, BatchingOptions>,
 
+    /// Threads that serve gRPC connections, each with a runtime of its own [default: one per core].
+    #[arg(long, env = "QUINTET_IO_THREADS", value_name = "N")]
+    pub io_threads: Option<usize>,
+
     /// Threads that one run of a model may use inside ONNX Runtime [default: 1].
     #[arg(long, env = "QUINTET_INTRA_OP_THREADS", value_name = "N")]
     pub intra_op_threads: Option<usize>,
@@ -125,6 +129,11 @@ pub struct BatchingOptions {
     /// Instances of each model, a thread and a session each [default: one per core on a CPU, one on a GPU].
     #[arg(long, env = "QUINTET_INSTANCES", value_name = "N")]
     pub instances: Option<usize>,
+
+    /// A batch that is expected to take no longer runs on the I/O thread that brought it; 0s: none does
+    /// [default: 100us].
+    #[arg(long, env = "QUINTET_MAX_INLINE_COMPUTE", value_name = "TIME")]
+    pub max_inline_compute: Option<String>,
 }
 
 impl Options {

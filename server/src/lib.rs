@@ -18,6 +18,7 @@ pub mod config;
 pub mod decode;
 pub mod error;
 mod grpc;
+mod io_threads;
 mod lifecycle;
 pub mod metrics;
 pub mod model;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use quintet_bundle::Task;
 use quintet_bundle::image::Framing;
+use smallvec::SmallVec;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -106,6 +107,9 @@ impl Service {
                 .engine
                 .submit(rows, deadline.map(Instant::into_std))
                 .map_err(|refusal| ServeError::from_refusal(&model.name, &refusal))?;
+            // Requests that came in the same breath are submitted before anything runs.
+            tokio::task::yield_now().await;
+            model.engine.dispatch();
             let answer = ticket
                 .await
                 .map_err(|failure| ServeError::from_failure(&model.name, failure))?;
@@ -129,7 +133,7 @@ impl Service {
     }
 
     /// Decodes and frames the pictures: small ones here, large ones on a thread for such work.
-    async fn prepare(&self, request: Classify) -> Result<Vec<Row>, ServeError> {
+    async fn prepare(&self, request: Classify) -> Result<SmallVec<[Row; 1]>, ServeError> {
         let Classify {
             pictures, framing, ..
         } = request;
@@ -168,8 +172,8 @@ impl Service {
 fn each<T>(
     pictures: &[Picture],
     step: impl Fn(&Picture) -> Result<T, BadPicture>,
-) -> Result<Vec<T>, ServeError> {
-    let mut done = Vec::with_capacity(pictures.len());
+) -> Result<SmallVec<[T; 1]>, ServeError> {
+    let mut done = SmallVec::with_capacity(pictures.len());
     let mut violations = Vec::new();
     for (index, picture) in pictures.iter().enumerate() {
         match step(picture) {

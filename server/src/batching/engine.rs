@@ -1,15 +1,21 @@
-//! Drives the queue: one OS thread per instance, each owning its backend. The threads pull; no scheduler sits between.
+//! Drives the queue: instances take batches from it, on threads of their own or on the thread of a caller.
+//!
+//! A wake-up of another thread costs more than a small batch. So a caller that has rows waiting, finds an instance idle
+//! and expects the batch to be short runs it itself ([`Engine::dispatch`]); everything longer goes to the threads.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::batch::Batch;
 use super::clock::Instant;
+use super::instance::{Instance, Ran};
 use super::queue::{Next, Queue};
-use super::request::{Failure, Gather, Leave, Ticket, gather};
-use super::{Backend, BackendFactory, BatchReport, Clock, DropReason, Observer, Settings};
+use super::request::{Gather, Leave, Ticket, gather};
+use super::{Backend, BackendFactory, Clock, DropReason, Observer, Settings};
 
 /// The batching core of one model version.
 pub struct Engine<B: Backend> {
@@ -43,19 +49,23 @@ struct Shared<B: Backend> {
     observer: Arc<dyn Observer>,
     factory: BackendFactory<B>,
     state: Mutex<State<B>>,
-    /// Notified when an idle instance should look at the queue.
+    /// Notified when a sleeping thread should look at the queue.
     wake: Condvar,
+    /// Set when rows have come that nobody has looked at yet.
+    stirred: AtomicBool,
 }
 
 struct State<B: Backend> {
     queue: Queue<B::Row, B::Output>,
     phase: Phase,
-    /// Instances that sleep on `wake`.
-    idle: usize,
-    /// Instances whose thread lives.
-    alive: usize,
-    /// How long the last batch took, to tell refused callers when to come back.
-    last_compute: Duration,
+    /// Instances that run nothing.
+    idle: Vec<Instance<B>>,
+    /// Instances in all, running ones included.
+    instances: usize,
+    /// Threads that sleep on `wake`.
+    sleepers: usize,
+    /// What a row has cost lately, a moving average.
+    row_cost: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,10 +78,16 @@ enum Phase {
     Stopped,
 }
 
+/// A batch and the instance to run it.
+struct Job<B: Backend> {
+    instance: Instance<B>,
+    batch: Batch<B::Row, B::Output>,
+}
+
 // === impl Engine ===
 
 impl<B: Backend> Engine<B> {
-    /// Starts one thread per backend. `factory` makes the replacement of an instance that has panicked.
+    /// Starts with one instance per backend. `factory` makes the replacement of one that has panicked.
     ///
     /// # Errors
     /// The operating system's, if it gives no thread.
@@ -83,12 +99,14 @@ impl<B: Backend> Engine<B> {
         clock: Clock,
         observer: Arc<dyn Observer>,
     ) -> std::io::Result<Self> {
+        let instances = backends.len();
         let state = State {
             queue: Queue::new(settings),
             phase: Phase::Open,
-            idle: 0,
-            alive: backends.len(),
-            last_compute: Duration::ZERO,
+            idle: backends.into_iter().map(Instance::new).collect(),
+            instances,
+            sleepers: 0,
+            row_cost: Duration::ZERO,
         };
         let shared = Arc::new(Shared {
             settings,
@@ -97,32 +115,34 @@ impl<B: Backend> Engine<B> {
             factory,
             state: Mutex::new(state),
             wake: Condvar::new(),
+            stirred: AtomicBool::new(false),
         });
         let engine = Self {
             shared,
             threads: Mutex::default(),
         };
-        for (index, backend) in backends.into_iter().enumerate() {
+        for index in 0..instances {
             let shared = Arc::clone(&engine.shared);
             let thread = thread::Builder::new()
                 .name(format!("{name}-{index}"))
-                .spawn(move || shared.run_instance(backend))?;
+                .spawn(move || shared.run_thread())?;
             engine.threads().push(thread);
         }
         Ok(engine)
     }
 
-    /// Puts a request's rows, one at least, into the queue; the ticket resolves to one output per row.
+    /// Puts a request's rows, one at least, into the queue; the ticket resolves to one output per row. A running
+    /// instance may take them from now on; [`Engine::dispatch`] makes sure that somebody does.
     ///
     /// Dropping the ticket gives the places of rows that still wait back at once. A request whose `deadline` passes
-    /// while it waits is answered with [`Failure::Deadline`] at the latest when its turn comes; a caller that wants to
-    /// know on time drops the ticket then.
+    /// while it waits is answered with [`super::Failure::Deadline`] at the latest when its turn comes; a caller that
+    /// wants to know on time drops the ticket then.
     ///
     /// # Errors
     /// [`Refusal`]: the queue is full or the engine stops. Nothing has been queued then.
     pub fn submit(
         &self,
-        rows: Vec<B::Row>,
+        rows: SmallVec<[B::Row; 1]>,
         deadline: Option<Instant>,
     ) -> Result<Ticket<B::Output>, Refusal> {
         let shared = &self.shared;
@@ -138,7 +158,7 @@ impl<B: Backend> Engine<B> {
                 depth: state.queue.depth(),
                 limit: shared.settings.max_queue_size,
                 rows: count,
-                retry_after: shared.retry_after(&state),
+                retry_after: state.retry_after(),
             });
         }
         let was_empty = state.queue.depth() == 0;
@@ -146,20 +166,35 @@ impl<B: Backend> Engine<B> {
             .queue
             .push(Arc::clone(&gather), rows, shared.clock.now());
         shared.report(&mut state);
-        // With a delay, one sleeper minds the timer of the first row; the others are needed only for a full batch.
-        let worth_a_wake = was_empty
+        // With a delay, one sleeper minds the timer of the first row; a look is needed again only for a full batch.
+        let worth_a_look = was_empty
             || shared.settings.max_queue_delay.is_zero()
             || state.queue.depth() >= shared.settings.max_batch_size;
-        let wake = worth_a_wake && state.idle > 0;
         drop(state);
-        if wake {
-            shared.wake.notify_one();
+        if worth_a_look {
+            shared.stirred.store(true, Ordering::Release);
         }
         Ok(Ticket::new(
             receiver,
             Arc::clone(shared) as Arc<dyn Leave<_>>,
             gather,
         ))
+    }
+
+    /// Sees to it that what waits is run: here and now while that is expected to stay within
+    /// [`Settings::max_inline_compute`], else on the engine's threads. Call it after [`Engine::submit`], and after
+    /// other requests that came at the same time were submitted too.
+    pub fn dispatch(&self) {
+        let shared = &self.shared;
+        if !shared.stirred.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let mut budget = shared.settings.max_inline_compute;
+        while let Some((job, cost)) = shared.take_short_job(budget) {
+            budget -= cost;
+            shared.run(job);
+        }
+        shared.wake_sleeper();
     }
 
     /// Rows waiting now.
@@ -182,7 +217,7 @@ impl<B: Backend> Engine<B> {
         self.shared.wake.notify_all();
     }
 
-    /// Fails what waits with [`Failure::Stopped`]; batches that run are still answered. Does not wait for them.
+    /// Fails what waits with [`super::Failure::Stopped`]; batches that run are still answered. Does not wait for them.
     pub fn stop(&self) {
         let mut state = self.shared.lock();
         state.phase = Phase::Stopped;
@@ -192,35 +227,36 @@ impl<B: Backend> Engine<B> {
         self.shared.wake.notify_all();
     }
 
-    /// Waits until every instance's thread has ended, after [`Engine::drain`] or [`Engine::stop`].
+    /// Waits until every thread has ended, after [`Engine::drain`] or [`Engine::stop`].
     pub fn join(&self) {
         for thread in std::mem::take(&mut *self.threads()) {
-            // A thread's panics are caught inside; there is nothing to learn from its result.
+            // A backend's panics are caught inside; there is nothing to learn from its result.
             let _ = thread.join();
         }
     }
 
-    /// Makes every sleeping instance look at the queue and the clock again.
-    #[cfg(test)]
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The tests' eyes and hands.
+#[cfg(test)]
+impl<B: Backend> Engine<B> {
+    /// Makes every sleeping thread look at the queue and the clock again.
     pub(super) fn nudge(&self) {
         drop(self.shared.lock());
         self.shared.wake.notify_all();
     }
 
-    /// Instances that sleep now.
-    #[cfg(test)]
-    pub(super) fn idle(&self) -> usize {
-        self.shared.lock().idle
+    /// Threads that sleep now.
+    pub(super) fn sleepers(&self) -> usize {
+        self.shared.lock().sleepers
     }
 
-    /// Entries that the queue holds, those of callers that have gone included.
-    #[cfg(test)]
+    /// Requests that the queue holds, those of callers that have gone included.
     pub(super) fn entries(&self) -> usize {
         self.shared.lock().queue.entries()
-    }
-
-    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -236,6 +272,16 @@ impl<B: Backend> std::fmt::Debug for Engine<B> {
         f.debug_struct("Engine")
             .field("settings", &self.shared.settings)
             .finish_non_exhaustive()
+    }
+}
+
+// === impl State ===
+
+impl<B: Backend> State<B> {
+    /// About when the rows that wait now will have been run.
+    fn retry_after(&self) -> Duration {
+        let rows = self.queue.depth().div_ceil(self.instances.max(1)) as u32;
+        (self.row_cost * rows).clamp(Duration::from_millis(10), Duration::from_secs(5))
     }
 }
 
@@ -263,121 +309,104 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    /// About when the rows that wait now will have been run.
-    fn retry_after(&self, state: &State<B>) -> Duration {
-        let batches = state
-            .queue
-            .depth()
-            .div_ceil(self.settings.max_batch_size)
-            .max(1);
-        let rounds = batches.div_ceil(state.alive.max(1)) as u32;
-        (state.last_compute * rounds).clamp(Duration::from_millis(10), Duration::from_secs(5))
-    }
-
-    /// An instance's life: take a batch, run it, answer, until there is nothing more to come.
-    fn run_instance(&self, mut backend: B) {
-        let mut outputs = Vec::new();
-        while let Some(batch) = self.next_batch() {
-            if self.run_batch(&mut backend, batch, &mut outputs) {
-                continue;
-            }
-            self.observer.instance_replaced();
-            match catch_unwind(AssertUnwindSafe(|| (self.factory)())) {
-                Ok(Ok(fresh)) => backend = fresh,
-                _ => break,
-            }
+    /// A thread's life: take a batch and an instance, run, until there is nothing more to come.
+    fn run_thread(&self) {
+        while let Some(job) = self.next_job() {
+            self.run(job);
         }
-        self.end_instance();
     }
 
-    /// Sleeps until there is a batch for this instance; `None` when there never will be.
-    fn next_batch(&self) -> Option<Batch<B::Row, B::Output>> {
+    /// Sleeps until there is a batch and an instance for it; `None` when there never will be.
+    fn next_job(&self) -> Option<Job<B>> {
         let mut state = self.lock();
         loop {
-            let now = self.clock.now();
             let closing = state.phase != Phase::Open;
-            let next = state.queue.next(now, closing);
-            self.report(&mut state);
-            match next {
-                Next::Run(batch) => {
-                    // Rows are left for another sleeper: pass the baton on.
-                    if state.queue.depth() > 0 && state.idle > 0 {
-                        self.wake.notify_one();
-                    }
-                    return Some(batch);
+            let mut timeout = None;
+            if state.idle.is_empty() {
+                // Whoever gives an instance back looks for sleepers. Without instances there is nothing to wait for.
+                if state.instances == 0 {
+                    return None;
                 }
-                Next::Sleep if closing => return None,
-                Next::Sleep => {
-                    state.idle += 1;
-                    state = self.clock.wait(&self.wake, state, None);
-                    state.idle -= 1;
-                }
-                Next::WaitUntil(ripe) => {
-                    let timeout = ripe.saturating_duration_since(now);
-                    state.idle += 1;
-                    state = self.clock.wait(&self.wake, state, Some(timeout));
-                    state.idle -= 1;
+            } else {
+                let now = self.clock.now();
+                let next = state.queue.next(now, closing);
+                self.report(&mut state);
+                match next {
+                    Next::Run(batch) => return self.job(&mut state, batch),
+                    Next::Sleep if closing => return None,
+                    Next::Sleep => {}
+                    Next::WaitUntil(ripe) => timeout = Some(ripe.saturating_duration_since(now)),
                 }
             }
+            state.sleepers += 1;
+            state = self.clock.wait(&self.wake, state, timeout);
+            state.sleepers -= 1;
         }
     }
 
-    /// Runs one batch and answers its callers. False when the backend panicked and must not be used again.
-    fn run_batch(
-        &self,
-        backend: &mut B,
-        batch: Batch<B::Row, B::Output>,
-        outputs: &mut Vec<B::Output>,
-    ) -> bool {
-        outputs.clear();
-        let rows = batch.rows.len();
-        let cut = self.clock.now();
-        let result = catch_unwind(AssertUnwindSafe(|| backend.run(&batch.rows, outputs)));
-        let compute = self.clock.now().saturating_duration_since(cut);
-        self.lock().last_compute = compute;
-
-        let sound = result.is_ok();
-        let outcome = match result {
-            Ok(Ok(())) if outputs.len() == rows => Ok(()),
-            Ok(Ok(())) => Err(format!(
-                "the model gave {} outputs for {rows} rows",
-                outputs.len()
-            )),
-            Ok(Err(error)) => Err(error.0),
-            Err(panic) => Err(format!("the instance panicked: {}", panic_message(&*panic))),
-        };
-        // Before the answers, so that whoever has one finds it counted.
-        let succeeded = outcome.is_ok();
-        self.observer.batch(&BatchReport {
-            rows,
-            compute,
-            waits: batch.waits(),
-            succeeded,
-        });
-        match outcome {
-            Ok(()) => batch.scatter(outputs, compute),
-            Err(message) => batch.fail(&Failure::Backend(message)),
-        }
-        sound
-    }
-
-    /// The last instance to go fails what nobody is left to run.
-    fn end_instance(&self) {
+    /// A job for a caller's own thread, and what it is expected to cost, if that is within `budget`.
+    fn take_short_job(&self, budget: Duration) -> Option<(Job<B>, Duration)> {
         let mut state = self.lock();
-        state.alive -= 1;
-        if state.alive == 0 {
+        let rows = state.queue.depth().min(self.settings.max_batch_size);
+        let cost = state.row_cost * rows as u32;
+        // A delay is waited for by the threads.
+        let wait = !self.settings.max_queue_delay.is_zero() && rows < self.settings.max_batch_size;
+        if rows == 0 || cost >= budget || wait || state.idle.is_empty() {
+            return None;
+        }
+        let next = state.queue.next(self.clock.now(), false);
+        self.report(&mut state);
+        let Next::Run(batch) = next else { return None };
+        self.job(&mut state, batch).map(|job| (job, cost))
+    }
+
+    /// Pairs a batch with an idle instance, and wakes a sleeper for what is left.
+    fn job(&self, state: &mut State<B>, batch: Batch<B::Row, B::Output>) -> Option<Job<B>> {
+        let instance = state.idle.pop()?;
+        if state.queue.depth() > 0 && state.sleepers > 0 && !state.idle.is_empty() {
+            self.wake.notify_one();
+        }
+        Some(Job { instance, batch })
+    }
+
+    /// Runs a batch, answers its callers and gives the instance back, or its replacement.
+    fn run(&self, job: Job<B>) {
+        let Job {
+            mut instance,
+            batch,
+        } = job;
+        let Ran { row_cost, sound } = instance.run(batch, &self.clock, &*self.observer);
+        let instance = if sound {
+            Some(instance)
+        } else {
+            self.observer.instance_replaced();
+            Instance::replace(&self.factory)
+        };
+        let mut state = self.lock();
+        // One part new in eight: a few batches settle it, one odd batch does not upset it.
+        state.row_cost = (state.row_cost * 7 + row_cost) / 8;
+        match instance {
+            Some(instance) => state.idle.push(instance),
+            None => state.instances -= 1,
+        }
+        if state.instances == 0 {
             state.phase = Phase::Stopped;
             state.queue.stop();
         }
         self.report(&mut state);
+        if state.phase != Phase::Open {
+            // Threads that slept for want of an instance can end now.
+            self.wake.notify_all();
+        }
     }
-}
 
-/// The text of a panic, where it has one.
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
+    /// Wakes a thread if there is something for it to do.
+    fn wake_sleeper(&self) {
+        let state = self.lock();
+        let useful = state.queue.depth() > 0 && state.sleepers > 0 && !state.idle.is_empty();
+        drop(state);
+        if useful {
+            self.wake.notify_one();
+        }
+    }
 }

@@ -1,11 +1,11 @@
 //! Dynamic batching: rows in, rows out. No I/O, no task, no transport.
 //!
 //! ```text
-//!  submit(rows) ──► Queue ──cut──► Batch ──► instance thread: Backend::run ──► Batch::scatter
-//!      │              ▲                                                            │
-//!      └─ Ticket ─────┘ dropped: its rows leave the queue                          ▼
-//!           ▲                                                        Gather, one per request
-//!           └──────────────────── Answer, once all rows are in ◄──────────────────┘
+//!  submit(rows) ──► Queue ──cut──► Batch ──► Instance: Backend::run ──► Batch::scatter
+//!      │              ▲                                                     │
+//!      └─ Ticket ─────┘ dropped: its rows leave the queue                   ▼
+//!           ▲                                                 Gather, one per request
+//!           └──────────────────── Answer, once all rows are in ◄───────────┘
 //! ```
 //!
 //! The policy, in words:
@@ -15,12 +15,15 @@
 //! - Rows whose caller has gone or whose deadline has passed are dropped before compute, and counted.
 //! - A full queue refuses at once. A failing batch fails only its own callers. A panicking instance is replaced.
 //!
-//! [`queue::Queue`] is the policy as a plain value: time is passed in, nothing blocks. [`engine::Engine`] drives it with
-//! one OS thread per instance.
+//! - A short batch runs on the thread of the caller that brings it, which spares two wake-ups; a long one on a thread of
+//!   the engine's own.
+//!
+//! [`queue::Queue`] is the policy as a plain value: time is passed in, nothing blocks. [`engine::Engine`] drives it.
 
 mod batch;
 mod clock;
 mod engine;
+mod instance;
 mod queue;
 mod request;
 #[cfg(test)]
@@ -68,8 +71,10 @@ pub struct Settings {
     pub max_queue_delay: Duration,
     /// The most rows that may wait; a request that would exceed it is refused.
     pub max_queue_size: usize,
-    /// Threads, each owning one backend.
+    /// Backends, and threads to run them on.
     pub instances: usize,
+    /// A caller runs what waits on its own thread as long as this is expected to take no longer. Zero: never.
+    pub max_inline_compute: Duration,
 }
 
 /// Why waiting rows left the queue without an answer.
@@ -102,7 +107,7 @@ pub struct BatchReport {
 pub trait Observer: Send + Sync + 'static {
     /// Rows waiting now.
     fn queue_depth(&self, rows: usize);
-    /// A batch ended.
+    /// A batch ended; told before its callers are answered.
     fn batch(&self, report: &BatchReport);
     /// Rows left without an answer.
     fn dropped(&self, reason: DropReason, rows: usize);

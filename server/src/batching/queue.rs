@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::vec;
+
+use smallvec::SmallVec;
 
 use super::batch::Batch;
 use super::clock::Instant;
@@ -24,7 +25,7 @@ pub(super) struct Queue<R, O> {
 /// What is left of one request in the queue.
 struct Entry<R, O> {
     gather: Arc<Gather<O>>,
-    rows: vec::IntoIter<R>,
+    rows: smallvec::IntoIter<[R; 1]>,
     /// The request's own index of the next row.
     next: usize,
     submitted: Instant,
@@ -68,7 +69,7 @@ impl<R, O> Queue<R, O> {
     }
 
     /// Takes a request in. The caller has asked [`Queue::has_room`].
-    pub(super) fn push(&mut self, gather: Arc<Gather<O>>, rows: Vec<R>, now: Instant) {
+    pub(super) fn push(&mut self, gather: Arc<Gather<O>>, rows: SmallVec<[R; 1]>, now: Instant) {
         self.rows += rows.len();
         self.entries.push_back(Entry {
             gather,

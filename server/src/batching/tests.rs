@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
+use smallvec::smallvec;
 
 use super::*;
 
@@ -76,6 +77,7 @@ fn settings() -> Settings {
         max_queue_delay: Duration::ZERO,
         max_queue_size: 8,
         instances: 1,
+        max_inline_compute: Duration::ZERO,
     }
 }
 
@@ -107,9 +109,12 @@ fn bench(settings: Settings) -> Bench {
 
 impl Bench {
     fn submit(&self, rows: &[u32]) -> Ticket<u32> {
-        self.engine
-            .submit(rows.to_vec(), None)
-            .expect("there is room")
+        let ticket = self
+            .engine
+            .submit(rows.into(), None)
+            .expect("there is room");
+        self.engine.dispatch();
+        ticket
     }
 
     /// The rows of the next batch that an instance has begun.
@@ -122,8 +127,8 @@ impl Bench {
     }
 
     /// Waits until an instance sleeps, so that what follows does not race with its start.
-    fn until_idle(&self, instances: usize) {
-        while self.engine.idle() < instances {
+    fn until_asleep(&self, instances: usize) {
+        while self.engine.sleepers() < instances {
             std::thread::yield_now();
         }
     }
@@ -179,12 +184,12 @@ fn a_delay_is_waited_from_the_first_row_on() {
         max_queue_delay: delay,
         ..settings()
     });
-    bench.until_idle(1);
+    bench.until_asleep(1);
     let first = bench.submit(&[1]);
     bench.clock.advance(Duration::from_millis(4));
     let second = bench.submit(&[2]);
     bench.engine.nudge();
-    bench.until_idle(1);
+    bench.until_asleep(1);
     assert!(
         bench.started.try_recv().is_err(),
         "nothing runs before the delay is over"
@@ -217,7 +222,7 @@ fn a_full_queue_refuses_at_once_and_says_how_full_it_is() {
     let running = bench.submit(&[0]);
     bench.batch();
     let waiting = bench.submit(&[1, 2, 3, 4, 5, 6]);
-    let refusal = bench.engine.submit(vec![7, 8, 9], None).unwrap_err();
+    let refusal = bench.engine.submit(smallvec![7, 8, 9], None).unwrap_err();
     assert!(
         matches!(
             refusal,
@@ -261,7 +266,10 @@ fn rows_whose_deadline_has_passed_are_answered_so_and_never_run() {
     let running = bench.submit(&[0]);
     bench.batch();
     let deadline = bench.clock.now() + Duration::from_millis(10);
-    let late = bench.engine.submit(vec![1, 2], Some(deadline)).unwrap();
+    let late = bench
+        .engine
+        .submit(smallvec![1, 2], Some(deadline))
+        .unwrap();
     let patient = bench.submit(&[3]);
     bench.clock.advance(Duration::from_millis(10));
     bench.say(Word::Answer);
@@ -315,7 +323,7 @@ fn draining_finishes_what_was_accepted_and_takes_nothing_new() {
     let accepted = bench.submit(&[1]);
     bench.engine.drain();
     assert_eq!(
-        bench.engine.submit(vec![2], None).unwrap_err(),
+        bench.engine.submit(smallvec![2], None).unwrap_err(),
         Refusal::Stopped
     );
     assert_eq!(bench.batch(), [1]);
@@ -344,7 +352,7 @@ fn several_instances_share_what_waits() {
         instances: 2,
         ..settings()
     });
-    bench.until_idle(2);
+    bench.until_asleep(2);
     let ticket = bench.submit(&[1, 2, 3, 4, 5, 6]);
     let mut batches = [bench.batch(), bench.batch()];
     batches.sort();
@@ -402,4 +410,55 @@ proptest! {
             prop_assert!((1..=max_batch_size).contains(&batch.len()));
         }
     }
+}
+
+/// Answers at once; tells which thread ran each batch.
+struct Telling(Arc<Mutex<Vec<(std::thread::ThreadId, usize)>>>);
+
+impl Backend for Telling {
+    type Row = u32;
+    type Output = u32;
+
+    fn run(&mut self, rows: &[u32], outputs: &mut Vec<u32>) -> Result<(), BackendError> {
+        self.0
+            .lock()
+            .unwrap()
+            .push((std::thread::current().id(), rows.len()));
+        outputs.extend(rows);
+        Ok(())
+    }
+}
+
+#[test]
+fn short_batches_run_on_the_callers_thread_and_requests_that_came_together_ride_together() {
+    let ran = Arc::new(Mutex::new(Vec::new()));
+    let backend = Telling(Arc::clone(&ran));
+    let settings = Settings {
+        max_inline_compute: DAY,
+        ..settings()
+    };
+    let factory: BackendFactory<Telling> = Arc::new(|| Err(BackendError("none".into())));
+    let seen = Arc::new(Seen::default());
+    let engine = Engine::start(
+        "test",
+        settings,
+        vec![backend],
+        factory,
+        Clock::manual(),
+        seen,
+    )
+    .unwrap();
+    let tickets: Vec<_> = (0..6)
+        .map(|row| engine.submit(smallvec![row], None).unwrap())
+        .collect();
+    assert!(
+        ran.lock().unwrap().is_empty(),
+        "nothing runs before the dispatch"
+    );
+    engine.dispatch();
+    for (row, ticket) in (0..6).zip(tickets) {
+        assert_eq!(wait(ticket).unwrap().outputs, [row]);
+    }
+    let here = std::thread::current().id();
+    assert_eq!(*ran.lock().unwrap(), [(here, 4), (here, 2)]);
 }

@@ -31,6 +31,8 @@ pub struct Config {
     pub required_models: Vec<String>,
     /// Bounds on requests.
     pub limits: Limits,
+    /// Threads that serve connections.
+    pub io_threads: usize,
     /// Threads inside one run.
     pub intra_op_threads: usize,
     /// The largest request in bytes.
@@ -105,6 +107,7 @@ impl Options {
                 .or(file.max_image_pixels)
                 .unwrap_or(1 << 24),
         };
+        let cores = available_parallelism().map_or(1, usize::from);
         let config = Config {
             models_dir: self
                 .models_dir
@@ -130,6 +133,10 @@ impl Options {
                 .or(file.required_models)
                 .unwrap_or_default(),
             limits,
+            io_threads: at_least_one(
+                "io_threads",
+                self.io_threads.or(file.io_threads).unwrap_or(cores),
+            )?,
             intra_op_threads: at_least_one(
                 "intra_op_threads",
                 self.intra_op_threads.or(file.intra_op_threads).unwrap_or(1),
@@ -152,7 +159,7 @@ impl Options {
             )?,
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             log_format,
-            cores: available_parallelism().map_or(1, usize::from),
+            cores,
             batching: self.batching.or(file.batching),
             models: file.models,
         };
@@ -211,6 +218,11 @@ impl Config {
                 &name("instances"),
                 options.instances.unwrap_or(default_instances),
             )?,
+            max_inline_compute: duration(
+                &name("max_inline_compute"),
+                options.max_inline_compute,
+                Duration::from_micros(100),
+            )?,
         };
         let (queue, images) = (settings.max_queue_size, self.limits.max_images_per_request);
         if queue < images {
@@ -231,6 +243,7 @@ impl BatchingOptions {
             max_queue_delay: self.max_queue_delay.or(other.max_queue_delay),
             max_queue_size: self.max_queue_size.or(other.max_queue_size),
             instances: self.instances.or(other.instances),
+            max_inline_compute: self.max_inline_compute.or(other.max_inline_compute),
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Observe;
+use crate::io_threads::IoThreads;
 
 /// Bytes that a caller may have under way on one stream; HTTP/2's own default of 65,535 makes an image wait.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -30,15 +31,23 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// ended; drop it to end them all.
 pub(crate) async fn serve(
     listener: TcpListener,
+    io_threads: IoThreads,
     service: Observe,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept() => match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
                 Ok((stream, peer)) => {
-                    connections.spawn(connection(stream, peer, service.clone(), shutdown.clone()));
+                    let place = io_threads.place();
+                    let runtime = place.runtime.clone();
+                    let connection = connection(stream, peer, service.clone(), shutdown.clone());
+                    let connection = async move {
+                        connection.await;
+                        drop(place);
+                    };
+                    connections.spawn_on(connection, &runtime);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -55,11 +64,18 @@ pub(crate) async fn serve(
 }
 
 async fn connection(
-    stream: TcpStream,
+    stream: std::net::TcpStream,
     peer: SocketAddr,
     service: Observe,
     mut shutdown: watch::Receiver<bool>,
 ) {
+    let stream = match TcpStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::warn!(%peer, %error, "a connection could not be served");
+            return;
+        }
+    };
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY cannot be set");
     }

@@ -1,0 +1,96 @@
+//! The threads that serve connections: each a current-thread Tokio runtime, so that a request never changes threads
+//! between its bytes and its handler, and tasks wake each other without a lock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::watch;
+
+/// The threads. Dropping them ends every connection they serve.
+#[derive(Debug)]
+pub(crate) struct IoThreads {
+    threads: Vec<IoThread>,
+    stop: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct IoThread {
+    runtime: Handle,
+    connections: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A connection's place on a thread, counted as long as it is held.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Where to spawn the connection.
+    pub(crate) runtime: Handle,
+    connections: Arc<AtomicUsize>,
+}
+
+impl IoThreads {
+    /// Starts `count` threads.
+    ///
+    /// # Errors
+    /// The operating system's, if it gives no thread.
+    pub(crate) fn start(count: usize) -> std::io::Result<Self> {
+        let (stop, stopped) = watch::channel(false);
+        let mut threads = Vec::with_capacity(count);
+        for index in 0..count {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let handle = runtime.handle().clone();
+            let mut stopped = stopped.clone();
+            let thread = thread::Builder::new()
+                .name(format!("io-{index}"))
+                .spawn(move || {
+                    // An error means that the sender is gone, which is as good as told.
+                    let _ = runtime.block_on(stopped.wait_for(|stop| *stop));
+                })?;
+            let connections = Arc::default();
+            threads.push(IoThread {
+                runtime: handle,
+                connections,
+                thread: Some(thread),
+            });
+        }
+        Ok(Self { threads, stop })
+    }
+
+    /// A place on the thread with the fewest connections.
+    pub(crate) fn place(&self) -> Place {
+        let least = self
+            .threads
+            .iter()
+            .min_by_key(|io| io.connections.load(Ordering::Relaxed));
+        let IoThread {
+            runtime,
+            connections,
+            ..
+        } = least.expect("there is at least one I/O thread");
+        connections.fetch_add(1, Ordering::Relaxed);
+        Place {
+            runtime: runtime.clone(),
+            connections: Arc::clone(connections),
+        }
+    }
+}
+
+impl Drop for IoThreads {
+    fn drop(&mut self) {
+        // Nobody listens only if every thread has ended.
+        let _ = self.stop.send(true);
+        for io in &mut self.threads {
+            if let Some(thread) = io.thread.take() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
