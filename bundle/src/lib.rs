@@ -12,7 +12,7 @@
 //!         └── tokenizer.json    for text models
 //! ```
 //!
-//! The trainer writes one with [`write_bundle`]; the server finds them with [`discover`] and reads
+//! The trainer writes one with [`write_bundle`]; the server finds them with [`discover()`] and reads
 //! each with [`Bundle::open`], which believes nothing that the checksums do not confirm.
 
 mod digest;

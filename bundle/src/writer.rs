@@ -2,7 +2,7 @@
 //!
 //! Files go to a dot-folder beside the target, are flushed to the disk, and appear under their
 //! name in one rename. A version that was already there is first moved to a dot-folder of its own.
-//! A crash leaves only dot-folders behind, which [`crate::discover`] does not see.
+//! A crash leaves only dot-folders behind, which [`crate::discover()`] does not see.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
