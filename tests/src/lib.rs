@@ -1,1 +1,31 @@
-//! Skeleton.
+//! The harness of the end-to-end tests: a real server on free ports, tiny models made in memory, and the means to
+//! look at both from outside.
+//!
+//! ```no_run
+//! use quintet_e2e::{server, tiny};
+//!
+//! # async fn example() {
+//! let server = server().model(tiny("digits")).max_batch_size(4).start().await;
+//! let answer = server.client().await.classify(quintet_e2e::frame(7).image()).await;
+//! assert_eq!(answer.unwrap().model, "digits");
+//! # }
+//! ```
+//!
+//! The harness panics where a test would: on anything that the test did not ask for.
+
+mod admin;
+mod builder;
+mod frame;
+mod graph;
+mod models;
+mod picture;
+mod server;
+mod wire;
+
+pub use admin::{Page, Scrape, get};
+pub use builder::{ServerBuilder, server};
+pub use frame::{CLASSES, Frame, frame, near, softmax};
+pub use models::{Flaw, TinyModel, tiny};
+pub use picture::{Canvas, jpeg, png, png_bomb};
+pub use server::Server;
+pub use wire::{Reply, Wire, grpc_message};

@@ -10,7 +10,9 @@ pub use session::{Row, SessionBackend};
 pub use signature::{Port, Signature, SignatureError};
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
+use ort::environment::Environment;
 use ort::ep;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -18,7 +20,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 /// ONNX Runtime, loaded and with its device chosen. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Runtime {
-    environment: ort::environment::Environment,
+    environment: Environment,
     device: Device,
     intra_op_threads: usize,
 }
@@ -68,12 +70,7 @@ impl Runtime {
             path: library.display().to_string(),
             message,
         };
-        let environment = ort::init_from(library)
-            .map_err(|error| refuse(error.to_string()))?
-            .with_name("quintet")
-            .with_telemetry(false)
-            .build()
-            .map_err(|error| refuse(error.to_string()))?;
+        let environment = environment(library).map_err(refuse)?;
         let mut runtime = Self {
             environment,
             device: Device::Cpu,
@@ -142,4 +139,21 @@ impl Runtime {
             message: error.to_string(),
         })
     }
+}
+
+/// The process's environment: ONNX Runtime allows one, so it is made with the first server and shared by all that follow
+/// in the process.
+fn environment(library: &Path) -> Result<Environment, String> {
+    static SHARED: Mutex<Option<Environment>> = Mutex::new(None);
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(environment) = &*shared {
+        return Ok(environment.clone());
+    }
+    let environment = ort::init_from(library)
+        .map_err(|error| error.to_string())?
+        .with_name("quintet")
+        .with_telemetry(false)
+        .build()
+        .map_err(|error| error.to_string())?;
+    Ok(shared.insert(environment).clone())
 }

@@ -1,0 +1,138 @@
+//! How a test says which server it wants.
+
+use std::path::PathBuf;
+
+use quintet_server::config::{BatchingOptions, Options};
+
+use crate::models::TinyModel;
+use crate::server::Server;
+
+/// A server about to be started. Every setter not called leaves the server's own default.
+#[must_use]
+#[derive(Debug, Default)]
+pub struct ServerBuilder {
+    models: Vec<TinyModel>,
+    options: Options,
+}
+
+/// A server with an empty repository, on the CPU.
+pub fn server() -> ServerBuilder {
+    ServerBuilder {
+        options: Options {
+            device: Some("cpu".to_owned()),
+            batching: BatchingOptions {
+                // A default of one per core would make what a test sees depend on the machine.
+                instances: Some(1),
+                ..BatchingOptions::default()
+            },
+            ..Options::default()
+        },
+        ..ServerBuilder::default()
+    }
+}
+
+// === impl ServerBuilder ===
+
+impl ServerBuilder {
+    /// Puts a model into the server's repository.
+    pub fn model(mut self, model: TinyModel) -> Self {
+        self.models.push(model);
+        self
+    }
+
+    /// Serves this repository instead of one made of [`ServerBuilder::model`]s.
+    pub fn models_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.options.models_dir = Some(path.into());
+        self
+    }
+
+    /// Rows that one run takes.
+    pub fn max_batch_size(mut self, rows: usize) -> Self {
+        self.options.batching.max_batch_size = Some(rows);
+        self
+    }
+
+    /// How long the oldest row waits for company.
+    pub fn max_queue_delay(mut self, time: &str) -> Self {
+        self.options.batching.max_queue_delay = Some(time.to_owned());
+        self
+    }
+
+    /// Rows that may wait. Requests are held to as many images, as the server demands.
+    pub fn max_queue_size(mut self, rows: usize) -> Self {
+        self.options.batching.max_queue_size = Some(rows);
+        self.max_images_per_request(rows.min(256))
+    }
+
+    /// Instances of each model.
+    pub fn instances(mut self, instances: usize) -> Self {
+        self.options.batching.instances = Some(instances);
+        self
+    }
+
+    /// Images of one request.
+    pub fn max_images_per_request(mut self, images: usize) -> Self {
+        self.options.max_images_per_request = Some(images);
+        self
+    }
+
+    /// Bytes of one request.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.options.max_message_size = Some(bytes);
+        self
+    }
+
+    /// From unready to draining.
+    pub fn shutdown_delay(mut self, time: &str) -> Self {
+        self.options.shutdown_delay = Some(time.to_owned());
+        self
+    }
+
+    /// From draining to the end.
+    pub fn shutdown_timeout(mut self, time: &str) -> Self {
+        self.options.shutdown_timeout = Some(time.to_owned());
+        self
+    }
+
+    /// Models without which the server is not ready.
+    pub fn required_models(mut self, names: &[&str]) -> Self {
+        self.options.required_models = Some(names.iter().map(ToString::to_string).collect());
+        self
+    }
+
+    /// The model of requests that name none.
+    pub fn default_classifier(mut self, name: &str) -> Self {
+        self.options.default_classifier = Some(name.to_owned());
+        self
+    }
+
+    /// Starts the server and waits until it is ready.
+    pub async fn start(self) -> Server {
+        let server = self.start_loading().await;
+        server.ready().await;
+        server
+    }
+
+    /// Starts the server and waits until every model has been loaded or given up.
+    pub async fn start_settled(self) -> Server {
+        let server = self.start_loading().await;
+        server.settled().await;
+        server
+    }
+
+    /// Starts the server. Its ports are open; its models may still be loading.
+    pub async fn start_loading(self) -> Server {
+        let Self {
+            models,
+            mut options,
+        } = self;
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        for model in &models {
+            model.write(folder.path());
+        }
+        options
+            .models_dir
+            .get_or_insert_with(|| folder.path().to_owned());
+        Server::serve(options, folder).await
+    }
+}

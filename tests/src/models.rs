@@ -1,0 +1,198 @@
+//! Tiny bundles, made in memory with the crates that real ones are made with.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use quintet_bundle::{
+    BundleContents, DataType, Golden, GoldenSamples, MODEL_FILE, Manifest, Preprocessing, Task,
+    Tensor, TensorSpec, Training, write_bundle,
+};
+
+use crate::frame::{CLASSES, Frame, frame};
+use crate::graph::{Body, graph};
+
+/// What is wrong with a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// The golden outputs are not what the graph gives.
+    Golden,
+    /// A byte of `model.onnx` was changed after the checksums were taken.
+    Checksum,
+    /// The graph's output has another name than the manifest's.
+    Signature,
+    /// The manifest is for text, which no server of this version speaks for.
+    Task,
+    /// The manifest cannot be read.
+    Manifest,
+}
+
+/// A classifier whose answer is [`Frame::probabilities`].
+#[derive(Debug, Clone)]
+pub struct TinyModel {
+    name: String,
+    version: u32,
+    body: Body,
+    flaw: Option<Flaw>,
+}
+
+/// A small, quick and sound model, version 1.
+pub fn tiny(name: &str) -> TinyModel {
+    TinyModel {
+        name: name.to_owned(),
+        version: 1,
+        body: Body::default(),
+        flaw: None,
+    }
+}
+
+// === impl TinyModel ===
+
+impl TinyModel {
+    /// Another version.
+    #[must_use]
+    pub fn version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Turns the classes by `turn` places, so that answers tell versions apart.
+    #[must_use]
+    pub fn turn(mut self, turn: usize) -> Self {
+        self.body.turn = turn;
+        self
+    }
+
+    /// Makes a row take some tens of milliseconds.
+    #[must_use]
+    pub fn slow(mut self) -> Self {
+        self.body.convolutions = 40;
+        self
+    }
+
+    /// Makes the run fail for frames whose [`Frame::entry`] is 8 or more, and give no number where it is 7.
+    #[must_use]
+    pub fn fragile(mut self) -> Self {
+        self.body.fragile = true;
+        self
+    }
+
+    /// Breaks the bundle.
+    #[must_use]
+    pub fn flaw(mut self, flaw: Flaw) -> Self {
+        self.flaw = Some(flaw);
+        self
+    }
+
+    /// Writes the bundle.
+    pub fn write(&self, models_dir: &Path) {
+        let output = if self.flaw == Some(Flaw::Signature) {
+            "scores"
+        } else {
+            "probabilities"
+        };
+        let contents = BundleContents {
+            manifest: self.manifest(),
+            model: graph(self.body, output).expect("the graph is sound"),
+            golden: self.golden(),
+            extra: BTreeMap::new(),
+        };
+        let bundle = write_bundle(models_dir, contents).expect("the bundle can be written");
+        let alter = |file: &str, change: &dyn Fn(&mut Vec<u8>)| {
+            let path = bundle.join(file);
+            let mut bytes = std::fs::read(&path).expect("the file was just written");
+            change(&mut bytes);
+            std::fs::write(&path, bytes).expect("the folder is ours");
+        };
+        match self.flaw {
+            Some(Flaw::Checksum) => alter(MODEL_FILE, &|bytes| {
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 1;
+            }),
+            Some(Flaw::Manifest) => alter(quintet_bundle::MANIFEST_FILE, &|bytes| {
+                bytes.extend(b"\nsurprise = true\n");
+            }),
+            _ => {}
+        }
+    }
+
+    fn manifest(&self) -> Manifest {
+        let task = if self.flaw == Some(Flaw::Task) {
+            Task::TextClassification
+        } else {
+            Task::ImageClassification
+        };
+        Manifest {
+            format_version: quintet_bundle::FORMAT_VERSION,
+            name: self.name.clone(),
+            version: self.version,
+            task,
+            architecture: "tiny".to_owned(),
+            labels: (0..CLASSES).map(|class| format!("class-{class}")).collect(),
+            preprocessing: Some(Preprocessing::DigitFrame {
+                width: 28,
+                height: 28,
+            }),
+            inputs: vec![TensorSpec::new(
+                "pixels",
+                DataType::Uint8,
+                ["N".into(), 28.into(), 28.into()],
+            )],
+            outputs: vec![TensorSpec::new(
+                "probabilities",
+                DataType::Float32,
+                ["N".into(), CLASSES.into()],
+            )],
+            training: Training {
+                data: "none".to_owned(),
+                train_samples: 0,
+                epochs: 1,
+                batch_size: 1,
+                seed: 1,
+                recipe: "by hand".to_owned(),
+                device: "cpu".to_owned(),
+                parameters: 7840,
+                duration_seconds: 0.0,
+                created_by: "quintet-e2e".to_owned(),
+                metrics: BTreeMap::from([("test_accuracy".to_owned(), 0.5)]),
+            },
+            golden: Golden {
+                samples: self.samples().len(),
+                tolerance: 1e-4,
+            },
+            files: BTreeMap::new(),
+        }
+    }
+
+    /// A slow model has one sample, so that it is soon warm.
+    fn samples(&self) -> Vec<Frame> {
+        let mut samples = vec![Frame::of([10, 200, 30, 40, 90, 60, 70, 80, 20, 50])];
+        if self.body.convolutions == 0 {
+            samples.extend([frame(0), frame(9)]);
+        }
+        samples
+    }
+
+    fn golden(&self) -> GoldenSamples {
+        let samples = self.samples();
+        let pixels = samples.iter().flat_map(|frame| frame.0.clone()).collect();
+        let mut probabilities: Vec<f32> = samples
+            .iter()
+            .flat_map(|frame| frame.probabilities(self.body.turn))
+            .collect();
+        if self.flaw == Some(Flaw::Golden) {
+            probabilities[3] += 0.01;
+        }
+        let rows = samples.len();
+        let fits = "the samples have the signature's shape";
+        GoldenSamples {
+            inputs: BTreeMap::from([(
+                "pixels".to_owned(),
+                Tensor::from_u8([rows, 28, 28], pixels).expect(fits),
+            )]),
+            outputs: BTreeMap::from([(
+                "probabilities".to_owned(),
+                Tensor::from_f32([rows, CLASSES], &probabilities).expect(fits),
+            )]),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A full queue refuses at once, says when to come back, and takes requests again when there is room.
+//!
+//! The servers here wait an hour for a batch that the queue cannot fill, so what is queued stays queued.
+
+use quintet_client::ErrorKind;
+use quintet_e2e::{Server, frame, server, tiny};
+use tonic::Code;
+use tonic_types::StatusExt as _;
+
+use crate::support::{refusal, request, sdk_request};
+
+/// A server whose queue holds two rows until somebody leaves.
+async fn holding() -> Server {
+    server()
+        .model(tiny("digits"))
+        .max_batch_size(64)
+        .max_queue_delay("1h")
+        .max_queue_size(2)
+        .start()
+        .await
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_with_the_time_to_come_back() {
+    let server = holding().await;
+    let mut client = server.raw().await;
+    let waiting =
+        tokio::spawn(async move { client.classify(request(&[frame(1), frame(2)])).await });
+    server.queued("digits", 2).await;
+
+    let status = refusal(&server, request(&[frame(3)])).await;
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    let retry = status.get_error_details().retry_info().cloned();
+    let delay = retry.expect("a RetryInfo").retry_delay.expect("a delay");
+    assert!(!delay.is_zero());
+    assert!(
+        status.message().contains("digits") && status.message().contains('2'),
+        "{status:?}"
+    );
+
+    let error = server
+        .client()
+        .await
+        .classify(sdk_request(&[frame(3)]))
+        .await;
+    let error = error.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Overloaded);
+    assert!(error.retry_delay().is_some());
+
+    let metrics = server.metrics().await;
+    let labels = [
+        ("model", "digits"),
+        ("version", "1"),
+        ("reason", "queue_full"),
+    ];
+    assert_eq!(metrics.get("quintet_rows_dropped_total", &labels), Some(2));
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_leaves_its_place_to_others() {
+    let server = holding().await;
+    let mut client = server.raw().await;
+    let waiting =
+        tokio::spawn(async move { client.classify(request(&[frame(1), frame(2)])).await });
+    server.queued("digits", 2).await;
+    assert_eq!(
+        refusal(&server, request(&[frame(3)])).await.code(),
+        Code::ResourceExhausted
+    );
+
+    waiting.abort();
+    server.queued("digits", 0).await;
+    let metrics = server.metrics().await;
+    let labels = [
+        ("model", "digits"),
+        ("version", "1"),
+        ("reason", "cancelled"),
+    ];
+    assert_eq!(metrics.get("quintet_rows_dropped_total", &labels), Some(2));
+
+    let mut client = server.raw().await;
+    let accepted = tokio::spawn(async move { client.classify(request(&[frame(3)])).await });
+    server.queued("digits", 1).await;
+    accepted.abort();
+}
+
+#[tokio::test]
+async fn a_lost_connection_frees_all_its_places() {
+    let server = holding().await;
+    let wire = server.wire().await;
+    let body = quintet_e2e::grpc_message(&prost::Message::encode_to_vec(&request(&[frame(1)])));
+    let path = "/quintet.v1.InferenceService/Classify";
+    let first = wire.send(path, &[], Some(body.clone())).await.unwrap();
+    let second = wire.send(path, &[], Some(body)).await.unwrap();
+    server.queued("digits", 2).await;
+    drop((first, second, wire));
+    server.queued("digits", 0).await;
+}
+
+/// With a slow model, and no delay configured, the queue fills by itself: of a burst some are answered, the rest
+/// refused, none is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_is_answered_or_refused() {
+    let server = server()
+        .model(tiny("digits").slow())
+        .max_batch_size(1)
+        .max_queue_size(3)
+        .start()
+        .await;
+    let client = server.raw().await;
+    let mut calls = tokio::task::JoinSet::new();
+    for class in 0..10 {
+        let mut client = client.clone();
+        calls.spawn(async move { client.classify(request(&[frame(class)])).await });
+    }
+    let (mut answered, mut refused) = (0, 0);
+    while let Some(outcome) = calls.join_next().await {
+        match outcome.unwrap() {
+            Ok(_) => answered += 1,
+            Err(status) => {
+                assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!(answered + refused, 10);
+    assert!(
+        answered >= 3,
+        "what fitted in the queue was answered: {answered}"
+    );
+    let metrics = server.metrics().await;
+    let labels = [
+        ("model", "digits"),
+        ("version", "1"),
+        ("reason", "queue_full"),
+    ];
+    assert_eq!(
+        metrics.value("quintet_rows_dropped_total", &labels),
+        refused
+    );
+}

@@ -1,0 +1,64 @@
+//! Reflection lists every service, in both versions that clients ask for.
+
+use quintet_e2e::{server, tiny};
+
+const SERVICES: [&str; 2] = ["grpc.health.v1.Health", "quintet.v1.InferenceService"];
+
+macro_rules! services {
+    ($version:ident, $channel:expr) => {{
+        use pb::server_reflection_request::MessageRequest;
+        use pb::server_reflection_response::MessageResponse;
+        use tonic_reflection::pb::$version as pb;
+
+        let mut client = pb::server_reflection_client::ServerReflectionClient::new($channel);
+        let ask = |request| pb::ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(request),
+        };
+        let requests = vec![
+            ask(MessageRequest::ListServices(String::new())),
+            ask(MessageRequest::FileContainingSymbol(SERVICES[1].to_owned())),
+        ];
+        let answers = client
+            .server_reflection_info(tokio_stream::iter(requests))
+            .await;
+        let mut answers = answers.unwrap().into_inner();
+        let first = answers.message().await.unwrap().unwrap().message_response;
+        let Some(MessageResponse::ListServicesResponse(list)) = first else {
+            panic!("{first:?}");
+        };
+        let second = answers.message().await.unwrap().unwrap().message_response;
+        assert!(
+            matches!(second, Some(MessageResponse::FileDescriptorResponse(_))),
+            "{second:?}"
+        );
+        list.service
+            .into_iter()
+            .map(|service| service.name)
+            .collect::<Vec<_>>()
+    }};
+}
+
+#[tokio::test]
+async fn services_are_listed_in_v1() {
+    let server = server().model(tiny("digits")).start().await;
+    let names = services!(v1, server.channel().await);
+    for service in SERVICES {
+        assert!(
+            names.iter().any(|name| name == service),
+            "{service} of {names:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn services_are_listed_in_v1alpha() {
+    let server = server().model(tiny("digits")).start().await;
+    let names = services!(v1alpha, server.channel().await);
+    for service in SERVICES {
+        assert!(
+            names.iter().any(|name| name == service),
+            "{service} of {names:?}"
+        );
+    }
+}

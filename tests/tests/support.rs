@@ -1,0 +1,120 @@
+//! What several tests build and check.
+
+use quintet_client::{Classifications, ClassifyRequest, Framing};
+use quintet_e2e::{Frame, Server, near};
+use quintet_proto::v1;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+/// A request of these frames, taken as they are, with all labels in the answer.
+pub(crate) fn request(frames: &[Frame]) -> v1::ClassifyRequest {
+    v1::ClassifyRequest {
+        images: frames.iter().map(wire_image).collect(),
+        top_k: 10,
+        framing: v1::Framing::None.into(),
+        ..Default::default()
+    }
+}
+
+/// A frame as the wire carries it.
+pub(crate) fn wire_image(frame: &Frame) -> v1::Image {
+    raw(28, 28, 1, frame.0.clone())
+}
+
+/// Pixels as the wire carries them.
+pub(crate) fn raw(width: u32, height: u32, channels: u32, data: Vec<u8>) -> v1::Image {
+    let raw = v1::RawImage {
+        width,
+        height,
+        channels,
+        data: data.into(),
+    };
+    v1::Image {
+        source: Some(v1::image::Source::Raw(raw)),
+    }
+}
+
+/// A file as the wire carries it.
+pub(crate) fn encoded(file: Vec<u8>) -> v1::Image {
+    v1::Image {
+        source: Some(v1::image::Source::Encoded(file.into())),
+    }
+}
+
+/// The same request through the SDK.
+pub(crate) fn sdk_request(frames: &[Frame]) -> ClassifyRequest {
+    ClassifyRequest::new(frames.iter().map(Frame::image))
+        .top_k(10)
+        .framing(Framing::None)
+}
+
+/// Whether each frame got its own probabilities.
+pub(crate) fn is_answer_to(reply: &v1::ClassifyResponse, frames: &[Frame], turn: usize) -> bool {
+    reply.classifications.len() == frames.len()
+        && reply
+            .classifications
+            .iter()
+            .zip(frames)
+            .all(|(classification, frame)| {
+                let expected = frame.probabilities(turn);
+                classification.labels.len() == expected.len()
+                    && classification.labels.iter().all(|label| {
+                        near(label.probability, expected[label.index as usize])
+                            && label.name == format!("class-{}", label.index)
+                    })
+            })
+}
+
+/// Checks that each frame got its own probabilities.
+#[track_caller]
+pub(crate) fn assert_answers(reply: &v1::ClassifyResponse, frames: &[Frame]) {
+    assert!(is_answer_to(reply, frames, 0), "{frames:?}: {reply:?}");
+}
+
+/// Checks that each frame got its own probabilities, through the SDK.
+#[track_caller]
+pub(crate) fn assert_sdk_answers(answer: &Classifications, frames: &[Frame]) {
+    assert_eq!(answer.predictions.len(), frames.len());
+    for (prediction, frame) in answer.predictions.iter().zip(frames) {
+        let expected = frame.probabilities(0);
+        for label in &prediction.labels {
+            assert!(near(label.probability, expected[label.index as usize]));
+        }
+    }
+}
+
+/// The one field that a refusal names, and what it says of it.
+#[track_caller]
+pub(crate) fn violation(status: &Status) -> (String, String) {
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    let details = status.get_error_details();
+    let violations = &details
+        .bad_request()
+        .expect("a BadRequest")
+        .field_violations;
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    (
+        violations[0].field.clone(),
+        violations[0].description.clone(),
+    )
+}
+
+/// What the server answers to a request that it must refuse.
+pub(crate) async fn refusal(server: &Server, request: v1::ClassifyRequest) -> Status {
+    server
+        .raw()
+        .await
+        .classify(request)
+        .await
+        .expect_err("the request is wrong")
+}
+
+/// Checks that the server answers.
+pub(crate) async fn assert_works(server: &Server) {
+    let frames = [quintet_e2e::frame(4)];
+    let reply = server.raw().await.classify(request(&frames)).await;
+    assert_answers(
+        &reply.expect("a good request is answered").into_inner(),
+        &frames,
+    );
+}
