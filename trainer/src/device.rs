@@ -1,10 +1,10 @@
 //! Where to compute: `auto`, `cpu` or `cuda[:n]`.
 
+use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
 use tch::{Cuda, Device};
-use thiserror::Error;
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum DeviceChoice {
 }
 
 /// Why a device cannot be had.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeviceError {
     /// Not a device.
@@ -75,7 +75,12 @@ fn cuda_devices() -> Result<usize, String> {
     match library {
         // It stays open for as long as the process lives.
         Ok(library) => std::mem::forget(library),
-        Err(error) => return Err(format!("libtorch_cuda.so cannot be opened: {error}")),
+        Err(error) => {
+            // It says which file is missing; the error itself only says that something is.
+            return Err(error
+                .source()
+                .map_or_else(|| error.to_string(), ToString::to_string));
+        }
     }
     if Cuda::is_available() {
         Ok(Cuda::device_count() as usize)

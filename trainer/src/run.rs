@@ -122,11 +122,7 @@ fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, Comman
             progress,
         })?;
         if ending == Ending::Stopped {
-            progress.line(&format!(
-                "stopped; the best epoch so far is in {}; --resume goes on, `export` makes a \
-                 bundle of it",
-                run.best().display(),
-            ));
+            progress.line(&stopped(&run));
             return Ok(ending);
         }
         finish(
@@ -140,6 +136,18 @@ fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, Comman
         )?;
     }
     Ok(Ending::Finished)
+}
+
+fn stopped(run: &RunFolder) -> String {
+    let best = run.best();
+    if best.exists() {
+        let best = best.display();
+        format!(
+            "stopped; the best epoch so far is in {best}; --resume goes on, `export` bundles it"
+        )
+    } else {
+        "stopped before the first epoch was done".to_owned()
+    }
 }
 
 fn export(cli: &Cli, args: &Export, out: &mut impl Write) -> Result<Ending, CommandError> {

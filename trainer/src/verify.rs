@@ -2,12 +2,13 @@
 //!
 //! This is the only place of the trainer that knows ONNX Runtime.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::session::Session;
 use ort::value::TensorRef;
-use thiserror::Error;
 
 use crate::evaluate::CLASSES;
 use crate::export::{INPUT, OUTPUT, SIDE};
@@ -29,7 +30,7 @@ pub struct LoadedModel {
 }
 
 /// Why a model cannot be verified, or is not what it should be.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
     /// The library cannot be loaded.
@@ -105,9 +106,17 @@ pub fn compare(expected: &[f32], actual: &[f32], tolerance: f32) -> Result<f32, 
 impl Runtime {
     /// Loads the library `path`; models use `threads` threads each.
     pub fn load(path: &Path, threads: usize) -> Result<Self, VerifyError> {
-        let reason = |error: ort::LoadDynamicError| VerifyError::Library {
-            path: path.to_owned(),
-            reason: error.to_string(),
+        let reason = |error: LoadDynamicError| {
+            // The loader's own words name the file that is missing.
+            let cause = match &error {
+                LoadDynamicError::Dlopen { error, .. } => error.source().map(ToString::to_string),
+                _ => None,
+            };
+            let reason = cause.unwrap_or_else(|| error.to_string());
+            VerifyError::Library {
+                path: path.to_owned(),
+                reason,
+            }
         };
         let environment = ort::init_from(path).map_err(reason)?.build()?;
         Ok(Self {

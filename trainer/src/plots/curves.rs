@@ -85,6 +85,8 @@ impl Panel<'_> {
             .axis_style(FAINT)
             .bold_line_style(FAINT.mix(0.35))
             .draw()?;
+        // Points show a few epochs; many would only thicken the line.
+        let point = if self.train.len() > 40 { 0 } else { 2 };
         for (name, values, color) in [
             ("training, with dropout", &self.train, ORANGE),
             ("validation", &self.validation, BLUE),
@@ -94,7 +96,7 @@ impl Panel<'_> {
                 .enumerate()
                 .map(|(index, &value)| (index as f64 + 1.0, value.max(low)));
             chart
-                .draw_series(LineSeries::new(points, color.stroke_width(2)).point_size(2))?
+                .draw_series(LineSeries::new(points, color.stroke_width(2)).point_size(point))?
                 .label(name)
                 .legend(move |(x, y)| {
                     PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3))
@@ -109,9 +111,9 @@ impl Panel<'_> {
                 self.unit
             );
             chart
-                .draw_series([Circle::new(at, 6, BLUE.stroke_width(2))])?
+                .draw_series([Circle::new(at, 7, INK.stroke_width(2))])?
                 .label(label)
-                .legend(|(x, y)| Circle::new((x + 9, y), 5, BLUE.stroke_width(2)));
+                .legend(|(x, y)| Circle::new((x + 9, y), 5, INK.stroke_width(2)));
         }
         chart
             .configure_series_labels()
