@@ -14,6 +14,8 @@ fn main() -> ExitCode {
         Ok(Ending::Finished) => ExitCode::SUCCESS,
         // As a shell reports a program that Ctrl-C ended.
         Ok(Ending::Stopped) => ExitCode::from(130),
+        // `| head` has read enough: end as quietly as a program that SIGPIPE ended.
+        Err(error) if error.is_closed_pipe() => ExitCode::from(141),
         Err(error) => {
             // Nobody is there to be told that standard error is closed.
             let _ = writeln!(io::stderr(), "quintet-trainer: {error}");

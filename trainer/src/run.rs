@@ -272,4 +272,9 @@ impl CommandError {
                 | Self::Run(RunError::NothingToResume { .. } | RunError::OtherRecipe { .. })
         )
     }
+
+    /// Whether the reader of standard output has gone away.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
 }
