@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use tokio::sync::watch;
+
 use crate::error::ServeError;
 
 /// Shared by everything that starts, refuses or waits for requests.
@@ -9,6 +11,8 @@ use crate::error::ServeError;
 pub(crate) struct Lifecycle {
     leaving: AtomicBool,
     draining: AtomicBool,
+    /// Says the same as `draining`, to those who wait for it.
+    drained: watch::Sender<bool>,
     in_flight: AtomicUsize,
 }
 
@@ -26,11 +30,20 @@ impl Lifecycle {
     /// Takes no new inference from now on.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
+        self.drained.send_replace(true);
     }
 
     /// Whether it drains.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    /// Resolves when it drains, or when the server is gone.
+    pub(crate) fn drained(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut drained = self.drained.subscribe();
+        async move {
+            let _ = drained.wait_for(|drained| *drained).await;
+        }
     }
 
     /// An error while draining.

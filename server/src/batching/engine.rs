@@ -64,8 +64,8 @@ struct State<B: Backend> {
     instances: usize,
     /// Threads that sleep on `wake`.
     sleepers: usize,
-    /// What a row has cost lately, a moving average.
-    row_cost: Duration,
+    /// What a row has cost lately, a moving average; unknown until the first batch has run.
+    row_cost: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl<B: Backend> Engine<B> {
             idle: backends.into_iter().map(Instance::new).collect(),
             instances,
             sleepers: 0,
-            row_cost: Duration::ZERO,
+            row_cost: None,
         };
         let shared = Arc::new(Shared {
             settings,
@@ -281,7 +281,8 @@ impl<B: Backend> State<B> {
     /// About when the rows that wait now will have been run.
     fn retry_after(&self) -> Duration {
         let rows = self.queue.depth().div_ceil(self.instances.max(1)) as u32;
-        (self.row_cost * rows).clamp(Duration::from_millis(10), Duration::from_secs(5))
+        (self.row_cost.unwrap_or_default() * rows)
+            .clamp(Duration::from_millis(10), Duration::from_secs(5))
     }
 }
 
@@ -348,7 +349,7 @@ impl<B: Backend> Shared<B> {
     fn take_short_job(&self, budget: Duration) -> Option<(Job<B>, Duration)> {
         let mut state = self.lock();
         let rows = state.queue.depth().min(self.settings.max_batch_size);
-        let cost = state.row_cost * rows as u32;
+        let cost = state.row_cost? * rows as u32;
         // A delay is waited for by the threads.
         let wait = !self.settings.max_queue_delay.is_zero() && rows < self.settings.max_batch_size;
         if rows == 0 || cost >= budget || wait || state.idle.is_empty() {
@@ -384,7 +385,10 @@ impl<B: Backend> Shared<B> {
         };
         let mut state = self.lock();
         // One part new in eight: a few batches settle it, one odd batch does not upset it.
-        state.row_cost = (state.row_cost * 7 + row_cost) / 8;
+        let average = state
+            .row_cost
+            .map_or(row_cost, |cost| (cost * 7 + row_cost) / 8);
+        state.row_cost = Some(average);
         match instance {
             Some(instance) => state.idle.push(instance),
             None => state.instances -= 1,

@@ -1,3 +1,5 @@
+//! Pictures in every form that is taken, and the words for those that are not.
+
 use image::{ImageEncoder, Rgba, RgbaImage};
 use proptest::prelude::*;
 

@@ -4,14 +4,17 @@
 //! and waits for its connections without limit. hyper below it does neither.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http2;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tower::Service as _;
 
 use super::Observe;
 use crate::io_threads::IoThreads;
@@ -24,6 +27,8 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 const MAX_CONCURRENT_STREAMS: u32 = 1024;
 /// A connection that has been silent for so long is asked for a sign of life, and ended after as long again.
 const KEEPALIVE: Duration = Duration::from_secs(20);
+/// How long a connection may still take, at shutdown, that has never asked for anything: it may not speak HTTP/2 at all.
+const SILENT_GRACE: Duration = Duration::from_millis(500);
 /// How long to leave a listener alone that cannot accept, as when file descriptors are short.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -79,6 +84,14 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY cannot be set");
     }
+    let asked = Arc::new(AtomicBool::new(false));
+    let service = {
+        let asked = Arc::clone(&asked);
+        service_fn(move |request| {
+            asked.store(true, Ordering::Relaxed);
+            service.clone().call(request)
+        })
+    };
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
@@ -86,14 +99,24 @@ async fn connection(
         .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = told(&mut shutdown) => {
             // Tells the caller to open no new streams here, and finishes those that are open.
             connection.as_mut().graceful_shutdown();
-            connection.await
+            if asked.load(Ordering::Relaxed) {
+                connection.await
+            } else {
+                let in_time = tokio::time::timeout(SILENT_GRACE, connection.as_mut()).await;
+                match in_time {
+                    Ok(ended) => ended,
+                    // It has spoken up in the meantime.
+                    Err(_) if asked.load(Ordering::Relaxed) => connection.await,
+                    Err(_) => Ok(()),
+                }
+            }
         }
     };
     if let Err(error) = ended {

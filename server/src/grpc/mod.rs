@@ -1,6 +1,7 @@
 //! The wire: the only module that names tonic and prost. Services convert, call [`crate::service`], convert back.
 
 mod convert;
+mod endless;
 mod health;
 mod inference;
 mod listener;

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tonic::body::Body;
@@ -14,7 +14,8 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::Service;
 
-use super::status::{code_name, status};
+use super::endless::UntilDrained;
+use super::status::{code_name, is_ours, status};
 use crate::error::ServeError;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
@@ -30,6 +31,12 @@ const RPCS: [&str; 8] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
     "unknown",
+];
+/// The calls whose answers end only when the caller wants it.
+const ENDLESS: [&str; 3] = [
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 const REQUEST_ID: &str = "x-request-id";
 
@@ -129,7 +136,9 @@ impl Service<Request<Incoming>> for Observe {
         let id = given
             .and_then(request_id::accept)
             .map_or_else(request_id::next, str::to_owned);
-        let timeout = grpc_timeout(request.headers());
+        let media_type = media_type(request.headers());
+        let is_grpc = media_type.is_ok();
+        let timeout = media_type.and_then(|()| grpc_timeout(request.headers()));
         let deadline = timeout
             .as_ref()
             .ok()
@@ -161,15 +170,32 @@ impl Service<Request<Incoming>> for Observe {
                 Ok(answer) => answer.await.unwrap_or_else(|error| match error {}),
                 Err(error) => status(&error).into_http(),
             };
-            record.code = Status::from_header_map(response.headers())
-                .map_or(Code::Ok, |status| status.code());
-            if record.code == Code::OutOfRange {
-                // Only the codec gives this code. What it means is that the request is too large.
-                let limit = record.shared.max_message_size;
-                let words =
-                    format!("is too large; at most {limit} bytes (max_message_size) are allowed");
+            let failure = Status::from_header_map(response.headers());
+            record.code = failure.as_ref().map_or(Code::Ok, Status::code);
+            // What the codec says of a message that it cannot read, in codes that would blame the server.
+            let unread = match &failure {
+                Some(failure) if failure.code() == Code::OutOfRange => {
+                    let limit = record.shared.max_message_size;
+                    Some(format!(
+                        "is too large; at most {limit} bytes (max_message_size) are allowed"
+                    ))
+                }
+                Some(failure) if failure.code() == Code::Internal && !is_ours(failure) => {
+                    Some(format!("cannot be read: {}", failure.message()))
+                }
+                _ => None,
+            };
+            if let Some(words) = unread {
                 response = status(&ServeError::invalid("request", words)).into_http();
                 record.code = Code::InvalidArgument;
+            }
+            if ENDLESS.contains(&record.rpc) {
+                let drained = record.shared.lifecycle.drained();
+                response = response.map(|body| Body::new(UntilDrained::new(body, drained)));
+            }
+            if !is_grpc {
+                // So that a client of another kind does not take it for a success (gRPC over HTTP/2, "Requests").
+                *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             }
             if let Ok(id) = HeaderValue::from_str(&record.id) {
                 response.headers_mut().insert(REQUEST_ID, id);
@@ -200,6 +226,17 @@ impl Drop for Record {
             tracing::debug!(request_id, rpc, model, code, took_us, "request");
         }
     }
+}
+
+/// Refuses requests of other protocols.
+fn media_type(headers: &HeaderMap) -> Result<(), ServeError> {
+    let given = headers.get(header::CONTENT_TYPE);
+    if given.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
+        return Ok(());
+    }
+    let given = given.map_or(&b""[..], HeaderValue::as_bytes);
+    let words = format!("is `{}`; application/grpc is needed", given.escape_ascii());
+    Err(ServeError::invalid("content-type", words))
 }
 
 /// The `grpc-timeout` header (gRPC over HTTP/2, "Requests"): at most 8 digits and a unit.

@@ -39,6 +39,11 @@ pub(super) fn status(error: &ServeError) -> Status {
     Status::with_error_details(code, error.to_string(), details)
 }
 
+/// Whether an INTERNAL status was made here: [`status`] gives each an id, the codec gives none.
+pub(super) fn is_ours(status: &Status) -> bool {
+    status.get_details_error_info().is_some()
+}
+
 /// A code's name as gRPC writes it, for metrics and logs.
 pub(super) fn code_name(code: Code) -> &'static str {
     match code {

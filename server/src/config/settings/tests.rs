@@ -1,3 +1,5 @@
+//! What options become: defaults, precedence, and refusals.
+
 use clap::Parser;
 
 use super::*;
