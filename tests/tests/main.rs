@@ -5,10 +5,18 @@ mod classify;
 mod deadline;
 mod errors;
 mod health;
+mod hostile;
 mod metrics;
 mod overload;
+mod photo;
 mod readiness;
 mod reflection;
 mod request_id;
+mod served_models;
+mod shutdown;
+mod storm;
 mod support;
+mod tidy;
+#[cfg(feature = "trainer")]
+mod train_then_serve;
 mod versions;

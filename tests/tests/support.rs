@@ -1,5 +1,7 @@
 //! What several tests build and check.
 
+use std::path::{Path, PathBuf};
+
 use quintet_client::{Classifications, ClassifyRequest, Framing};
 use quintet_e2e::{Frame, Server, near};
 use quintet_proto::v1;
@@ -117,4 +119,50 @@ pub(crate) async fn assert_works(server: &Server) {
         &reply.expect("a good request is answered").into_inner(),
         &frames,
     );
+}
+
+/// A variable of the environment, if it is set to something.
+pub(crate) fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The folder of the data sets, from QUINTET_DATA_DIR. Without it the test is skipped, and says so.
+pub(crate) fn data_dir() -> Option<PathBuf> {
+    let found = variable("QUINTET_DATA_DIR").map(PathBuf::from);
+    if found.is_none() {
+        skip("QUINTET_DATA_DIR is not set");
+    }
+    found
+}
+
+/// A repository of only these of the committed models. While there is no folder of models the test is skipped, and
+/// says so; once it is there, a model that is missing from it is a failure.
+pub(crate) fn committed_models(names: &[&str]) -> Option<Committed> {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+    let repository = tempfile::tempdir().expect("a temporary folder can be made");
+    for name in names {
+        let model = models.join(name).canonicalize().ok();
+        let Some(model) = model.filter(|model| model.is_dir()) else {
+            assert!(!models.exists(), "{} holds no {name}", models.display());
+            skip("there is no folder of trained models");
+            return None;
+        };
+        std::os::unix::fs::symlink(model, repository.path().join(name)).expect("a new name");
+    }
+    Some(Committed(repository))
+}
+
+/// A temporary repository of links to committed models.
+#[derive(Debug)]
+pub(crate) struct Committed(tempfile::TempDir);
+
+impl AsRef<Path> for Committed {
+    fn as_ref(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a test that does not run must say so")]
+fn skip(reason: &str) {
+    eprintln!("skipped: {reason}");
 }

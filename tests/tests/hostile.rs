@@ -1,0 +1,233 @@
+//! What a hostile or unlucky client does to a connection. Others must not notice.
+
+use bytes::Bytes;
+use prost::Message as _;
+use quintet_e2e::{Server, frame, grpc_message, server, tiny};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tonic::Code;
+
+use crate::support::{assert_works, request};
+
+const CLASSIFY: &str = "/quintet.v1.InferenceService/Classify";
+
+async fn digits() -> Server {
+    server().model(tiny("digits")).start().await
+}
+
+fn good() -> Bytes {
+    grpc_message(&request(&[frame(1)]).encode_to_vec())
+}
+
+/// Sends bytes on a connection of their own and waits until the server ends it.
+async fn shout(server: &Server, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    // It may hang up in the middle.
+    let _ = stream.write_all(bytes).await;
+    let _ = stream.shutdown().await;
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+}
+
+#[tokio::test]
+async fn other_protocols_on_the_grpc_port() {
+    let server = digits().await;
+    shout(&server, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    shout(&server, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").await;
+    shout(&server, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    shout(
+        &server,
+        &[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &[0xff; 500]].concat(),
+    )
+    .await;
+    let mut random = fastrand::Rng::with_seed(1);
+    for _ in 0..50 {
+        let noise: Vec<u8> = (0..200).map(|_| random.u8(..)).collect();
+        shout(&server, &noise).await;
+    }
+    assert_works(&server).await;
+}
+
+#[tokio::test]
+async fn plain_http_on_the_grpc_port_is_no_grpc_answer() {
+    let server = digits().await;
+    let wire = server.wire().await;
+    for content_type in ["text/html", "application/json", ""] {
+        let (response, _) = wire
+            .send_as(content_type, CLASSIFY, &[], Some(good()))
+            .await
+            .unwrap();
+        let reply = quintet_e2e::Reply::read(response).await.unwrap();
+        assert!(
+            reply.http == 415 && reply.code() != Code::Ok,
+            "{content_type}: {reply:?}"
+        );
+    }
+    assert_works(&server).await;
+}
+
+/// gRPC's own framing, broken in every way. None of it is the server's fault.
+#[tokio::test]
+async fn broken_framing_is_the_callers_error() {
+    let server = digits().await;
+    let wire = server.wire().await;
+    let full = good();
+    for (what, body) in [
+        ("no body", Bytes::new()),
+        ("half a prefix", full.slice(..3)),
+        ("a prefix without its message", full.slice(..5)),
+        ("half a message", full.slice(..full.len() / 2)),
+        (
+            "a compressed message without an encoding",
+            Bytes::from([&[1], &full[1..]].concat()),
+        ),
+        ("an unknown flag", Bytes::from([&[7], &full[1..]].concat())),
+        ("no protobuf", grpc_message(&[0xff; 40])),
+        ("a group that never ends", grpc_message(&[0x0b; 2000])),
+    ] {
+        let reply = wire.call(CLASSIFY, &[], body).await;
+        let reply = reply.unwrap_or_else(|error| panic!("{what}: {error}"));
+        let allowed = [Code::InvalidArgument, Code::Unimplemented];
+        assert!(
+            allowed.contains(&reply.code()),
+            "{what}: {:?}",
+            reply.status
+        );
+        assert!(!reply.status.message().is_empty(), "{what}");
+    }
+    assert_works(&server).await;
+}
+
+#[tokio::test]
+async fn an_unknown_compression_is_unimplemented() {
+    let server = digits().await;
+    let reply = server
+        .wire()
+        .await
+        .call(CLASSIFY, &[("grpc-encoding", "lzma")], good())
+        .await;
+    assert_eq!(reply.unwrap().code(), Code::Unimplemented);
+}
+
+/// A message of 4 GiB, as its prefix says. It must be refused before memory is set aside for it.
+#[tokio::test]
+async fn a_prefix_that_promises_too_much_is_refused() {
+    let server = digits().await;
+    let wire = server.wire().await;
+    let body = Bytes::from_static(&[0, 0xff, 0xff, 0xff, 0xff, 1]);
+    let reply = wire.call(CLASSIFY, &[], body).await.unwrap();
+    assert_eq!(reply.code(), Code::InvalidArgument, "{:?}", reply.status);
+    assert!(
+        reply.status.message().contains("max_message_size"),
+        "{:?}",
+        reply.status
+    );
+}
+
+#[tokio::test]
+async fn a_flood_of_headers_is_refused_and_others_do_not_notice() {
+    let server = digits().await;
+    let wire = server.wire().await;
+    let value = "x".repeat(4_000);
+    let names: Vec<String> = (0..100).map(|index| format!("x-flood-{index}")).collect();
+    let headers: Vec<(&str, &str)> = names
+        .iter()
+        .map(|name| (name.as_str(), value.as_str()))
+        .collect();
+    match wire.call(CLASSIFY, &headers, good()).await {
+        Ok(reply) => assert!(reply.http == 431 || reply.code() != Code::Ok, "{reply:?}"),
+        // Ending the connection is an answer too.
+        Err(_) => {}
+    }
+    assert_works(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_connections_at_once() {
+    let server = digits().await;
+    let mut silent = Vec::new();
+    for _ in 0..500 {
+        silent.push(TcpStream::connect(server.address()).await.unwrap());
+    }
+    let mut calls = JoinSet::new();
+    for _ in 0..100 {
+        let wire = server.wire().await;
+        calls.spawn(async move { wire.call(CLASSIFY, &[], good()).await });
+    }
+    while let Some(reply) = calls.join_next().await {
+        assert_eq!(reply.unwrap().unwrap().code(), Code::Ok);
+    }
+    drop(silent);
+    assert_works(&server).await;
+}
+
+/// Bodies that never come take nothing from others, and nothing stays behind when their senders leave.
+#[tokio::test]
+async fn requests_without_an_end_do_not_hold_others_up() {
+    let server = digits().await;
+    let wire = server.wire().await;
+    let mut open = Vec::new();
+    for _ in 0..200 {
+        let (response, mut body) = wire.send(CLASSIFY, &[], None).await.unwrap();
+        body.send_data(good().slice(..7), false).unwrap();
+        open.push((response, body));
+    }
+    assert_works(&server).await;
+    drop(open);
+    drop(wire);
+    server
+        .metrics_when(|metrics| metrics.value("quintet_requests_in_flight", &[]) == 0)
+        .await;
+}
+
+/// Thousands of calls, each given up as soon as it is made, over one connection that a patient caller uses too. The
+/// patient one may be cut off with the connection, which HTTP/2 allows against floods, but not the server's others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_cancellations_leaves_nothing_behind() {
+    let server = server()
+        .model(tiny("digits").slow())
+        .max_batch_size(4)
+        .start()
+        .await;
+    let client = server.raw().await;
+    for _ in 0..50 {
+        let mut calls = JoinSet::new();
+        for class in 0..10 {
+            let mut client = client.clone();
+            calls.spawn(async move { client.classify(request(&[frame(class)])).await });
+        }
+        tokio::task::yield_now().await;
+        drop(calls);
+    }
+    server.queued("digits", 0).await;
+    server
+        .metrics_when(|metrics| metrics.value("quintet_requests_in_flight", &[]) == 0)
+        .await;
+    assert_works(&server).await;
+    let mut client = client;
+    client
+        .classify(request(&[frame(1)]))
+        .await
+        .expect("a client that cancels much can still call");
+}
+
+#[tokio::test]
+async fn the_http_side_bears_nonsense() {
+    let server = digits().await;
+    for path in [
+        "/",
+        "/metrics/../etc/passwd",
+        "/%00",
+        "/readyz?x=1",
+        "/nobody",
+    ] {
+        let page = server.page(path).await;
+        assert!([200, 404].contains(&page.status), "{path}: {page:?}");
+    }
+    let mut stream = TcpStream::connect(server.admin_address()).await.unwrap();
+    stream.write_all(b"\0\xff nonsense\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 400"), "{answer:?}");
+    assert_eq!(server.page("/readyz").await.status, 200);
+}

@@ -1,0 +1,55 @@
+//! The committed models keep their word over the wire: their accuracy on MNIST's 10,000 test images.
+
+use quintet_client::{ClassifyRequest, Client, Framing, Image};
+use quintet_data::mnist::{self, Digits, Split};
+use quintet_e2e::server;
+
+use crate::support::{committed_models, data_dir};
+
+/// The share of the images that the model names as their labels do.
+pub(crate) async fn accuracy(client: &Client, model: &str, digits: &Digits, images: usize) -> f64 {
+    let mut right = 0;
+    for start in (0..images).step_by(200) {
+        let rows = start..(start + 200).min(images);
+        let pictures = rows
+            .clone()
+            .map(|index| Image::raw(28, 28, 1, digits.image(index).to_vec()));
+        let asked = ClassifyRequest::new(pictures)
+            .model(model)
+            .framing(Framing::None);
+        let answer = client
+            .classify(asked)
+            .await
+            .expect("a good request is answered");
+        right += rows
+            .zip(&answer.predictions)
+            .filter(|(index, prediction)| {
+                let top = prediction.top().expect("one label was asked for");
+                top.name == digits.labels[*index].to_string()
+            })
+            .count();
+    }
+    right as f64 / images as f64
+}
+
+async fn check(model: &str, least: f64) {
+    let Some(data) = data_dir() else { return };
+    let Some(models) = committed_models(&[model]) else {
+        return;
+    };
+    let server = server().models_dir(models.as_ref()).start().await;
+    let digits = mnist::load(&data, Split::Test).expect("QUINTET_DATA_DIR holds MNIST");
+    assert_eq!(digits.len(), 10_000);
+    let accuracy = accuracy(&server.client().await, model, &digits, digits.len()).await;
+    assert!(accuracy >= least, "{model}: {accuracy}, promised {least}");
+}
+
+#[tokio::test]
+async fn the_mlp_keeps_its_word() {
+    check("mlp", 0.9830).await;
+}
+
+#[tokio::test]
+async fn the_cnn_keeps_its_word() {
+    check("cnn", 0.9940).await;
+}
