@@ -5,6 +5,8 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use quintet_client::Framing;
 
+use crate::bench::{BENCH_JSON, BenchArgs};
+
 /// The heading of the options that every command has.
 const CONNECTION: &str = "Connection";
 
@@ -79,6 +81,9 @@ pub(crate) enum Command {
     /// Measure a model's accuracy and speed on the MNIST test set, through the server.
     #[command(after_help = EVALUATE_JSON)]
     Evaluate(EvaluateArgs),
+    /// Put load on the server, and measure its throughput and latency.
+    #[command(after_help = BENCH_JSON)]
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -156,7 +161,7 @@ impl From<FramingArg> for Framing {
 }
 
 /// A time with its unit: `500ms`, `10s`, `2m`.
-fn time(text: &str) -> Result<Duration, String> {
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let digits = text
         .find(|it: char| !it.is_ascii_digit())
         .unwrap_or(text.len());

@@ -3,6 +3,7 @@
 //! Parse, run the command until it ends or Ctrl-C, report. Answers go to stdout, errors, notes and progress to stderr.
 
 mod args;
+mod bench;
 mod classify;
 mod evaluate;
 mod failure;
@@ -60,6 +61,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Models(args) => models::run(&client, &args).await?,
         Command::Health(args) => return health::run(&client, &args).await,
         Command::Evaluate(args) => evaluate::run(&client, args).await?,
+        Command::Bench(args) => bench::run(&client, cli.timeout, args).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,239 @@
+//! One HTTP/2 connection and the unary calls on it, with nothing done that gRPC does not need.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use h2::{Reason, RecvStream, client::SendRequest};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tonic::{Code, Status};
+
+/// Bytes that a server may have under way to us on one stream, and on the connection.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+/// Streams to open before the server's SETTINGS say how many it takes.
+const FIRST_STREAMS: usize = 1024;
+/// A message's prefix: one byte says whether it is compressed, four give its length, big-endian.
+const PREFIX: usize = 5;
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+
+/// A handle on a connection. Clones share it; each has one call under way at most.
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    sender: SendRequest<Bytes>,
+    request: Request<()>,
+}
+
+/// What every call says in its headers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'a> {
+    /// `host:port`.
+    pub(super) authority: &'a str,
+    /// `/package.Service/Method`.
+    pub(super) path: &'static str,
+    /// The `grpc-timeout`.
+    pub(super) timeout: Duration,
+}
+
+/// Why a call has no answer.
+#[derive(Debug)]
+pub(super) enum CallError {
+    /// The server's status, any but OK.
+    Status(Status),
+    /// The server ended this stream alone.
+    Reset(Reason),
+    /// The reply is no gRPC.
+    Malformed(&'static str),
+    /// The connection is gone, and every call on it.
+    Lost(String),
+}
+
+/// A stream that says it writes no vectors: h2 then copies small frames into one buffer and writes them at once, where
+/// it would otherwise make a system call for every request.
+#[derive(Debug)]
+struct Gathered(TcpStream);
+
+/// A message as it travels: the prefix, then the message.
+pub(super) fn frame(message: &impl prost::Message) -> Bytes {
+    let mut framed = BytesMut::with_capacity(PREFIX + message.encoded_len());
+    framed.extend_from_slice(&[0]);
+    framed.extend_from_slice(&(message.encoded_len() as u32).to_be_bytes());
+    message
+        .encode(&mut framed)
+        .expect("the buffer grows as needed");
+    framed.freeze()
+}
+
+/// The message of a reply's body, which must hold exactly one.
+fn unframe(mut body: Bytes) -> Result<Bytes, CallError> {
+    let Some((&[compressed, ref length @ ..], message)) = body.split_first_chunk::<PREFIX>() else {
+        return Err(CallError::Malformed("a reply without a message"));
+    };
+    if compressed != 0 {
+        return Err(CallError::Malformed("a compressed reply, unasked"));
+    }
+    if u32::from_be_bytes(*length) as usize != message.len() {
+        return Err(CallError::Malformed("a reply whose length is wrong"));
+    }
+    Ok(body.split_off(PREFIX))
+}
+
+/// The header's value: at most eight digits and a unit.
+fn grpc_timeout(timeout: Duration) -> HeaderValue {
+    let milliseconds = timeout.as_millis();
+    let text = if milliseconds < 100_000_000 {
+        format!("{milliseconds}m")
+    } else {
+        format!("{}S", timeout.as_secs().min(99_999_999))
+    };
+    HeaderValue::try_from(text).expect("digits and a letter are allowed")
+}
+
+/// Whether the headers or trailers say OK; `None` where they say nothing.
+fn status(headers: &HeaderMap) -> Option<Result<(), CallError>> {
+    let value = headers.get(GRPC_STATUS)?;
+    if value.as_bytes() == b"0" {
+        return Some(Ok(()));
+    }
+    let status = Status::from_header_map(headers)
+        .unwrap_or_else(|| Status::new(Code::Unknown, "no status that can be read"));
+    Some(Err(CallError::Status(status)))
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Connects, and spawns the connection's task on the current thread.
+    pub(super) async fn open(call: Target<'_>) -> io::Result<Self> {
+        let stream = TcpStream::connect(call.authority).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = h2::client::Builder::new()
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_max_send_streams(FIRST_STREAMS)
+            .enable_push(false)
+            .handshake(Gathered(stream))
+            .await
+            .map_err(io::Error::other)?;
+        // How it ended is told to every call that it had under way.
+        tokio::task::spawn_local(connection);
+        let mut request = Request::new(());
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_2;
+        *request.uri_mut() = format!("http://{}{}", call.authority, call.path)
+            .parse()
+            .map_err(io::Error::other)?;
+        let headers = request.headers_mut();
+        headers.insert(header::CONTENT_TYPE, GRPC);
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        headers.insert(GRPC_TIMEOUT, grpc_timeout(call.timeout));
+        Ok(Self { sender, request })
+    }
+
+    /// Sends a framed message and gives the message of the answer.
+    pub(super) async fn call(&mut self, body: Bytes) -> Result<Bytes, CallError> {
+        std::future::poll_fn(|cx| self.sender.poll_ready(cx)).await?;
+        let (response, mut stream) = self.sender.send_request(self.request.clone(), false)?;
+        stream.send_data(body, true)?;
+        let response = response.await?;
+        if response.status() != StatusCode::OK {
+            return Err(CallError::Malformed("an HTTP status other than 200"));
+        }
+        let content_type = response.headers().get(header::CONTENT_TYPE);
+        if !content_type.is_some_and(|it| it.as_bytes().starts_with(GRPC.as_bytes())) {
+            return Err(CallError::Malformed("another content type than gRPC's"));
+        }
+        // A reply of headers alone is a refusal.
+        if let Some(Err(refusal)) = status(response.headers()) {
+            return Err(refusal);
+        }
+        let mut reply = response.into_body();
+        let body = read(&mut reply).await?;
+        let trailers = reply.trailers().await?;
+        match trailers.as_ref().and_then(status) {
+            Some(Ok(())) => unframe(body),
+            Some(Err(refusal)) => Err(refusal),
+            None => Err(CallError::Malformed("a reply without grpc-status")),
+        }
+    }
+}
+
+/// The whole body; nearly always one piece, which is then not copied.
+async fn read(reply: &mut RecvStream) -> Result<Bytes, CallError> {
+    let mut body = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(piece) = reply.data().await {
+        let piece = piece?;
+        reply.flow_control().release_capacity(piece.len())?;
+        if body.is_empty() {
+            body = piece;
+        } else {
+            rest.extend_from_slice(&piece);
+        }
+    }
+    if rest.is_empty() {
+        return Ok(body);
+    }
+    let mut whole = BytesMut::from(body);
+    whole.unsplit(rest);
+    Ok(whole.freeze())
+}
+
+// === impl CallError ===
+
+impl From<h2::Error> for CallError {
+    fn from(error: h2::Error) -> Self {
+        match error.reason() {
+            Some(reason) if error.is_reset() && error.is_remote() => Self::Reset(reason),
+            Some(reason) if error.is_go_away() && error.is_remote() => {
+                Self::Lost(format!("the server closed the connection ({reason})"))
+            }
+            _ => Self::Lost(error.to_string()),
+        }
+    }
+}
+
+// === impl Gathered ===
+
+impl AsyncRead for Gathered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Gathered {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        false
+    }
+}

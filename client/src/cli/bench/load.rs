@@ -1,0 +1,244 @@
+//! The load: who sends when, and what is measured.
+//!
+//! All of it runs on one thread. A worker is a task with one call under way; a closed loop has a fixed number of them,
+//! an open loop as many as its schedule asks for.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    rc::Rc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{
+    connection::Connection,
+    pace::{Schedule, Timer},
+    payload::Payload,
+    report::{Recorder, Window},
+};
+
+/// How requests follow each other.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pace {
+    /// So many are under way at once; an answer makes room for the next.
+    Closed { concurrency: usize },
+    /// So many go a second, whether or not answers come, up to `limit` under way at once.
+    Open { rate: f64, limit: usize },
+}
+
+/// What to send for how long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    pub(super) pace: Pace,
+    /// Load before the measurement.
+    pub(super) warmup: Duration,
+    /// The measurement.
+    pub(super) duration: Duration,
+    /// How long to wait for the last answers.
+    pub(super) grace: Duration,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) recorder: Recorder,
+    /// How long was measured.
+    pub(super) measured: Duration,
+    /// This process's own CPU time over the measurement.
+    pub(super) cpu: Duration,
+    /// Requests of the open loop that were meant to go and did not: too many were under way.
+    pub(super) unsent: u64,
+    /// Requests without an answer when the grace was over.
+    pub(super) unanswered: u64,
+    /// Why a connection ended, and the run with it.
+    pub(super) lost: Option<String>,
+}
+
+#[derive(Debug)]
+struct Load {
+    window: Window,
+    schedule: Option<OpenLoop>,
+    payload: Payload,
+    recorder: RefCell<Recorder>,
+    under_way: Cell<u64>,
+    lost: RefCell<Option<String>>,
+    /// Told when the last worker has left, and when a connection is lost.
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct OpenLoop {
+    schedule: Schedule,
+    limit: u64,
+    sent: Cell<u64>,
+}
+
+/// Sends `payload` over `connections` as planned.
+pub(super) async fn run(
+    plan: Plan,
+    connections: &[Connection],
+    payload: Payload,
+) -> io::Result<Outcome> {
+    let start = Instant::now();
+    let window = Window {
+        from: start + plan.warmup,
+        to: start + plan.warmup + plan.duration,
+    };
+    let load = Rc::new(Load {
+        window,
+        schedule: match plan.pace {
+            Pace::Closed { .. } => None,
+            Pace::Open { rate, limit } => Some(OpenLoop {
+                schedule: Schedule::new(start, rate),
+                limit: limit as u64,
+                sent: Cell::new(0),
+            }),
+        },
+        payload,
+        recorder: RefCell::new(Recorder::new(window)),
+        under_way: Cell::new(0),
+        lost: RefCell::new(None),
+        changed: Notify::new(),
+    });
+    let cpu_before = Cell::new(cpu_time());
+    let cpu_after = Cell::new(None);
+    let meter = async {
+        sleep_until(window.from).await;
+        cpu_before.set(cpu_time());
+        sleep_until(window.to).await;
+        cpu_after.set(Some(cpu_time()));
+        Ok(())
+    };
+    let all = async {
+        tokio::try_join!(load.feed(plan.pace, connections), meter)?;
+        // What is still under way then is counted as unanswered.
+        let _ = timeout(plan.grace, load.idle()).await;
+        Ok::<(), io::Error>(())
+    };
+    tokio::select! {
+        () = load.connection_lost() => {}
+        done = all => done?,
+    }
+
+    let cpu_after = cpu_after.get().unwrap_or_else(cpu_time);
+    let end = Instant::now().min(window.to);
+    let lost = load.lost.take();
+    Ok(Outcome {
+        recorder: load.recorder.replace(Recorder::new(window)),
+        measured: end.saturating_duration_since(window.from),
+        cpu: cpu_after.saturating_sub(cpu_before.get()),
+        unsent: load.unsent(end),
+        unanswered: load.under_way.get(),
+        lost,
+    })
+}
+
+/// The CPU time of this process so far.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// One call after the other, as long as there is one to send.
+async fn work(load: Rc<Load>, mut connection: Connection, mut intended: Instant) {
+    loop {
+        let result = connection.call(load.payload.next()).await;
+        let now = Instant::now();
+        let recorded = load
+            .recorder
+            .borrow_mut()
+            .record(intended, now, result, &load.payload);
+        if let Err(lost) = recorded {
+            load.lost.borrow_mut().get_or_insert(lost);
+            load.changed.notify_waiters();
+            break;
+        }
+        match load.next(now) {
+            Some(next) => intended = next,
+            None => break,
+        }
+    }
+    load.under_way.set(load.under_way.get() - 1);
+    if load.under_way.get() == 0 {
+        load.changed.notify_waiters();
+    }
+}
+
+// === impl Load ===
+
+impl Load {
+    /// Starts the workers, for the whole run or as requests fall due.
+    async fn feed(self: &Rc<Self>, pace: Pace, connections: &[Connection]) -> io::Result<()> {
+        let mut connections = connections.iter().cycle();
+        let mut spawn = |intended| {
+            let connection = connections.next().expect("there is a connection").clone();
+            self.under_way.set(self.under_way.get() + 1);
+            tokio::task::spawn_local(work(Rc::clone(self), connection, intended));
+        };
+        let Some(open) = &self.schedule else {
+            if let Pace::Closed { concurrency } = pace {
+                (0..concurrency).for_each(|_| spawn(Instant::now()));
+            }
+            return Ok(());
+        };
+        let timer = Timer::new()?;
+        loop {
+            let now = Instant::now();
+            if now >= self.window.to {
+                return Ok(());
+            }
+            while self.under_way.get() < open.limit
+                && let Some(intended) = self.next(now)
+            {
+                spawn(intended);
+            }
+            // With all workers busy, the first to end goes on with what is due.
+            let next = open.schedule.at(open.schedule.due(now));
+            timer.sleep_until(next.min(self.window.to)).await?;
+        }
+    }
+
+    /// When the next request is meant to go, if that is not after `now`.
+    fn next(&self, now: Instant) -> Option<Instant> {
+        if now >= self.window.to {
+            return None;
+        }
+        let Some(open) = &self.schedule else {
+            return Some(now);
+        };
+        let next = open.sent.get();
+        if next >= open.schedule.due(now) {
+            return None;
+        }
+        open.sent.set(next + 1);
+        let intended = open.schedule.at(next);
+        self.recorder.borrow_mut().sent(intended, now);
+        Some(intended)
+    }
+
+    /// Requests that fell due in the measurement, up to `end`, and were not sent.
+    fn unsent(&self, end: Instant) -> u64 {
+        self.schedule.as_ref().map_or(0, |open| {
+            let first = open.schedule.due(self.window.from);
+            let sent = open.sent.get().max(first);
+            open.schedule.due(end).saturating_sub(sent)
+        })
+    }
+
+    async fn idle(&self) {
+        while self.under_way.get() > 0 {
+            self.changed.notified().await;
+        }
+    }
+
+    async fn connection_lost(&self) {
+        while self.lost.borrow().is_none() {
+            self.changed.notified().await;
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! What is counted during the run, and how it is told.
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use bytes::Bytes;
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use tokio::time::Instant;
+use tonic::{Code, Status};
+
+use super::{connection::CallError, load::Outcome, payload::Payload};
+
+/// One answer in so many is read, for the size of the batch that it rode in.
+const SAMPLING: u64 = 16;
+/// Above this share of a core the generator may be what is measured.
+const BUSY: f64 = 0.9;
+
+/// The measurement's span of time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) from: Instant,
+    /// The first instant after it.
+    pub(super) to: Instant,
+}
+
+/// Counts calls. Throughput counts those that end in the window; latencies and errors, those that were meant to start
+/// in it.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    window: Window,
+    /// Calls that ended in the window, with any result; those among them that were answered.
+    ended: u64,
+    answered: u64,
+    /// Nanoseconds from the intended start.
+    latency: Histogram<u32>,
+    refused_latency: Histogram<u32>,
+    lateness: Histogram<u32>,
+    errors: BTreeMap<String, Errors>,
+    /// Sampled answers, and the sum of their shares of a batch.
+    sampled: u64,
+    batches: f64,
+}
+
+/// Calls that failed alike.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Errors {
+    pub(super) count: u64,
+    /// What the first of them said.
+    pub(super) message: String,
+}
+
+/// What the run was, as the user asked for it.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Setting {
+    pub(super) server: String,
+    pub(super) model: String,
+    pub(super) version: String,
+    /// For a closed loop.
+    pub(super) concurrency: Option<usize>,
+    /// For an open loop, in requests per second.
+    pub(super) rate: Option<f64>,
+    pub(super) connections: usize,
+    pub(super) rows_per_request: usize,
+}
+
+/// What `--json` prints.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Report {
+    #[serde(flatten)]
+    setting: Setting,
+    seconds: f64,
+    /// Answered requests.
+    requests: u64,
+    requests_per_second: f64,
+    rows_per_second: f64,
+    latency_us: Latency,
+    /// Of requests refused with RESOURCE_EXHAUSTED.
+    refused_latency_us: Option<Latency>,
+    /// Of an open loop: how long after their intended time requests went.
+    lateness_us: Option<Latency>,
+    errors: BTreeMap<String, Errors>,
+    mean_batch_size: f64,
+    generator_cpu_us_per_request: f64,
+    /// 1 is one core, all the time.
+    generator_cpu: f64,
+}
+
+/// Microseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Latency {
+    p50: f64,
+    p90: f64,
+    p99: f64,
+    p99_9: f64,
+    max: f64,
+}
+
+/// gRPC's name of a code.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+/// `CODE: message`, or the code alone.
+pub(super) fn describe(status: &Status) -> String {
+    match status.message() {
+        "" => name(status.code()).to_owned(),
+        message => format!("{}: {message}", name(status.code())),
+    }
+}
+
+/// Three significant digits of nanoseconds, up to minutes; what is longer counts as that.
+fn histogram() -> Histogram<u32> {
+    Histogram::new_with_bounds(1, 600_000_000_000, 3).expect("the bounds are sound")
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    time.as_nanos().try_into().unwrap_or(u64::MAX)
+}
+
+// === impl Window ===
+
+impl Window {
+    fn holds(&self, instant: Instant) -> bool {
+        self.from <= instant && instant < self.to
+    }
+}
+
+// === impl Recorder ===
+
+impl Recorder {
+    pub(super) fn new(window: Window) -> Self {
+        Self {
+            window,
+            ended: 0,
+            answered: 0,
+            latency: histogram(),
+            refused_latency: histogram(),
+            lateness: histogram(),
+            errors: BTreeMap::new(),
+            sampled: 0,
+            batches: 0.0,
+        }
+    }
+
+    /// A request that was meant to go at `intended` goes `now`.
+    pub(super) fn sent(&mut self, intended: Instant, now: Instant) {
+        if self.window.holds(intended) {
+            self.lateness
+                .saturating_record(nanoseconds(now.saturating_duration_since(intended)));
+        }
+    }
+
+    /// Counts a call. The error is the lost connection's.
+    pub(super) fn record(
+        &mut self,
+        intended: Instant,
+        now: Instant,
+        result: Result<Bytes, CallError>,
+        payload: &Payload,
+    ) -> Result<(), String> {
+        let counts = self.window.holds(intended);
+        let ends = self.window.holds(now);
+        self.ended += u64::from(ends);
+        let latency = nanoseconds(now.saturating_duration_since(intended));
+        let (kind, message) = match result {
+            Ok(message) => {
+                if !self.sample(message, payload) {
+                    (
+                        "MALFORMED".to_owned(),
+                        "a message that is no answer".to_owned(),
+                    )
+                } else {
+                    self.answered += u64::from(ends);
+                    if counts {
+                        self.latency.saturating_record(latency);
+                    }
+                    return Ok(());
+                }
+            }
+            Err(CallError::Lost(reason)) => return Err(reason),
+            Err(CallError::Malformed(what)) => ("MALFORMED".to_owned(), what.to_owned()),
+            Err(CallError::Reset(reason)) => ("RESET".to_owned(), reason.to_string()),
+            Err(CallError::Status(status)) => {
+                if counts && status.code() == Code::ResourceExhausted {
+                    self.refused_latency.saturating_record(latency);
+                }
+                (name(status.code()).to_owned(), status.message().to_owned())
+            }
+        };
+        if counts {
+            self.fail(kind, message, 1);
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, kind: String, message: String, count: u64) {
+        let errors = self
+            .errors
+            .entry(kind)
+            .or_insert(Errors { count: 0, message });
+        errors.count += count;
+    }
+
+    /// Reads the answer if it is its turn. False for one that cannot be read.
+    fn sample(&mut self, message: Bytes, payload: &Payload) -> bool {
+        if !self.ended.is_multiple_of(SAMPLING) {
+            return true;
+        }
+        let Some(answer) = payload.read(message) else {
+            return false;
+        };
+        self.sampled += 1;
+        self.batches += 1.0 / f64::from(answer.batch_size.max(1));
+        true
+    }
+}
+
+// === impl Report ===
+
+impl Report {
+    pub(super) fn new(setting: Setting, outcome: Outcome) -> Self {
+        let Outcome {
+            mut recorder,
+            measured,
+            cpu,
+            ..
+        } = outcome;
+        for (kind, message, count) in [
+            ("UNSENT", "too many requests were under way", outcome.unsent),
+            ("UNANSWERED", "no reply came in time", outcome.unanswered),
+        ] {
+            if count > 0 {
+                recorder.fail(kind.to_owned(), message.to_owned(), count);
+            }
+        }
+        let seconds = measured.as_secs_f64();
+        let ratio = |of: f64, by: f64| if by > 0.0 { of / by } else { 0.0 };
+        let requests_per_second = ratio(recorder.answered as f64, seconds);
+        Self {
+            seconds,
+            requests: recorder.answered,
+            requests_per_second,
+            rows_per_second: requests_per_second * setting.rows_per_request as f64,
+            latency_us: Latency::of(&recorder.latency).unwrap_or(Latency::NONE),
+            refused_latency_us: Latency::of(&recorder.refused_latency),
+            lateness_us: Latency::of(&recorder.lateness),
+            errors: recorder.errors,
+            mean_batch_size: ratio(recorder.sampled as f64, recorder.batches),
+            generator_cpu_us_per_request: ratio(cpu.as_secs_f64() * 1e6, recorder.ended as f64),
+            generator_cpu: ratio(cpu.as_secs_f64(), seconds),
+            setting,
+        }
+    }
+
+    /// Whether nothing at all was answered; then the first error.
+    pub(super) fn nothing_answered(&self) -> bool {
+        self.requests == 0
+    }
+
+    pub(super) fn render(&self) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| {
+            writeln!(text, "{name:<17}{value}").expect("writing to a string does not fail");
+        };
+        let Setting {
+            model,
+            version,
+            connections,
+            rows_per_request,
+            ..
+        } = &self.setting;
+        line("model", &format!("{model} version {version}"));
+        let pace = match (self.setting.concurrency, self.setting.rate) {
+            (_, Some(rate)) => format!("{rate} requests/s meant to go"),
+            (concurrency, None) => format!("{} under way", concurrency.unwrap_or_default()),
+        };
+        line(
+            "load",
+            &format!(
+                "{pace}, connections: {connections}, rows a request: {rows_per_request}, {:.1} s",
+                self.seconds
+            ),
+        );
+        line(
+            "throughput",
+            &format!(
+                "{:.0} requests/s, {:.0} rows/s",
+                self.requests_per_second, self.rows_per_second
+            ),
+        );
+        line("latency", &self.latency_us.render());
+        if let Some(latency) = self.refused_latency_us {
+            line("refused in", &latency.render());
+        }
+        if let Some(lateness) = self.lateness_us {
+            line("sent late by", &lateness.render());
+        }
+        line("mean batch size", &format!("{:.1}", self.mean_batch_size));
+        for (kind, errors) in &self.errors {
+            line(
+                "errors",
+                &format!("{} {kind} ({})", errors.count, errors.message),
+            );
+        }
+        if self.errors.is_empty() {
+            line("errors", "none");
+        }
+        line(
+            "generator",
+            &format!(
+                "{:.1} us of CPU a request, {:.0} % of a core{}",
+                self.generator_cpu_us_per_request,
+                self.generator_cpu * 100.0,
+                if self.generator_cpu > BUSY {
+                    "; it may be what limits this"
+                } else {
+                    ""
+                }
+            ),
+        );
+        text
+    }
+}
+
+// === impl Latency ===
+
+impl Latency {
+    const NONE: Self = Self {
+        p50: 0.0,
+        p90: 0.0,
+        p99: 0.0,
+        p99_9: 0.0,
+        max: 0.0,
+    };
+
+    /// `None` for an empty histogram.
+    fn of(histogram: &Histogram<u32>) -> Option<Self> {
+        let microseconds = |quantile| histogram.value_at_quantile(quantile) as f64 / 1000.0;
+        (!histogram.is_empty()).then(|| Self {
+            p50: microseconds(0.5),
+            p90: microseconds(0.9),
+            p99: microseconds(0.99),
+            p99_9: microseconds(0.999),
+            max: histogram.max() as f64 / 1000.0,
+        })
+    }
+
+    fn render(&self) -> String {
+        let Self {
+            p50,
+            p90,
+            p99,
+            p99_9,
+            max,
+        } = self;
+        format!("p50 {p50:.0} us, p90 {p90:.0}, p99 {p99:.0}, p99.9 {p99_9:.0}, max {max:.0}")
+    }
+}
