@@ -18,7 +18,6 @@ use crate::progress::Progress;
 use crate::random::SplitMix64;
 use crate::recipe::Recipe;
 use crate::run_folder::{EpochMetrics, RunError, RunFolder};
-use crate::stop::Stop;
 
 /// One training run.
 #[derive(Debug)]
@@ -35,8 +34,6 @@ pub struct Fit<'a> {
     pub run: &'a RunFolder,
     /// Whether to go on from the folder's last checkpoint.
     pub resume: bool,
-    /// Asked after every step.
-    pub stop: &'a Stop,
     /// Told after every step.
     pub progress: Progress,
 }
@@ -98,7 +95,9 @@ struct State {
 /// "Best" is the lowest validation loss: it is smoother than the accuracy, so less of it is luck.
 /// Every epoch draws from a random stream of its own, so a resumed run and an uninterrupted one
 /// give the same weights.
-pub fn fit(fit: &Fit<'_>) -> Result<Ending, FitError> {
+///
+/// `should_stop` is asked before every step.
+pub fn fit(fit: &Fit<'_>, should_stop: &dyn Fn() -> bool) -> Result<Ending, FitError> {
     let Fit {
         recipe,
         train,
@@ -122,7 +121,7 @@ pub fn fit(fit: &Fit<'_>) -> Result<Ending, FitError> {
     while state.epoch < recipe.epochs {
         let epoch = state.epoch + 1;
         let start = Instant::now();
-        let Some(trained) = train_epoch(fit, &mut state, epoch, augmenter.as_ref())? else {
+        let Some(trained) = train_epoch(fit, &mut state, augmenter.as_ref(), should_stop)? else {
             return Ok(Ending::Stopped);
         };
         let judged = Evaluation::of(state.average.network(), validation);
@@ -177,10 +176,11 @@ struct Trained {
 fn train_epoch(
     fit: &Fit<'_>,
     state: &mut State,
-    epoch: u32,
     augmenter: Option<&Augmenter>,
+    should_stop: &dyn Fn() -> bool,
 ) -> Result<Option<Trained>, FitError> {
     let recipe = fit.recipe;
+    let epoch = state.epoch + 1;
     seed_libtorch(recipe.seed, epoch);
     let label_smoothing = recipe
         .loss
@@ -191,7 +191,7 @@ fn train_epoch(
     let progress = fit.progress.epoch(epoch, recipe.epochs, steps);
     let (mut loss_sum, mut right, mut seen, mut learning_rate) = (0.0, 0, 0, 0.0);
     for (index, indices) in batches.iter().enumerate() {
-        if fit.stop.is_requested() {
+        if should_stop() {
             return Ok(None);
         }
         let step = (epoch as usize - 1) * steps + index;

@@ -111,16 +111,16 @@ fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, Comman
             validation.len(),
             folder.display(),
         ));
-        let ending = fit(&Fit {
+        let job = Fit {
             recipe,
             train: &train,
             validation: &validation,
             device,
             run: &run,
             resume: args.resume,
-            stop: &stop,
             progress,
-        })?;
+        };
+        let ending = fit(&job, &|| stop.is_requested())?;
         if ending == Ending::Stopped {
             progress.line(&stopped(&run));
             return Ok(ending);

@@ -8,10 +8,9 @@ use quintet_trainer::release::TOLERANCE;
 use quintet_trainer::verify::compare;
 use tch::{Device, Kind, Tensor};
 
-use crate::support::{SIDE, runtime};
+use crate::support::{SIDE, alone, runtime};
 
 fn network(architecture: Architecture) -> Network {
-    tch::set_num_threads(1);
     tch::manual_seed(11);
     let network = Network::new(architecture, Device::Cpu);
     // Biases start at zero; random ones show whether they are exported at all. Larger weights keep
@@ -33,6 +32,7 @@ fn probabilities(network: &Network, pixels: &[u8]) -> Vec<f32> {
 
 #[test]
 fn parameter_counts_and_shapes() {
+    let _turn = alone();
     for architecture in Architecture::ALL {
         let network = network(architecture);
         assert_eq!(
@@ -55,6 +55,7 @@ fn parameter_counts_and_shapes() {
 
 #[test]
 fn graphs_give_what_libtorch_gives() {
+    let _turn = alone();
     for architecture in Architecture::ALL {
         for precision in [Precision::Float32, Precision::Float16] {
             let mut network = network(architecture);
@@ -87,6 +88,7 @@ fn graphs_give_what_libtorch_gives() {
 
 #[test]
 fn float16_halves_the_file_and_hardly_moves_the_answers() {
+    let _turn = alone();
     for architecture in Architecture::ALL {
         let network = network(architecture);
         let full = export(&network, Precision::Float32).unwrap().to_bytes();
@@ -106,6 +108,7 @@ fn float16_halves_the_file_and_hardly_moves_the_answers() {
 
 #[test]
 fn a_graph_that_differs_is_caught() {
+    let _turn = alone();
     let mut network = network(Architecture::Mlp);
     let model = export(&network, Precision::Float32).unwrap().to_bytes();
     network.round_to_half();

@@ -1,7 +1,7 @@
 //! Digits that are easy to learn and quick to make, and one ONNX Runtime for all tests.
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use quintet_data::mnist::Digits;
 use quintet_trainer::data::Samples;
@@ -43,6 +43,17 @@ pub(crate) fn small_recipe(architecture: Architecture) -> Recipe {
     recipe.epochs = 4;
     recipe.batch_size = 16;
     recipe
+}
+
+/// Waits until no other test draws from libtorch's random generator, which belongs to the process.
+///
+/// Every test that trains or draws weights holds this from its start.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    // Small networks on a busy machine: threads would mostly wait for each other.
+    tch::set_num_threads(1);
+    // A test that panicked has left nothing behind that another could trip over.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// ONNX Runtime allows one environment a process.
