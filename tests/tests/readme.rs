@@ -1,0 +1,114 @@
+//! The README's run-through, run: every `console` block's commands against the committed models, word for word.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use quintet_e2e::server;
+
+/// Stands for anything within one line of the expected output.
+const ANYTHING: &str = "[..]";
+
+#[tokio::test]
+async fn the_run_through_prints_what_the_readme_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace");
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("the README");
+    let server = server().models_dir(root.join("models")).start().await;
+    let blocks: Vec<_> = readme.split("```console\n").skip(1).collect();
+    assert!(
+        blocks.len() >= 3,
+        "the README has {} console blocks",
+        blocks.len()
+    );
+    for block in blocks {
+        let block = block
+            .split("```")
+            .next()
+            .expect("split gives one piece at least");
+        let (command, expected) = block.split_once('\n').expect("a command and its output");
+        let arguments = command
+            .strip_prefix("$ quintet ")
+            .expect("a block runs `$ quintet ...`");
+        let (arguments, url) = (arguments.to_owned(), server.url());
+        let root = root.to_owned();
+        let printed = tokio::task::spawn_blocking(move || run(&root, &arguments, &url))
+            .await
+            .expect("the command runs");
+        assert!(
+            matches(expected, &printed),
+            "{command}\nprinted\n{printed}\nnot\n{expected}"
+        );
+    }
+    server.shutdown();
+    assert_eq!(server.stopped().await, 0);
+}
+
+/// What the tool prints, both streams.
+fn run(root: &Path, arguments: &str, url: &str) -> String {
+    let tool = tool();
+    let output = Command::new(&tool)
+        .args(arguments.split_whitespace())
+        .env("QUINTET_SERVER", url)
+        .current_dir(root)
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}; `make test` builds it", tool.display()));
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// The tool that the same build has left beside the tests.
+fn tool() -> PathBuf {
+    let test = std::env::current_exe().expect("this program has a path");
+    let deps = test.parent().expect("a program lies in a folder");
+    deps.with_file_name("quintet")
+}
+
+fn matches(expected: &str, printed: &str) -> bool {
+    let (expected, printed): (Vec<_>, Vec<_>) = (
+        expected.trim_end().lines().collect(),
+        printed.trim_end().lines().collect(),
+    );
+    expected.len() == printed.len()
+        && expected
+            .iter()
+            .zip(printed)
+            .all(|(expected, printed)| line_matches(expected, printed))
+}
+
+fn line_matches(expected: &str, printed: &str) -> bool {
+    let mut rest = printed;
+    let mut pieces = expected.trim_end().split(ANYTHING).peekable();
+    let first = pieces.next().unwrap_or_default();
+    let Some(after) = rest.strip_prefix(first) else {
+        return false;
+    };
+    rest = after;
+    while let Some(piece) = pieces.next() {
+        if pieces.peek().is_none() {
+            return rest.ends_with(piece);
+        }
+        let Some(at) = rest.find(piece) else {
+            return false;
+        };
+        rest = &rest[at + piece.len()..];
+    }
+    rest.is_empty()
+}
+
+#[test]
+fn expected_lines() {
+    for (expected, printed, same) in [
+        ("a b", "a b", true),
+        ("a b", "a b c", false),
+        ("a [..]", "a b c", true),
+        ("a [..] c", "a b c", true),
+        ("a [..] c", "a b d", false),
+        ("[..]", "", true),
+    ] {
+        assert_eq!(
+            line_matches(expected, printed),
+            same,
+            "{expected} / {printed}"
+        );
+    }
+}
