@@ -90,7 +90,7 @@ impl Server {
     pub async fn client(&self) -> Client {
         Client::builder(self.url())
             .retry(RetryPolicy::none())
-            .timeout(std::time::Duration::from_secs(60))
+            .timeout(std::time::Duration::from_mins(1))
             .connect()
             .await
             .expect("the server takes connections")

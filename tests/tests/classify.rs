@@ -53,7 +53,7 @@ async fn files_and_pixels_of_one_picture_get_one_answer() {
         .iter()
         .flat_map(|grey| [*grey, *grey, *grey, 255])
         .collect();
-    let mut asked = request(&[frame.clone()]);
+    let mut asked = request(std::slice::from_ref(&frame));
     asked.images.push(encoded(png(&grey)));
     asked.images.push(raw(28, 28, 3, wide));
     asked.images.push(raw(28, 28, 4, clear));

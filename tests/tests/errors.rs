@@ -269,8 +269,11 @@ async fn a_failing_run_is_internal_with_an_id_and_harms_nobody_later() {
             "nothing else leaks"
         );
         ids.push(id);
-        let reply = client.classify(request(&[good.clone()])).await.unwrap();
-        crate::support::assert_answers(reply.get_ref(), &[good.clone()]);
+        let reply = client
+            .classify(request(std::slice::from_ref(&good)))
+            .await
+            .unwrap();
+        crate::support::assert_answers(reply.get_ref(), std::slice::from_ref(&good));
     }
     ids.dedup();
     assert_eq!(ids.len(), 3, "each failure has an id of its own");

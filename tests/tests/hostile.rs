@@ -22,7 +22,9 @@ fn good() -> Bytes {
 
 /// Sends bytes on a connection of their own and waits until the server ends it.
 async fn shout(server: &Server, bytes: &[u8]) {
-    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let mut stream = TcpStream::connect(server.address())
+        .await
+        .expect("the server listens");
     // It may hang up in the middle.
     let _ = stream.write_all(bytes).await;
     let _ = stream.shutdown().await;
@@ -134,10 +136,9 @@ async fn a_flood_of_headers_is_refused_and_others_do_not_notice() {
         .iter()
         .map(|name| (name.as_str(), value.as_str()))
         .collect();
-    match wire.call(CLASSIFY, &headers, good()).await {
-        Ok(reply) => assert!(reply.http == 431 || reply.code() != Code::Ok, "{reply:?}"),
-        // Ending the connection is an answer too.
-        Err(_) => {}
+    // Ending the connection is an answer too.
+    if let Ok(reply) = wire.call(CLASSIFY, &headers, good()).await {
+        assert!(reply.http == 431 || reply.code() != Code::Ok, "{reply:?}");
     }
     assert_works(&server).await;
 }
@@ -230,4 +231,77 @@ async fn the_http_side_bears_nonsense() {
     stream.read_to_end(&mut answer).await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 400"), "{answer:?}");
     assert_eq!(server.page("/readyz").await.status, 200);
+}
+
+/// A caller that asks much and reads nothing: HTTP/2's flow control leaves its answers with the server, and everybody
+/// else is served.
+#[tokio::test]
+async fn answers_that_nobody_reads_do_not_hold_others_up() {
+    let server = server()
+        .model(tiny("digits"))
+        .max_queue_size(30 * 200)
+        .start()
+        .await;
+    let frames: Vec<_> = (0..200).map(|row| frame(row % 10)).collect();
+    let body = grpc_message(&request(&frames).encode_to_vec());
+    let wire = server.wire().await;
+    let mut unread = Vec::new();
+    for _ in 0..30 {
+        unread.push(wire.send(CLASSIFY, &[], Some(body.clone())).await.unwrap());
+    }
+    let answered = |metrics: &quintet_e2e::Scrape| {
+        let labels = [("rpc", CLASSIFY), ("model", "digits"), ("code", "OK")];
+        metrics.value("quintet_requests_total", &labels) >= 30
+    };
+    server.metrics_when(answered).await;
+    assert_works(&server).await;
+    drop(unread);
+}
+
+/// One stream opened and reset after the other, as fast as the connection takes them (CVE-2023-44487). The server may
+/// end that connection; it must not run what was reset, nor starve others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rapid_resets_do_not_hold_others_up() {
+    let server = digits().await;
+    let wire = server.wire().await;
+    for _ in 0..5_000 {
+        let Ok((response, mut body)) = wire.send(CLASSIFY, &[], None).await else {
+            break;
+        };
+        body.send_reset(h2::Reason::CANCEL);
+        drop(response);
+    }
+    assert_works(&server).await;
+    drop(wire);
+    let in_flight =
+        |metrics: &quintet_e2e::Scrape| metrics.value("quintet_requests_in_flight", &[]);
+    server.metrics_when(|metrics| in_flight(metrics) == 0).await;
+}
+
+/// A request whose pictures take long to decode: sound PNG files, tiny to send, sixteen million pixels each. Its
+/// deadline must end the work as well as the wait, or a few such requests take the decoders from everybody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pictures_that_take_long_to_decode_do_not_hold_others_up() {
+    let server = digits().await;
+    let wire = server.wire().await;
+    let large = quintet_e2e::png(&image::GrayImage::new(4096, 4096));
+    assert!(large.len() < 100_000, "{} bytes", large.len());
+    let heavy = |count: usize| quintet_proto::v1::ClassifyRequest {
+        images: vec![crate::support::encoded(large.clone()); count],
+        ..Default::default()
+    };
+    let mut callers = JoinSet::new();
+    for _ in 0..8 {
+        let (wire, asked) = (wire.clone(), heavy(64));
+        callers.spawn(async move { wire.classify(&[("grpc-timeout", "50m")], &asked).await });
+    }
+    while let Some(reply) = callers.join_next().await {
+        assert_eq!(reply.unwrap().unwrap().code(), Code::DeadlineExceeded);
+    }
+    // All of them have been told; now a single large picture, which needs a decoder, has its turn.
+    let reply = wire
+        .classify(&[("grpc-timeout", "10S")], &heavy(1))
+        .await
+        .unwrap();
+    assert_eq!(reply.code(), Code::Ok, "{:?}", reply.status);
 }

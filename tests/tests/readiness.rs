@@ -7,7 +7,12 @@ use crate::support::assert_works;
 
 /// The server's state, as each of the three ways to ask tells it.
 async fn is_ready(server: &Server) -> bool {
-    let health = server.client().await.health(None).await.unwrap();
+    let health = server
+        .client()
+        .await
+        .health(None)
+        .await
+        .expect("it is known");
     let page = server.page("/readyz").await;
     assert_eq!(
         page.status == 200,
@@ -23,8 +28,10 @@ async fn is_ready(server: &Server) -> bool {
 }
 
 async fn reason(server: &Server, model: &str) -> String {
-    let models = server.client().await.list_models().await.unwrap();
-    let model = models.iter().find(|info| info.name == model).unwrap();
+    let models = server.client().await.list_models().await;
+    let models = models.expect("models are always listed");
+    let model = models.iter().find(|info| info.name == model);
+    let model = model.expect("the model is listed");
     assert_eq!(model.state, ModelState::Unavailable);
     model.reason.clone()
 }

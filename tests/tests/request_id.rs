@@ -6,22 +6,18 @@ use crate::support::request;
 
 async fn id_for(wire: &Wire, given: Option<&str>) -> String {
     let headers: Vec<(&str, &str)> = given.map(|id| ("x-request-id", id)).into_iter().collect();
-    let reply = wire
-        .classify(&headers, &request(&[frame(1)]))
-        .await
-        .unwrap();
+    let reply = wire.classify(&headers, &request(&[frame(1)])).await;
+    let reply = reply.expect("an answer");
     assert_eq!(reply.code(), tonic::Code::Ok);
-    reply.headers["x-request-id"].to_str().unwrap().to_owned()
+    let id = reply.headers["x-request-id"].to_str();
+    id.expect("visible ASCII").to_owned()
 }
 
 #[tokio::test]
 async fn a_callers_id_comes_back() {
     let server = server().model(tiny("digits")).start().await;
     let wire = server.wire().await;
-    assert_eq!(
-        id_for(&wire, Some("trace-7/ä".trim_end_matches('ä'))).await,
-        "trace-7/"
-    );
+    assert_eq!(id_for(&wire, Some("trace-7/")).await, "trace-7/");
 }
 
 #[tokio::test]
