@@ -10,6 +10,7 @@ mod metrics;
 mod overload;
 mod photo;
 mod readiness;
+mod readme;
 mod reflection;
 mod request_id;
 mod served_models;
