@@ -13,5 +13,16 @@ pub mod v1 {
     include!("gen/quintet.v1.rs");
 }
 
+/// `inference`: the Open Inference Protocol ([source](../proto/inference/open_inference_grpc.proto)).
+pub mod inference {
+    #![expect(
+        missing_docs,
+        clippy::pedantic,
+        clippy::clone_on_ref_ptr,
+        reason = "generated code; the .proto file documents each message"
+    )]
+    include!("gen/inference.rs");
+}
+
 /// Every `.proto` file served, encoded as a `google.protobuf.FileDescriptorSet`, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("gen/descriptor.bin");

@@ -96,6 +96,45 @@ pub struct Timing {
     #[prost(uint32, tag = "4")]
     pub batch_size: u32,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ClassifyStreamRequest {
+    /// The caller's own number for the request; the answer carries it. The server does not ask that it be unique.
+    #[prost(uint64, tag = "1")]
+    pub index: u64,
+    #[prost(message, optional, tag = "2")]
+    pub request: ::core::option::Option<ClassifyRequest>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ClassifyStreamResponse {
+    /// The request's.
+    #[prost(uint64, tag = "1")]
+    pub index: u64,
+    #[prost(oneof = "classify_stream_response::Result", tags = "2, 3")]
+    pub result: ::core::option::Option<classify_stream_response::Result>,
+}
+/// Nested message and enum types in `ClassifyStreamResponse`.
+pub mod classify_stream_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Result {
+        #[prost(message, tag = "2")]
+        Response(super::ClassifyResponse),
+        #[prost(message, tag = "3")]
+        Error(super::StreamError),
+    }
+}
+/// Why one request of a stream got no answer. The first two fields are those of google.rpc.Status.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StreamError {
+    /// As google.rpc.Code numbers them: what Classify would have answered to the same request.
+    #[prost(int32, tag = "1")]
+    pub code: i32,
+    /// Names the field, what came and what is allowed.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+    /// When asking again may help, in milliseconds; 0: asking again does not help.
+    #[prost(uint64, tag = "3")]
+    pub retry_after_ms: u64,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListModelsRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -360,6 +399,40 @@ pub mod inference_service_client {
                 .insert(GrpcMethod::new("quintet.v1.InferenceService", "Classify"));
             self.inner.unary(req, path, codec).await
         }
+        /// Classify for callers with much to send: many requests on one stream, each answered as soon as it is done, so answers
+        /// may overtake each other; `index` says which request an answer belongs to. A request that fails is answered by an
+        /// error, and the stream goes on. At most 256 requests are under way on a stream: then the server stops reading until
+        /// one is answered, and HTTP/2's flow control holds the caller back. So a caller must read answers while it sends.
+        /// A call's deadline is the whole stream's. A server that shuts down answers what it has read and ends the stream with
+        /// UNAVAILABLE; requests without an answer were not taken up.
+        pub async fn classify_stream(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::ClassifyStreamRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ClassifyStreamResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quintet.v1.InferenceService/ClassifyStream",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("quintet.v1.InferenceService", "ClassifyStream"),
+                );
+            self.inner.streaming(req, path, codec).await
+        }
         /// Every model version of the repository, whether or not it can be called now.
         pub async fn list_models(
             &mut self,
@@ -407,7 +480,24 @@ pub mod inference_service_server {
         ) -> std::result::Result<
             tonic::Response<super::ClassifyResponse>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Classify for callers with much to send: many requests on one stream, each answered as soon as it is done, so answers
+        /// may overtake each other; `index` says which request an answer belongs to. A request that fails is answered by an
+        /// error, and the stream goes on. At most 256 requests are under way on a stream: then the server stops reading until
+        /// one is answered, and HTTP/2's flow control holds the caller back. So a caller must read answers while it sends.
+        /// A call's deadline is the whole stream's. A server that shuts down answers what it has read and ends the stream with
+        /// UNAVAILABLE; requests without an answer were not taken up.
+        async fn classify_stream(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ClassifyStreamRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<BoxStream<super::ClassifyStreamResponse>>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// Every model version of the repository, whether or not it can be called now.
         async fn list_models(
             &self,
@@ -415,7 +505,9 @@ pub mod inference_service_server {
         ) -> std::result::Result<
             tonic::Response<super::ListModelsResponse>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
     }
     #[derive(Debug)]
     pub struct InferenceServiceServer<T> {
@@ -534,6 +626,55 @@ pub mod inference_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quintet.v1.InferenceService/ClassifyStream" => {
+                    #[allow(non_camel_case_types)]
+                    struct ClassifyStreamSvc<T: InferenceService>(pub Arc<T>);
+                    impl<
+                        T: InferenceService,
+                    > tonic::server::StreamingService<super::ClassifyStreamRequest>
+                    for ClassifyStreamSvc<T> {
+                        type Response = super::ClassifyStreamResponse;
+                        type ResponseStream = BoxStream<super::ClassifyStreamResponse>;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::ClassifyStreamRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InferenceService>::classify_stream(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ClassifyStreamSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
