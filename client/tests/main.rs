@@ -9,6 +9,8 @@
 )]
 
 #[cfg(feature = "cli")]
+mod bench;
+#[cfg(feature = "cli")]
 mod commands;
 #[cfg(feature = "cli")]
 mod evaluate;

@@ -237,3 +237,53 @@ impl AsyncWrite for Gathered {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quintet_proto::v1::ListModelsResponse;
+
+    use super::*;
+
+    #[test]
+    fn a_frame_is_read_back() {
+        let message = quintet_proto::v1::Label {
+            name: "7".into(),
+            ..Default::default()
+        };
+        let framed = frame(&message);
+        assert_eq!(&framed[..], b"\0\0\0\0\x03\x0a\x017");
+        assert_eq!(unframe(framed).unwrap(), "\x0a\x017");
+        assert!(
+            unframe(frame(&ListModelsResponse::default()))
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn bodies_that_are_no_single_message_are_refused() {
+        for body in [
+            "",
+            "\0\0\0\0",
+            "\x01\0\0\0\x01a",
+            "\0\0\0\0\x02a",
+            "\0\0\0\0\x01ab",
+        ] {
+            let error = unframe(Bytes::from(body)).unwrap_err();
+            assert!(matches!(error, CallError::Malformed(_)), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn timeouts_have_at_most_eight_digits() {
+        for (milliseconds, value) in [
+            (1, "1m"),
+            (10_000, "10000m"),
+            (99_999_999, "99999999m"),
+            (100_000_000, "100000S"),
+            (u64::MAX, "99999999S"),
+        ] {
+            assert_eq!(grpc_timeout(Duration::from_millis(milliseconds)), value);
+        }
+    }
+}

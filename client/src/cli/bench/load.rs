@@ -158,6 +158,9 @@ async fn work(load: Rc<Load>, mut connection: Connection, mut intended: Instant)
             load.changed.notify_waiters();
             break;
         }
+        if now >= load.window.to {
+            break;
+        }
         match load.next(now) {
             Some(next) => intended = next,
             None => break,
@@ -189,13 +192,13 @@ impl Load {
         let timer = Timer::new()?;
         loop {
             let now = Instant::now();
-            if now >= self.window.to {
-                return Ok(());
-            }
             while self.under_way.get() < open.limit
                 && let Some(intended) = self.next(now)
             {
                 spawn(intended);
+            }
+            if now >= self.window.to {
+                return Ok(());
             }
             // With all workers busy, the first to end goes on with what is due.
             let next = open.schedule.at(open.schedule.due(now));
@@ -205,14 +208,11 @@ impl Load {
 
     /// When the next request is meant to go, if that is not after `now`.
     fn next(&self, now: Instant) -> Option<Instant> {
-        if now >= self.window.to {
-            return None;
-        }
         let Some(open) = &self.schedule else {
             return Some(now);
         };
         let next = open.sent.get();
-        if next >= open.schedule.due(now) {
+        if next >= open.schedule.due(now.min(self.window.to)) {
             return None;
         }
         open.sent.set(next + 1);

@@ -110,3 +110,46 @@ impl Payload {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_image_is_sent_and_every_request_is_full() {
+        let pixels: Bytes = (0..5_u8).flat_map(|image| [image; PIXELS]).collect();
+        let payload = Payload::new("mlp", 2, &pixels);
+        let first_pixels = |mut body: Bytes| {
+            let request = ClassifyRequest::decode(body.split_off(5)).unwrap();
+            assert_eq!(
+                (request.model.as_str(), request.framing()),
+                ("mlp", Framing::None)
+            );
+            let images = request.images.into_iter();
+            let pixels = images.map(|it| match it.source {
+                Some(Source::Raw(raw)) if raw.data.len() == PIXELS => raw.data[0],
+                other => panic!("{other:?}"),
+            });
+            pixels.collect::<Vec<_>>()
+        };
+        let sent: Vec<_> = (0..4).map(|_| first_pixels(payload.next())).collect();
+        assert_eq!(sent, [[0, 1], [2, 3], [4, 0], [0, 1]]);
+    }
+
+    #[test]
+    fn only_an_answer_to_all_rows_is_one() {
+        let payload = Payload::random("", 2);
+        let reply = |rows| ClassifyResponse {
+            classifications: vec![quintet_proto::v1::Classification::default(); rows],
+            timing: Some(quintet_proto::v1::Timing {
+                batch_size: 7,
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let read = |reply: &ClassifyResponse| payload.read(reply.encode_to_vec().into());
+        assert_eq!(read(&reply(2)).map(|it| it.batch_size), Some(7));
+        assert_eq!(read(&reply(1)), None);
+        assert_eq!(payload.read(Bytes::from_static(b"\xff")), None);
+    }
+}

@@ -73,7 +73,8 @@ pub(super) struct Report {
     requests: u64,
     requests_per_second: f64,
     rows_per_second: f64,
-    latency_us: Latency,
+    /// `None` where no request of the measurement was answered.
+    latency_us: Option<Latency>,
     /// Of requests refused with RESOURCE_EXHAUSTED.
     refused_latency_us: Option<Latency>,
     /// Of an open loop: how long after their intended time requests went.
@@ -182,18 +183,15 @@ impl Recorder {
         let latency = nanoseconds(now.saturating_duration_since(intended));
         let (kind, message) = match result {
             Ok(message) => {
-                if !self.sample(message, payload) {
-                    (
-                        "MALFORMED".to_owned(),
-                        "a message that is no answer".to_owned(),
-                    )
-                } else {
+                if self.sample(message, payload) {
                     self.answered += u64::from(ends);
                     if counts {
                         self.latency.saturating_record(latency);
                     }
                     return Ok(());
                 }
+                let what = "a message that is no answer to the request";
+                ("MALFORMED".to_owned(), what.to_owned())
             }
             Err(CallError::Lost(reason)) => return Err(reason),
             Err(CallError::Malformed(what)) => ("MALFORMED".to_owned(), what.to_owned()),
@@ -259,7 +257,7 @@ impl Report {
             requests: recorder.answered,
             requests_per_second,
             rows_per_second: requests_per_second * setting.rows_per_request as f64,
-            latency_us: Latency::of(&recorder.latency).unwrap_or(Latency::NONE),
+            latency_us: Latency::of(&recorder.latency),
             refused_latency_us: Latency::of(&recorder.refused_latency),
             lateness_us: Latency::of(&recorder.lateness),
             errors: recorder.errors,
@@ -270,7 +268,7 @@ impl Report {
         }
     }
 
-    /// Whether nothing at all was answered; then the first error.
+    /// Whether nothing at all was answered.
     pub(super) fn nothing_answered(&self) -> bool {
         self.requests == 0
     }
@@ -306,12 +304,14 @@ impl Report {
                 self.requests_per_second, self.rows_per_second
             ),
         );
-        line("latency", &self.latency_us.render());
-        if let Some(latency) = self.refused_latency_us {
-            line("refused in", &latency.render());
-        }
-        if let Some(lateness) = self.lateness_us {
-            line("sent late by", &lateness.render());
+        for (name, latency) in [
+            ("latency", self.latency_us),
+            ("refused in", self.refused_latency_us),
+            ("sent late by", self.lateness_us),
+        ] {
+            if let Some(latency) = latency {
+                line(name, &latency.render());
+            }
         }
         line("mean batch size", &format!("{:.1}", self.mean_batch_size));
         for (kind, errors) in &self.errors {
@@ -343,14 +343,6 @@ impl Report {
 // === impl Latency ===
 
 impl Latency {
-    const NONE: Self = Self {
-        p50: 0.0,
-        p90: 0.0,
-        p99: 0.0,
-        p99_9: 0.0,
-        max: 0.0,
-    };
-
     /// `None` for an empty histogram.
     fn of(histogram: &Histogram<u32>) -> Option<Self> {
         let microseconds = |quantile| histogram.value_at_quantile(quantile) as f64 / 1000.0;
@@ -372,5 +364,65 @@ impl Latency {
             max,
         } = self;
         format!("p50 {p50:.0} us, p90 {p90:.0}, p99 {p99:.0}, p99.9 {p99_9:.0}, max {max:.0}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_those_of_the_values() {
+        let mut histogram = histogram();
+        assert!(Latency::of(&histogram).is_none());
+        // 1 to 10,000 microseconds, once each.
+        for microseconds in 1..=10_000 {
+            histogram.saturating_record(microseconds * 1000);
+        }
+        let latency = Latency::of(&histogram).unwrap();
+        for (value, exact) in [
+            (latency.p50, 5000.0),
+            (latency.p90, 9000.0),
+            (latency.p99, 9900.0),
+            (latency.p99_9, 9990.0),
+            (latency.max, 10_000.0),
+        ] {
+            assert!((value / exact - 1.0).abs() < 1e-3, "{value} for {exact}");
+        }
+        histogram.saturating_record(u64::MAX);
+        assert!(Latency::of(&histogram).unwrap().max >= 6e8);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throughput_counts_ends_and_latency_counts_starts() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let window = Window {
+            from: at(100),
+            to: at(200),
+        };
+        let payload = Payload::random("", 1);
+        let mut recorder = Recorder::new(window);
+        recorder.ended = 1; // not a sampled one
+        for (intended, end) in [(0, 99), (50, 100), (100, 150), (199, 260), (200, 210)] {
+            recorder
+                .record(at(intended), at(end), Ok(Bytes::new()), &payload)
+                .unwrap();
+        }
+        // Those that ended at 100 and 150, and those that were meant to go at 100 and 199.
+        assert_eq!(recorder.answered, 2);
+        assert_eq!(recorder.latency.len(), 2);
+        let refusal = || Err(CallError::Status(Status::resource_exhausted("full")));
+        for intended in [50, 150] {
+            recorder
+                .record(at(intended), at(160), refusal(), &payload)
+                .unwrap();
+        }
+        assert_eq!(recorder.answered, 2);
+        assert_eq!(recorder.refused_latency.len(), 1);
+        assert_eq!(recorder.errors["RESOURCE_EXHAUSTED"].count, 1);
+        let lost = Err(CallError::Lost("gone".into()));
+        let lost = recorder.record(at(150), at(160), lost, &payload);
+        assert_eq!(lost, Err("gone".to_owned()));
     }
 }

@@ -1,0 +1,217 @@
+//! `quintet bench` against scripted servers.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use quintet_proto::v1::{ClassifyRequest, ClassifyResponse};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tonic::Status;
+
+use crate::{
+    quintet::{Finished, run},
+    support::{FakeServer, nobody, sevens},
+};
+
+async fn bench(server: &str, args: &[&str]) -> Finished {
+    let common = ["bench", "--duration", "200ms", "--warmup", "0s", "--json"];
+    run(server, &[&common, args].concat()).await
+}
+
+fn report(finished: &Finished) -> Value {
+    serde_json::from_str(&finished.stdout).expect("the output is JSON")
+}
+
+/// Answers all but those that `refuse` gives a status for. The first, before the load, is always answered.
+async fn sometimes(refuse: impl Fn(usize) -> Option<Status> + Send + Sync + 'static) -> FakeServer {
+    FakeServer::start(move |number, request| match refuse(number) {
+        Some(status) if number > 0 => Some(Err(status)),
+        _ => Some(Ok(sevens(request))),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_closed_loop_is_measured() {
+    let server = FakeServer::answering().await;
+    let args = "--concurrency 4 --connections 2 --rows-per-request 3 --model mlp --timeout 3s";
+    let finished = bench(&server.url(), &args.split_whitespace().collect::<Vec<_>>()).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let report = report(&finished);
+    let number = |name: &str| report[name].as_f64().expect("the field is a number");
+    assert_eq!(report["model"], "mlp");
+    assert_eq!(report["version"], "2");
+    assert_eq!(report["concurrency"], 4);
+    assert_eq!(report["mean_batch_size"], 4.0);
+    assert_eq!(report["errors"], serde_json::json!({}));
+    assert_eq!(report["rate"], Value::Null);
+    assert_eq!(report["lateness_us"], Value::Null);
+    assert!(number("requests") > 0.0);
+    assert!(number("generator_cpu_us_per_request") > 0.0);
+    let rows = number("requests_per_second") * 3.0;
+    assert!((number("rows_per_second") - rows).abs() < 1e-6);
+    let latencies = ["p50", "p90", "p99", "p99_9", "max"].map(|it| {
+        report["latency_us"][it]
+            .as_f64()
+            .expect("the latency is a number")
+    });
+    assert!(latencies[0] > 0.0 && latencies.is_sorted(), "{latencies:?}");
+    // The first call, and at most one a worker that ended after the measurement.
+    let calls = server.calls();
+    let counted = report["requests"].as_u64().unwrap() as usize;
+    assert!((counted + 1..=counted + 5).contains(&calls.len()));
+    assert!(calls.iter().all(|it| it.grpc_timeout == "3000m"));
+    assert!(calls.iter().all(|it| it.message.images.len() == 3));
+}
+
+#[tokio::test]
+async fn refusals_are_counted_apart() {
+    let server =
+        sometimes(|number| (number % 2 == 1).then(|| Status::resource_exhausted("full"))).await;
+    let finished = bench(&server.url(), &[]).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let report = report(&finished);
+    let refused = &report["errors"]["RESOURCE_EXHAUSTED"];
+    assert_eq!(refused["message"], "full");
+    assert!(refused["count"].as_u64() > Some(0));
+    assert!(report["refused_latency_us"]["p50"].as_f64() > Some(0.0));
+    assert!(report["requests"].as_u64() > Some(0));
+}
+
+#[tokio::test]
+async fn a_run_without_an_answer_fails() {
+    let server = sometimes(|_| Some(Status::internal("boom"))).await;
+    let finished = bench(&server.url(), &[]).await;
+    assert_eq!(finished.code, Some(1));
+    assert_eq!(finished.stderr, "error: no request was answered\n");
+    assert_eq!(report(&finished)["errors"]["INTERNAL"]["message"], "boom");
+}
+
+#[tokio::test]
+async fn answers_of_another_length_are_errors() {
+    let server = FakeServer::start(|number, request| {
+        Some(Ok(match number {
+            0 => sevens(request),
+            _ => ClassifyResponse::default(),
+        }))
+    })
+    .await;
+    let finished = bench(&server.url(), &[]).await;
+    assert!(report(&finished)["errors"]["MALFORMED"]["count"].as_u64() > Some(0));
+}
+
+#[tokio::test]
+async fn an_open_loop_does_not_hide_a_stall() {
+    // The server's only thread stands still once; in that time a hundred requests fall due.
+    let server = FakeServer::start(|number, request| {
+        if number == 20 {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Some(Ok(sevens(request)))
+    })
+    .await;
+    let finished = bench(&server.url(), &["--rate", "1000"]).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let report = report(&finished);
+    assert_eq!(report["rate"], 1000.0);
+    assert_eq!(report["concurrency"], Value::Null);
+    assert_eq!(server.calls().len(), 201);
+    // Half of the 200 requests waited for up to 100 ms.
+    assert!(report["latency_us"]["p90"].as_f64() > Some(50_000.0));
+    assert!(report["lateness_us"]["p50"].as_f64() > Some(0.0));
+}
+
+#[tokio::test]
+async fn what_an_open_loop_cannot_send_is_counted() {
+    let server = FakeServer::start(|number, request| {
+        if number == 1 {
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        Some(Ok(sevens(request)))
+    })
+    .await;
+    let finished = bench(&server.url(), &["--rate", "100", "--concurrency", "1"]).await;
+    let report = report(&finished);
+    assert_eq!(report["errors"]["UNSENT"]["count"], 19);
+}
+
+#[tokio::test]
+async fn a_first_call_that_fails_ends_it() {
+    let server = FakeServer::refusing(Status::not_found("there is no model `x`")).await;
+    let finished = bench(&server.url(), &["--model", "x"]).await;
+    assert_eq!(finished.code, Some(1));
+    assert_eq!(
+        finished.stderr,
+        "error: the first request failed: NOT_FOUND: there is no model `x`\n  hint: quintet models lists what the server \
+         has, and what is ready\n"
+    );
+    let finished = bench(&nobody().await, &[]).await;
+    assert_eq!(finished.code, Some(1));
+    assert!(
+        finished
+            .stderr
+            .starts_with("error: cannot reach the server")
+    );
+}
+
+#[tokio::test]
+async fn a_lost_connection_ends_it_with_what_was_measured() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let mut answered = 0;
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            let reply = http::Response::builder()
+                .header("content-type", "application/grpc")
+                .body(())
+                .unwrap();
+            let mut stream = respond.send_response(reply, false).unwrap();
+            stream.send_data(framed_seven(), false).unwrap();
+            let trailers = [("grpc-status", "0")].map(|(name, value)| {
+                (
+                    http::HeaderName::from_static(name),
+                    http::HeaderValue::from_static(value),
+                )
+            });
+            stream
+                .send_trailers(trailers.into_iter().collect())
+                .unwrap();
+            answered += 1;
+            if answered == 50 {
+                connection.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    let url = address.to_string();
+    let finished = tokio::select! {
+        finished = run(&url, &["bench", "--duration", "30s", "--warmup", "0s", "--json"]) => finished,
+        () = server => unreachable!("it never ends"),
+    };
+    assert_eq!(finished.code, Some(1));
+    assert!(
+        finished
+            .stderr
+            .starts_with("error: a connection was lost: the server closed the connection"),
+        "{}",
+        finished.stderr
+    );
+    assert!(report(&finished)["seconds"].as_f64() < Some(30.0));
+}
+
+/// A framed answer to a request of one image.
+fn framed_seven() -> Bytes {
+    use prost::Message as _;
+
+    let request = ClassifyRequest {
+        images: vec![quintet_proto::v1::Image::default()],
+        ..ClassifyRequest::default()
+    };
+    let message = sevens(&request).encode_to_vec();
+    let mut framed = vec![0];
+    framed.extend_from_slice(&(message.len() as u32).to_be_bytes());
+    framed.extend(message);
+    framed.into()
+}
