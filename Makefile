@@ -4,7 +4,7 @@
 DATA_DIR ?= $(or $(QUINTET_DATA_DIR),data-sets)
 CARGO ?= cargo
 
-.PHONY: help serve build test check train generate fetch-onnxruntime fetch-libtorch
+.PHONY: help serve build test check bench train generate fetch-onnxruntime fetch-libtorch
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 22
@@ -25,6 +25,10 @@ check: fetch-onnxruntime fetch-libtorch ## Formatting, lints and documentation, 
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --features quintet-e2e/trainer -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --features quintet-e2e/trainer
+
+bench: build ## Measure throughput and latency beside what the machine could do, and print a table (minutes)
+	$(CARGO) build --release -p quintet-bench
+	$(CARGO) run --quiet --release -p quintet-bench -- --models-dir models $(ARGS)
 
 train: fetch-onnxruntime fetch-libtorch ## Train every model into models/ (DATA_DIR names the data; what is missing is downloaded)
 	$(CARGO) run --release -p quintet-trainer -- train all --data-dir $(DATA_DIR) --models-dir models $(ARGS)

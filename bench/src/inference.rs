@@ -1,0 +1,163 @@
+//! What inference alone costs: ONNX Runtime in this process, one session of one thread for every core.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Barrier;
+use std::thread::{self, available_parallelism};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use quintet_bundle::Bundle;
+use quintet_server::batching::{Backend as _, BackendError};
+use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature};
+
+/// Batch sizes tried; the best counts.
+const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+/// How long each is tried, after a tenth of that to warm up.
+const TRIAL: Duration = Duration::from_millis(500);
+
+/// A model to measure.
+#[derive(Debug)]
+pub(crate) struct Inference {
+    pub(crate) name: String,
+    bundle: Bundle,
+    signature: Signature,
+    runtime: Runtime,
+}
+
+/// What the runtime reached.
+#[derive(Debug, Clone)]
+pub(crate) struct Speed {
+    /// Rows a second over all cores, at the best batch size.
+    pub(crate) rows_per_second: f64,
+    pub(crate) batch: usize,
+    /// The median microseconds of one row alone, on one core with the others idle.
+    pub(crate) single_us: f64,
+}
+
+/// Every model of the repository, its newest version, or those of these names.
+pub(crate) fn models(
+    models_dir: &Path,
+    names: &[String],
+    onnxruntime: &Path,
+) -> Result<Vec<Inference>, Box<dyn Error>> {
+    let runtime = Runtime::load(onnxruntime, DeviceChoice::Cpu, 1)?;
+    let mut models: Vec<Inference> = Vec::new();
+    for found in quintet_bundle::discover(models_dir)? {
+        if !names.is_empty() && !names.contains(&found.name) {
+            continue;
+        }
+        let bundle = Bundle::open(&found.path)?;
+        let signature = Signature::of(bundle.manifest())?;
+        // Versions come oldest first.
+        models.retain(|model| model.name != found.name);
+        models.push(Inference {
+            name: found.name,
+            bundle,
+            signature,
+            runtime: runtime.clone(),
+        });
+    }
+    if models.is_empty() {
+        return Err(format!("no such model in {}", crate::shown(models_dir)).into());
+    }
+    Ok(models)
+}
+
+/// Rows a second of one thread.
+fn run_for(
+    backend: &mut SessionBackend,
+    rows: &[Row],
+    time: Duration,
+) -> Result<f64, BackendError> {
+    let mut outputs = Vec::new();
+    let start = Instant::now();
+    let mut runs = 0;
+    while start.elapsed() < time {
+        outputs.clear();
+        backend.run(rows, &mut outputs)?;
+        runs += 1;
+    }
+    Ok(f64::from(runs) * rows.len() as f64 / start.elapsed().as_secs_f64())
+}
+
+// === impl Inference ===
+
+impl Inference {
+    pub(crate) fn measure(&self) -> Result<Speed, Box<dyn Error>> {
+        let cores = available_parallelism()?.get();
+        let mut sessions = (0..cores)
+            .map(|_| self.runtime.session(self.bundle.model(), &self.signature))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut speed = Speed {
+            rows_per_second: 0.0,
+            batch: 0,
+            single_us: self.single(&mut sessions[0])?,
+        };
+        for batch in BATCHES {
+            let rows = self.rows(batch);
+            let start = Barrier::new(cores);
+            let total: Result<f64, BackendError> = thread::scope(|scope| {
+                let threads: Vec<_> = sessions
+                    .iter_mut()
+                    .map(|session| {
+                        scope.spawn(|| {
+                            run_for(session, &rows, TRIAL / 10)?;
+                            start.wait();
+                            run_for(session, &rows, TRIAL)
+                        })
+                    })
+                    .collect();
+                let joined = threads.into_iter().map(|thread| {
+                    thread
+                        .join()
+                        .unwrap_or_else(|_| Err(BackendError("a thread panicked".to_owned())))
+                });
+                joined.sum()
+            });
+            let total = total?;
+            if total > speed.rows_per_second {
+                speed.rows_per_second = total;
+                speed.batch = batch;
+            }
+        }
+        Ok(speed)
+    }
+
+    /// The median microseconds of one row.
+    fn single(&self, session: &mut SessionBackend) -> Result<f64, BackendError> {
+        let rows = self.rows(1);
+        run_for(session, &rows, TRIAL / 10)?;
+        let mut outputs = Vec::new();
+        let mut times = Vec::new();
+        let start = Instant::now();
+        while start.elapsed() < TRIAL {
+            outputs.clear();
+            let before = Instant::now();
+            session.run(&rows, &mut outputs)?;
+            times.push(before.elapsed().as_secs_f64() * 1e6);
+        }
+        Ok(crate::table::median(times))
+    }
+
+    /// The first golden samples, again and again.
+    fn rows(&self, count: usize) -> Vec<Row> {
+        let columns: Vec<_> = self
+            .signature
+            .inputs
+            .iter()
+            .filter_map(|port| {
+                let tensor = self.bundle.golden().inputs.get(&port.name)?;
+                Some((Bytes::copy_from_slice(tensor.bytes()), port.row_bytes()))
+            })
+            .collect();
+        let row = |index: usize| {
+            let cut = |(bytes, size): &(Bytes, usize)| {
+                let start = index % (bytes.len() / size) * size;
+                bytes.slice(start..start + size)
+            };
+            columns.iter().map(cut).collect()
+        };
+        (0..count).map(row).collect()
+    }
+}

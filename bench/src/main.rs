@@ -1,0 +1,167 @@
+//! `quintet-bench`: how close Quintet comes to what its machine can do, measured side by side in one run.
+//!
+//! - *Echo*: tonic at its best set-up answers the same requests with the same replies, without inference.
+//! - *Runtime*: ONNX Runtime in this process, at its best batch size, over all cores, without requests.
+//! - *Quintet*: the server as it is built.
+//!
+//! A request's cost is the echo's and the runtime's together, and the load generator shares the cores, so the *limit* is
+//! `1 / (1 / echo + 1 / runtime)`: what a server could reach whose batching were free. Machines differ, and change
+//! from hour to hour, so the ratio to the limit is the figure; the passes are interleaved and their medians told.
+
+mod echo;
+mod inference;
+mod load;
+mod machine;
+mod process;
+mod table;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::inference::Inference;
+use crate::load::Generator;
+use crate::process::Server;
+use crate::table::{Pass, Row};
+
+/// The concurrencies of the table.
+const CONCURRENCIES: [usize; 3] = [1, 8, 64];
+
+/// Measure Quintet beside the limit of its machine, and print a Markdown table.
+#[derive(Debug, Parser)]
+#[command(name = "quintet-bench", version)]
+struct Arguments {
+    /// The model repository; every model in it is measured.
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    models_dir: PathBuf,
+    /// Only these models.
+    #[arg(long, value_name = "NAME")]
+    model: Vec<String>,
+    /// ONNX Runtime's shared library.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ORT_DYLIB_PATH",
+        default_value = ".runtime/onnxruntime/lib/libonnxruntime.so"
+    )]
+    onnxruntime: PathBuf,
+    /// The server to measure [default: quintet-server beside this program].
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
+    /// The load generator [default: quintet beside this program].
+    #[arg(long, value_name = "FILE")]
+    generator: Option<PathBuf>,
+    /// How often everything is measured.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    passes: u32,
+    /// Seconds of each measurement under load; as much again in four warms up.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the echo alone, for another load generator. It says where it listens.
+    Echo,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Some(Command::Echo) => echo::serve(),
+        None => run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let this = std::env::current_exe()?;
+    let beside =
+        |given: &Option<PathBuf>, name| given.clone().unwrap_or_else(|| this.with_file_name(name));
+    let generator = Generator {
+        program: beside(&arguments.generator, "quintet"),
+        duration: Duration::from_secs(arguments.seconds),
+        warmup: Duration::from_millis(arguments.seconds * 250),
+    };
+    let models = inference::models(
+        &arguments.models_dir,
+        &arguments.model,
+        &arguments.onnxruntime,
+    )?;
+    let echo = Server::echo(&this)?;
+    let quintet = Server::quintet(
+        &beside(&arguments.server, "quintet-server"),
+        &arguments.models_dir,
+        &arguments.onnxruntime,
+    )?;
+
+    let mut rows = rows(&models);
+    for pass in 1..=arguments.passes {
+        for model in &models {
+            let inference = model.measure()?;
+            for concurrency in CONCURRENCIES {
+                say(&format!(
+                    "pass {pass} of {}: {} at concurrency {concurrency}",
+                    arguments.passes, model.name
+                ));
+                let row = rows
+                    .iter_mut()
+                    .find(|row| row.model == model.name && row.concurrency == concurrency)
+                    .expect("every model has a row for every concurrency");
+                row.passes.push(Pass {
+                    inference: inference.clone(),
+                    echo: generator.run(&echo.address, &model.name, concurrency)?,
+                    quintet: generator.run(&quintet.address, &model.name, concurrency)?,
+                });
+            }
+        }
+    }
+    print(&table::render(
+        &rows,
+        &machine::describe(),
+        arguments.seconds,
+    ))?;
+    Ok(())
+}
+
+fn rows(models: &[Inference]) -> Vec<Row> {
+    let row = |model: &Inference, concurrency| Row {
+        model: model.name.clone(),
+        concurrency,
+        passes: Vec::new(),
+    };
+    models
+        .iter()
+        .flat_map(|model| CONCURRENCIES.map(|concurrency| row(model, concurrency)))
+        .collect()
+}
+
+/// Where a program is, for messages.
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// The result, to stdout.
+fn print(text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Progress, to stderr.
+#[expect(clippy::print_stderr, reason = "stdout is the table's")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}

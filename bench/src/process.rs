@@ -1,0 +1,85 @@
+//! Servers as child processes, killed with the value.
+
+use std::error::Error;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// A running server that is ready.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Child,
+    /// Where it serves gRPC.
+    pub(crate) address: String,
+}
+
+impl Server {
+    /// The echo of this very program.
+    pub(crate) fn echo(this: &Path) -> Result<Self, Box<dyn Error>> {
+        Self::start(Command::new(this).arg("echo"))
+    }
+
+    /// Quintet as a user would run it, but on free ports.
+    pub(crate) fn quintet(
+        program: &Path,
+        models_dir: &Path,
+        onnxruntime: &Path,
+    ) -> Result<Self, Box<dyn Error>> {
+        Self::start(
+            Command::new(program)
+                .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+                .args(["--log", "info", "--log-format", "json", "--device", "cpu"])
+                .arg("--models-dir")
+                .arg(models_dir)
+                .arg("--onnxruntime")
+                .arg(onnxruntime),
+        )
+    }
+
+    /// Reads its log until it is ready; the lines say where it listens.
+    fn start(command: &mut Command) -> Result<Self, Box<dyn Error>> {
+        let program = crate::shown(Path::new(command.get_program()));
+        let mut process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cannot run {program}: {error}"))?;
+        let log = process.stderr.take().expect("stderr is a pipe");
+        let mut lines = BufReader::new(log).lines();
+        let mut server = Self {
+            process,
+            address: String::new(),
+        };
+        let mut last = String::new();
+        for line in lines.by_ref() {
+            last = line?;
+            let entry: Value = serde_json::from_str(&last).unwrap_or_default();
+            match entry["message"].as_str() {
+                Some("listening") => {
+                    entry["grpc"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .clone_into(&mut server.address);
+                }
+                Some("ready") => {
+                    // A full pipe would stop it.
+                    std::thread::spawn(move || lines.for_each(drop));
+                    return Ok(server);
+                }
+                _ => {}
+            }
+        }
+        Err(format!("{program} ended before it was ready: {last}").into())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
