@@ -4,7 +4,7 @@
 DATA_DIR ?= $(or $(QUINTET_DATA_DIR),data-sets)
 CARGO ?= cargo
 
-.PHONY: help serve build test check bench train generate fetch-onnxruntime fetch-libtorch
+.PHONY: help serve build test check bench test-triton train generate fetch-onnxruntime fetch-libtorch
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 22
@@ -20,6 +20,10 @@ test: fetch-onnxruntime fetch-libtorch ## Run every test (with QUINTET_DATA_DIR 
 	@echo "test: building everything, the trainer included; minutes the first time"
 	$(CARGO) build --workspace --bins --features quintet-e2e/trainer
 	$(CARGO) test --workspace --features quintet-e2e/trainer
+
+test-triton: fetch-onnxruntime ## Let NVIDIA's own client talk to the server (ARGS=--perf-analyzer: its load generator too)
+	$(CARGO) build -p quintet-server
+	python3 tests/triton/run.py $(ARGS)
 
 check: fetch-onnxruntime fetch-libtorch ## Formatting, lints and documentation, all without a warning
 	$(CARGO) fmt --all --check

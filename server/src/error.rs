@@ -107,6 +107,15 @@ impl ServeError {
         }
     }
 
+    /// When asking again may help, if waiting can.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::QueueFull { retry_after, .. } => Some(*retry_after),
+            Self::Unavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// The server is stopping.
     pub fn draining() -> Self {
         Self::Unavailable {

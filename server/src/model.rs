@@ -9,6 +9,7 @@ use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest, Tensor};
 use crate::batching::{Backend, BackendError, BackendFactory, Clock, Engine, Observer, Settings};
 use crate::metrics::{Metrics, ModelMetrics};
 use crate::runtime::{Device, Port, Row, Runtime, RuntimeError, SessionBackend, Signature};
+use crate::statistics::{Observed, Statistics};
 use crate::task::{self, UnsupportedModel};
 
 /// A model version that has been verified and can be called.
@@ -20,12 +21,16 @@ pub struct Model {
     pub version: u32,
     /// What its bundle says of it.
     pub manifest: Manifest,
+    /// Its inputs and outputs, seen from one row.
+    pub signature: Signature,
     /// Where it runs.
     pub device: Device,
     /// The batching core in front of it.
     pub engine: Engine<SessionBackend>,
     /// What it records.
     pub metrics: ModelMetrics,
+    /// What it has done, to be read back.
+    pub statistics: Arc<Statistics>,
 }
 
 /// Why a model version cannot be served.
@@ -86,13 +91,18 @@ impl Model {
             manifest.task.as_str(),
             &device.to_string(),
         );
+        let statistics = Arc::new(Statistics::new(settings.max_batch_size));
+        let observed = Observed {
+            metrics: metrics.clone(),
+            statistics: Arc::clone(&statistics),
+        };
         let engine = Engine::start(
             &manifest.name,
             settings,
             backends,
-            replacements(runtime.clone(), bundle, signature),
+            replacements(runtime.clone(), bundle, signature.clone()),
             Clock::system(),
-            Arc::new(metrics.clone()) as Arc<dyn Observer>,
+            Arc::new(observed) as Arc<dyn Observer>,
         )
         .map_err(LoadError::Thread)?;
         let (name, version) = (manifest.name.as_str().into(), manifest.version);
@@ -100,9 +110,11 @@ impl Model {
             name,
             version,
             manifest,
+            signature,
             device,
             engine,
             metrics,
+            statistics,
         })
     }
 }

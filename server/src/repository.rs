@@ -139,38 +139,15 @@ impl Repository {
         waiting.map(|name| self.why_not(name)).collect()
     }
 
-    /// The version that a request means by `name` and `version`; empty texts mean the default and the newest that is
-    /// ready.
+    /// The version that a request of this task means by `name` and `version`; empty texts mean the default and the newest
+    /// that is ready.
     pub fn resolve(&self, task: Task, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
         let name = if name.is_empty() {
             self.default_for(task)?
         } else {
             name
         };
-        let Some(versions) = self.models.get(name) else {
-            return Err(ServeError::ModelNotFound(format!(
-                "there is no model `{name}`; {}",
-                self.inventory()
-            )));
-        };
-        let model = if version.is_empty() {
-            self.newest_ready(name)
-                .ok_or_else(|| self.unavailable(name))?
-        } else {
-            let slot = version
-                .parse()
-                .ok()
-                .and_then(|version: u32| versions.get(&version));
-            match slot.map(Slot::state) {
-                Some(State::Ready(model)) => model,
-                Some(state) => return Err(not_ready(name, &state)),
-                None => {
-                    let known = join(versions.keys());
-                    let text = format!("model `{name}` has no version `{version}`; it has {known}");
-                    return Err(ServeError::ModelNotFound(text));
-                }
-            }
-        };
+        let model = self.find_ready(name, version)?;
         if model.manifest.task != task {
             let (does, needs) = (model.manifest.task.as_str(), task.as_str());
             return Err(ServeError::WrongTask {
@@ -180,6 +157,35 @@ impl Repository {
             });
         }
         Ok(model)
+    }
+
+    /// The version that is meant by `name` and `version`, whatever its task; an empty version means the newest that is
+    /// ready.
+    pub fn find_ready(&self, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
+        let Some(versions) = self.models.get(name) else {
+            return Err(ServeError::ModelNotFound(format!(
+                "there is no model `{name}`; {}",
+                self.inventory()
+            )));
+        };
+        if version.is_empty() {
+            return self
+                .newest_ready(name)
+                .ok_or_else(|| self.unavailable(name));
+        }
+        // Only the number's own spelling: `01` and `+1` name nothing.
+        let slot = versions
+            .iter()
+            .find_map(|(known, slot)| (known.to_string() == version).then_some(slot));
+        match slot.map(Slot::state) {
+            Some(State::Ready(model)) => Ok(model),
+            Some(state) => Err(not_ready(name, &state)),
+            None => {
+                let known = join(versions.keys());
+                let text = format!("model `{name}` has no version `{version}`; it has {known}");
+                Err(ServeError::ModelNotFound(text))
+            }
+        }
     }
 
     /// The model for requests of this task that name none: the configured one, else the first by name that is ready.

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::batching::Timing;
+use crate::batching::{Answer, Timing};
 use crate::decode::{BadPicture, Picture};
 use crate::error::{ServeError, Violation};
 use crate::model::Model;
@@ -96,23 +96,15 @@ impl Service {
                 format!("holds {count} images; 1 to {limit} are allowed"),
             ));
         }
+        let started = Instant::now();
         let work = async {
-            let started = Instant::now();
             let top_k = request.top_k;
             let rows = self.prepare(request).await?;
             let preprocess = started.elapsed();
             model.metrics.preprocessed(preprocess);
 
-            let ticket = model
-                .engine
-                .submit(rows, deadline.map(Instant::into_std))
-                .map_err(|refusal| ServeError::from_refusal(&model.name, &refusal))?;
-            // Requests that came in the same breath are submitted before anything runs.
-            tokio::task::yield_now().await;
-            model.engine.dispatch();
-            let answer = ticket
-                .await
-                .map_err(|failure| ServeError::from_failure(&model.name, failure))?;
+            let answer = self.run(model, rows, deadline).await?;
+            let ran = Instant::now();
             let labels = answer
                 .outputs
                 .iter()
@@ -123,13 +115,40 @@ impl Service {
                 );
                 ServeError::from_failure(&model.name, failure)
             })?;
+            let timing = answer.timing;
+            model
+                .statistics
+                .succeeded(started.elapsed(), preprocess, timing, ran.elapsed());
             Ok(Classified {
                 labels,
                 preprocess,
-                timing: answer.timing,
+                timing,
             })
         };
-        within(deadline, work).await
+        let outcome = within(deadline, work).await;
+        if outcome.is_err() {
+            model.statistics.failed(started.elapsed());
+        }
+        outcome
+    }
+
+    /// Takes rows through the model's batching core.
+    pub(crate) async fn run(
+        &self,
+        model: &Model,
+        rows: SmallVec<[Row; 1]>,
+        deadline: Option<Instant>,
+    ) -> Result<Answer<Row>, ServeError> {
+        let ticket = model
+            .engine
+            .submit(rows, deadline.map(Instant::into_std))
+            .map_err(|refusal| ServeError::from_refusal(&model.name, &refusal))?;
+        // Requests that came in the same breath are submitted before anything runs.
+        tokio::task::yield_now().await;
+        model.engine.dispatch();
+        ticket
+            .await
+            .map_err(|failure| ServeError::from_failure(&model.name, failure))
     }
 
     /// Decodes and frames the pictures: small ones here, large ones on a thread for such work.
@@ -194,7 +213,7 @@ fn each<T>(
 }
 
 /// Gives the work up when the deadline passes.
-async fn within<T>(
+pub(crate) async fn within<T>(
     deadline: Option<Instant>,
     work: impl Future<Output = Result<T, ServeError>>,
 ) -> Result<T, ServeError> {

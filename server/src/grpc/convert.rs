@@ -4,6 +4,7 @@ use quintet_bundle::image::Framing;
 use quintet_bundle::{Dim, Task, TensorSpec};
 use quintet_proto::v1;
 
+use super::status::status;
 use crate::decode::Picture;
 use crate::error::{ServeError, Violation};
 use crate::model::Model;
@@ -85,6 +86,31 @@ pub(super) fn classified(model: &Model, classified: Classified) -> v1::ClassifyR
         model: model.name.to_string(),
         version: model.version.to_string(),
         timing: Some(timing),
+    }
+}
+
+/// An answer on a stream.
+pub(super) fn classified_item(
+    index: u64,
+    answer: Result<v1::ClassifyResponse, ServeError>,
+) -> v1::ClassifyStreamResponse {
+    use v1::classify_stream_response::Result;
+    let result = match answer {
+        Ok(response) => Result::Response(response),
+        Err(error) => {
+            let retry_after = error.retry_after().unwrap_or_default();
+            let status = status(&error);
+            Result::Error(v1::StreamError {
+                code: status.code() as i32,
+                message: status.message().to_owned(),
+                // Never 0, which would say that asking again does not help.
+                retry_after_ms: retry_after.as_nanos().div_ceil(1_000_000) as u64,
+            })
+        }
+    };
+    v1::ClassifyStreamResponse {
+        index,
+        result: Some(result),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `grpc.health.v1`: the server as a whole (the empty name), the domain service, and each model by its name.
+//! `grpc.health.v1`: the server as a whole (the empty name), the services that need models, and each model by its name.
 
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health as HealthService, HealthServer};
@@ -6,8 +6,12 @@ use tonic_health::server::{HealthReporter, HealthService as Reported};
 
 use crate::repository::Repository;
 
-/// The name of the domain service, as health checks ask for it.
-const SERVICE: &str = "quintet.v1.InferenceService";
+/// The names of the services that need models, as health checks ask for them; the empty one is the whole server.
+const SERVICES: [&str; 3] = [
+    "quintet.v1.InferenceService",
+    "inference.GRPCInferenceService",
+    "",
+];
 
 /// What health checks are told.
 #[derive(Debug, Clone)]
@@ -52,7 +56,7 @@ impl Health {
         for name in repository.names() {
             self.0.set_service_status(name, status(model(name))).await;
         }
-        for name in [SERVICE, ""] {
+        for name in SERVICES {
             self.0.set_service_status(name, status(overall)).await;
         }
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use quintet_bundle::Task;
 use quintet_proto::v1;
 use quintet_proto::v1::inference_service_server::InferenceService;
-use tonic::{Request, Response, Status};
+use tonic::codegen::BoxStream;
+use tonic::{Request, Response, Status, Streaming};
 
-use super::convert;
 use super::observe::Call;
 use super::status::status;
+use super::{convert, stream};
 use crate::error::ServeError;
 use crate::lifecycle::Lifecycle;
 use crate::service::Service;
@@ -25,22 +26,33 @@ impl Inference {
     pub(super) fn new(service: Service, lifecycle: Arc<Lifecycle>) -> Self {
         Self { service, lifecycle }
     }
+}
 
-    async fn classify(
-        &self,
-        call: &Call,
-        request: v1::ClassifyRequest,
-    ) -> Result<v1::ClassifyResponse, ServeError> {
-        self.lifecycle.check()?;
-        let model = self.service.classifier(&request.model, &request.version)?;
-        call.reached(&model.name);
-        let request = convert::classify(request)?;
-        let answer = self
-            .service
-            .classify(&model, request, call.deadline)
-            .await?;
-        Ok(convert::classified(&model, answer))
-    }
+/// One request, alone or from a stream.
+async fn classify(
+    service: &Service,
+    call: &Call,
+    request: v1::ClassifyRequest,
+) -> Result<v1::ClassifyResponse, ServeError> {
+    let model = service.classifier(&request.model, &request.version)?;
+    call.reached(&model.name);
+    let request = convert::classify(request)?;
+    let answer = service.classify(&model, request, call.deadline).await?;
+    Ok(convert::classified(&model, answer))
+}
+
+/// One request of a stream.
+async fn classify_item(
+    service: Service,
+    call: Call,
+    item: v1::ClassifyStreamRequest,
+) -> v1::ClassifyStreamResponse {
+    let v1::ClassifyStreamRequest { index, request } = item;
+    let answer = match request {
+        Some(request) => classify(&service, &call, request).await,
+        None => Err(ServeError::invalid("request", "is not set")),
+    };
+    convert::classified_item(index, answer)
 }
 
 #[tonic::async_trait]
@@ -49,9 +61,24 @@ impl InferenceService for Inference {
         &self,
         request: Request<v1::ClassifyRequest>,
     ) -> Result<Response<v1::ClassifyResponse>, Status> {
+        self.lifecycle.check().map_err(|error| status(&error))?;
         let call = Call::of(&request);
-        let answer = self.classify(&call, request.into_inner()).await;
+        let answer = classify(&self.service, &call, request.into_inner()).await;
         answer.map(Response::new).map_err(|error| status(&error))
+    }
+
+    async fn classify_stream(
+        &self,
+        request: Request<Streaming<v1::ClassifyStreamRequest>>,
+    ) -> Result<Response<BoxStream<v1::ClassifyStreamResponse>>, Status> {
+        self.lifecycle.check().map_err(|error| status(&error))?;
+        let (call, service) = (Call::of(&request), self.service.clone());
+        let answer = {
+            let call = call.clone();
+            move |item| classify_item(service.clone(), call.clone(), item)
+        };
+        let answers = stream::as_they_come(request.into_inner(), &call, &self.lifecycle, answer);
+        Ok(Response::new(answers))
     }
 
     async fn list_models(

@@ -15,6 +15,7 @@ use tonic::{Code, Status};
 use tower::Service;
 
 use super::endless::UntilDrained;
+use super::recorded::Recorded;
 use super::status::{code_name, is_ours, status};
 use crate::error::ServeError;
 use crate::lifecycle::Lifecycle;
@@ -22,9 +23,20 @@ use crate::metrics::Metrics;
 use crate::request_id;
 
 /// The calls that metrics name; any other path is "unknown", so that callers cannot add series.
-const RPCS: [&str; 8] = [
+const RPCS: [&str; 19] = [
     "/quintet.v1.InferenceService/Classify",
+    "/quintet.v1.InferenceService/ClassifyStream",
     "/quintet.v1.InferenceService/ListModels",
+    "/inference.GRPCInferenceService/ModelInfer",
+    "/inference.GRPCInferenceService/ModelStreamInfer",
+    "/inference.GRPCInferenceService/ServerLive",
+    "/inference.GRPCInferenceService/ServerReady",
+    "/inference.GRPCInferenceService/ModelReady",
+    "/inference.GRPCInferenceService/ServerMetadata",
+    "/inference.GRPCInferenceService/ModelMetadata",
+    "/inference.GRPCInferenceService/ModelConfig",
+    "/inference.GRPCInferenceService/ModelStatistics",
+    "/inference.GRPCInferenceService/RepositoryIndex",
     "/grpc.health.v1.Health/Check",
     "/grpc.health.v1.Health/Watch",
     "/grpc.health.v1.Health/List",
@@ -37,6 +49,11 @@ const ENDLESS: [&str; 3] = [
     "/grpc.health.v1.Health/Watch",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+/// The calls that are many requests: such a call has ended with its last answer, not with its first.
+const STREAMS: [&str; 2] = [
+    "/quintet.v1.InferenceService/ClassifyStream",
+    "/inference.GRPCInferenceService/ModelStreamInfer",
 ];
 const REQUEST_ID: &str = "x-request-id";
 
@@ -76,6 +93,11 @@ struct Record {
 // === impl Call ===
 
 impl Call {
+    /// A call whose caller stops waiting then.
+    pub(super) fn until(deadline: Option<Instant>) -> Self {
+        Self { deadline, model: Arc::default() }
+    }
+
     /// The call that this request belongs to.
     pub(super) fn of<T>(request: &tonic::Request<T>) -> Self {
         request
@@ -145,10 +167,7 @@ impl Service<Request<Incoming>> for Observe {
             .copied()
             .flatten()
             .and_then(|timeout| started.checked_add(timeout));
-        let call = Call {
-            deadline,
-            ..Call::default()
-        };
+        let call = Call::until(deadline);
         let shared = Arc::clone(&self.shared);
         shared.lifecycle.enter();
         shared.metrics.request_started();
@@ -200,12 +219,24 @@ impl Service<Request<Incoming>> for Observe {
             if let Ok(id) = HeaderValue::from_str(&record.id) {
                 response.headers_mut().insert(REQUEST_ID, id);
             }
+            if record.code == Code::Ok && STREAMS.contains(&record.rpc) {
+                record.code = Code::Cancelled;
+                let ended = move |code| record.end(code);
+                response = response.map(|body| Body::new(Recorded::new(body, ended)));
+            }
             Ok(response)
         })
     }
 }
 
 // === impl Record ===
+
+impl Record {
+    /// The request has ended so.
+    fn end(mut self, code: Code) {
+        self.code = code;
+    }
+}
 
 impl Drop for Record {
     fn drop(&mut self) {

@@ -1,6 +1,7 @@
 //! What callers want of a model: each task prepares rows from a request and finishes an answer from rows.
 
 pub mod classify;
+pub mod tensors;
 
 use quintet_bundle::{Manifest, Task};
 

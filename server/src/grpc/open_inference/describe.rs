@@ -1,0 +1,156 @@
+//! What the protocol tells of the server and its models.
+
+use quintet_bundle::{DataType, Dim, TensorSpec};
+use quintet_proto::inference as oip;
+use quintet_proto::inference::model_instance_group::Kind;
+use quintet_proto::inference::model_metadata_response::TensorMetadata;
+use quintet_proto::inference::repository_index_response::ModelIndex;
+
+use crate::model::Model;
+use crate::repository::{State, VersionId};
+use crate::runtime::{Device, Port};
+use crate::statistics::Total;
+
+/// What Triton calls ONNX models, and so do its clients.
+const PLATFORM: &str = "onnxruntime_onnx";
+const BACKEND: &str = "onnxruntime";
+/// Extensions that are served whole; the stream of requests has no name among them.
+const EXTENSIONS: [&str; 2] = ["model_configuration", "statistics"];
+
+/// What ServerMetadata says.
+pub(super) fn server() -> oip::ServerMetadataResponse {
+    oip::ServerMetadataResponse {
+        name: "quintet".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        extensions: EXTENSIONS.map(str::to_owned).to_vec(),
+    }
+}
+
+/// What ModelMetadata says; `versions`: those of the model that are ready.
+pub(super) fn metadata(model: &Model, versions: Vec<String>) -> oip::ModelMetadataResponse {
+    let tensor = |spec: &TensorSpec| {
+        let size = |dim: &Dim| match dim {
+            Dim::Fixed(size) => *size as i64,
+            Dim::Symbol(_) => -1,
+        };
+        TensorMetadata {
+            name: spec.name.clone(),
+            datatype: spec.datatype.as_str().to_owned(),
+            shape: spec.shape.iter().map(size).collect(),
+        }
+    };
+    oip::ModelMetadataResponse {
+        name: model.name.to_string(),
+        versions,
+        platform: PLATFORM.to_owned(),
+        inputs: model.manifest.inputs.iter().map(tensor).collect(),
+        outputs: model.manifest.outputs.iter().map(tensor).collect(),
+    }
+}
+
+/// What ModelConfig says.
+pub(super) fn config(model: &Model) -> oip::ModelConfig {
+    let settings = model.engine.settings();
+    let dims = |port: &Port| port.row_shape.iter().map(|size| *size as i64).collect();
+    let inputs = model.signature.inputs.iter().map(|port| oip::ModelInput {
+        name: port.name.clone(),
+        data_type: data_type(port.datatype).into(),
+        dims: dims(port),
+    });
+    let outputs = model.signature.outputs.iter().map(|port| oip::ModelOutput {
+        name: port.name.clone(),
+        data_type: data_type(port.datatype).into(),
+        dims: dims(port),
+    });
+    let (kind, gpus) = match model.device {
+        Device::Cpu => (Kind::Cpu, vec![]),
+        Device::Cuda(index) => (Kind::Gpu, vec![index]),
+    };
+    let group = oip::ModelInstanceGroup {
+        name: format!("{}_0", model.name),
+        count: settings.instances as i32,
+        gpus,
+        kind: kind.into(),
+    };
+    let batching = oip::ModelDynamicBatching {
+        max_queue_delay_microseconds: settings.max_queue_delay.as_micros() as u64,
+        default_queue_policy: Some(oip::ModelQueuePolicy {
+            max_queue_size: settings.max_queue_size as u32,
+        }),
+    };
+    oip::ModelConfig {
+        name: model.name.to_string(),
+        platform: PLATFORM.to_owned(),
+        max_batch_size: settings.max_batch_size as i32,
+        input: inputs.collect(),
+        output: outputs.collect(),
+        instance_group: vec![group],
+        default_model_filename: "model.onnx".to_owned(),
+        dynamic_batching: Some(batching),
+        backend: BACKEND.to_owned(),
+    }
+}
+
+/// What ModelStatistics says of one version.
+pub(super) fn statistics(model: &Model) -> oip::ModelStatistics {
+    let seen = model.statistics.snapshot();
+    let sum = |total: Total| {
+        Some(oip::StatisticDuration {
+            count: total.count,
+            ns: total.ns,
+        })
+    };
+    let runs = seen.runs.iter().map(|(rows, total)| {
+        // Filling the input and taking the output are measured with the run.
+        let none = Total {
+            count: total.count,
+            ns: 0,
+        };
+        oip::InferBatchStatistics {
+            batch_size: *rows as u64,
+            compute_input: sum(none),
+            compute_infer: sum(*total),
+            compute_output: sum(none),
+        }
+    });
+    oip::ModelStatistics {
+        name: model.name.to_string(),
+        version: model.version.to_string(),
+        last_inference: seen.last_inference_ms,
+        inference_count: seen.inference_count(),
+        execution_count: seen.execution_count(),
+        batch_stats: runs.collect(),
+        inference_stats: Some(oip::InferStatistics {
+            success: sum(seen.success),
+            fail: sum(seen.fail),
+            queue: sum(seen.queue),
+            compute_input: sum(seen.compute_input),
+            compute_infer: sum(seen.compute_infer),
+            compute_output: sum(seen.compute_output),
+        }),
+    }
+}
+
+/// What RepositoryIndex says of one version.
+pub(super) fn index_entry(id: VersionId, state: State) -> ModelIndex {
+    let (state, reason) = match state {
+        State::Ready(_) => ("READY", String::new()),
+        State::Loading => ("LOADING", "the model is still loading".to_owned()),
+        State::Unavailable(reason) => ("UNAVAILABLE", reason),
+    };
+    ModelIndex {
+        name: id.name,
+        version: id.version.to_string(),
+        state: state.to_owned(),
+        reason,
+    }
+}
+
+fn data_type(datatype: DataType) -> oip::DataType {
+    match datatype {
+        DataType::Uint8 => oip::DataType::TypeUint8,
+        DataType::Int32 => oip::DataType::TypeInt32,
+        DataType::Int64 => oip::DataType::TypeInt64,
+        DataType::Float32 => oip::DataType::TypeFp32,
+    }
+}

@@ -1,0 +1,322 @@
+//! Any model as plain tensors, as the Open Inference Protocol sees it: named tensors to rows, rows to tensors.
+//!
+//! Whatever could fail inside a batch is refused here, so that one caller's bad row never touches another's.
+
+use std::fmt;
+
+use bytes::Bytes;
+use quintet_bundle::DataType;
+use smallvec::SmallVec;
+
+use crate::error::Violation;
+use crate::runtime::{Port, Row, Signature};
+
+/// One input of a request, the batch's dimension first in its shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// The input's name.
+    pub name: String,
+    /// The type's name in the protocol, such as `FP32`.
+    pub datatype: String,
+    /// The number of rows, then the shape of a row.
+    pub shape: Vec<i64>,
+    /// The elements.
+    pub elements: Elements,
+}
+
+/// A tensor's elements, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Elements {
+    /// Little-endian bytes.
+    Raw(Bytes),
+    /// Of an INT32 tensor.
+    Int32(Vec<i32>),
+    /// Of an INT64 tensor.
+    Int64(Vec<i64>),
+    /// Of a UINT8 tensor; the wire has no smaller number.
+    Uint32(Vec<u32>),
+    /// Of an FP32 tensor.
+    Float32(Vec<f32>),
+    /// In a list, of this name, that no type of ours belongs in.
+    Foreign(&'static str),
+    /// There are none.
+    Missing,
+}
+
+/// The rows of a request's tensors, which may come in any order; `max_rows` is the most that a request may have. All
+/// that is wrong is named, by field. Raw rows are slices of what came, not copied.
+pub fn prepare(
+    signature: &Signature,
+    tensors: Vec<Tensor>,
+    max_rows: usize,
+) -> Result<SmallVec<[Row; 1]>, Vec<Violation>> {
+    let mut violations = Vec::new();
+    let places = places(&signature.inputs, &tensors, &mut violations);
+    // The first tensor's rows are the others' too. If it has an impossible number of them, that is a violation of its own.
+    let rows = tensors
+        .first()
+        .and_then(|tensor| tensor.shape.first())
+        .and_then(|rows| usize::try_from(*rows).ok())
+        .filter(|rows| (1..=max_rows).contains(rows));
+    let mut columns: SmallVec<[Option<Bytes>; 2]> = smallvec::smallvec![None; tensors.len()];
+    for (index, tensor) in tensors.into_iter().enumerate() {
+        let Some(port) = places
+            .iter()
+            .position(|place| *place == Some(index))
+            .map(|place| &signature.inputs[place])
+        else {
+            continue;
+        };
+        match column(port, index, tensor, rows, max_rows) {
+            Ok(bytes) => columns[index] = Some(bytes),
+            Err(violation) => violations.push(violation),
+        }
+    }
+    if !violations.is_empty() {
+        return Err(violations);
+    }
+    // Without a violation each input has its place, each place its bytes, and all have as many rows as the first.
+    let columns: SmallVec<[(Bytes, usize); 2]> = places
+        .iter()
+        .zip(&signature.inputs)
+        .filter_map(|(place, port)| Some((columns[(*place)?].take()?, port.row_bytes())))
+        .collect();
+    Ok((0..rows.unwrap_or(0))
+        .map(|row| {
+            let cells = columns
+                .iter()
+                .map(|(bytes, size)| bytes.slice(row * size..(row + 1) * size));
+            cells.collect()
+        })
+        .collect())
+}
+
+/// The output `port` of the signature, all rows of it. `None`: it holds something that is no number.
+pub fn finish(signature: &Signature, port: usize, rows: &[Row]) -> Option<Bytes> {
+    let bytes = match rows {
+        [row] => row.get(port)?.clone(),
+        rows => {
+            let mut all = Vec::with_capacity(rows.len() * signature.outputs[port].row_bytes());
+            for row in rows {
+                all.extend_from_slice(row.get(port)?);
+            }
+            all.into()
+        }
+    };
+    let sound = signature.outputs[port].datatype != DataType::Float32 || odd_one(&bytes).is_none();
+    sound.then_some(bytes)
+}
+
+/// Which outputs of the signature a request wants, by its list of names; an empty list wants all.
+pub fn wanted<'n>(
+    signature: &Signature,
+    names: impl ExactSizeIterator<Item = &'n str>,
+) -> Result<SmallVec<[usize; 2]>, Vec<Violation>> {
+    if names.len() == 0 {
+        return Ok((0..signature.outputs.len()).collect());
+    }
+    let mut wanted = SmallVec::new();
+    let mut violations = Vec::new();
+    for (index, name) in names.enumerate() {
+        let place = signature.outputs.iter().position(|port| port.name == name);
+        let problem = match place {
+            None => {
+                let known = names_of(&signature.outputs);
+                format!("is `{name}`; the model's outputs are {known}")
+            }
+            Some(place) if wanted.contains(&place) => format!("is `{name}`, a second time"),
+            Some(place) => {
+                wanted.push(place);
+                continue;
+            }
+        };
+        violations.push(violation(format!("outputs[{index}].name"), problem));
+    }
+    if violations.is_empty() {
+        Ok(wanted)
+    } else {
+        Err(violations)
+    }
+}
+
+/// For each input of the model, the index of the tensor that is meant for it.
+fn places(
+    ports: &[Port],
+    tensors: &[Tensor],
+    violations: &mut Vec<Violation>,
+) -> SmallVec<[Option<usize>; 2]> {
+    let mut places: SmallVec<[Option<usize>; 2]> = smallvec::smallvec![None; ports.len()];
+    for (index, tensor) in tensors.iter().enumerate() {
+        let name = &tensor.name;
+        let problem = match ports.iter().position(|port| port.name == *name) {
+            None => format!("is `{name}`; the model's inputs are {}", names_of(ports)),
+            Some(place) if places[place].is_some() => format!("is `{name}`, a second time"),
+            Some(place) => {
+                places[place] = Some(index);
+                continue;
+            }
+        };
+        violations.push(violation(format!("inputs[{index}].name"), problem));
+    }
+    for (port, place) in ports.iter().zip(&places) {
+        if place.is_none() {
+            violations.push(violation(
+                "inputs".to_owned(),
+                format!("lacks `{}`", port.name),
+            ));
+        }
+    }
+    places
+}
+
+/// The checked bytes of one tensor.
+fn column(
+    port: &Port,
+    index: usize,
+    tensor: Tensor,
+    rows: Option<usize>,
+    max_rows: usize,
+) -> Result<Bytes, Violation> {
+    let Tensor {
+        datatype,
+        shape,
+        elements,
+        ..
+    } = tensor;
+    let field = |name: &str| format!("inputs[{index}].{name}");
+    if datatype != port.datatype.as_str() {
+        let problem = format!("is `{datatype}`; {} is needed", port.datatype);
+        return Err(violation(field("datatype"), problem));
+    }
+    let fits = shape.len() == port.row_shape.len() + 1
+        && shape[1..]
+            .iter()
+            .zip(&port.row_shape)
+            .all(|(given, size)| usize::try_from(*given) == Ok(*size));
+    if !fits {
+        let problem = format!("is {shape:?}; {} is allowed", Allowed(port));
+        return Err(violation(field("shape"), problem));
+    }
+    let own = usize::try_from(shape[0]).unwrap_or(0);
+    if !(1..=max_rows).contains(&own) {
+        let problem = format!("is {shape:?}; 1 to {max_rows} rows are allowed");
+        return Err(violation(field("shape"), problem));
+    }
+    if let Some(rows) = rows.filter(|rows| *rows != own) {
+        let problem = format!("is {shape:?}; inputs[0] has {rows} rows");
+        return Err(violation(field("shape"), problem));
+    }
+    let raw = matches!(elements, Elements::Raw(_));
+    let field = if raw {
+        format!("raw_input_contents[{index}]")
+    } else {
+        field("contents")
+    };
+    let bytes = elements
+        .into_bytes(port.datatype)
+        .map_err(|problem| violation(field.clone(), problem))?;
+    // Neither can overflow: the rows are bounded, and the model's row is one that it has run.
+    let needed = own * port.row_bytes();
+    if bytes.len() != needed {
+        let size = port.datatype.size();
+        let (given, needed, unit) = if raw {
+            (bytes.len(), needed, "bytes")
+        } else {
+            (bytes.len() / size, needed / size, "elements")
+        };
+        let problem = format!("holds {given} {unit}; {datatype} {shape:?} takes {needed}");
+        return Err(violation(field, problem));
+    }
+    if port.datatype == DataType::Float32
+        && let Some((place, value)) = odd_one(&bytes)
+    {
+        let problem = format!("element {place} is {value}; only finite numbers are allowed");
+        return Err(violation(field, problem));
+    }
+    Ok(bytes)
+}
+
+/// The first float32 that is not a finite number, and its place.
+fn odd_one(bytes: &[u8]) -> Option<(usize, f32)> {
+    let values = bytes.chunks_exact(4).map(|bytes| {
+        // chunks_exact gives four bytes each.
+        f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    });
+    values.enumerate().find(|(_, value)| !value.is_finite())
+}
+
+/// The shape that an input takes, -1 for the batch's dimension.
+struct Allowed<'p>(&'p Port);
+
+fn names_of(ports: &[Port]) -> String {
+    let names: Vec<_> = ports.iter().map(|port| port.name.as_str()).collect();
+    names.join(", ")
+}
+
+fn violation(field: String, description: String) -> Violation {
+    Violation { field, description }
+}
+
+// === impl Elements ===
+
+impl Elements {
+    /// Little-endian bytes of this type; what is wrong with the elements otherwise.
+    fn into_bytes(self, datatype: DataType) -> Result<Bytes, String> {
+        let list = match (self, datatype) {
+            (Self::Raw(bytes), _) => return Ok(bytes),
+            (Self::Uint32(values), DataType::Uint8) => {
+                let narrow = |(place, value): (usize, &u32)| {
+                    u8::try_from(*value)
+                        .map_err(|_| format!("element {place} is {value}; UINT8 holds 0 to 255"))
+                };
+                let bytes: Result<Vec<u8>, _> = values.iter().enumerate().map(narrow).collect();
+                return bytes.map(Bytes::from);
+            }
+            (Self::Int32(values), DataType::Int32) => return Ok(copy(&values)),
+            (Self::Int64(values), DataType::Int64) => return Ok(copy(&values)),
+            (Self::Float32(values), DataType::Float32) => return Ok(copy(&values)),
+            (Self::Missing, _) => {
+                let list = list_of(datatype);
+                return Err(format!(
+                    "is empty, and so is raw_input_contents; {datatype} belongs in {list}"
+                ));
+            }
+            (Self::Int32(_), _) => list_of(DataType::Int32),
+            (Self::Int64(_), _) => list_of(DataType::Int64),
+            (Self::Uint32(_), _) => list_of(DataType::Uint8),
+            (Self::Float32(_), _) => list_of(DataType::Float32),
+            (Self::Foreign(list), _) => list,
+        };
+        let ours = list_of(datatype);
+        Err(format!("has {list}; {datatype} belongs in {ours}"))
+    }
+}
+
+/// The protocol's list for elements of this type.
+const fn list_of(datatype: DataType) -> &'static str {
+    match datatype {
+        DataType::Uint8 => "uint_contents",
+        DataType::Int32 => "int_contents",
+        DataType::Int64 => "int64_contents",
+        DataType::Float32 => "fp32_contents",
+    }
+}
+
+/// The values as they lie in memory, which is little-endian wherever this server builds.
+fn copy<T: bytemuck::NoUninit>(values: &[T]) -> Bytes {
+    Bytes::copy_from_slice(bytemuck::cast_slice(values))
+}
+
+impl fmt::Display for Allowed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[-1")?;
+        self.0
+            .row_shape
+            .iter()
+            .try_for_each(|size| write!(f, ", {size}"))?;
+        f.write_str("]")
+    }
+}
+
+#[cfg(test)]
+mod tests;
