@@ -82,6 +82,50 @@ pub enum DataErrorKind {
         /// Number of images in the file it belongs to.
         images: usize,
     },
+    /// The file is nowhere that it is looked for, and is not downloaded.
+    #[error("not found, nor {other}; it is published at {url}")]
+    NotFetched {
+        /// The other place, as text.
+        other: String,
+        /// Where the file is published.
+        url: &'static str,
+    },
+    /// The archive ends early, or its packing is damaged.
+    #[error("breaks off or is damaged after {entries} entries: {source}")]
+    Archive {
+        /// Entries that were read.
+        entries: usize,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The archive holds too few or too many reviews.
+    #[error("{folder} holds {found} reviews, must hold {expected}")]
+    Reviews {
+        /// Split and sentiment.
+        folder: &'static str,
+        /// How many it holds.
+        found: usize,
+        /// How many it must hold.
+        expected: usize,
+    },
+    /// A review's name does not give its number and a rating of its folder.
+    #[error("entry {entry} must be named ID_RATING.txt, rating {lowest} to {highest}")]
+    ReviewName {
+        /// The entry of the archive.
+        entry: String,
+        /// The lowest rating of the folder.
+        lowest: u8,
+        /// The highest rating of the folder.
+        highest: u8,
+    },
+    /// A review is longer than any review.
+    #[error("entry {entry} has more than {limit} bytes")]
+    ReviewSize {
+        /// The entry of the archive.
+        entry: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// No source gave the file.
     #[cfg(feature = "download")]
     #[error("cannot be downloaded: {}", crate::download::describe(.0))]

@@ -1,0 +1,130 @@
+//! The archive's files, sorted into reviews.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::GzDecoder;
+
+use super::{Imdb, NEGATIVE, POSITIVE, Reviews};
+use crate::DataErrorKind;
+
+/// The longest review has 14 kB; more than this is something else.
+const MAX_REVIEW: u64 = 1 << 20;
+
+/// The four folders of labelled reviews.
+const FOLDERS: [&str; 4] = ["train/neg", "train/pos", "test/neg", "test/pos"];
+
+/// A review's number and its text.
+type Numbered = (u32, String);
+
+/// Reads the archive at `path`, which must hold `per_folder` reviews in each folder.
+pub(super) fn read(
+    path: &Path,
+    per_folder: usize,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Imdb, DataErrorKind> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let position = Cell::new(0);
+    let counted = Counted {
+        inner: file,
+        position: &position,
+    };
+    let mut archive = tar::Archive::new(GzDecoder::new(BufReader::new(counted)));
+    let mut folders: [Vec<Numbered>; 4] = Default::default();
+    for (entries, entry) in archive.entries()?.enumerate() {
+        let broken = |source| DataErrorKind::Archive { entries, source };
+        let mut entry = entry.map_err(broken)?;
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if let Some((folder, number)) = review(&name)? {
+            let mut bytes = Vec::new();
+            let limit = MAX_REVIEW + 1;
+            (&mut entry)
+                .take(limit)
+                .read_to_end(&mut bytes)
+                .map_err(broken)?;
+            if bytes.len() as u64 == limit {
+                return Err(DataErrorKind::ReviewSize {
+                    entry: name,
+                    limit: MAX_REVIEW,
+                });
+            }
+            folders[folder].push((number, String::from_utf8_lossy(&bytes).into_owned()));
+        }
+        progress(position.get(), length);
+    }
+    for (folder, reviews) in FOLDERS.into_iter().zip(&folders) {
+        if reviews.len() != per_folder {
+            return Err(DataErrorKind::Reviews {
+                folder,
+                found: reviews.len(),
+                expected: per_folder,
+            });
+        }
+    }
+    let [train_negative, train_positive, test_negative, test_positive] = folders;
+    Ok(Imdb {
+        train: sorted(train_negative, train_positive),
+        test: sorted(test_negative, test_positive),
+    })
+}
+
+/// The folder and the number of a labelled review; nothing for the archive's other files.
+fn review(name: &str) -> Result<Option<(usize, u32)>, DataErrorKind> {
+    let Some((folder, file)) = name.rsplit_once('/') else {
+        return Ok(None);
+    };
+    let folder = folder.strip_prefix("./").unwrap_or(folder);
+    let folder = folder.strip_prefix("aclImdb/");
+    let Some(index) = FOLDERS.iter().position(|it| folder == Some(*it)) else {
+        return Ok(None);
+    };
+    // The folder's own entry ends in a slash.
+    if file.is_empty() {
+        return Ok(None);
+    }
+    let rated = file
+        .strip_suffix(".txt")
+        .and_then(|stem| stem.split_once('_'))
+        .and_then(|(id, rating)| Some((id.parse().ok()?, rating.parse::<u8>().ok()?)));
+    let ratings = if index % 2 == 0 { 1..=4 } else { 7..=10 };
+    match rated {
+        Some((id, rating)) if ratings.contains(&rating) => Ok(Some((index, id))),
+        _ => Err(DataErrorKind::ReviewName {
+            entry: name.to_owned(),
+            lowest: *ratings.start(),
+            highest: *ratings.end(),
+        }),
+    }
+}
+
+fn sorted(mut negative: Vec<Numbered>, mut positive: Vec<Numbered>) -> Reviews {
+    let mut reviews = Reviews::default();
+    for (label, texts) in [(NEGATIVE, &mut negative), (POSITIVE, &mut positive)] {
+        texts.sort_unstable();
+        for (_, text) in texts.drain(..) {
+            reviews.texts.push(text);
+            reviews.labels.push(label);
+        }
+    }
+    reviews
+}
+
+/// A file that says how far it has been read.
+struct Counted<'a> {
+    inner: File,
+    position: &'a Cell<u64>,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.position.set(self.position.get() + count as u64);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests;
