@@ -24,6 +24,7 @@ mod manifest;
 mod reader;
 mod signature;
 mod tensor;
+pub mod text;
 mod validate;
 mod writer;
 

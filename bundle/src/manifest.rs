@@ -65,6 +65,11 @@ pub enum Preprocessing {
         /// Height of the frame in pixels.
         height: usize,
     },
+    /// [`crate::text::Tokenizer::encode`], with the bundle's `tokenizer.json`.
+    TokenSequence {
+        /// Tokens that the network reads of a text, the last ones of a longer text.
+        max_tokens: usize,
+    },
 }
 
 /// How the model came to be. Whole numbers must fit TOML's 63 bits.

@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::image::SIDE;
+use crate::text::TOKENIZER_FILE;
 use crate::{
     Dim, FORMAT_VERSION, GOLDEN_FILE, MANIFEST_FILE, MAX_FILE_BYTES, MODEL_FILE, Manifest,
     ManifestError, Preprocessing, Task, TensorSpec,
 };
+
+/// Most tokens of a text that a network may read; keeps a row of a batch small.
+const MAX_TOKENS: usize = 65_536;
 
 /// Longest model name in bytes; it becomes a folder name and a metric label.
 const MAX_NAME: usize = 64;
@@ -61,7 +65,14 @@ impl Manifest {
                 ));
             }
         }
-        for required in [MODEL_FILE, GOLDEN_FILE] {
+        let mut required = vec![MODEL_FILE, GOLDEN_FILE];
+        if matches!(
+            self.preprocessing,
+            Some(Preprocessing::TokenSequence { .. })
+        ) {
+            required.push(TOKENIZER_FILE);
+        }
+        for required in required {
             if !self.files.contains_key(required) {
                 return Err(ManifestError::field(
                     "files",
@@ -136,6 +147,15 @@ impl Manifest {
                     "preprocessing",
                     &format!("a digit frame of {width} x {height}"),
                     format!("{SIDE} x {SIDE}"),
+                ))
+            }
+            Some(Preprocessing::TokenSequence { max_tokens })
+                if !(1..=MAX_TOKENS).contains(&max_tokens) =>
+            {
+                Err(ManifestError::field(
+                    "preprocessing.max_tokens",
+                    &max_tokens,
+                    format!("1 to {MAX_TOKENS}"),
                 ))
             }
             _ => Ok(()),

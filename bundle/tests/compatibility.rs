@@ -3,6 +3,7 @@
 use quintet_bundle::{DataType, Dim, Manifest, Preprocessing, Task};
 
 const V1: &str = include_str!("data/manifest_v1.toml");
+const TEXT_V1: &str = include_str!("data/manifest_text_v1.toml");
 
 #[test]
 fn format_version_1() {
@@ -30,8 +31,27 @@ fn format_version_1() {
 }
 
 #[test]
+fn format_version_1_of_a_text_model() {
+    let manifest = Manifest::from_toml(TEXT_V1).unwrap();
+    assert_eq!(manifest.task, Task::TextClassification);
+    assert_eq!(manifest.labels, ["negative", "positive"]);
+    let tokens = Preprocessing::TokenSequence { max_tokens: 200 };
+    assert_eq!(manifest.preprocessing, Some(tokens));
+    let [tokens, lengths] = &manifest.inputs[..] else {
+        panic!("{:?}", manifest.inputs);
+    };
+    assert_eq!(tokens.datatype, DataType::Int64);
+    assert_eq!(tokens.shape, [Dim::from("N"), Dim::from("L")]);
+    assert_eq!(lengths.datatype, DataType::Int32);
+    assert_eq!(manifest.outputs[0].shape, [Dim::from("N")]);
+    assert!(manifest.files.contains_key("tokenizer.json"));
+}
+
+#[test]
 fn writing_it_again_changes_nothing() {
-    let manifest = Manifest::from_toml(V1).unwrap();
-    let again = Manifest::from_toml(&manifest.to_toml().unwrap()).unwrap();
-    assert_eq!(again, manifest);
+    for text in [V1, TEXT_V1] {
+        let manifest = Manifest::from_toml(text).unwrap();
+        let again = Manifest::from_toml(&manifest.to_toml().unwrap()).unwrap();
+        assert_eq!(again, manifest);
+    }
 }

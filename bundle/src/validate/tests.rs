@@ -108,6 +108,30 @@ fn values() {
 }
 
 #[test]
+fn values_of_a_text_model() {
+    let good = include_str!("../../tests/data/manifest_text_v1.toml");
+    for (from, to, message) in [
+        (
+            "max_tokens = 200",
+            "max_tokens = 0",
+            "preprocessing.max_tokens is 0, must be 1 to 65536",
+        ),
+        ("max_tokens = 200", "max_tokens = 70000", "is 70000"),
+        (
+            "\"tokenizer.json\"",
+            "\"tokens.json\"",
+            "files is without tokenizer.json",
+        ),
+        ("max_tokens = 200", "tokens = 200", "unknown field `tokens`"),
+    ] {
+        assert!(good.contains(from), "nothing to replace: {from}");
+        let error = Manifest::from_toml(&good.replace(from, to)).unwrap_err();
+        let found = error.to_string();
+        assert!(found.contains(message), "{from} -> {to}: {found}");
+    }
+}
+
+#[test]
 fn file_names_cannot_lead_out() {
     for name in [
         "../model.onnx",

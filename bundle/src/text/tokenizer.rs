@@ -1,0 +1,197 @@
+//! Words to numbers.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use tokenizers::models::wordlevel::WordLevel;
+use tokenizers::normalizers::replace::{Replace, ReplacePattern};
+use tokenizers::normalizers::{Lowercase, NormalizerWrapper, Sequence};
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::processors::template::{SpecialToken, TemplateProcessing};
+use tokenizers::{
+    NormalizedString, Normalizer as _, OffsetReferential, OffsetType, PreTokenizedString,
+    PreTokenizer as _, SplitDelimiterBehavior,
+};
+
+use super::TokenizerError;
+
+/// The special tokens, in the order of their numbers. No text can spell them: [`WORD`] matches no
+/// brackets.
+const SPECIAL: [&str; 3] = ["[PAD]", "[START]", "[UNK]"];
+
+/// Line breaks in HTML, which the reviews are full of.
+const LINE_BREAK: &str = r"(?i)<br\s*/?>";
+
+/// A word: letters and digits, with apostrophes inside (`don't`), or a mark of feeling. Other
+/// punctuation is no token: without it, more words fit into the tokens that a network reads.
+const WORD: &str = r"[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}\p{N}]+)*|[!?]";
+
+/// Turns a text into the numbers of its words.
+#[derive(Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+}
+
+/// A text as a network reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// The tokens, at least one; the last ones of a longer text.
+    pub tokens: Vec<i64>,
+    /// Whether tokens were left out.
+    pub truncated: bool,
+    /// How many tokens the whole text has.
+    pub total: usize,
+}
+
+// === impl Tokenizer ===
+
+impl Tokenizer {
+    /// Learns the commonest words of `texts`, `vocabulary_size` with the three special tokens.
+    ///
+    /// Among words of the same frequency the alphabet decides, so the same texts in any order give
+    /// the same tokeniser.
+    pub fn train<T: AsRef<str>>(
+        texts: impl IntoIterator<Item = T>,
+        vocabulary_size: usize,
+    ) -> Result<Self, TokenizerError> {
+        let least = SPECIAL.len() + 1;
+        if vocabulary_size < least {
+            return Err(TokenizerError::VocabularySize {
+                actual: vocabulary_size,
+                least,
+            });
+        }
+        let (normalizer, splitter) = (normalizer()?, splitter()?);
+        let mut counts: HashMap<String, u64> = HashMap::new();
+        for text in texts {
+            count_words(&normalizer, &splitter, text.as_ref(), &mut counts)?;
+        }
+        if counts.is_empty() {
+            return Err(TokenizerError::NoWords);
+        }
+        let mut words: Vec<(String, u64)> = counts.into_iter().collect();
+        words.sort_unstable_by(|(word, count), (other, others)| {
+            others.cmp(count).then_with(|| word.cmp(other))
+        });
+        let words = words.into_iter().map(|(word, _)| word);
+        let vocabulary = SPECIAL
+            .map(str::to_owned)
+            .into_iter()
+            .chain(words)
+            .take(vocabulary_size)
+            .zip(0..);
+        let model = WordLevel::builder()
+            .vocab(vocabulary.collect())
+            .unk_token(SPECIAL[super::UNKNOWN as usize].to_owned())
+            .build()
+            .map_err(format)?;
+        let start = SPECIAL[super::START as usize];
+        let template = TemplateProcessing::builder()
+            .try_single(format!("{start} $A"))
+            .map_err(format)?
+            .special_tokens(vec![SpecialToken::from((start, super::START as u32))])
+            .build()
+            .map_err(format)?;
+        let mut inner = tokenizers::Tokenizer::new(model);
+        inner.with_normalizer(Some(normalizer)).map_err(format)?;
+        inner
+            .with_pre_tokenizer(Some(splitter))
+            .with_post_processor(Some(template));
+        Ok(Self { inner })
+    }
+
+    /// Reads `tokenizer.json`, one that [`Tokenizer::to_bytes`] wrote or one that came with another
+    /// model.
+    pub fn from_bytes(json: &[u8]) -> Result<Self, TokenizerError> {
+        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(format)?;
+        // A text that spells `[CLS]` is a text, not a command; and its length is the caller's.
+        inner.set_encode_special_tokens(true);
+        inner.with_truncation(None).map_err(format)?;
+        inner.with_padding(None);
+        Ok(Self { inner })
+    }
+
+    /// The tokeniser as `tokenizer.json`; the same tokeniser gives the same bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, TokenizerError> {
+        let mut json = self.inner.to_string(false).map_err(format)?;
+        json.push('\n');
+        Ok(json.into_bytes())
+    }
+
+    /// How many different tokens there are.
+    pub fn vocabulary_size(&self) -> usize {
+        self.inner.get_vocab_size(true)
+    }
+
+    /// The tokens of `text`, the last `max_tokens` of a longer one: the end of a review is where its
+    /// author sums up.
+    ///
+    /// A tokeniser that [`Tokenizer::train`] made has tokens for every text, the empty one included.
+    /// Time and memory grow with the length of the text.
+    pub fn encode(&self, text: &str, max_tokens: usize) -> Result<Encoded, TokenizerError> {
+        let encoding = self
+            .inner
+            .encode_fast(text, true)
+            .map_err(|error| TokenizerError::Encode(error.to_string()))?;
+        let ids = encoding.get_ids();
+        let total = ids.len();
+        let kept = &ids[total - total.min(max_tokens)..];
+        if kept.is_empty() {
+            return Err(TokenizerError::Empty);
+        }
+        Ok(Encoded {
+            tokens: kept.iter().map(|&id| i64::from(id)).collect(),
+            truncated: kept.len() < total,
+            total,
+        })
+    }
+}
+
+impl fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Thousands of words would drown every failing test.
+        write!(f, "Tokenizer({} tokens)", self.vocabulary_size())
+    }
+}
+
+fn normalizer() -> Result<Sequence, TokenizerError> {
+    let replace = |pattern: ReplacePattern, by| Replace::new(pattern, by).map_err(format);
+    Ok(Sequence::new(vec![
+        NormalizerWrapper::Replace(replace(ReplacePattern::Regex(LINE_BREAK.to_owned()), " ")?),
+        NormalizerWrapper::Replace(replace(ReplacePattern::String("’".to_owned()), "'")?),
+        NormalizerWrapper::Lowercase(Lowercase),
+    ]))
+}
+
+// Splits at everything that is not a word, and throws that away.
+fn splitter() -> Result<Split, TokenizerError> {
+    let words = SplitPattern::Regex(WORD.to_owned());
+    Split::new(words, SplitDelimiterBehavior::Removed, true).map_err(format)
+}
+
+fn count_words(
+    normalizer: &Sequence,
+    splitter: &Split,
+    text: &str,
+    counts: &mut HashMap<String, u64>,
+) -> Result<(), TokenizerError> {
+    let mut text = NormalizedString::from(text);
+    normalizer.normalize(&mut text).map_err(format)?;
+    let mut words = PreTokenizedString::from(text);
+    splitter.pre_tokenize(&mut words).map_err(format)?;
+    for (word, ..) in words.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+        if let Some(count) = counts.get_mut(word) {
+            *count += 1;
+        } else {
+            counts.insert(word.to_owned(), 1);
+        }
+    }
+    Ok(())
+}
+
+fn format(error: impl fmt::Display) -> TokenizerError {
+    TokenizerError::Format(error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

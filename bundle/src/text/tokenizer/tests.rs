@@ -1,0 +1,175 @@
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::text::{START, UNKNOWN};
+
+const REVIEWS: [&str; 4] = [
+    "A good film.<br /><br />Don't miss it! Good, good.",
+    "It is not a good film, it is a BAD film",
+    "don’t see it",
+    "Ein sch\u{f6}ner Film",
+];
+
+fn trained() -> &'static Tokenizer {
+    static TRAINED: LazyLock<Tokenizer> = LazyLock::new(|| Tokenizer::train(REVIEWS, 100).unwrap());
+    &TRAINED
+}
+
+#[track_caller]
+fn tokens(tokenizer: &Tokenizer, text: &str) -> Vec<i64> {
+    tokenizer.encode(text, 200).unwrap().tokens
+}
+
+#[test]
+fn the_commonest_words_come_first_and_the_alphabet_breaks_ties() {
+    let tokenizer = trained();
+    // film, good and it: 4, a: 3, don't and is: 2.
+    let words = "film good it a don't is";
+    assert_eq!(tokens(tokenizer, words), [1, 3, 4, 5, 6, 7, 8]);
+    let reversed = Tokenizer::train(REVIEWS.iter().rev(), 100).unwrap();
+    assert_eq!(reversed.to_bytes().unwrap(), tokenizer.to_bytes().unwrap());
+}
+
+#[test]
+fn spellings_of_the_same_words() {
+    let tokenizer = trained();
+    let expected = tokens(tokenizer, "don't miss a good film !");
+    assert!(!expected.contains(&UNKNOWN), "{expected:?}");
+    for text in [
+        "DON'T MISS A GOOD FILM!",
+        "don’t<br>miss<BR />a \"good\" film!",
+        "  don't -- miss\ta\n(good) 'film'... !",
+    ] {
+        assert_eq!(tokens(tokenizer, text), expected, "{text}");
+    }
+    assert_eq!(
+        tokens(tokenizer, "SCH\u{d6}NER"),
+        tokens(tokenizer, "sch\u{f6}ner")
+    );
+}
+
+#[test]
+fn what_is_in_no_vocabulary() {
+    let tokenizer = trained();
+    let cases: [(&str, &[i64]); 6] = [
+        ("", &[START]),
+        (" \n\t<br /> . , ;", &[START]),
+        ("zebra quagga", &[START, UNKNOWN, UNKNOWN]),
+        ("😀👍🏽", &[START]),
+        ("映画", &[START, UNKNOWN]),
+        // The special tokens cannot be spelled.
+        ("[PAD] [START]", &[START, UNKNOWN, UNKNOWN]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(tokens(tokenizer, text), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn the_last_tokens_of_a_long_text_are_kept() {
+    let tokenizer = trained();
+    let text = "bad ".repeat(300) + "good film";
+    let encoded = tokenizer.encode(&text, 200).unwrap();
+    assert_eq!((encoded.tokens.len(), encoded.total), (200, 303));
+    assert!(encoded.truncated);
+    assert_eq!(encoded.tokens[198..], tokens(tokenizer, "good film")[1..]);
+    let exact = tokenizer.encode("good film", 3).unwrap();
+    assert_eq!((exact.truncated, exact.total), (false, 3));
+}
+
+#[test]
+fn two_hundred_kilobytes() {
+    let tokenizer = trained();
+    for unit in ["good film ", "a", "<br />", "''''", "é!", "👩‍👩‍👧‍👦"] {
+        let text = unit.repeat(200_000 / unit.len());
+        let encoded = tokenizer.encode(&text, 200).unwrap();
+        assert!((1..=200).contains(&encoded.tokens.len()), "{unit}");
+    }
+}
+
+#[test]
+fn the_vocabulary_has_the_size_asked_for() {
+    let tokenizer = Tokenizer::train(REVIEWS, 6).unwrap();
+    assert_eq!(tokenizer.vocabulary_size(), 6);
+    assert_eq!(
+        tokens(&tokenizer, "film good it a"),
+        [START, 3, 4, 5, UNKNOWN]
+    );
+    assert!(
+        trained().vocabulary_size() < 100,
+        "there are fewer words than that"
+    );
+}
+
+#[test]
+fn a_file_comes_back_as_the_same_tokeniser() {
+    let bytes = trained().to_bytes().unwrap();
+    let read = Tokenizer::from_bytes(&bytes).unwrap();
+    assert_eq!(read.to_bytes().unwrap(), bytes);
+    for text in REVIEWS.into_iter().chain(["", "[UNK] [PAD]", "zebra"]) {
+        assert_eq!(tokens(&read, text), tokens(trained(), text), "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let refused = |texts: &[&str], size| Tokenizer::train(texts, size).unwrap_err().to_string();
+    assert_eq!(
+        refused(&["a"], 3),
+        "vocabulary size is 3, allowed: at least 4"
+    );
+    assert!(refused(&["...", ""], 10).contains("no words"));
+    for bytes in [
+        &b""[..],
+        b"{}",
+        b"\xff",
+        b"{\"model\":{\"type\":\"WordLevel\"}}",
+    ] {
+        let message = Tokenizer::from_bytes(bytes).unwrap_err().to_string();
+        assert!(message.starts_with("tokenizer.json: "), "{message}");
+    }
+    let none_wanted = trained().encode("good", 0);
+    assert!(matches!(none_wanted, Err(TokenizerError::Empty)));
+}
+
+#[test]
+fn a_foreign_tokeniser_cannot_be_commanded_by_its_texts() {
+    let json = r#"{"version":"1.0","truncation":null,
+        "padding":{"strategy":{"Fixed":9},"direction":"Right","pad_to_multiple_of":null,"pad_id":0,
+            "pad_type_id":0,"pad_token":"[PAD]"},
+        "added_tokens":[{"id":0,"content":"[PAD]","single_word":false,"lstrip":false,"rstrip":false,
+            "normalized":false,"special":true}],
+        "normalizer":null,"pre_tokenizer":{"type":"Whitespace"},"post_processor":null,"decoder":null,
+        "model":{"type":"WordLevel","vocab":{"[PAD]":0,"[UNK]":1,"good":2},"unk_token":"[UNK]"}}"#;
+    let foreign = Tokenizer::from_bytes(json.as_bytes()).unwrap();
+    assert_eq!(tokens(&foreign, "good [PAD]"), [2, 1, 1, 1]);
+    assert!(matches!(
+        foreign.encode("", 200),
+        Err(TokenizerError::Empty)
+    ));
+}
+
+proptest! {
+    #[test]
+    fn every_text_has_tokens_of_the_vocabulary(text in any::<String>(), max_tokens in 1_usize..20) {
+        let tokenizer = trained();
+        let encoded = tokenizer.encode(&text, max_tokens).unwrap();
+        prop_assert_eq!(encoded.tokens.len(), encoded.total.min(max_tokens));
+        prop_assert_eq!(encoded.truncated, encoded.total > max_tokens);
+        let size = tokenizer.vocabulary_size() as i64;
+        prop_assert!(encoded.tokens.iter().all(|token| (START..size).contains(token)));
+        prop_assert_eq!(encoded, tokenizer.encode(&text, max_tokens).unwrap());
+    }
+
+    #[test]
+    fn words_of_the_vocabulary_survive_any_punctuation(
+        words in proptest::collection::vec(prop_oneof!["good", "film", "don't"], 1..10),
+        between in "[ .,;:()\"*-]{1,4}",
+    ) {
+        let tokenizer = trained();
+        let text = words.join(&between);
+        prop_assert_eq!(tokens(tokenizer, &text), tokens(tokenizer, &words.join(" ")));
+    }
+}
