@@ -10,7 +10,7 @@ use crate::models::Architecture;
 /// Trains Quintet's networks with libtorch and writes verified bundles for the server.
 #[derive(Debug, Parser)]
 #[command(name = "quintet-trainer", version, max_term_width = 100)]
-#[command(after_help = "Train both networks and look at what came out:
+#[command(after_help = "Train all networks and look at what came out:
 
   quintet-trainer train all --data-dir data
   quintet-trainer evaluate models/cnn/1 --data-dir data
@@ -35,9 +35,9 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train a network, judge it on the test images and write its bundle.
+    /// Train a network, judge it on the test samples and write its bundle.
     Train(Train),
-    /// Judge a bundle on the test images, through ONNX Runtime.
+    /// Judge a bundle on the test samples, through ONNX Runtime.
     Evaluate(Evaluate),
     /// Write the bundle of a run that was stopped, from its best epoch so far.
     Export(Export),
@@ -48,8 +48,9 @@ pub enum Command {
 pub struct Train {
     /// The network, or `all` for one after the other.
     pub architecture: Choice,
-    /// Folder with MNIST's four files, in it or in its subfolder `mnist`; a missing file is
-    /// downloaded there.
+    /// Folder with MNIST's four files, in it or in its subfolder `mnist` (a missing one is
+    /// downloaded there), and IMDB's archive aclImdb_v1.tar.gz, in it or in its subfolder `imdb`;
+    /// only what the networks asked for learn from is needed.
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub data_dir: PathBuf,
     /// Where results go.
@@ -58,10 +59,10 @@ pub struct Train {
     /// `default`, `original` (as the original Keras program trained), or a TOML file.
     #[arg(long, value_name = "RECIPE", default_value = "default")]
     pub recipe: RecipeChoice,
-    /// Passes over the training images, instead of the recipe's.
+    /// Passes over the training samples, instead of the recipe's.
     #[arg(long, value_name = "N")]
     pub epochs: Option<u32>,
-    /// Images a step, instead of the recipe's.
+    /// Samples a step, instead of the recipe's.
     #[arg(long, value_name = "N")]
     pub batch_size: Option<usize>,
     /// Seed of everything random, instead of the recipe's.
@@ -82,8 +83,9 @@ pub struct Evaluate {
     /// The bundle's folder, for example models/cnn/1.
     #[arg(value_name = "BUNDLE_DIR")]
     pub bundle: PathBuf,
-    /// Folder with MNIST's four files, in it or in its subfolder `mnist`; a missing file is
-    /// downloaded there.
+    /// Folder with MNIST's four files, in it or in its subfolder `mnist` (a missing one is
+    /// downloaded there), and IMDB's archive aclImdb_v1.tar.gz, in it or in its subfolder `imdb`;
+    /// only what the networks asked for learn from is needed.
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub data_dir: PathBuf,
 }
@@ -93,8 +95,9 @@ pub struct Evaluate {
 pub struct Export {
     /// The network, or `all`.
     pub architecture: Choice,
-    /// Folder with MNIST's four files, in it or in its subfolder `mnist`; a missing file is
-    /// downloaded there.
+    /// Folder with MNIST's four files, in it or in its subfolder `mnist` (a missing one is
+    /// downloaded there), and IMDB's archive aclImdb_v1.tar.gz, in it or in its subfolder `imdb`;
+    /// only what the networks asked for learn from is needed.
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub data_dir: PathBuf,
     /// Where results go.
@@ -125,7 +128,12 @@ pub enum Choice {
     Mlp,
     /// Convolutional network.
     Cnn,
-    /// Both.
+    /// Simple recurrent network.
+    #[value(name = "simple_rnn")]
+    SimpleRnn,
+    /// Long short-term memory.
+    Lstm,
+    /// All of them.
     All,
 }
 
@@ -148,6 +156,8 @@ impl Choice {
         match self {
             Self::Mlp => &[Architecture::Mlp],
             Self::Cnn => &[Architecture::Cnn],
+            Self::SimpleRnn => &[Architecture::SimpleRnn],
+            Self::Lstm => &[Architecture::Lstm],
             Self::All => &Architecture::ALL,
         }
     }

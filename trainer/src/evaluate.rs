@@ -3,18 +3,18 @@
 use std::fmt;
 
 use serde::Serialize;
-use tch::{Device, Kind, Tensor};
+use tch::Device;
 
 use crate::data::Samples;
 use crate::network::Network;
 
-/// How many labels there are.
+/// How many digits there are.
 pub const CLASSES: usize = 10;
 
 // Enough to keep the cores busy, small enough to stay in their caches.
 const BATCH: usize = 500;
 
-/// What a network gave for labelled images.
+/// What a network gave for labelled samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// Mean of -ln(probability of the true label).
@@ -24,14 +24,14 @@ pub struct Evaluation {
 }
 
 /// Counts by true label (row) and given label (column).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Confusion(pub [[u64; CLASSES]; CLASSES]);
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Confusion(pub Vec<Vec<u64>>);
 
-/// The probabilities float32 `[n, 10]`, row after row, that `network` gives for `samples`.
+/// The probabilities float32 `[n, C]` or `[n]`, row after row, that `network` gives for `samples`.
 pub fn probabilities(network: &Network, samples: &Samples) -> Vec<f32> {
-    let mut all = Vec::with_capacity(samples.len() * CLASSES);
+    let mut all = Vec::new();
     for start in (0..samples.len()).step_by(BATCH) {
-        let batch = network.probabilities(&samples.slice(start, BATCH).pixels);
+        let batch = network.probabilities(&samples.slice(start, BATCH).inputs);
         let batch = batch.to_device(Device::Cpu).flatten(0, -1);
         all.extend(Vec::<f32>::try_from(batch).expect("probabilities are float32"));
     }
@@ -52,19 +52,24 @@ pub fn top(row: &[f32]) -> (usize, f32) {
         })
 }
 
-/// How many rows of `logits` `[N, 10]` are highest at their label, as a tensor of one number.
-pub fn correct(logits: &Tensor, labels: &Tensor) -> Tensor {
-    logits.argmax(-1, false).eq_tensor(labels).sum(Kind::Int64)
-}
-
 // === impl Evaluation ===
 
 impl Evaluation {
-    /// Judges `probabilities` (`[n, 10]`, row after row) by the `n` true labels.
+    /// Judges `probabilities` by the `n` true labels. They are `[n, C]`, row after row, or `[n]` of
+    /// the second of two classes.
     pub fn new(probabilities: &[f32], labels: &[u8]) -> Self {
-        let mut confusion = Confusion::default();
+        if probabilities.len() == labels.len() {
+            let both = |&score: &f32| [1.0 - score, score];
+            let both: Vec<f32> = probabilities.iter().flat_map(both).collect();
+            return Self::of_rows(&both, 2, labels);
+        }
+        Self::of_rows(probabilities, probabilities.len() / labels.len(), labels)
+    }
+
+    fn of_rows(probabilities: &[f32], classes: usize, labels: &[u8]) -> Self {
+        let mut confusion = Confusion::new(classes);
         let mut loss = 0.0;
-        for (row, &label) in probabilities.chunks_exact(CLASSES).zip(labels) {
+        for (row, &label) in probabilities.chunks_exact(classes).zip(labels) {
             let truth = usize::from(label);
             confusion.0[truth][top(row).0] += 1;
             // The smallest float32 keeps a certain mistake finite.
@@ -81,7 +86,7 @@ impl Evaluation {
         Self::new(&probabilities(network, samples), &samples.label_values())
     }
 
-    /// The part of the images that got their true label, in 0..=1.
+    /// The part of the samples that got their true label, in 0..=1.
     pub fn accuracy(&self) -> f64 {
         self.confusion.correct() as f64 / self.confusion.total() as f64
     }
@@ -103,12 +108,17 @@ impl fmt::Display for Evaluation {
 // === impl Confusion ===
 
 impl Confusion {
-    /// Images that got their true label.
-    pub fn correct(&self) -> u64 {
-        (0..CLASSES).map(|label| self.0[label][label]).sum()
+    /// No sample of any of `classes` classes yet.
+    pub fn new(classes: usize) -> Self {
+        Self(vec![vec![0; classes]; classes])
     }
 
-    /// All images.
+    /// Samples that got their true label.
+    pub fn correct(&self) -> u64 {
+        (0..self.0.len()).map(|label| self.0[label][label]).sum()
+    }
+
+    /// All samples.
     pub fn total(&self) -> u64 {
         self.0.iter().flatten().sum()
     }
@@ -117,7 +127,7 @@ impl Confusion {
 impl fmt::Display for Confusion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "true \\ given")?;
-        for given in 0..CLASSES {
+        for given in 0..self.0.len() {
             write!(f, "{given:>6}")?;
         }
         writeln!(f, "   recall")?;

@@ -1,15 +1,12 @@
 //! From a network to an ONNX model.
 
-use quintet_onnx::{DataType, Dim, GraphBuilder, GraphError, Model, Value, ops};
+use quintet_bundle as bundle;
+use quintet_onnx::{DataType, Dim, GraphBuilder, GraphError, Model, Shape, Value, ops};
 use tch::{Device, Kind, Tensor};
 
-use crate::evaluate::CLASSES;
+use crate::data::Dataset;
 use crate::network::Network;
 
-/// Name of the graph's input, uint8 `[N, 28, 28]`.
-pub const INPUT: &str = "pixels";
-/// Name of the graph's output, float32 `[N, 10]`.
-pub const OUTPUT: &str = "probabilities";
 /// Height and width of an image.
 pub const SIDE: usize = 28;
 
@@ -29,23 +26,46 @@ pub struct Exporter {
     precision: Precision,
 }
 
-/// Writes `network` as a model from [`INPUT`] to [`OUTPUT`].
+/// Writes `network` as a model from its architecture's inputs to its output.
 pub fn export(network: &Network, precision: Precision) -> Result<Model, GraphError> {
     let architecture = network.architecture();
     let mut to = Exporter {
         graph: GraphBuilder::new(architecture.as_str()),
         precision,
     };
-    let shape = [Dim::symbol("N"), SIDE.into(), SIDE.into()];
-    let pixels = to.graph.input(INPUT, DataType::Uint8, shape)?;
-    let logits = network.model().export(&mut to, &pixels)?;
-    let probabilities = ops::softmax(&mut to.graph, &logits, -1)?;
-    debug_assert_eq!(probabilities.shape().to_string(), format!("[N, {CLASSES}]"));
-    to.graph.output(OUTPUT, &probabilities)?;
-    to.graph.build(&[
-        ("architecture", architecture.as_str()),
-        ("task", "image_classification"),
-    ])
+    let specs = architecture.inputs();
+    let inputs = specs.iter().map(|it| input(&mut to.graph, it));
+    let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+    let logits = network.model().export(&mut to, &inputs)?;
+    let (probabilities, task) = match architecture.dataset() {
+        Dataset::Mnist => {
+            let probabilities = ops::softmax(&mut to.graph, &logits, -1)?;
+            (probabilities, "image_classification")
+        }
+        Dataset::Imdb => {
+            let score = ops::sigmoid(&mut to.graph, &logits)?;
+            (score, "text_classification")
+        }
+    };
+    to.graph
+        .output(&architecture.output().name, &probabilities)?;
+    to.graph
+        .build(&[("architecture", architecture.as_str()), ("task", task)])
+}
+
+fn input(graph: &mut GraphBuilder, spec: &bundle::TensorSpec) -> Result<Value, GraphError> {
+    let datatype = match spec.datatype {
+        bundle::DataType::Uint8 => DataType::Uint8,
+        bundle::DataType::Int32 => DataType::Int32,
+        bundle::DataType::Int64 => DataType::Int64,
+        bundle::DataType::Float32 => DataType::Float32,
+    };
+    let shape = spec.shape.iter().map(|dim| match dim {
+        bundle::Dim::Fixed(length) => Dim::from(*length),
+        bundle::Dim::Symbol(name) => Dim::symbol(name),
+    });
+    let shape: Shape = shape.collect();
+    graph.input(&spec.name, datatype, shape)
 }
 
 fn values(weight: &Tensor) -> Vec<f32> {

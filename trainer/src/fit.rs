@@ -1,8 +1,8 @@
-//! The training loop for networks that learn from labelled images.
+//! The training loop for networks that learn from labelled samples.
 
 use std::time::Instant;
 
-use tch::{Device, Reduction, TchError, Tensor};
+use tch::{Device, TchError};
 use thiserror::Error;
 
 use crate::averaging::WeightAverage;
@@ -11,8 +11,10 @@ use crate::data::Samples;
 use crate::data::augmentation::Augmenter;
 use crate::data::batches::Batches;
 use crate::device;
-use crate::evaluate::{self, Evaluation};
+use crate::evaluate::Evaluation;
+use crate::naive_bayes;
 use crate::network::Network;
+use crate::objective;
 use crate::optimizer::Adam;
 use crate::progress::Progress;
 use crate::random::SplitMix64;
@@ -24,9 +26,9 @@ use crate::run_folder::{EpochMetrics, RunError, RunFolder};
 pub struct Fit<'a> {
     /// What to train and how.
     pub recipe: &'a Recipe,
-    /// The images to learn from.
+    /// The samples to learn from.
     pub train: &'a Samples,
-    /// The images that choose the best epoch.
+    /// The samples that choose the best epoch.
     pub validation: &'a Samples,
     /// Where the samples are and the network will be.
     pub device: Device,
@@ -51,9 +53,9 @@ pub enum Ending {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FitError {
-    /// There are no images on one side of the split.
-    #[error("{train} training and {validation} validation images, allowed: at least 1 of each")]
-    TooFewImages {
+    /// There are no samples on one side of the split.
+    #[error("{train} training and {validation} validation samples, allowed: at least 1 of each")]
+    TooFewSamples {
         /// How many are left to learn from.
         train: usize,
         /// How many are held out.
@@ -107,9 +109,9 @@ pub fn fit(fit: &Fit<'_>, should_stop: &dyn Fn() -> bool) -> Result<Ending, FitE
     } = *fit;
     if train.is_empty() || validation.is_empty() {
         let (train, validation) = (train.len(), validation.len());
-        return Err(FitError::TooFewImages { train, validation });
+        return Err(FitError::TooFewSamples { train, validation });
     }
-    let mut state = State::new(recipe, fit.device)?;
+    let mut state = State::new(recipe, train, fit.device)?;
     if fit.resume {
         state.restore(&Checkpoint::read(&run.last())?)?;
         run.rewind_metrics(state.epoch)?;
@@ -164,7 +166,7 @@ fn write_best(network: &Network, epoch: u32, run: &RunFolder) -> Result<(), FitE
     Ok(checkpoint.write(&run.best())?)
 }
 
-/// Means over the images of one epoch.
+/// Means over the samples of one epoch.
 #[derive(Debug)]
 struct Trained {
     loss: f64,
@@ -172,7 +174,7 @@ struct Trained {
     learning_rate: f64,
 }
 
-// One pass over the training images; none when asked to stop.
+// One pass over the training samples; none when asked to stop.
 fn train_epoch(
     fit: &Fit<'_>,
     state: &mut State,
@@ -186,7 +188,7 @@ fn train_epoch(
         .loss
         .as_ref()
         .map_or(0.0, |loss| loss.label_smoothing);
-    let batches = Batches::shuffled(fit.train.len(), recipe.batch_size, recipe.seed, epoch);
+    let batches = fit.train.batches(recipe.batch_size, recipe.seed, epoch);
     let steps = Batches::count(fit.train.len(), recipe.batch_size);
     let progress = fit.progress.epoch(epoch, recipe.epochs, steps);
     let (mut loss_sum, mut right, mut seen, mut learning_rate) = (0.0, 0, 0, 0.0);
@@ -197,22 +199,18 @@ fn train_epoch(
         let step = (epoch as usize - 1) * steps + index;
         learning_rate = recipe.learning_rate(step, recipe.epochs as usize * steps);
 
-        let Samples { pixels, labels } = fit.train.select(indices);
-        let pixels = augmenter.map_or(pixels.shallow_clone(), |it| it.apply(&pixels));
-        let logits = state.network.logits(&pixels);
-        let loss = logits.cross_entropy_loss(
-            &labels,
-            None::<Tensor>,
-            Reduction::Mean,
-            -100, // libtorch's label for "ignore"; no image has it
-            label_smoothing,
-        );
+        let Samples { mut inputs, labels } = fit.train.select(indices);
+        if let (Some(augmenter), [pixels]) = (augmenter, &mut inputs[..]) {
+            *pixels = augmenter.apply(pixels);
+        }
+        let logits = state.network.logits(&inputs);
+        let loss = objective::loss(&logits, &labels, label_smoothing);
         state.adam.backward_step(&loss, learning_rate);
         state.average.update(&state.network, step);
 
         seen += indices.len();
         loss_sum += loss.double_value(&[]) * indices.len() as f64;
-        right += evaluate::correct(&logits, &labels).int64_value(&[]);
+        right += objective::correct(&logits, &labels).int64_value(&[]);
         progress.step(loss_sum / seen as f64);
     }
     let loss = loss_sum / seen as f64;
@@ -234,9 +232,13 @@ fn seed_libtorch(seed: u64, epoch: u32) {
 // === impl State ===
 
 impl State {
-    fn new(recipe: &Recipe, device: Device) -> Result<Self, FitError> {
+    fn new(recipe: &Recipe, train: &Samples, device: Device) -> Result<Self, FitError> {
         seed_libtorch(recipe.seed, 0);
-        let network = Network::new(recipe.architecture, device);
+        let dropout = recipe.sequence_dropout.unwrap_or_default();
+        let network = Network::with_dropout(recipe.architecture, dropout, device);
+        if let Some(first) = &recipe.embedding {
+            naive_bayes::initialise(&network, train, first.naive_bayes);
+        }
         let decay = recipe
             .averaging
             .as_ref()

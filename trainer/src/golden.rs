@@ -1,6 +1,6 @@
-//! The images of a bundle's golden samples.
+//! The images and texts of a bundle's golden samples.
 //!
-//! They are drawn, not taken from a data set, so that a bundle carries no one's data.
+//! They are made here, not taken from a data set, so that a bundle carries no one's data.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -10,6 +10,25 @@ use crate::evaluate::CLASSES;
 use crate::plots::{FONT, PlotError, with_fonts};
 
 const CANVAS: u32 = 64;
+
+/// Reviews of all lengths, one of them longer than a network reads.
+pub fn reviews() -> Vec<String> {
+    let long = "It starts slowly and ends well, and in between there is a lot to laugh about. ";
+    let mut reviews: Vec<String> = [
+        "",
+        "Great!",
+        "Terrible.",
+        "The best film I have seen this year, wonderful actors and a perfect ending.",
+        "A complete waste of time. The plot is stupid and the acting is awful.",
+        "I wanted to like it. The music is good, but the story is boring and far too long.",
+        "Not bad at all.",
+        "Zyxwvut qponmlk jihgfed",
+    ]
+    .map(str::to_owned)
+    .into();
+    reviews.push(long.repeat(20));
+    reviews
+}
 
 /// The digits 0 to 9 in type, framed as MNIST frames its digits: uint8 `[10, 28, 28]`.
 pub fn digits() -> Result<Vec<u8>, PlotError> {
@@ -53,5 +72,11 @@ mod tests {
                 "{digit} is not new"
             );
         }
+    }
+
+    #[test]
+    fn one_review_is_longer_than_a_network_reads() {
+        let words = |review: &String| review.split_whitespace().count();
+        assert!(reviews().iter().map(words).max() > Some(crate::data::reviews::MAX_TOKENS));
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! A layer's weights are named by its path (`fc1.weight`), in checkpoints and in the graph alike.
 
+mod recurrent;
+
 use quintet_onnx::ops::{self, ConvAttributes, GemmAttributes, MaxPoolAttributes};
 use quintet_onnx::{DataType, GraphError, Value};
 use tch::nn::{self, Init};
 use tch::{Kind, Tensor};
+
+pub use recurrent::{Cell, EMBEDDING, Embedding, Recurrent, onnx_gates};
 
 use crate::export::Exporter;
 

@@ -2,7 +2,8 @@
 
 use tch::{Device, TchError, Tensor, nn};
 
-use crate::models::{Architecture, Model};
+use crate::models::{Architecture, Model, SequenceDropout};
+use crate::objective;
 
 /// A network and the weights it computes with.
 #[derive(Debug)]
@@ -17,8 +18,17 @@ pub struct Network {
 impl Network {
     /// Fresh weights on `device`, drawn from libtorch's random generator.
     pub fn new(architecture: Architecture, device: Device) -> Self {
+        Self::with_dropout(architecture, SequenceDropout::default(), device)
+    }
+
+    /// As [`Network::new`], with more dropout in training than the layers have.
+    pub fn with_dropout(
+        architecture: Architecture,
+        dropout: SequenceDropout,
+        device: Device,
+    ) -> Self {
         let store = nn::VarStore::new(device);
-        let model = architecture.build(&store.root());
+        let model = architecture.build(&store.root(), dropout);
         Self {
             architecture,
             store,
@@ -41,14 +51,22 @@ impl Network {
         self.store.device()
     }
 
-    /// Logits float32 `[N, 10]` with dropout on, for training.
-    pub fn logits(&self, pixels: &Tensor) -> Tensor {
-        self.model.forward_t(pixels, true)
+    /// Logits with dropout on, for training; see [`Model::forward_t`].
+    pub fn logits(&self, inputs: &[Tensor]) -> Tensor {
+        self.model.forward_t(inputs, true)
     }
 
-    /// Probabilities float32 `[N, 10]` with dropout off; what the exported graph gives.
-    pub fn probabilities(&self, pixels: &Tensor) -> Tensor {
-        tch::no_grad(|| self.model.forward_t(pixels, false).softmax(-1, None))
+    /// Probabilities with dropout off, as the exported graph gives them: float32 `[N, C]`, or `[N]`
+    /// of the second class where there are two.
+    pub fn probabilities(&self, inputs: &[Tensor]) -> Tensor {
+        tch::no_grad(|| {
+            let logits = self.model.forward_t(inputs, false);
+            if objective::is_binary(&logits) {
+                logits.sigmoid()
+            } else {
+                logits.softmax(-1, None)
+            }
+        })
     }
 
     /// The weights by name, in the order of their names. They share memory with the network.

@@ -1,6 +1,6 @@
 //! Adam, in the open, so that its state can be saved and a run can go on exactly where it was.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::recipe;
 
@@ -12,6 +12,7 @@ const EPSILON: f64 = 1e-8;
 #[derive(Debug)]
 pub struct Adam {
     weight_decay: f64,
+    clip_norm: Option<f64>,
     steps: i64,
     slots: Vec<Slot>,
 }
@@ -40,6 +41,7 @@ impl Adam {
         });
         Self {
             weight_decay: settings.weight_decay,
+            clip_norm: settings.clip_norm,
             steps: 0,
             slots: slots.collect(),
         }
@@ -56,6 +58,9 @@ impl Adam {
 
     fn step(&mut self, learning_rate: f64) {
         self.steps += 1;
+        if let Some(largest) = self.clip_norm {
+            self.clip(largest);
+        }
         let correction1 = 1.0 - BETA1.powf(self.steps as f64);
         let correction2 = 1.0 - BETA2.powf(self.steps as f64);
         for Slot {
@@ -77,6 +82,18 @@ impl Adam {
                 let _ = weight.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
             }
             let _ = weight.g_sub_(&change);
+        }
+    }
+
+    // Shrinks all gradients together to a norm of at most `largest`, so that one batch that a
+    // recurrent layer magnified does not throw the weights far off (Pascanu et al. 2013).
+    fn clip(&self, largest: f64) {
+        let square = |slot: &Slot| slot.weight.grad().square().sum(Kind::Float);
+        let squares: Vec<Tensor> = self.slots.iter().map(square).collect();
+        let norm = Tensor::stack(&squares, 0).sum(Kind::Float).sqrt();
+        let factor = (largest / norm.double_value(&[])).min(1.0);
+        for slot in &self.slots {
+            let _ = slot.weight.grad().g_mul_scalar_(factor);
         }
     }
 
@@ -103,8 +120,8 @@ impl Adam {
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
     use tch::nn::{self, OptimizerConfig};
-    use tch::{Device, Kind};
 
     use super::*;
 
@@ -126,6 +143,7 @@ mod tests {
         let settings = recipe::Optimizer {
             learning_rate: 0.05,
             weight_decay: 0.0,
+            clip_norm: None,
         };
         let mut adam = Adam::new(vec![("w".to_owned(), ours.shallow_clone())], &settings);
         let (store, theirs) = weight();
@@ -144,12 +162,34 @@ mod tests {
         let settings = recipe::Optimizer {
             learning_rate: 0.1,
             weight_decay: 0.5,
+            clip_norm: None,
         };
         let mut adam = Adam::new(vec![("w".to_owned(), weight.shallow_clone())], &settings);
         adam.backward_step(&(&weight * 0.0).sum(Kind::Float), 0.1);
         let values = Vec::<f32>::try_from(weight.detach()).unwrap();
         for (value, expected) in values.iter().zip([0.95, -1.9, 0.475]) {
             assert!((value - expected).abs() < 1e-6, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn long_gradients_are_shortened_and_short_ones_left() {
+        for (clip_norm, expected) in [(1.0, [0.6, -0.8]), (10.0, [3.0, -4.0])] {
+            let store = nn::VarStore::new(Device::Cpu);
+            let start = Tensor::from_slice(&[1.0_f32, 1.0]);
+            let weight = store.root().var_copy("w", &start);
+            let settings = recipe::Optimizer {
+                learning_rate: 0.1,
+                weight_decay: 0.0,
+                clip_norm: Some(clip_norm),
+            };
+            let mut adam = Adam::new(vec![("w".to_owned(), weight.shallow_clone())], &settings);
+            let slope = Tensor::from_slice(&[3.0_f32, -4.0]);
+            adam.backward_step(&(&weight * slope).sum(Kind::Float), 0.1);
+            let gradient = Vec::<f32>::try_from(weight.grad()).unwrap();
+            for (value, expected) in gradient.iter().zip(expected) {
+                assert!((value - expected).abs() < 1e-6, "{gradient:?}");
+            }
         }
     }
 }

@@ -6,8 +6,9 @@ use std::{fmt, fs, io};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::data::Dataset;
 use crate::data::augmentation::Augmentation;
-use crate::models::Architecture;
+use crate::models::{Architecture, SequenceDropout};
 
 /// What to train and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,8 +32,12 @@ pub struct Recipe {
     pub loss: Option<Loss>,
     /// Averaging of the weights over steps; the raw weights are kept when absent.
     pub averaging: Option<Averaging>,
-    /// Deformation of the training images; none when absent.
+    /// Deformation of the training images; none when absent, and none for texts.
     pub augmentation: Option<Augmentation>,
+    /// Dropout between the layers of a network that reads texts; none when absent.
+    pub sequence_dropout: Option<SequenceDropout>,
+    /// The first embedding of a network that reads texts; drawn by chance when absent.
+    pub embedding: Option<FirstEmbedding>,
 }
 
 /// Adam with decoupled weight decay (Loshchilov & Hutter 2019); its betas are 0.9 and 0.999.
@@ -43,6 +48,8 @@ pub struct Optimizer {
     pub learning_rate: f64,
     /// Decay a step, as a multiple of the learning rate; 0 is plain Adam.
     pub weight_decay: f64,
+    /// The largest norm of a step's gradient; any when absent.
+    pub clip_norm: Option<f64>,
 }
 
 /// Linear warm-up from zero, then half a cosine down to the final rate.
@@ -69,6 +76,14 @@ pub struct Loss {
 pub struct Averaging {
     /// How much of the average a step keeps.
     pub decay: f64,
+}
+
+/// What an embedding knows before training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FirstEmbedding {
+    /// What each word's log-count ratio is multiplied with, see [`crate::naive_bayes`].
+    pub naive_bayes: f64,
 }
 
 /// Why a recipe cannot be used.
@@ -121,6 +136,8 @@ impl Recipe {
         Self::built_in_text(match architecture {
             Architecture::Mlp => include_str!("../recipes/mlp.toml"),
             Architecture::Cnn => include_str!("../recipes/cnn.toml"),
+            Architecture::SimpleRnn => include_str!("../recipes/simple_rnn.toml"),
+            Architecture::Lstm => include_str!("../recipes/lstm.toml"),
         })
     }
 
@@ -129,6 +146,8 @@ impl Recipe {
         Self::built_in_text(match architecture {
             Architecture::Mlp => include_str!("../recipes/original-mlp.toml"),
             Architecture::Cnn => include_str!("../recipes/original-cnn.toml"),
+            Architecture::SimpleRnn => include_str!("../recipes/original-simple_rnn.toml"),
+            Architecture::Lstm => include_str!("../recipes/original-lstm.toml"),
         })
     }
 
@@ -207,10 +226,34 @@ impl Recipe {
             rate > 0.0 && rate <= 1.0,
             "above 0, up to 1",
         )?;
+        if let Some(norm) = self.optimizer.clip_norm {
+            let is_norm = norm > 0.0 && norm.is_finite();
+            check("optimizer.clip_norm", norm, is_norm, "above 0")?;
+        }
+        self.check_tables()?;
         for (field, value, largest) in self.limits() {
             // Not a number is in no range.
             let is_allowed = (0.0..=largest).contains(&value);
             check(field, value, is_allowed, &format!("0 to {largest}"))?;
+        }
+        Ok(())
+    }
+
+    // Images are not read word by word, nor texts deformed.
+    fn check_tables(&self) -> Result<(), RecipeError> {
+        let reads_texts = self.architecture.dataset() == Dataset::Imdb;
+        let architecture = self.architecture;
+        for (field, is_there, is_allowed) in [
+            ("augmentation", self.augmentation.is_some(), !reads_texts),
+            (
+                "sequence_dropout",
+                self.sequence_dropout.is_some(),
+                reads_texts,
+            ),
+            ("embedding", self.embedding.is_some(), reads_texts),
+        ] {
+            let allowed = format!("no such table for {architecture}");
+            check(field, "there", !is_there || is_allowed, &allowed)?;
         }
         Ok(())
     }
@@ -238,6 +281,14 @@ impl Recipe {
             limits.push(("augmentation.shear_degrees", it.shear_degrees, 80.0));
             limits.push(("augmentation.shift_pixels", it.shift_pixels, 28.0));
             limits.push(("augmentation.elastic_pixels", it.elastic_pixels, 28.0));
+        }
+        if let Some(it) = &self.sequence_dropout {
+            limits.push(("sequence_dropout.words", it.words, 0.9));
+            limits.push(("sequence_dropout.features", it.features, 0.9));
+            limits.push(("sequence_dropout.state", it.state, 0.9));
+        }
+        if let Some(FirstEmbedding { naive_bayes }) = self.embedding {
+            limits.push(("embedding.naive_bayes", naive_bayes, 10.0));
         }
         limits
     }

@@ -1,17 +1,20 @@
 //! From a finished run to a bundle: judge, export, verify, draw, write.
 
+mod manifest;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use quintet_bundle as bundle;
-use quintet_data::mnist::Digits;
+use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer, TokenizerError};
 use quintet_onnx::GraphError;
-use tch::{Device, TchError};
+use tch::{Kind, TchError};
 use thiserror::Error;
 
-use crate::data::Samples;
+use crate::data::reviews::TokenRows;
+use crate::data::{Dataset, Loaded, Samples};
 use crate::evaluate::{self, Evaluation};
-use crate::export::{INPUT, OUTPUT, Precision, SIDE, export};
+use crate::export::{Precision, SIDE, export};
 use crate::fit::{FitError, read_best};
 use crate::golden;
 use crate::network::Network;
@@ -19,6 +22,8 @@ use crate::plots::{self, PlotError};
 use crate::recipe::Recipe;
 use crate::run_folder::{EpochMetrics, RunError, RunFolder};
 use crate::verify::{Runtime, VerifyError, compare};
+
+use manifest::{Facts, manifest};
 
 /// How far ONNX Runtime may be from libtorch, in absolute probability.
 pub const TOLERANCE: f32 = 1e-4;
@@ -33,10 +38,10 @@ pub struct Release<'a> {
     pub run: &'a RunFolder,
     /// The recipe of the run.
     pub recipe: &'a Recipe,
-    /// How many images the run learned from.
+    /// How many samples the run learned from.
     pub train_samples: usize,
-    /// The test images: they judge, and choose nothing.
-    pub test: &'a Digits,
+    /// The data. Its test samples judge, and choose nothing.
+    pub data: &'a Loaded,
     /// What verifies the graph.
     pub runtime: &'a Runtime,
     /// Where bundles are.
@@ -52,11 +57,11 @@ pub struct Released {
     pub bundle: PathBuf,
     /// The epoch that was best on the validation images.
     pub best_epoch: u32,
-    /// The test images judged by the weights as trained.
+    /// The test samples judged by the weights as trained.
     pub float32: Evaluation,
-    /// The test images judged by the weights as stored: what servers will give.
+    /// The test samples judged by the weights as stored: what servers will give.
     pub stored: Evaluation,
-    /// The largest absolute difference between ONNX Runtime and libtorch on the test images.
+    /// The largest absolute difference between ONNX Runtime and libtorch on the test samples.
     pub difference: f32,
 }
 
@@ -88,6 +93,9 @@ pub enum ReleaseError {
     /// The golden samples are not tensors.
     #[error(transparent)]
     Golden(#[from] bundle::TensorError),
+    /// The tokeniser cannot be used or written.
+    #[error("tokeniser: {0}")]
+    Tokenizer(#[from] TokenizerError),
     /// The bundle cannot be written.
     #[error(transparent)]
     Bundle(#[from] bundle::BundleError),
@@ -98,12 +106,12 @@ pub enum ReleaseError {
 
 /// Judges, exports, verifies and draws the best epoch of a run, and writes its bundle.
 ///
-/// Nothing is written to `models_dir` unless ONNX Runtime agrees with libtorch on every test image.
+/// Nothing is written to `models_dir` unless ONNX Runtime agrees with libtorch on every test sample.
 pub fn release(release: &Release<'_>) -> Result<Released, ReleaseError> {
     let Release {
         run,
         recipe,
-        test,
+        data,
         runtime,
         ..
     } = *release;
@@ -114,28 +122,33 @@ pub fn release(release: &Release<'_>) -> Result<Released, ReleaseError> {
         });
     }
     let (mut network, best_epoch) = read_best(run, recipe)?;
-    let samples = Samples::from_digits(test, Device::Cpu);
+    let labels = data.test.label_values();
 
-    let float32 = Evaluation::of(&network, &samples);
+    let float32 = Evaluation::of(&network, &data.test);
     network.round_to_half();
-    let expected = evaluate::probabilities(&network, &samples);
-    let stored = Evaluation::new(&expected, &test.labels);
+    let expected = evaluate::probabilities(&network, &data.test);
+    let stored = Evaluation::new(&expected, &labels);
 
     let model = export(&network, Precision::Float16)?.to_bytes();
     let mut loaded = runtime.model(&model)?;
-    let difference = compare(&expected, &loaded.probabilities(&test.images)?, TOLERANCE)?;
+    let difference = compare(&expected, &loaded.probabilities(&data.test)?, TOLERANCE)?;
 
     draw(release, &epochs, best_epoch, &stored, &expected)?;
-    let golden = golden_samples(&network)?;
+    let golden = golden_samples(&network, data.tokenizer.as_ref())?;
     let facts = Facts {
         epochs: &epochs,
+        parameters: network.parameters(),
+        golden_samples: golden.outputs.values().map(|it| it.shape()[0]).sum(),
         best_epoch,
         float32: &float32,
         stored: &stored,
         difference,
     };
-    let manifest = manifest(release, &facts, network.parameters());
-    let extra = BTreeMap::new();
+    let manifest = manifest(release, &facts);
+    let mut extra = BTreeMap::new();
+    if let Some(tokenizer) = &data.tokenizer {
+        extra.insert(TOKENIZER_FILE.to_owned(), tokenizer.to_bytes()?);
+    }
     let contents = bundle::BundleContents {
         manifest,
         model,
@@ -160,123 +173,77 @@ fn draw(
     probabilities: &[f32],
 ) -> Result<(), PlotError> {
     let Release {
-        run, recipe, test, ..
+        run, recipe, data, ..
     } = *release;
     let name = recipe.architecture.as_str().to_uppercase();
-    let accuracy = 100.0 * stored.accuracy();
+    let (accuracy, all) = (100.0 * stored.accuracy(), data.test.len());
     plots::curves::draw(
         &run.file("curves.png"),
         &format!("{name}: training"),
         epochs,
         best_epoch,
     )?;
-    let title = format!(
-        "{name}: {accuracy:.2} % of {} test digits",
-        test.labels.len()
-    );
-    plots::confusion::draw(&run.file("confusion.png"), &title, &stored.confusion)?;
-    let judged = plots::digits::Judged {
-        pixels: &test.images,
-        labels: &test.labels,
-        probabilities,
-    };
-    plots::digits::draw(&run.file("digits.png"), &title, judged)
+    let labels = data.test.label_values();
+    match data.dataset {
+        Dataset::Mnist => {
+            let title = format!("{name}: {accuracy:.2} % of {all} test digits");
+            plots::confusion::draw(&run.file("confusion.png"), &title, &stored.confusion)?;
+            let judged = plots::digits::Judged {
+                pixels: &pixels(&data.test),
+                labels: &labels,
+                probabilities,
+            };
+            plots::digits::draw(&run.file("digits.png"), &title, judged)
+        }
+        Dataset::Imdb => {
+            let title = format!("{name}: {accuracy:.2} % of {all} test reviews");
+            plots::scores::draw(&run.file("scores.png"), &title, probabilities, &labels)
+        }
+    }
 }
 
-fn golden_samples(network: &Network) -> Result<bundle::GoldenSamples, ReleaseError> {
-    let pixels = golden::digits()?;
-    let count = pixels.len() / (SIDE * SIDE);
-    let input = tch::Tensor::from_slice(&pixels).reshape([count as i64, SIDE as i64, SIDE as i64]);
-    let output = network.probabilities(&input).flatten(0, -1);
-    let output = Vec::<f32>::try_from(output)?;
-    let classes = evaluate::CLASSES;
-    let input = bundle::Tensor::from_u8(vec![count, SIDE, SIDE], pixels)?;
-    let output = bundle::Tensor::from_f32(vec![count, classes], output)?;
+fn pixels(digits: &Samples) -> Vec<u8> {
+    Vec::try_from(digits.inputs[0].flatten(0, -1)).expect("pixels are uint8")
+}
+
+fn golden_samples(
+    network: &Network,
+    tokenizer: Option<&Tokenizer>,
+) -> Result<bundle::GoldenSamples, ReleaseError> {
+    let inputs = match tokenizer {
+        None => {
+            let pixels = golden::digits()?;
+            let count = pixels.len() / (SIDE * SIDE);
+            vec![bundle::Tensor::from_u8(vec![count, SIDE, SIDE], pixels)?]
+        }
+        Some(tokenizer) => {
+            let rows = TokenRows::encode(tokenizer, &golden::reviews())?;
+            let (count, width) = (rows.lengths.len(), rows.width());
+            vec![
+                bundle::Tensor::from_i64(vec![count, width], rows.tokens)?,
+                bundle::Tensor::from_i32(vec![count], rows.lengths)?,
+            ]
+        }
+    };
+    let tensors: Vec<tch::Tensor> = inputs.iter().map(torch).collect();
+    let output = network.probabilities(&tensors);
+    let shape: Vec<usize> = output.size().iter().map(|&it| it as usize).collect();
+    let output = bundle::Tensor::from_f32(shape, Vec::try_from(output.flatten(0, -1))?)?;
+    let architecture = network.architecture();
+    let names = architecture.inputs().into_iter().map(|spec| spec.name);
     Ok(bundle::GoldenSamples {
-        inputs: BTreeMap::from([(INPUT.to_owned(), input)]),
-        outputs: BTreeMap::from([(OUTPUT.to_owned(), output)]),
+        inputs: names.zip(inputs).collect(),
+        outputs: BTreeMap::from([(architecture.output().name, output)]),
     })
 }
 
-/// What was measured.
-#[derive(Debug)]
-struct Facts<'a> {
-    epochs: &'a [EpochMetrics],
-    best_epoch: u32,
-    float32: &'a Evaluation,
-    stored: &'a Evaluation,
-    difference: f32,
-}
-
-fn manifest(release: &Release<'_>, facts: &Facts<'_>, parameters: u64) -> bundle::Manifest {
-    let Release {
-        recipe,
-        train_samples,
-        version,
-        ..
-    } = *release;
-    let name = recipe.architecture.as_str().to_owned();
-    let row = |rest: &[usize]| {
-        let rest = rest.iter().map(|&length| bundle::Dim::Fixed(length));
-        std::iter::once(bundle::Dim::from("N"))
-            .chain(rest)
-            .collect::<Vec<_>>()
+fn torch(tensor: &bundle::Tensor) -> tch::Tensor {
+    let shape: Vec<i64> = tensor.shape().iter().map(|&length| length as i64).collect();
+    let kind = match tensor.datatype() {
+        bundle::DataType::Uint8 => Kind::Uint8,
+        bundle::DataType::Int32 => Kind::Int,
+        bundle::DataType::Int64 => Kind::Int64,
+        bundle::DataType::Float32 => Kind::Float,
     };
-    let mut metrics = BTreeMap::from([
-        ("best_epoch".to_owned(), f64::from(facts.best_epoch)),
-        (
-            "onnxruntime_difference".to_owned(),
-            f64::from(facts.difference),
-        ),
-        ("test_accuracy".to_owned(), facts.stored.accuracy()),
-        ("test_accuracy_float32".to_owned(), facts.float32.accuracy()),
-        ("test_loss".to_owned(), facts.stored.loss),
-    ]);
-    if let Some(best) = facts.epochs.iter().find(|it| it.epoch == facts.best_epoch) {
-        metrics.insert("validation_accuracy".to_owned(), best.validation_accuracy);
-        metrics.insert("validation_loss".to_owned(), best.validation_loss);
-    }
-    let last = facts.epochs.last();
-    bundle::Manifest {
-        format_version: bundle::FORMAT_VERSION,
-        name: name.clone(),
-        version,
-        task: bundle::Task::ImageClassification,
-        architecture: name,
-        labels: (0..evaluate::CLASSES)
-            .map(|digit| digit.to_string())
-            .collect(),
-        preprocessing: Some(bundle::Preprocessing::DigitFrame {
-            width: SIDE,
-            height: SIDE,
-        }),
-        inputs: vec![bundle::TensorSpec::new(
-            INPUT,
-            bundle::DataType::Uint8,
-            row(&[SIDE, SIDE]),
-        )],
-        outputs: vec![bundle::TensorSpec::new(
-            OUTPUT,
-            bundle::DataType::Float32,
-            row(&[evaluate::CLASSES]),
-        )],
-        training: bundle::Training {
-            data: "MNIST".to_owned(),
-            train_samples: train_samples as u64,
-            epochs: last.map_or(0, |it| it.epoch),
-            batch_size: recipe.batch_size as u32,
-            seed: recipe.seed,
-            recipe: recipe.to_toml(),
-            device: last.map_or_else(String::new, |it| it.device.clone()),
-            parameters,
-            duration_seconds: facts.epochs.iter().map(|it| it.seconds).sum(),
-            created_by: concat!("quintet-trainer ", env!("CARGO_PKG_VERSION")).to_owned(),
-            metrics,
-        },
-        golden: bundle::Golden {
-            samples: evaluate::CLASSES,
-            tolerance: SERVING_TOLERANCE,
-        },
-        files: BTreeMap::new(),
-    }
+    tch::Tensor::from_data_size(tensor.bytes(), &shape, kind)
 }

@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use quintet_bundle::{Bundle, BundleError};
-use quintet_data::mnist::{self, Digits, Split};
-use quintet_data::{DataError, Progress as DownloadProgress};
+use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer, TokenizerError};
+use quintet_bundle::{Bundle, BundleError, Task};
 use tch::Device;
 use thiserror::Error;
 
 use crate::cli::{Cli, Command, Evaluate, Export, Output, RecipeChoice, Train};
-use crate::data::Samples;
+use crate::data::dataset::DatasetError;
+use crate::data::{Dataset, Loaded};
 use crate::device::{self, DeviceChoice, DeviceError};
 use crate::evaluate::Evaluation;
 use crate::fit::{Ending, Fit, FitError, fit};
@@ -35,9 +35,20 @@ pub enum CommandError {
     /// There is no such folder.
     #[error("--data-dir is {0}, allowed: an existing folder")]
     NoDataDir(PathBuf),
-    /// The images cannot be read or downloaded.
+    /// The data cannot be read or downloaded.
     #[error(transparent)]
-    Data(#[from] DataError),
+    Data(#[from] DatasetError),
+    /// The bundle's task has no data here.
+    #[error("{0}: its task is none that the trainer has data for")]
+    Task(PathBuf),
+    /// The bundle's tokeniser cannot be used.
+    #[error("{path}: {source}")]
+    Tokenizer {
+        /// The bundle.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TokenizerError,
+    },
     /// The run's files cannot be used.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -82,10 +93,7 @@ fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, Comman
     let recipes = recipes.collect::<Result<Vec<_>, _>>()?;
     let device = args.device.resolve()?;
     let runtime = runtime(cli)?;
-    let (digits, test) = (
-        read(&args.data_dir, Split::Train)?,
-        read(&args.data_dir, Split::Test)?,
-    );
+    let data = load(&args.data_dir, args.architecture.architectures(), device)?;
     let stop = Stop::on_signals()?;
 
     let chosen = if args.device == DeviceChoice::Auto {
@@ -94,7 +102,6 @@ fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, Comman
         ""
     };
     progress.line(&format!("device {}{chosen}", device::name(device)));
-    let samples = Samples::from_digits(&digits, device);
     for recipe in &recipes {
         let folder = args.output.runs_dir.join(recipe.architecture.as_str());
         let run = if args.resume {
@@ -102,13 +109,15 @@ fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, Comman
         } else {
             RunFolder::create(&folder, recipe)?
         };
-        let (train, validation) = samples.split(recipe.validation_fraction, recipe.seed);
+        let data = of_architecture(&data, recipe.architecture);
+        let (train, validation) = data.train.split(recipe.validation_fraction, recipe.seed);
         progress.line(&format!(
-            "{}: {} parameters, {} training and {} validation images, {}",
+            "{}: {} parameters, {} training and {} validation {}, {}",
             recipe.architecture,
             recipe.architecture.parameters(),
             train.len(),
             validation.len(),
+            data.dataset.noun(),
             folder.display(),
         ));
         let job = Fit {
@@ -125,15 +134,7 @@ fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, Comman
             progress.line(&stopped(&run));
             return Ok(ending);
         }
-        finish(
-            &args.output,
-            &run,
-            recipe,
-            train.len(),
-            &test,
-            &runtime,
-            out,
-        )?;
+        finish(&args.output, &run, recipe, train.len(), data, &runtime, out)?;
     }
     Ok(Ending::Finished)
 }
@@ -152,21 +153,19 @@ fn stopped(run: &RunFolder) -> String {
 
 fn export(cli: &Cli, args: &Export, out: &mut impl Write) -> Result<Ending, CommandError> {
     let runtime = runtime(cli)?;
-    let (digits, test) = (
-        read(&args.data_dir, Split::Train)?,
-        read(&args.data_dir, Split::Test)?,
-    );
-    for architecture in args.architecture.architectures() {
+    let architectures = args.architecture.architectures();
+    let data = load(&args.data_dir, architectures, Device::Cpu)?;
+    for &architecture in architectures {
         let run = RunFolder::open(&args.output.runs_dir.join(architecture.as_str()));
         let recipe = run.recipe()?;
-        let samples = Samples::from_digits(&digits, Device::Cpu);
-        let (train, _) = samples.split(recipe.validation_fraction, recipe.seed);
+        let data = of_architecture(&data, architecture);
+        let (train, _) = data.train.split(recipe.validation_fraction, recipe.seed);
         finish(
             &args.output,
             &run,
             &recipe,
             train.len(),
-            &test,
+            data,
             &runtime,
             out,
         )?;
@@ -176,18 +175,33 @@ fn export(cli: &Cli, args: &Export, out: &mut impl Write) -> Result<Ending, Comm
 
 fn evaluate(cli: &Cli, args: &Evaluate, out: &mut impl Write) -> Result<Ending, CommandError> {
     let runtime = runtime(cli)?;
-    let test = read(&args.data_dir, Split::Test)?;
     let bundle = Bundle::open(&args.bundle)?;
-    let probabilities = runtime.model(bundle.model())?.probabilities(&test.images)?;
     let manifest = bundle.manifest();
+    let dataset = match manifest.task {
+        Task::ImageClassification => Dataset::Mnist,
+        Task::TextClassification => Dataset::Imdb,
+        _ => return Err(CommandError::Task(args.bundle.clone())),
+    };
+    let tokenizer = bundle.file(TOKENIZER_FILE).map(Tokenizer::from_bytes);
+    let tokenizer = tokenizer
+        .transpose()
+        .map_err(|source| CommandError::Tokenizer {
+            path: args.bundle.clone(),
+            source,
+        })?;
+    check_data_dir(&args.data_dir)?;
+    let test = dataset.load_test(&args.data_dir, tokenizer.as_ref())?;
+    let probabilities = runtime.model(bundle.model())?.probabilities(&test)?;
     writeln!(
         out,
-        "{} version {}, {} test images\n",
+        "{} version {}, {} test {}\n",
         manifest.name,
         manifest.version,
-        test.len()
+        test.len(),
+        dataset.noun(),
     )?;
-    writeln!(out, "{}", Evaluation::new(&probabilities, &test.labels))?;
+    let evaluation = Evaluation::new(&probabilities, &test.label_values());
+    writeln!(out, "{evaluation}")?;
     Ok(Ending::Finished)
 }
 
@@ -196,7 +210,7 @@ fn finish(
     run: &RunFolder,
     recipe: &Recipe,
     train_samples: usize,
-    test: &Digits,
+    data: &Loaded,
     runtime: &Runtime,
     out: &mut impl Write,
 ) -> Result<(), CommandError> {
@@ -204,7 +218,7 @@ fn finish(
         run,
         recipe,
         train_samples,
-        test,
+        data,
         runtime,
         models_dir: &output.models_dir,
         version: output.model_version,
@@ -250,12 +264,34 @@ fn runtime(cli: &Cli) -> Result<Runtime, VerifyError> {
     Runtime::load(&cli.onnxruntime, usize::from(cli.threads))
 }
 
-fn read(data_dir: &Path, split: Split) -> Result<Digits, CommandError> {
-    if !data_dir.is_dir() {
-        return Err(CommandError::NoDataDir(data_dir.to_owned()));
+// Reads each data set that `architectures` learn from, once.
+fn load(
+    data_dir: &Path,
+    architectures: &[Architecture],
+    device: Device,
+) -> Result<Vec<Loaded>, CommandError> {
+    check_data_dir(data_dir)?;
+    let mut data: Vec<Loaded> = Vec::new();
+    for dataset in architectures.iter().map(|it| it.dataset()) {
+        if data.iter().all(|loaded| loaded.dataset != dataset) {
+            data.push(dataset.load(data_dir, device)?);
+        }
     }
-    mnist::ensure(data_dir, DownloadProgress::Bar)?;
-    Ok(mnist::load(data_dir, split)?)
+    Ok(data)
+}
+
+fn of_architecture(data: &[Loaded], architecture: Architecture) -> &Loaded {
+    data.iter()
+        .find(|loaded| loaded.dataset == architecture.dataset())
+        .expect("`load` was given every architecture")
+}
+
+fn check_data_dir(data_dir: &Path) -> Result<(), CommandError> {
+    if data_dir.is_dir() {
+        Ok(())
+    } else {
+        Err(CommandError::NoDataDir(data_dir.to_owned()))
+    }
 }
 
 // === impl CommandError ===

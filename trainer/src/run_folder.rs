@@ -6,7 +6,8 @@
 //!   metrics.jsonl       one line an epoch
 //!   best.safetensors    weights of the best epoch so far
 //!   last.safetensors    everything needed to go on after the last epoch
-//!   curves.png  confusion.png  digits.png
+//!   curves.png  confusion.png  digits.png    of a network that reads images
+//!   curves.png  scores.png                   of one that reads texts
 //! ```
 
 use std::io::Write;
@@ -32,13 +33,13 @@ pub struct EpochMetrics {
     pub epoch: u32,
     /// The learning rate of the last step.
     pub learning_rate: f64,
-    /// Mean training loss, over augmented images and with dropout on.
+    /// Mean training loss, over augmented samples and with dropout on.
     pub train_loss: f64,
     /// Accuracy on the same, in 0..=1.
     pub train_accuracy: f64,
-    /// Mean cross entropy on the validation images.
+    /// Mean cross entropy on the validation samples.
     pub validation_loss: f64,
-    /// Accuracy on the validation images, in 0..=1.
+    /// Accuracy on the validation samples, in 0..=1.
     pub validation_accuracy: f64,
     /// Where the epoch was trained; a resumed run may have moved.
     pub device: String,
@@ -104,6 +105,7 @@ impl RunFolder {
             "curves.png",
             "confusion.png",
             "digits.png",
+            "scores.png",
         ] {
             match fs::remove_file(run.file(file)) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {

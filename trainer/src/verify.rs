@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::session::Session;
-use ort::value::TensorRef;
+use ort::session::SessionInputValue;
+use ort::value::Value;
+use tch::{Kind, Tensor};
 
-use crate::evaluate::CLASSES;
-use crate::export::{INPUT, OUTPUT, SIDE};
+use crate::data::Samples;
 
-const PIXELS: usize = SIDE * SIDE;
 const BATCH: usize = 500;
 
 /// ONNX Runtime's library, loaded. A process can have one.
@@ -44,23 +44,32 @@ pub enum VerifyError {
     /// ONNX Runtime refuses the model or fails in it.
     #[error("onnxruntime: {0}")]
     Runtime(#[from] ort::Error),
-    /// The model's output is not probabilities for each image.
-    #[error("output {OUTPUT} is float32 {actual:?}, expected [{images}, {CLASSES}]")]
+    /// The model's output is not probabilities for each sample.
+    #[error("the output has the shape {actual:?}, expected {expected}")]
     Shape {
         /// What came.
         actual: Vec<i64>,
-        /// How many images were given.
-        images: usize,
+        /// What was expected.
+        expected: String,
+    },
+    /// The two lists do not belong together.
+    #[error("onnxruntime gives {actual} probabilities, libtorch {expected}")]
+    Count {
+        /// From ONNX Runtime.
+        actual: usize,
+        /// From libtorch.
+        expected: usize,
     },
     /// ONNX Runtime and libtorch disagree.
     #[error(
-        "onnxruntime and libtorch differ by {difference:e} at image {image}, allowed: {tolerance:e}"
+        "onnxruntime and libtorch differ by {difference:e} at probability {index}, allowed: \
+         {tolerance:e}"
     )]
     Parity {
         /// The largest absolute difference of a probability.
         difference: f32,
-        /// The image with that difference.
-        image: usize,
+        /// Its place in the lists.
+        index: usize,
         /// The largest difference allowed.
         tolerance: f32,
     },
@@ -70,12 +79,9 @@ pub enum VerifyError {
 ///
 /// A probability that is not a number differs from everything.
 pub fn compare(expected: &[f32], actual: &[f32], tolerance: f32) -> Result<f32, VerifyError> {
-    let (images, rows) = (expected.len() / CLASSES, actual.len() / CLASSES);
-    if images != rows {
-        return Err(VerifyError::Shape {
-            actual: vec![rows as i64, CLASSES as i64],
-            images,
-        });
+    if expected.len() != actual.len() {
+        let (actual, expected) = (actual.len(), expected.len());
+        return Err(VerifyError::Count { actual, expected });
     }
     let mut worst = (0, 0.0_f32);
     for (index, (expected, actual)) in expected.iter().zip(actual).enumerate() {
@@ -86,16 +92,16 @@ pub fn compare(expected: &[f32], actual: &[f32], tolerance: f32) -> Result<f32, 
             difference
         };
         if difference > worst.1 {
-            worst = (index / CLASSES, difference);
+            worst = (index, difference);
         }
     }
-    let (image, difference) = worst;
+    let (index, difference) = worst;
     if difference <= tolerance {
         Ok(difference)
     } else {
         Err(VerifyError::Parity {
             difference,
-            image,
+            index,
             tolerance,
         })
     }
@@ -138,29 +144,51 @@ impl Runtime {
 // === impl LoadedModel ===
 
 impl LoadedModel {
-    /// Probabilities float32 `[n, 10]`, row after row, of images uint8 `[n, 28, 28]`.
-    pub fn probabilities(&mut self, pixels: &[u8]) -> Result<Vec<f32>, VerifyError> {
-        let mut all = Vec::with_capacity(pixels.len() / PIXELS * CLASSES);
-        for batch in pixels.chunks(BATCH * PIXELS) {
-            let images = batch.len() / PIXELS;
-            let input = TensorRef::from_array_view(([images, SIDE, SIDE], batch))?;
-            let outputs = self.session.run(ort::inputs![INPUT => input])?;
-            let (shape, values) = outputs[OUTPUT].try_extract_tensor::<f32>()?;
-            if **shape != [images as i64, CLASSES as i64] {
-                return Err(VerifyError::Shape {
-                    actual: shape.to_vec(),
-                    images,
-                });
-            }
-            all.extend_from_slice(values);
+    /// Probabilities float32 `[n, C]` or `[n]`, row after row, of samples on the CPU.
+    pub fn probabilities(&mut self, samples: &Samples) -> Result<Vec<f32>, VerifyError> {
+        let mut all = Vec::new();
+        for start in (0..samples.len()).step_by(BATCH) {
+            all.extend(self.run(&samples.slice(start, BATCH).inputs)?);
         }
         Ok(all)
     }
+
+    /// The same for one batch of the graph's inputs.
+    pub fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<f32>, VerifyError> {
+        let rows = inputs.first().map_or(0, |input| input.size()[0]);
+        let inputs = inputs.iter().map(value);
+        let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+        let outputs = self.session.run(&inputs[..])?;
+        let (shape, values) = outputs[0].try_extract_tensor::<f32>()?;
+        if shape.first() != Some(&rows) {
+            return Err(VerifyError::Shape {
+                actual: shape.to_vec(),
+                expected: format!("{rows} rows"),
+            });
+        }
+        Ok(values.to_vec())
+    }
+}
+
+// A tensor as ONNX Runtime takes it, in the type that it has.
+fn value(tensor: &Tensor) -> ort::Result<SessionInputValue<'static>> {
+    let (shape, flat) = (tensor.size(), tensor.flatten(0, -1));
+    let held = "the tensor has this type and is flat";
+    Ok(match tensor.kind() {
+        Kind::Uint8 => Value::from_array((shape, Vec::<u8>::try_from(flat).expect(held)))?.into(),
+        Kind::Int => Value::from_array((shape, Vec::<i32>::try_from(flat).expect(held)))?.into(),
+        Kind::Int64 => Value::from_array((shape, Vec::<i64>::try_from(flat).expect(held)))?.into(),
+        _ => {
+            let flat = flat.to_kind(Kind::Float);
+            Value::from_array((shape, Vec::<f32>::try_from(flat).expect(held)))?.into()
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::CLASSES;
 
     #[test]
     fn differences_are_measured_and_placed() {
@@ -170,7 +198,7 @@ mod tests {
         assert!((compare(&zeros, &other, 0.5).unwrap() - 0.5).abs() < f32::EPSILON);
         let error = compare(&zeros, &other, 0.4).unwrap_err();
         assert!(
-            matches!(error, VerifyError::Parity { image: 1, .. }),
+            matches!(error, VerifyError::Parity { index: 13, .. }),
             "{error}"
         );
     }
@@ -187,7 +215,7 @@ mod tests {
     fn missing_rows_are_an_error() {
         assert!(matches!(
             compare(&[0.0; 2 * CLASSES], &[0.0; CLASSES], 1.0),
-            Err(VerifyError::Shape { images: 2, .. })
+            Err(VerifyError::Count { expected: 20, .. })
         ));
     }
 

@@ -1,22 +1,41 @@
-//! The order in which an epoch sees the training images.
+//! The order in which an epoch sees the training samples.
 
 use crate::random::SplitMix64;
+
+// Batches that are sorted by length together: enough to leave little padding, few enough to leave
+// it to chance who shares a batch with whom.
+const POOL: usize = 50;
 
 /// One epoch's batches of indices: shuffled by seed and epoch, each index once, the short last
 /// batch kept.
 #[derive(Debug)]
-pub struct Batches {
-    order: Vec<i64>,
-    batch_size: usize,
-}
+pub struct Batches(Vec<Vec<i64>>);
 
 // === impl Batches ===
 
 impl Batches {
-    /// The batches of epoch `epoch` (from 1) over `samples` images.
+    /// The batches of epoch `epoch` (from 1) over `samples` samples.
     pub fn shuffled(samples: usize, batch_size: usize, seed: u64, epoch: u32) -> Self {
         let order = SplitMix64::for_stream(seed, u64::from(epoch)).permutation(samples);
-        Self { order, batch_size }
+        Self(order.chunks(batch_size).map(<[i64]>::to_vec).collect())
+    }
+
+    /// The batches of epoch `epoch` (from 1) over samples of `lengths`, each of samples of similar
+    /// length, in random order.
+    pub fn of_similar_length(lengths: &[i32], batch_size: usize, seed: u64, epoch: u32) -> Self {
+        let mut random = SplitMix64::for_stream(seed, u64::from(epoch));
+        let mut order = random.permutation(lengths.len());
+        for pool in order.chunks_mut(batch_size.saturating_mul(POOL)) {
+            pool.sort_by_key(|&index| lengths[index as usize]);
+        }
+        let batches: Vec<&[i64]> = order.chunks(batch_size).collect();
+        let order = random.permutation(batches.len());
+        Self(
+            order
+                .iter()
+                .map(|&it| batches[it as usize].to_vec())
+                .collect(),
+        )
     }
 
     /// How many batches the epoch has.
@@ -25,14 +44,14 @@ impl Batches {
     }
 
     /// The batches, in order.
-    pub fn iter(&self) -> std::slice::Chunks<'_, i64> {
-        self.order.chunks(self.batch_size)
+    pub fn iter(&self) -> std::slice::Iter<'_, Vec<i64>> {
+        self.0.iter()
     }
 }
 
 impl<'a> IntoIterator for &'a Batches {
-    type Item = &'a [i64];
-    type IntoIter = std::slice::Chunks<'a, i64>;
+    type Item = &'a Vec<i64>;
+    type IntoIter = std::slice::Iter<'a, Vec<i64>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
@@ -46,16 +65,39 @@ mod tests {
     #[test]
     fn the_short_last_batch_is_kept() {
         let batches = Batches::shuffled(10, 4, 1, 1);
-        let sizes: Vec<usize> = batches.iter().map(<[i64]>::len).collect();
+        let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
         assert_eq!(sizes, [4, 4, 2]);
         assert_eq!(Batches::count(10, 4), 3);
     }
 
     #[test]
     fn order_depends_on_seed_and_epoch_only() {
-        let order = |seed, epoch| Batches::shuffled(30, 8, seed, epoch).order;
-        assert_eq!(order(1, 1), order(1, 1));
-        assert_ne!(order(1, 1), order(1, 2));
-        assert_ne!(order(1, 1), order(2, 1));
+        let lengths: Vec<i32> = (0..30).map(|it| it % 7).collect();
+        let by_chance = |seed, epoch| Batches::shuffled(30, 8, seed, epoch).0;
+        let by_length = |seed, epoch| Batches::of_similar_length(&lengths, 2, seed, epoch).0;
+        for order in [&by_chance as &dyn Fn(u64, u32) -> Vec<Vec<i64>>, &by_length] {
+            assert_eq!(order(1, 1), order(1, 1));
+            assert_ne!(order(1, 1), order(1, 2));
+            assert_ne!(order(1, 1), order(2, 1));
+        }
+    }
+
+    #[test]
+    fn batches_of_similar_length_lose_nothing_and_pad_little() {
+        let lengths: Vec<i32> = (0..997).map(|it| 1 + it * 37 % 200).collect();
+        let batches = Batches::of_similar_length(&lengths, 16, 3, 1);
+        let mut all = batches.0.concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..997).collect::<Vec<i64>>());
+        assert_eq!(batches.0.len(), Batches::count(997, 16));
+        let padded: i32 = batches
+            .iter()
+            .map(|batch| {
+                let length = |&index: &i64| lengths[index as usize];
+                batch.iter().map(length).max().unwrap() * batch.len() as i32
+            })
+            .sum();
+        let needed: i32 = lengths.iter().sum();
+        assert!(padded < needed * 11 / 10, "{padded} for {needed}");
     }
 }

@@ -1,23 +1,30 @@
-//! Labelled images as tensors.
+//! Labelled images and texts as tensors.
 
 pub mod augmentation;
 pub mod batches;
+pub mod dataset;
+pub mod reviews;
+
+pub use dataset::{Dataset, Loaded};
 
 use quintet_data::mnist::Digits;
 use tch::{Device, Kind, Tensor};
 
+use crate::data::batches::Batches;
 use crate::random::SplitMix64;
 
-/// Labelled images: `pixels` uint8 `[n, 28, 28]` and `labels` int64 `[n]`, on one device.
+/// Labelled samples on one device.
 #[derive(Debug)]
 pub struct Samples {
-    /// Grey levels 0..=255, light ink on dark ground.
-    pub pixels: Tensor,
-    /// The digit each image shows, 0..=9.
+    /// What a network takes, the samples along the first axis: `[pixels]` uint8 `[n, 28, 28]`, grey
+    /// levels of light ink on dark ground; or `[tokens, lengths]`, int64 `[n, L]` and int32 `[n]`,
+    /// with what is behind a text's length of no meaning.
+    pub inputs: Vec<Tensor>,
+    /// The class of each sample from 0, int64 `[n]`.
     pub labels: Tensor,
 }
 
-// The stream of random numbers that chooses the validation images. Epochs use the numbers from 1.
+// The stream of random numbers that chooses the validation samples. Epochs use the numbers from 1.
 const SPLIT_STREAM: u64 = 0;
 
 // === impl Samples ===
@@ -32,44 +39,64 @@ impl Samples {
             .map(|&label| i64::from(label))
             .collect();
         Self {
-            pixels: Tensor::from_slice(&digits.images)
-                .reshape([count, 28, 28])
-                .to_device(device),
+            inputs: vec![
+                Tensor::from_slice(&digits.images)
+                    .reshape([count, 28, 28])
+                    .to_device(device),
+            ],
             labels: Tensor::from_slice(&labels).to_device(device),
         }
     }
 
-    /// How many images there are.
+    /// How many samples there are.
     pub fn len(&self) -> usize {
         self.labels.size1().unwrap_or(0) as usize
     }
 
-    /// Whether there is no image.
+    /// Whether there is no sample.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The images and labels at `indices`, in that order.
+    /// The samples at `indices`, in that order; texts as wide as the longest of them needs.
     #[must_use]
     pub fn select(&self, indices: &[i64]) -> Self {
         let indices = Tensor::from_slice(indices).to_device(self.labels.device());
-        Self {
-            pixels: self.pixels.index_select(0, &indices),
-            labels: self.labels.index_select(0, &indices),
-        }
+        self.rows(|tensor| tensor.index_select(0, &indices))
     }
 
-    /// Images `start..start + count` (fewer at the end), without copying.
+    /// Samples `start..start + count` (fewer at the end), without copying; texts as wide as the
+    /// longest of them needs.
     #[must_use]
     pub fn slice(&self, start: usize, count: usize) -> Self {
         let length = count.min(self.len() - start) as i64;
-        Self {
-            pixels: self.pixels.narrow(0, start as i64, length),
-            labels: self.labels.narrow(0, start as i64, length),
+        self.rows(|tensor| tensor.narrow(0, start as i64, length))
+    }
+
+    fn rows(&self, choose: impl Fn(&Tensor) -> Tensor) -> Self {
+        let mut inputs: Vec<Tensor> = self.inputs.iter().map(&choose).collect();
+        if let [tokens, lengths] = &mut inputs[..]
+            && lengths.numel() > 0
+        {
+            *tokens = tokens.narrow(1, 0, lengths.max().int64_value(&[]));
+        }
+        let labels = choose(&self.labels);
+        Self { inputs, labels }
+    }
+
+    /// The batches of epoch `epoch` (from 1): by chance alone, or of texts of similar length.
+    pub fn batches(&self, batch_size: usize, seed: u64, epoch: u32) -> Batches {
+        match &self.inputs[..] {
+            [_, lengths] => {
+                let lengths = lengths.to_device(Device::Cpu);
+                let lengths = Vec::<i32>::try_from(lengths).expect("lengths are int32 [n]");
+                Batches::of_similar_length(&lengths, batch_size, seed, epoch)
+            }
+            _ => Batches::shuffled(self.len(), batch_size, seed, epoch),
         }
     }
 
-    /// Splits into training and validation images; `fraction` of them, drawn by `seed`, validate.
+    /// Splits into training and validation samples; `fraction` of them, drawn by `seed`, validate.
     pub fn split(&self, fraction: f64, seed: u64) -> (Self, Self) {
         let order = SplitMix64::for_stream(seed, SPLIT_STREAM).permutation(self.len());
         let held_out = (self.len() as f64 * fraction).round() as usize;
@@ -90,7 +117,7 @@ mod tests {
 
     fn numbered(count: i64) -> Samples {
         Samples {
-            pixels: Tensor::zeros([count, 28, 28], (Kind::Uint8, Device::Cpu)),
+            inputs: vec![Tensor::zeros([count, 28, 28], (Kind::Uint8, Device::Cpu))],
             labels: Tensor::arange(count, (Kind::Int64, Device::Cpu)),
         }
     }
@@ -115,5 +142,20 @@ mod tests {
     #[test]
     fn the_last_slice_is_short() {
         assert_eq!(numbered(10).slice(8, 4).label_values(), [8, 9]);
+    }
+    #[test]
+    fn chosen_texts_are_as_wide_as_they_need() {
+        let texts = Samples {
+            inputs: vec![
+                Tensor::arange(12, (Kind::Int64, Device::Cpu)).reshape([3, 4]),
+                Tensor::from_slice(&[2_i32, 4, 1]),
+            ],
+            labels: Tensor::from_slice(&[0_i64, 1, 0]),
+        };
+        let widths = |chosen: &Samples| chosen.inputs[0].size();
+        assert_eq!(widths(&texts.select(&[2, 0])), [2, 2]);
+        assert_eq!(widths(&texts.select(&[1])), [1, 4]);
+        assert_eq!(widths(&texts.slice(2, 5)), [1, 1]);
+        assert_eq!(texts.select(&[]).len(), 0);
     }
 }

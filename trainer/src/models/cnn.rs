@@ -35,16 +35,16 @@ impl Cnn {
 }
 
 impl Model for Cnn {
-    fn forward_t(&self, pixels: &Tensor, train: bool) -> Tensor {
-        let x = self.scale.forward(pixels).unsqueeze(1);
+    fn forward_t(&self, inputs: &[Tensor], train: bool) -> Tensor {
+        let x = self.scale.forward(&inputs[0]).unsqueeze(1);
         let x = MaxPool.forward(&Relu.forward(&self.conv1.forward(&x)));
         let x = MaxPool.forward(&Relu.forward(&self.conv2.forward(&x)));
         let x = Relu.forward(&self.fc1.forward(&Flatten.forward(&x)));
         self.fc2.forward(&self.dropout.forward_t(&x, train))
     }
 
-    fn export(&self, to: &mut Exporter, pixels: &Value) -> Result<Value, GraphError> {
-        let x = self.scale.export(to, pixels)?;
+    fn export(&self, to: &mut Exporter, inputs: &[Value]) -> Result<Value, GraphError> {
+        let x = self.scale.export(to, &inputs[0])?;
         let x = ops::unsqueeze(to.graph(), &x, &[1])?;
         let x = self.conv1.export(to, &x)?;
         let x = Relu.export(to, &x)?;

@@ -35,8 +35,8 @@ impl Mlp {
 }
 
 impl Model for Mlp {
-    fn forward_t(&self, pixels: &Tensor, train: bool) -> Tensor {
-        let x = Flatten.forward(&self.scale.forward(pixels));
+    fn forward_t(&self, inputs: &[Tensor], train: bool) -> Tensor {
+        let x = Flatten.forward(&self.scale.forward(&inputs[0]));
         let x = Relu.forward(&self.fc1.forward(&x));
         let x = self.dropout1.forward_t(&x, train);
         let x = Relu.forward(&self.fc2.forward(&x));
@@ -44,8 +44,8 @@ impl Model for Mlp {
         self.fc3.forward(&x)
     }
 
-    fn export(&self, to: &mut Exporter, pixels: &Value) -> Result<Value, GraphError> {
-        let x = self.scale.export(to, pixels)?;
+    fn export(&self, to: &mut Exporter, inputs: &[Value]) -> Result<Value, GraphError> {
+        let x = self.scale.export(to, &inputs[0])?;
         let x = Flatten.export(to, &x)?;
         let x = self.fc1.export(to, &x)?;
         let x = Relu.export(to, &x)?;

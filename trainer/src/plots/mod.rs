@@ -1,8 +1,9 @@
-//! The pictures of a run: training curves, confusion matrix, digits with their labels.
+//! The pictures of a run: training curves, confusion matrix, digits with their labels, scores.
 
 pub mod confusion;
 pub mod curves;
 pub mod digits;
+pub mod scores;
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;

@@ -24,9 +24,14 @@ fn built_in_recipes_are_valid_and_name_their_network() {
 fn original_recipes_are_those_of_the_original_programs() {
     for architecture in Architecture::ALL {
         let recipe = Recipe::original(architecture);
-        assert_eq!((recipe.epochs, recipe.batch_size), (5, 32));
+        let epochs = match architecture {
+            Architecture::Mlp | Architecture::Cnn => 5,
+            Architecture::SimpleRnn | Architecture::Lstm => 3,
+        };
+        assert_eq!((recipe.epochs, recipe.batch_size), (epochs, 32));
         assert_eq!(recipe.validation_fraction.to_bits(), 0.2_f64.to_bits());
         assert!(recipe.augmentation.is_none() && recipe.averaging.is_none());
+        assert!(recipe.sequence_dropout.is_none() && recipe.embedding.is_none());
     }
 }
 
@@ -63,7 +68,7 @@ fn an_unknown_architecture_is_answered_with_the_known_ones() {
 #[test]
 fn values_out_of_range_are_named() {
     type Change = fn(&mut Recipe);
-    let cases: [(&str, Change); 9] = [
+    let cases: [(&str, Change); 13] = [
         ("epochs is 0, allowed: 1 to 10000", |r| {
             r.epochs = 0;
         }),
@@ -95,6 +100,26 @@ fn values_out_of_range_are_named() {
                 warmup_fraction: 1.5,
                 final_fraction: 0.0,
             });
+        }),
+        ("optimizer.clip_norm is 0, allowed: above 0", |r| {
+            r.optimizer.clip_norm = Some(0.0);
+        }),
+        (
+            "sequence_dropout is there, allowed: no such table for mlp",
+            |r| {
+                r.sequence_dropout = Some(SequenceDropout::default());
+            },
+        ),
+        ("sequence_dropout.words is 0.95, ", |r| {
+            r.architecture = Architecture::Lstm;
+            r.sequence_dropout = Some(SequenceDropout {
+                words: 0.95,
+                ..SequenceDropout::default()
+            });
+        }),
+        ("embedding.naive_bayes is -1, ", |r| {
+            r.architecture = Architecture::SimpleRnn;
+            r.embedding = Some(FirstEmbedding { naive_bayes: -1.0 });
         }),
     ];
     for (expected, change) in cases {

@@ -27,11 +27,15 @@ fn what_is_wrong_with_the_flags_is_said_with_exit_code_2() {
     std::fs::write(&recipe, "architecture = \"cnn\"\nepoch = 3\n").unwrap();
     let here = text(folder.path());
     let runs = folder.path().join("runs");
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
         (&["train", "mlp", "--device", "gpu"], "auto, cpu, cuda"),
-        (&["train", "vgg"], "mlp, cnn, all"),
+        (&["train", "vgg"], "mlp, cnn, simple_rnn, lstm, all"),
         (
             &["train", "mlp", "--data-dir", "/nowhere"],
+            "--data-dir is /nowhere",
+        ),
+        (
+            &["train", "lstm", "--data-dir", "/nowhere"],
             "--data-dir is /nowhere",
         ),
         (

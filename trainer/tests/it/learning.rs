@@ -45,9 +45,9 @@ fn train(
     fit(&job, should_stop)
 }
 
-/// 96 training images, so six steps of 16, and 24 to validate.
-fn split() -> (Samples, Samples) {
-    samples(120, 1).split(0.2, 1)
+/// 96 samples to train on, so six steps of 16, and 24 to validate.
+fn split(architecture: Architecture) -> (Samples, Samples) {
+    samples(architecture, 120, 1).split(0.2, 1)
 }
 
 /// The weights after the last epoch, of the network and of its average.
@@ -69,14 +69,14 @@ fn best(recipe: &Recipe, folder: &Path) -> (Network, u32) {
 }
 
 #[test]
-fn thirty_two_images_are_learned_by_heart() {
+fn thirty_two_samples_are_learned_by_heart() {
     let _turn = alone();
     for architecture in Architecture::ALL {
         let mut recipe = Recipe::original(architecture);
         recipe.epochs = 60;
         recipe.batch_size = 8;
         let folder = tempfile::tempdir().unwrap();
-        let same = (samples(32, 3), samples(32, 3));
+        let same = (samples(architecture, 32, 3), samples(architecture, 32, 3));
         let ending = train(&recipe, &same, folder.path(), false, NEVER);
         assert_eq!(ending.unwrap(), Ending::Finished);
         let evaluation = Evaluation::of(&best(&recipe, folder.path()).0, &same.0);
@@ -99,7 +99,7 @@ fn the_same_seed_gives_the_same_weights_and_another_others() {
                 ..recipe
             };
             let folder = tempfile::tempdir().unwrap();
-            train(&recipe, &split(), folder.path(), false, NEVER).unwrap();
+            train(&recipe, &split(architecture), folder.path(), false, NEVER).unwrap();
             weights(&recipe, folder.path())
         };
         let first = train_with(1);
@@ -120,13 +120,19 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
     for architecture in Architecture::ALL {
         let recipe = small_recipe(architecture);
         let whole = tempfile::tempdir().unwrap();
-        train(&recipe, &split(), whole.path(), false, NEVER).unwrap();
+        train(&recipe, &split(architecture), whole.path(), false, NEVER).unwrap();
 
         // Stopped in the middle of the third epoch, as it writes its metrics.
         let broken = tempfile::tempdir().unwrap();
         let steps = Cell::new(0);
         let third_epoch = || steps.replace(steps.get() + 1) == 15;
-        let ending = train(&recipe, &split(), broken.path(), false, &third_epoch);
+        let ending = train(
+            &recipe,
+            &split(architecture),
+            broken.path(),
+            false,
+            &third_epoch,
+        );
         assert_eq!(ending.unwrap(), Ending::Stopped);
         let run = RunFolder::open(broken.path());
         assert_eq!(run.metrics().unwrap().len(), 2);
@@ -139,7 +145,7 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
         // It can be used as it is.
         assert!(best(&recipe, broken.path()).1 <= 2);
 
-        let ending = train(&recipe, &split(), broken.path(), true, NEVER);
+        let ending = train(&recipe, &split(architecture), broken.path(), true, NEVER);
         assert_eq!(ending.unwrap(), Ending::Finished);
         let (whole, broken) = (whole.path(), broken.path());
         assert!(
@@ -167,22 +173,35 @@ fn a_finished_run_has_nothing_left_to_stop() {
     let _turn = alone();
     let recipe = small_recipe(Architecture::Mlp);
     let folder = tempfile::tempdir().unwrap();
-    train(&recipe, &split(), folder.path(), false, NEVER).unwrap();
+    train(
+        &recipe,
+        &split(Architecture::Mlp),
+        folder.path(),
+        false,
+        NEVER,
+    )
+    .unwrap();
     let before = weights(&recipe, folder.path());
-    let ending = train(&recipe, &split(), folder.path(), true, &|| true);
+    let ending = train(
+        &recipe,
+        &split(Architecture::Mlp),
+        folder.path(),
+        true,
+        &|| true,
+    );
     assert_eq!(ending.unwrap(), Ending::Finished);
     assert!(before == weights(&recipe, folder.path()));
 }
 
 #[test]
-fn a_split_without_training_images_is_refused() {
+fn a_split_without_training_samples_is_refused() {
     let recipe = small_recipe(Architecture::Mlp);
     let folder = tempfile::tempdir().unwrap();
-    let none_left = samples(2, 1).split(0.9, 1);
+    let none_left = samples(Architecture::Mlp, 2, 1).split(0.9, 1);
     let error = train(&recipe, &none_left, folder.path(), false, NEVER);
     let message = error.unwrap_err().to_string();
     assert!(
-        message.starts_with("0 training and 2 validation images"),
+        message.starts_with("0 training and 2 validation samples"),
         "{message}"
     );
 }

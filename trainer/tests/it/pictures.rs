@@ -2,7 +2,7 @@
 
 use image::{GenericImageView, Pixel, Rgba};
 use quintet_trainer::evaluate::{CLASSES, Confusion};
-use quintet_trainer::plots::{confusion, curves, digits};
+use quintet_trainer::plots::{confusion, curves, digits, scores};
 use quintet_trainer::run_folder::EpochMetrics;
 
 use crate::support;
@@ -53,7 +53,7 @@ fn curves_of_no_one_and_many_epochs() {
 fn a_confusion_matrix() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("confusion.png");
-    let mut counts = Confusion::default();
+    let mut counts = Confusion::new(CLASSES);
     confusion::draw(&path, "nothing", &counts).unwrap();
     let empty = inspect(&path, (884, 820));
     for digit in 0..CLASSES {
@@ -94,4 +94,17 @@ fn digits_with_and_without_mistakes() {
     let right = draw(&probabilities);
     probabilities.rotate_right(CLASSES);
     assert!(draw(&probabilities) > right, "mistakes are drawn too");
+}
+
+#[test]
+fn scores_of_two_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scores.png");
+    scores::draw(&path, "nothing", &[], &[]).unwrap();
+    let empty = inspect(&path, (900, 520));
+    let labels: Vec<u8> = (0..200).map(|it| it % 2).collect();
+    let spread = |it: u8| f32::from(it % 2) * 0.5 + f32::from(it) / 400.0;
+    let given: Vec<f32> = (0..200).map(spread).collect();
+    scores::draw(&path, "LSTM: 88 %", &given, &labels).unwrap();
+    assert!(inspect(&path, (900, 520)) > empty + 10_000);
 }

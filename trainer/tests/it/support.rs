@@ -1,15 +1,15 @@
-//! Digits that are easy to learn and quick to make, and one ONNX Runtime for all tests.
+//! Digits and texts that are easy to learn and quick to make, and one ONNX Runtime for all tests.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use quintet_data::mnist::Digits;
-use quintet_trainer::data::Samples;
+use quintet_trainer::data::{Dataset, Samples};
 use quintet_trainer::models::Architecture;
 use quintet_trainer::random::SplitMix64;
 use quintet_trainer::recipe::Recipe;
 use quintet_trainer::verify::Runtime;
-use tch::Device;
+use tch::{Device, Tensor};
 
 pub(crate) const SIDE: usize = 28;
 
@@ -33,8 +33,38 @@ pub(crate) fn digits(count: usize, seed: u64) -> Digits {
     Digits { images, labels }
 }
 
-pub(crate) fn samples(count: usize, seed: u64) -> Samples {
-    Samples::from_digits(&digits(count, seed), Device::Cpu)
+/// `count` samples of what `architecture` reads.
+pub(crate) fn samples(architecture: Architecture, count: usize, seed: u64) -> Samples {
+    match architecture.dataset() {
+        Dataset::Mnist => Samples::from_digits(&digits(count, seed), Device::Cpu),
+        Dataset::Imdb => texts(count, seed),
+    }
+}
+
+/// `count` texts of 3 to 20 tokens; one word among neutral ones, a small or a large number, decides.
+fn texts(count: usize, seed: u64) -> Samples {
+    let mut random = SplitMix64::new(seed);
+    let mut below = |bound: u64| (random.next_u64() % bound) as usize;
+    let width = 20;
+    let mut tokens = vec![0_i64; count * width];
+    let (mut lengths, mut labels) = (Vec::new(), Vec::new());
+    for row in tokens.chunks_mut(width) {
+        let (length, label) = (3 + below(18), below(2));
+        for token in &mut row[..length] {
+            *token = 1_000 + below(8_000) as i64;
+        }
+        row[below(length as u64)] = [3, 9_990][label] + below(5) as i64;
+        lengths.push(length as i32);
+        labels.push(label as i64);
+    }
+    let shape = [count as i64, width as i64];
+    Samples {
+        inputs: vec![
+            Tensor::from_slice(&tokens).reshape(shape),
+            Tensor::from_slice(&lengths),
+        ],
+        labels: Tensor::from_slice(&labels),
+    }
 }
 
 /// The built-in recipe, small enough for a test.

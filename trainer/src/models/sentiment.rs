@@ -1,0 +1,79 @@
+//! The networks that read reviews: a recurrent layer over word embeddings, judged by its last state.
+//!
+//! With `recipes/lstm.toml` the LSTM calls about 88 % of IMDB's test reviews right, with
+//! `recipes/simple_rnn.toml` the simple recurrent network about 87 %.
+
+use quintet_onnx::{GraphError, Value, ops};
+use tch::{Kind, Tensor, nn};
+
+use crate::export::Exporter;
+use crate::layers::{Cell, Dropout, Embedding, Linear, Recurrent, Relu};
+use crate::models::{Model, SequenceDropout};
+
+/// Words that have an embedding, with the special tokens.
+pub const VOCABULARY: i64 = 10_000;
+const FEATURES: i64 = 128;
+const HIDDEN: i64 = 64;
+
+/// Embedding 128 → recurrent 64 → dense 32 → the log odds that a review is good: 1,294,465
+/// parameters with the simple cell, 1,331,521 with the LSTM's.
+#[derive(Debug)]
+pub struct Sentiment {
+    embedding: Embedding,
+    words: Dropout,
+    features: Dropout,
+    recurrent: Recurrent,
+    state: Dropout,
+    fc1: Linear,
+    dropout: Dropout,
+    fc2: Linear,
+}
+
+impl Sentiment {
+    /// Draws fresh weights under `vs`, from libtorch's random generator.
+    pub fn new(vs: &nn::Path<'_>, cell: Cell, dropout: SequenceDropout) -> Self {
+        Self {
+            embedding: Embedding::new(vs, VOCABULARY, FEATURES),
+            words: Dropout::new(dropout.words),
+            features: Dropout::new(dropout.features),
+            recurrent: Recurrent::new(vs, cell, FEATURES, HIDDEN),
+            state: Dropout::new(dropout.state),
+            fc1: Linear::new(vs, "fc1", HIDDEN, 32),
+            dropout: Dropout::new(0.2),
+            fc2: Linear::new(vs, "fc2", 32, 1),
+        }
+    }
+
+    // Whole words and whole features are dropped, so the masks have lengths of 1.
+    fn drop(&self, x: &Tensor) -> Tensor {
+        let (steps, rows, features) = x.size3().expect("embedded texts have three axes");
+        let mask = |layer: &Dropout, shape: [i64; 3]| {
+            layer.forward_t(&Tensor::ones(shape, (Kind::Float, x.device())), true)
+        };
+        x * mask(&self.words, [steps, rows, 1]) * mask(&self.features, [1, rows, features])
+    }
+}
+
+impl Model for Sentiment {
+    fn forward_t(&self, inputs: &[Tensor], train: bool) -> Tensor {
+        let (tokens, lengths) = (&inputs[0], &inputs[1]);
+        let x = self.embedding.forward(&tokens.transpose(0, 1));
+        let x = if train { self.drop(&x) } else { x };
+        let x = self.recurrent.forward(&x, lengths);
+        let x = self.state.forward_t(&x, train);
+        let x = Relu.forward(&self.fc1.forward(&x));
+        let x = self.dropout.forward_t(&x, train);
+        self.fc2.forward(&x).squeeze_dim(1)
+    }
+
+    fn export(&self, to: &mut Exporter, inputs: &[Value]) -> Result<Value, GraphError> {
+        let (tokens, lengths) = (&inputs[0], &inputs[1]);
+        let tokens = ops::transpose(to.graph(), tokens, &[1, 0])?;
+        let x = self.embedding.export(to, &tokens)?;
+        let x = self.recurrent.export(to, &x, lengths)?;
+        let x = self.fc1.export(to, &x)?;
+        let x = Relu.export(to, &x)?;
+        let x = self.fc2.export(to, &x)?;
+        ops::squeeze(to.graph(), &x, &[1])
+    }
+}

@@ -1,0 +1,55 @@
+//! What training makes small, and what it counts.
+
+use tch::{Kind, Reduction, Tensor};
+
+/// Whether `logits` are `[N]`, one log odds for two classes, rather than `[N, C]`.
+pub fn is_binary(logits: &Tensor) -> bool {
+    logits.dim() == 1
+}
+
+/// Mean cross entropy of `logits` (`[N, C]` or `[N]`) with `labels` int64 `[N]`; `smoothing` is the
+/// part of the target spread evenly over all classes.
+pub fn loss(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Tensor {
+    if is_binary(logits) {
+        let target = labels.to_kind(Kind::Float) * (1.0 - smoothing) + smoothing / 2.0;
+        let weight = None::<Tensor>;
+        return logits.binary_cross_entropy_with_logits(&target, weight, None, Reduction::Mean);
+    }
+    logits.cross_entropy_loss(
+        labels,
+        None::<Tensor>,
+        Reduction::Mean,
+        -100, // libtorch's label for "ignore"; no sample has it
+        smoothing,
+    )
+}
+
+/// How many rows of `logits` are highest at their label, as a tensor of one number.
+pub fn correct(logits: &Tensor, labels: &Tensor) -> Tensor {
+    let given = if is_binary(logits) {
+        logits.gt(0.0).to_kind(Kind::Int64)
+    } else {
+        logits.argmax(-1, false)
+    };
+    given.eq_tensor(labels).sum(Kind::Int64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Log odds as two logits must give the same loss and the same count.
+    #[test]
+    fn one_log_odds_is_two_classes() {
+        let odds = Tensor::from_slice(&[2.0_f32, -0.5, 0.25, -3.0]);
+        let two = Tensor::stack(&[odds.zeros_like(), odds.shallow_clone()], 1);
+        let labels = Tensor::from_slice(&[1_i64, 1, 0, 0]);
+        for smoothing in [0.0, 0.1] {
+            let binary = loss(&odds, &labels, smoothing).double_value(&[]);
+            let classes = loss(&two, &labels, smoothing).double_value(&[]);
+            assert!((binary - classes).abs() < 1e-6, "{binary} {classes}");
+        }
+        assert_eq!(correct(&odds, &labels).int64_value(&[]), 2);
+        assert_eq!(correct(&two, &labels).int64_value(&[]), 2);
+    }
+}

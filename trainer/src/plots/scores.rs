@@ -1,0 +1,83 @@
+//! How sure a network is of bad and good texts.
+
+use std::path::Path;
+
+use plotters::prelude::*;
+
+use super::{FAINT, FONT, GREEN, INK, PAPER, PlotError, RED, with_fonts};
+
+const BINS: usize = 40;
+
+/// Draws how often each score was given to texts of the two labels. PNG, 900×520.
+///
+/// `scores` are probabilities of label 1, one for each of `labels`.
+pub fn draw(path: &Path, title: &str, scores: &[f32], labels: &[u8]) -> Result<(), PlotError> {
+    let counts = [0, 1].map(|label| histogram(scores, labels, label));
+    let highest = counts.iter().flatten().copied().max().unwrap_or(0).max(1);
+    with_fonts(path, || {
+        let root = BitMapBackend::new(path, (900, 520)).into_drawing_area();
+        root.fill(&PAPER)?;
+        let mut chart = ChartBuilder::on(&root)
+            .margin(16)
+            .caption(title, (FONT, 26, &INK))
+            .x_label_area_size(48)
+            .y_label_area_size(72)
+            .build_cartesian_2d(0.0..1.0, 0.0..highest as f64 * 1.05)?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .x_desc("score: probability that the review is positive")
+            .y_desc("reviews")
+            .y_label_formatter(&|count| format!("{count:.0}"))
+            .label_style((FONT, 16, &INK))
+            .axis_style(FAINT)
+            .bold_line_style(FAINT.mix(0.35))
+            .max_light_lines(0)
+            .draw()?;
+        for (name, counts, color) in [
+            ("negative reviews", &counts[0], RED),
+            ("positive reviews", &counts[1], GREEN),
+        ] {
+            let bars = counts.iter().enumerate().map(|(bin, &count)| {
+                let edge = |bin: usize| bin as f64 / BINS as f64;
+                let corners = [(edge(bin), 0.0), (edge(bin + 1), count as f64)];
+                Rectangle::new(corners, color.mix(0.45).filled())
+            });
+            chart.draw_series(bars)?.label(name).legend(move |(x, y)| {
+                Rectangle::new([(x, y - 6), (x + 14, y + 6)], color.mix(0.45).filled())
+            });
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperMiddle)
+            .background_style(PAPER.mix(0.9))
+            .border_style(FAINT.mix(0.5))
+            .label_font((FONT, 16, &INK))
+            .margin(8)
+            .draw()?;
+        root.present()
+    })
+}
+
+/// How many texts of `label` have a score in each of the equal parts of 0..=1.
+fn histogram(scores: &[f32], labels: &[u8], label: u8) -> [u64; BINS] {
+    let mut counts = [0; BINS];
+    for (score, _) in scores.iter().zip(labels).filter(|(_, it)| **it == label) {
+        counts[((score * BINS as f32) as usize).min(BINS - 1)] += 1;
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_score_has_its_bin() {
+        let scores = [0.0, 0.024, 0.026, 0.5, 0.99, 1.0];
+        let counts = histogram(&scores, &[1, 1, 1, 0, 1, 1], 1);
+        assert_eq!((counts[0], counts[1], counts[BINS - 1]), (2, 1, 2));
+        assert_eq!(counts.iter().sum::<u64>(), 5);
+        assert_eq!(histogram(&scores, &[1, 1, 1, 0, 1, 1], 0)[BINS / 2], 1);
+    }
+}
