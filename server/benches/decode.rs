@@ -1,0 +1,61 @@
+//! Bytes to a grey picture. `cargo bench -p quintet-server --bench decode`.
+
+use std::io::Cursor;
+
+use bytes::Bytes;
+use divan::{Bencher, black_box};
+use image::{DynamicImage, ImageFormat, RgbImage};
+use quintet_server::decode::Picture;
+
+const MAX_PIXELS: u64 = 1 << 24;
+
+fn main() {
+    divan::main();
+}
+
+/// A square picture with something in every pixel.
+fn picture(side: u32) -> DynamicImage {
+    let pixel = |x, y| image::Rgb([(x * 7) as u8, (y * 5) as u8, (x ^ y) as u8]);
+    RgbImage::from_fn(side, side, pixel).into()
+}
+
+fn file(picture: &DynamicImage, format: ImageFormat) -> Picture {
+    let mut file = Cursor::new(Vec::new());
+    picture
+        .write_to(&mut file, format)
+        .expect("a picture can be written to memory");
+    Picture::Encoded(file.into_inner().into())
+}
+
+/// A grey PNG of a frame's size, as MNIST pictures are usually kept.
+#[divan::bench]
+fn png_frame(bencher: Bencher<'_, '_>) {
+    let file = file(&picture(28).to_luma8().into(), ImageFormat::Png);
+    bencher.bench(|| black_box(&file).to_grey(MAX_PIXELS));
+}
+
+/// By side.
+#[divan::bench(args = [200, 1000])]
+fn png(bencher: Bencher<'_, '_>, side: u32) {
+    let file = file(&picture(side), ImageFormat::Png);
+    bencher.bench(|| black_box(&file).to_grey(MAX_PIXELS));
+}
+
+/// By side.
+#[divan::bench(args = [28, 200, 1000])]
+fn jpeg(bencher: Bencher<'_, '_>, side: u32) {
+    let file = file(&picture(side), ImageFormat::Jpeg);
+    bencher.bench(|| black_box(&file).to_grey(MAX_PIXELS));
+}
+
+/// Grey pixels of a frame's size: the commonest request of a caller in a hurry.
+#[divan::bench]
+fn raw_frame(bencher: Bencher<'_, '_>) {
+    let raw = Picture::Raw {
+        width: 28,
+        height: 28,
+        channels: 1,
+        data: Bytes::from(picture(28).to_luma8().into_raw()),
+    };
+    bencher.bench(|| black_box(&raw).to_grey(MAX_PIXELS));
+}
