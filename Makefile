@@ -3,6 +3,7 @@
 
 DATA_DIR ?= $(or $(QUINTET_DATA_DIR),data-sets)
 CARGO ?= cargo
+TARGET = $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help serve build test check bench test-triton train generate fetch-onnxruntime fetch-libtorch
 
@@ -10,7 +11,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 22
 
 serve: build ## Build the server and serve models/ on 127.0.0.1:50051 (gRPC) and 127.0.0.1:9464 (HTTP)
-	$(CARGO) run --quiet --release -p quintet-server -- --models-dir models $(ARGS)
+	ORT_DYLIB_PATH=.runtime/onnxruntime/lib/libonnxruntime.so $(TARGET)/release/quintet-server --models-dir models $(ARGS)
 
 build: fetch-onnxruntime ## Build target/release/quintet-server and target/release/quintet
 	@echo "build: quintet-server and quintet, optimised; minutes the first time"

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::admin::{self, Admin};
@@ -20,7 +21,7 @@ use crate::runtime::{Runtime, RuntimeError};
 use crate::service::Service;
 
 /// How often recorded samples are folded into their histograms when nobody scrapes.
-const UPKEEP: Duration = Duration::from_secs(5);
+const UPKEEP: Duration = Duration::from_secs(1);
 
 /// A server, ready to be given its ports.
 #[derive(Debug)]
@@ -32,6 +33,9 @@ pub struct App {
     io_threads: IoThreads,
 }
 
+/// How long callers have, once their requests were given up, to be told so.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -42,6 +46,9 @@ pub enum StartError {
     /// The model repository cannot be read.
     #[error("models_dir: {0}")]
     Repository(#[from] quintet_bundle::BundleError),
+    /// The default classifier is not there.
+    #[error("default_classifier: there is no model `{0}` in the repository")]
+    DefaultClassifier(String),
     /// The operating system gave no threads.
     #[error("io_threads: {0}")]
     IoThreads(std::io::Error),
@@ -56,6 +63,11 @@ impl Config {
             self.default_classifier.clone(),
             &self.required_models,
         )?;
+        if let Some(name) = &self.default_classifier
+            && !repository.names().any(|known| known == name)
+        {
+            return Err(StartError::DefaultClassifier(name.clone()));
+        }
         let metrics = Metrics::new(Runtime::version());
         let io_threads = IoThreads::start(self.io_threads).map_err(StartError::IoThreads)?;
         Ok(App {
@@ -128,12 +140,19 @@ impl App {
         tokio::time::sleep(config.shutdown_delay).await;
         let limit = Instant::now() + config.shutdown_timeout;
         lifecycle.drain();
+        for model in ready_models(&repository) {
+            model.engine.hurry();
+        }
         // Nobody listens only if the accept loop has ended already.
         let _ = stop.send(true);
-        let in_time = timeout_at(limit, &mut server).await.is_ok();
-        let given_up = if in_time { 0 } else { lifecycle.in_flight() };
+        let mut given_up = 0;
+        if timeout_at(limit, &mut server).await.is_err() {
+            given_up = lifecycle.in_flight();
+            tracing::warn!(given_up, "shutdown_timeout has passed");
+        }
+        // Whoever still waits is told, and gets a moment to hear it.
+        stop_models(&repository, &mut server).await;
         server.abort();
-        stop_models(&repository, limit).await;
         tracing::info!(given_up, "stopped");
         given_up
     }
@@ -198,23 +217,33 @@ async fn load_all(
     }
 }
 
-/// Ends the batching cores, and waits for their threads as long as there is time.
-async fn stop_models(repository: &Repository, limit: Instant) {
-    let models: Vec<_> = repository
-        .versions()
-        .filter_map(|(_, state)| match state {
-            State::Ready(model) => Some(model),
-            _ => None,
-        })
-        .collect();
+/// Ends the batching cores, then waits for their threads and for the last answers to leave.
+async fn stop_models(repository: &Repository, server: &mut JoinHandle<()>) {
+    let models = ready_models(repository);
     for model in &models {
         model.engine.stop();
     }
-    let joined =
-        tokio::task::spawn_blocking(move || models.iter().for_each(|model| model.engine.join()));
+    let limit = Instant::now() + LAST_WORDS;
+    // An error is a panic in the accept loop; there is nobody left to tell.
+    if !server.is_finished() {
+        let _ = timeout_at(limit, server).await;
+    }
+    let joined = tokio::task::spawn_blocking(move || {
+        for model in &models {
+            model.engine.join();
+        }
+    });
     if timeout_at(limit, joined).await.is_err() {
         tracing::warn!("an instance is still running its batch");
     }
+}
+
+fn ready_models(repository: &Repository) -> Vec<Arc<Model>> {
+    let ready = repository.versions().filter_map(|(_, state)| match state {
+        State::Ready(model) => Some(model),
+        _ => None,
+    });
+    ready.collect()
 }
 
 async fn upkeep(metrics: Metrics) {

@@ -131,7 +131,7 @@ pub struct BatchingOptions {
     pub instances: Option<usize>,
 
     /// A batch that is expected to take no longer runs on the I/O thread that brought it; 0s: none does
-    /// [default: 100us].
+    /// [default: 250us].
     #[arg(long, env = "QUINTET_MAX_INLINE_COMPUTE", value_name = "TIME")]
     pub max_inline_compute: Option<String>,
 }

@@ -6,6 +6,11 @@ use quintet_server::config::Options;
 use quintet_server::{shutdown, telemetry};
 use tokio::net::TcpListener;
 
+/// A request makes and frees some dozens of small things, often on two threads; glibc's allocator takes a lock for the
+/// second.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit code for a configuration that cannot be used (sysexits.h: EX_USAGE).
 const USAGE: u8 = 64;
 

@@ -21,6 +21,9 @@ use crate::task::classify::{self, RankedLabel};
 /// time than handing them over.
 const INLINE_PIXELS: u64 = 128 * 128;
 
+/// The pixels of a whole request, in images of the largest size.
+const IMAGES_OF_FULL_SIZE: u64 = 4;
+
 /// Bounds on what one request may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -160,14 +163,25 @@ impl Service {
         let pixels: u64 = each(&pictures, |picture| picture.pixels(max_pixels))?
             .iter()
             .sum();
-        let prepare = move || {
-            each(&pictures, |picture| {
+        let limit = max_pixels.saturating_mul(IMAGES_OF_FULL_SIZE);
+        if pixels > limit {
+            let description = format!("are {pixels} pixels together; at most {limit} are allowed");
+            return Err(ServeError::invalid("images", description));
+        }
+        if pixels <= INLINE_PIXELS {
+            return each(&pictures, |picture| {
                 classify::prepare(picture, framing, max_pixels)
+            });
+        }
+        // Gone when the caller is: nobody decodes the rest then.
+        let caller = Arc::new(());
+        let caller_waits = Arc::downgrade(&caller);
+        let prepare = move || {
+            each(&pictures, |picture| match caller_waits.strong_count() {
+                0 => Ok(Row::new()),
+                _ => classify::prepare(picture, framing, max_pixels),
             })
         };
-        if pixels <= INLINE_PIXELS {
-            return prepare();
-        }
         // The semaphore is never closed, and a panic while decoding is a fault of ours, not of the process.
         let fault = |error: &dyn std::fmt::Display| {
             let id = crate::request_id::next();
@@ -183,7 +197,9 @@ impl Service {
             drop(permit);
             rows
         });
-        task.await.map_err(|error| fault(&error))?
+        let rows = task.await.map_err(|error| fault(&error))?;
+        drop(caller);
+        rows
     }
 }
 

@@ -12,8 +12,8 @@ use crate::models::Architecture;
 #[command(name = "quintet-trainer", version, max_term_width = 100)]
 #[command(after_help = "Train all networks and look at what came out:
 
-  quintet-trainer train all --data-dir data
-  quintet-trainer evaluate models/cnn/1 --data-dir data
+  quintet-trainer train all --data-dir data-sets
+  quintet-trainer evaluate models/cnn/1 --data-dir data-sets
   ls runs/cnn        # curves.png  confusion.png  digits.png  metrics.jsonl ...
 
 Exit codes: 0 done, 1 failed, 2 wrong flags or recipe, 130 stopped by Ctrl-C or SIGTERM.")]
@@ -51,7 +51,7 @@ pub struct Train {
     /// Folder with MNIST's four files, in it or in its subfolder `mnist` (a missing one is
     /// downloaded there), and IMDB's archive aclImdb_v1.tar.gz, in it or in its subfolder `imdb`;
     /// only what the networks asked for learn from is needed.
-    #[arg(long, value_name = "DIR", default_value = "data")]
+    #[arg(long, value_name = "DIR", default_value = "data-sets")]
     pub data_dir: PathBuf,
     /// Where results go.
     #[command(flatten)]
@@ -86,7 +86,7 @@ pub struct Evaluate {
     /// Folder with MNIST's four files, in it or in its subfolder `mnist` (a missing one is
     /// downloaded there), and IMDB's archive aclImdb_v1.tar.gz, in it or in its subfolder `imdb`;
     /// only what the networks asked for learn from is needed.
-    #[arg(long, value_name = "DIR", default_value = "data")]
+    #[arg(long, value_name = "DIR", default_value = "data-sets")]
     pub data_dir: PathBuf,
 }
 
@@ -98,7 +98,7 @@ pub struct Export {
     /// Folder with MNIST's four files, in it or in its subfolder `mnist` (a missing one is
     /// downloaded there), and IMDB's archive aclImdb_v1.tar.gz, in it or in its subfolder `imdb`;
     /// only what the networks asked for learn from is needed.
-    #[arg(long, value_name = "DIR", default_value = "data")]
+    #[arg(long, value_name = "DIR", default_value = "data-sets")]
     pub data_dir: PathBuf,
     /// Where results go.
     #[command(flatten)]

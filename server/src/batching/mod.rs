@@ -24,6 +24,7 @@ mod batch;
 mod clock;
 mod engine;
 mod instance;
+mod pool;
 mod queue;
 mod request;
 #[cfg(test)]

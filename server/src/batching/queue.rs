@@ -100,7 +100,7 @@ impl<R, O> Queue<R, O> {
         }
     }
 
-    /// What to do now. `flush`: wait for no company, as when the engine drains.
+    /// What to do now. `flush`: wait for no company, as when the server is about to stop.
     pub(super) fn next(&mut self, now: Instant, flush: bool) -> Next<R, O> {
         self.drop_dead_front(now);
         let Some(oldest) = self.entries.front() else {

@@ -1,6 +1,8 @@
 //! The core's behaviour, on a clock that stands still and a backend that waits to be let go.
 //! The assertions are on the batches that ran, never on how long something took.
 
+mod trouble;
+
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -217,136 +219,6 @@ fn a_full_batch_waits_for_no_delay() {
 }
 
 #[test]
-fn a_full_queue_refuses_at_once_and_says_how_full_it_is() {
-    let bench = bench(settings());
-    let running = bench.submit(&[0]);
-    bench.batch();
-    let waiting = bench.submit(&[1, 2, 3, 4, 5, 6]);
-    let refusal = bench.engine.submit(smallvec![7, 8, 9], None).unwrap_err();
-    assert!(
-        matches!(
-            refusal,
-            Refusal::QueueFull {
-                depth: 6,
-                limit: 8,
-                rows: 3,
-                ..
-            }
-        ),
-        "{refusal:?}"
-    );
-    assert_eq!(bench.dropped(), [(DropReason::QueueFull, 3)]);
-    for _ in 0..3 {
-        bench.say(Word::Answer);
-    }
-    assert_eq!(wait(running).unwrap().outputs, [0]);
-    assert_eq!(wait(waiting).unwrap().outputs.len(), 6);
-}
-
-#[test]
-fn a_caller_that_leaves_frees_its_places_and_is_never_run() {
-    let bench = bench(settings());
-    let running = bench.submit(&[0]);
-    bench.batch();
-    let leaver = bench.submit(&[1, 2, 3, 4, 5, 6, 7, 8]);
-    drop(leaver);
-    assert_eq!(bench.engine.queue_depth(), 0);
-    let next = bench.submit(&[9]);
-    bench.say(Word::Answer);
-    assert_eq!(bench.batch(), [9]);
-    bench.say(Word::Answer);
-    wait(running).unwrap();
-    wait(next).unwrap();
-    assert_eq!(bench.dropped(), [(DropReason::Cancelled, 8)]);
-}
-
-#[test]
-fn rows_whose_deadline_has_passed_are_answered_so_and_never_run() {
-    let bench = bench(settings());
-    let running = bench.submit(&[0]);
-    bench.batch();
-    let deadline = bench.clock.now() + Duration::from_millis(10);
-    let late = bench
-        .engine
-        .submit(smallvec![1, 2], Some(deadline))
-        .unwrap();
-    let patient = bench.submit(&[3]);
-    bench.clock.advance(Duration::from_millis(10));
-    bench.say(Word::Answer);
-    assert_eq!(bench.batch(), [3]);
-    bench.say(Word::Answer);
-    wait(running).unwrap();
-    assert_eq!(wait(late).unwrap_err(), Failure::Deadline);
-    assert_eq!(wait(patient).unwrap().outputs, [6]);
-    assert_eq!(bench.dropped(), [(DropReason::Deadline, 2)]);
-}
-
-#[test]
-fn a_failing_batch_fails_only_its_own_callers() {
-    for (word, text) in [
-        (Word::Fail, "told to fail"),
-        (Word::OneShort, "0 outputs for 1 rows"),
-    ] {
-        let bench = bench(settings());
-        let unlucky = bench.submit(&[1]);
-        bench.batch();
-        let lucky = bench.submit(&[2]);
-        bench.say(word);
-        bench.say(Word::Answer);
-        assert!(matches!(wait(unlucky), Err(Failure::Backend(message)) if message.contains(text)));
-        assert_eq!(wait(lucky).unwrap().outputs, [4]);
-        assert_eq!(*bench.seen.replaced.lock().unwrap(), 0);
-    }
-}
-
-#[test]
-fn a_panicking_instance_is_replaced_and_its_callers_are_told() {
-    let bench = bench(settings());
-    let unlucky = bench.submit(&[1]);
-    bench.batch();
-    let lucky = bench.submit(&[2]);
-    bench.say(Word::Panic);
-    bench.say(Word::Answer);
-    assert!(
-        matches!(wait(unlucky), Err(Failure::Backend(message)) if message.contains("told to panic"))
-    );
-    assert_eq!(wait(lucky).unwrap().outputs, [4]);
-    assert_eq!(*bench.seen.replaced.lock().unwrap(), 1);
-}
-
-#[test]
-fn draining_finishes_what_was_accepted_and_takes_nothing_new() {
-    let bench = bench(Settings {
-        max_queue_delay: DAY,
-        ..settings()
-    });
-    let accepted = bench.submit(&[1]);
-    bench.engine.drain();
-    assert_eq!(
-        bench.engine.submit(smallvec![2], None).unwrap_err(),
-        Refusal::Stopped
-    );
-    assert_eq!(bench.batch(), [1]);
-    bench.say(Word::Answer);
-    assert_eq!(wait(accepted).unwrap().outputs, [2]);
-    bench.engine.join();
-}
-
-#[test]
-fn stopping_answers_what_waits_with_an_error() {
-    let bench = bench(settings());
-    let running = bench.submit(&[1]);
-    bench.batch();
-    let waiting = bench.submit(&[2]);
-    bench.engine.stop();
-    assert_eq!(wait(waiting).unwrap_err(), Failure::Stopped);
-    bench.say(Word::Answer);
-    assert_eq!(wait(running).unwrap().outputs, [2]);
-    bench.engine.join();
-    assert_eq!(bench.dropped(), [(DropReason::Stopped, 1)]);
-}
-
-#[test]
 fn several_instances_share_what_waits() {
     let bench = bench(Settings {
         instances: 2,
@@ -360,23 +232,6 @@ fn several_instances_share_what_waits() {
     bench.say(Word::Answer);
     bench.say(Word::Answer);
     assert_eq!(wait(ticket).unwrap().outputs, [2, 4, 6, 8, 10, 12]);
-}
-
-#[test]
-fn callers_that_come_and_go_leave_nothing_behind() {
-    let bench = bench(settings());
-    let running = bench.submit(&[0]);
-    bench.batch();
-    for _ in 0..10_000 {
-        drop(bench.submit(&[1, 2, 3]));
-    }
-    assert!(
-        bench.engine.entries() <= 4,
-        "{} entries are kept",
-        bench.engine.entries()
-    );
-    bench.say(Word::Answer);
-    wait(running).unwrap();
 }
 
 proptest! {
@@ -455,6 +310,10 @@ fn short_batches_run_on_the_callers_thread_and_requests_that_came_together_ride_
     wait(first).unwrap();
     let (thread, rows) = ran.lock().unwrap().remove(0);
     assert!(thread != here && rows == 1);
+    // The answer comes before the instance is idle again.
+    while engine.sleepers() < 1 {
+        std::thread::yield_now();
+    }
     let tickets: Vec<_> = (0..6)
         .map(|row| engine.submit(smallvec![row], None).unwrap())
         .collect();

@@ -221,7 +221,7 @@ impl Config {
             max_inline_compute: duration(
                 &name("max_inline_compute"),
                 options.max_inline_compute,
-                Duration::from_micros(100),
+                Duration::from_micros(250),
             )?,
         };
         let (queue, images) = (settings.max_queue_size, self.limits.max_images_per_request);

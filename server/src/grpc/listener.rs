@@ -29,6 +29,8 @@ const MAX_CONCURRENT_STREAMS: u32 = 1024;
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// How long a connection may still take, at shutdown, that has never asked for anything: it may not speak HTTP/2 at all.
 const SILENT_GRACE: Duration = Duration::from_millis(500);
+/// How long a new connection may take to say its first byte.
+const FIRST_BYTE: Duration = Duration::from_secs(20);
 /// How long to leave a listener alone that cannot accept, as when file descriptors are short.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -83,6 +85,16 @@ async fn connection(
     };
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY cannot be set");
+    }
+    // A connection that never speaks would be kept for ever: HTTP/2's own signs of life begin with its first bytes.
+    tokio::select! {
+        spoken = tokio::time::timeout(FIRST_BYTE, stream.readable()) => {
+            if spoken.is_err() {
+                tracing::debug!(%peer, "connection said nothing");
+                return;
+            }
+        }
+        () = told(&mut shutdown) => return,
     }
     let asked = Arc::new(AtomicBool::new(false));
     let service = {

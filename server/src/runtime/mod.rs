@@ -10,10 +10,11 @@ pub use session::{Row, SessionBackend};
 pub use signature::{Port, Signature, SignatureError};
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::ep;
+use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
@@ -153,7 +154,16 @@ fn environment(library: &Path) -> Result<Environment, String> {
         .map_err(|error| error.to_string())?
         .with_name("quintet")
         .with_telemetry(false)
+        .with_logger(Arc::new(log))
         .build()
         .map_err(|error| error.to_string())?;
     Ok(shared.insert(environment).clone())
+}
+
+/// ONNX Runtime's own words, into our log. What fails a batch is reported there with its error's id too.
+fn log(level: LogLevel, _category: &str, _id: &str, place: &str, message: &str) {
+    match level {
+        LogLevel::Error | LogLevel::Fatal => tracing::warn!(place, "onnxruntime: {message}"),
+        _ => tracing::debug!(place, "onnxruntime: {message}"),
+    }
 }
