@@ -2,11 +2,13 @@
 
 mod batching;
 mod classify;
+mod classify_stream;
 mod deadline;
 mod errors;
 mod health;
 mod hostile;
 mod metrics;
+mod open_inference;
 mod overload;
 mod photo;
 mod readiness;
