@@ -3,6 +3,7 @@
 
 DATA_DIR ?= $(or $(QUINTET_DATA_DIR),data-sets)
 CARGO ?= cargo
+MODELS ?= mlp cnn
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help serve build test check bench test-triton train generate fetch-onnxruntime fetch-libtorch
@@ -35,8 +36,12 @@ bench: build ## Measure throughput and latency beside what the machine could do,
 	$(CARGO) build --release -p quintet-bench
 	$(CARGO) run --quiet --release -p quintet-bench -- --models-dir models $(ARGS)
 
-train: fetch-onnxruntime fetch-libtorch ## Train every model into models/ (DATA_DIR names the data; what is missing is downloaded)
-	$(CARGO) run --release -p quintet-trainer -- train all --data-dir $(DATA_DIR) --models-dir models $(ARGS)
+train: fetch-onnxruntime fetch-libtorch ## Train the served models into models/ (DATA_DIR names the data; what is missing is downloaded)
+	$(CARGO) build --release -p quintet-trainer
+	for model in $(MODELS); do \
+	  ORT_DYLIB_PATH=.runtime/onnxruntime/lib/libonnxruntime.so $(TARGET)/release/quintet-trainer --threads 1 \
+	    train $$model --data-dir $(DATA_DIR) --models-dir models $(ARGS) || exit; \
+	done
 
 generate: ## Make the checked-in protobuf code again
 	UPDATE_EXPECT=1 $(CARGO) test -p quintet-proto -p quintet-onnx --test bootstrap

@@ -31,7 +31,7 @@ pub struct Snapshot {
     pub last_inference_ms: u64,
     /// Requests that were answered, from their arrival to their answer.
     pub success: Total,
-    /// Requests that reached the model and were not answered.
+    /// Requests that reached the model and were answered by an error; those whose caller went away are in neither.
     pub fail: Total,
     /// Waiting for an instance; of answered requests, as are the next three.
     pub queue: Total,
@@ -92,7 +92,7 @@ impl Statistics {
         self.compute_output.add(output);
     }
 
-    /// A request was not answered.
+    /// A request was answered by an error.
     pub fn failed(&self, took: Duration) {
         self.fail.add(took);
     }

@@ -95,7 +95,10 @@ struct Record {
 impl Call {
     /// A call whose caller stops waiting then.
     pub(super) fn until(deadline: Option<Instant>) -> Self {
-        Self { deadline, model: Arc::default() }
+        Self {
+            deadline,
+            model: Arc::default(),
+        }
     }
 
     /// The call that this request belongs to.

@@ -1,3 +1,5 @@
+//! What the tokeniser does to reviews, and to what is none.
+
 use std::sync::LazyLock;
 
 use proptest::prelude::*;

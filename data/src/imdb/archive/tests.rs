@@ -1,3 +1,5 @@
+//! Archives made here: whole ones, broken ones, and what is said of them.
+
 use std::fs;
 
 use flate2::Compression;

@@ -105,6 +105,7 @@ fn what_is_wrong_is_named() {
         inputs[0].shape: is [0, 2, 2]; 1 to 3 rows are allowed
         inputs[0].shape: is [-1, 2, 2]; 1 to 3 rows are allowed
         inputs[0].shape: is [4, 2, 2]; 1 to 3 rows are allowed
+        inputs[1].shape: is [4]; 1 to 3 rows are allowed
         inputs[0].shape: is [9223372036854775807, 2, 2]; 1 to 3 rows are allowed
         inputs[1].shape: is [2]; inputs[0] has 1 rows
         raw_input_contents[0]: holds 3 bytes; UINT8 [1, 2, 2] takes 4
