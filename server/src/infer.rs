@@ -1,7 +1,5 @@
 //! Inference on plain tensors, for any model: what the Open Inference Protocol asks for, once the wire is off it.
 
-use std::time::Instant as StdInstant;
-
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -39,7 +37,7 @@ impl Service {
         request: Infer,
         deadline: Option<Instant>,
     ) -> Result<Inferred, ServeError> {
-        let started = StdInstant::now();
+        let started = Instant::now();
         let work = async {
             let refuse = |violations| ServeError::InvalidArgument { violations };
             let Infer { inputs, outputs } = request;
@@ -52,7 +50,7 @@ impl Service {
             model.metrics.preprocessed(prepared);
 
             let answer = self.run(model, rows, deadline).await?;
-            let ran = StdInstant::now();
+            let ran = Instant::now();
             let outputs = wanted
                 .iter()
                 .map(|port| {

@@ -45,7 +45,7 @@ fn assert_raw_answers(answer: &oip::ModelInferResponse, frames: &[Frame]) {
     assert_eq!(answer.raw_output_contents.len(), 1);
     let values: Vec<f32> = answer.raw_output_contents[0]
         .chunks_exact(4)
-        .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
+        .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes each")))
         .collect();
     assert_probabilities(&values, frames);
 }

@@ -119,7 +119,8 @@ def perf_analyzer(programs, cuda, address, models):
             print(f"triton: perf_analyzer {model} {' '.join(extra)}", flush=True)
             command = [program, "-i", "grpc", "-u", address, "-m", model, *extra]
             command += ["--concurrency-range", "8", "--measurement-interval", "1000"]
-            command += ["--max-trials", "3", "--stability-percentage", "50"]
+            # The question is whether it runs, not how fast: a busy machine is no failure.
+            command += ["--max-trials", "5", "--stability-percentage", "999"]
             failed = subprocess.run(command, env=environment).returncode
             if failed:
                 return failed

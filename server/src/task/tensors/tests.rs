@@ -90,7 +90,7 @@ fn what_is_wrong_is_named() {
     .into_iter()
     .map(refusal)
     .collect();
-    expect![[r#"
+    expect![[r"
         inputs: lacks `pixels`
         inputs: lacks `weight`
         inputs: lacks `weight`
@@ -116,7 +116,7 @@ fn what_is_wrong_is_named() {
         inputs[0].contents: is empty, and so is raw_input_contents; UINT8 belongs in uint_contents
         inputs[1].contents: element 0 is NaN; only finite numbers are allowed
         inputs[1].contents: element 0 is -inf; only finite numbers are allowed
-    "#]]
+    "]]
     .assert_eq(&all);
 }
 

@@ -45,7 +45,7 @@ fn what_cannot_be_taken_is_named() {
     let requests = [
         oip::ModelInferRequest {
             raw_input_contents: vec![Bytes::new(); 2],
-            inputs: vec![input(Default::default())],
+            inputs: vec![input(oip::InferTensorContents::default())],
             ..empty()
         },
         oip::ModelInferRequest {
@@ -73,11 +73,11 @@ fn what_cannot_be_taken_is_named() {
         .into_iter()
         .map(|wrong| request(wrong).unwrap_err().to_string())
         .collect();
-    expect![[r#"
+    expect![[r"
         raw_input_contents: has 2 entries for 1 inputs
         inputs[0].contents: is not empty, nor is raw_input_contents; one of them is allowed
         inputs[1].contents: fills 2 lists; one is allowed
-        inputs[0].parameters[shared_memory_region]: is not supported; elements come and go in the messages; outputs[0].parameters[classification]: is not supported; elements come and go in the messages"#]]
+        inputs[0].parameters[shared_memory_region]: is not supported; elements come and go in the messages; outputs[0].parameters[classification]: is not supported; elements come and go in the messages"]]
     .assert_eq(&told.join("\n"));
 }
 
@@ -86,7 +86,7 @@ fn raw_bytes_are_not_copied_and_are_answered_in_kind() {
     let data = Bytes::from(vec![1, 2, 3]);
     let raw = oip::ModelInferRequest {
         id: "7".to_owned(),
-        inputs: vec![input(Default::default())],
+        inputs: vec![input(oip::InferTensorContents::default())],
         raw_input_contents: vec![data.clone()],
         parameters: parameters("unknown", ParameterChoice::BoolParam(true)),
         ..Default::default()
