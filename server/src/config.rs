@@ -20,7 +20,7 @@ use serde::Deserialize;
 /// The Quintet model server: gRPC with dynamic batching over ONNX Runtime.
 ///
 /// Every option can also stand in the file named by --config, under the same name with underscores; those of batching
-/// in [batching] for all models and in [models.NAME] for one.
+/// in the table `batching` for all models and in `models.NAME` for one.
 #[derive(Debug, Clone, Default, Parser, Deserialize)]
 #[command(name = "quintet-server", version)]
 #[serde(deny_unknown_fields, default)]
@@ -64,11 +64,11 @@ pub struct Options {
     )]
     pub required_models: Option<Vec<String>>,
 
-    /// Batching of every model; in the file: [batching].
+    /// Batching of every model; in the file, the table `batching`.
     #[command(flatten)]
     pub batching: BatchingOptions,
 
-    /// Batching of single models, in the file only: [models.NAME].
+    /// Batching of single models, in the file only: `models.NAME`.
     #[arg(skip)]
     pub models: BTreeMap<String, BatchingOptions>,
 

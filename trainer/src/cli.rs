@@ -108,14 +108,14 @@ pub struct Export {
 /// Where results go.
 #[derive(Debug, Args)]
 pub struct Output {
-    /// Where the bundle goes: DIR/<network>/<version>.
+    /// Where the bundle goes: DIR/NETWORK/VERSION.
     #[arg(long, value_name = "DIR", default_value = "models")]
     pub models_dir: PathBuf,
     /// Version of the bundle; one that exists is replaced.
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub model_version: u32,
-    /// Where checkpoints, metrics and pictures go: DIR/<network>. An earlier run there is replaced,
+    /// Where checkpoints, metrics and pictures go: DIR/NETWORK. An earlier run there is replaced,
     /// unless --resume is given.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs_dir: PathBuf,

@@ -18,7 +18,7 @@
 //! - A short batch runs on the thread of the caller that brings it, which spares two wake-ups; a long one on a thread of
 //!   the engine's own.
 //!
-//! [`queue::Queue`] is the policy as a plain value: time is passed in, nothing blocks. [`engine::Engine`] drives it.
+//! `Queue` is the policy as a plain value: time is passed in, nothing blocks. [`Engine`] drives it.
 
 mod batch;
 mod clock;
