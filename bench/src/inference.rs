@@ -7,7 +7,7 @@ use std::thread::{self, available_parallelism};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use quintet_bundle::Bundle;
+use quintet_bundle::{Bundle, Task};
 use quintet_server::batching::{Backend as _, BackendError};
 use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature};
 
@@ -35,7 +35,8 @@ pub(crate) struct Speed {
     pub(crate) single_us: f64,
 }
 
-/// Every model of the repository, its newest version, or those of these names.
+/// Every image classifier of the repository, its newest version, or those of these names. The load generator sends
+/// images, so the other tasks' models are left out.
 pub(crate) fn models(
     models_dir: &Path,
     names: &[String],
@@ -48,6 +49,9 @@ pub(crate) fn models(
             continue;
         }
         let bundle = Bundle::open(&found.path)?;
+        if bundle.manifest().task != Task::ImageClassification {
+            continue;
+        }
         let signature = Signature::of(bundle.manifest())?;
         // Versions come oldest first.
         models.retain(|model| model.name != found.name);
@@ -59,7 +63,7 @@ pub(crate) fn models(
         });
     }
     if models.is_empty() {
-        return Err(format!("no such model in {}", crate::shown(models_dir)).into());
+        return Err(format!("no such image classifier in {}", crate::shown(models_dir)).into());
     }
     Ok(models)
 }

@@ -34,7 +34,7 @@ const CONCURRENCIES: [usize; 3] = [1, 8, 64];
 #[derive(Debug, Parser)]
 #[command(name = "quintet-bench", version)]
 struct Arguments {
-    /// The model repository; every model in it is measured.
+    /// The model repository; every image classifier in it is measured.
     #[arg(long, value_name = "DIR", default_value = "models")]
     models_dir: PathBuf,
     /// Only these models.
