@@ -38,6 +38,8 @@ pub(crate) fn routes(
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(quintet_proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // So that a client like grpcurl can show the details of an error.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let known = "the descriptor sets are generated and complete";
     let open_inference =
