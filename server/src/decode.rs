@@ -35,11 +35,8 @@ pub struct BadPicture {
 impl Picture {
     /// Pixels to work through, from the file's header alone, if they are within `max_pixels`.
     pub fn pixels(&self, max_pixels: u64) -> Result<u64, BadPicture> {
-        let (field, width, height) = match self {
-            Self::Encoded(file) => {
-                let (width, height) = open(file, max_pixels)?.dimensions();
-                ("encoded", width, height)
-            }
+        match self {
+            Self::Encoded(file) => Ok(open(file, max_pixels)?.1),
             Self::Raw {
                 width,
                 height,
@@ -47,16 +44,9 @@ impl Picture {
                 data,
             } => {
                 check_raw(*width, *height, *channels, data)?;
-                ("raw", *width, *height)
+                within("raw", (*width, *height), max_pixels)
             }
-        };
-        let pixels = u64::from(width) * u64::from(height);
-        if pixels > max_pixels {
-            let description =
-                format!("is {width}x{height} pixels; at most {max_pixels} in all are allowed");
-            return Err(BadPicture { field, description });
         }
-        Ok(pixels)
     }
 
     /// Decodes the picture and turns it grey.
@@ -65,17 +55,19 @@ impl Picture {
             field,
             description: error.to_string(),
         };
-        self.pixels(max_pixels)?;
         match self {
             Self::Raw {
                 width,
                 height,
                 channels,
                 data,
-            } => quintet_bundle::image::to_grey(*width, *height, *channels as u8, data)
-                .map_err(|error| bad("raw", &error)),
+            } => {
+                self.pixels(max_pixels)?;
+                quintet_bundle::image::to_grey(*width, *height, *channels as u8, data)
+                    .map_err(|error| bad("raw", &error))
+            }
             Self::Encoded(file) => {
-                let mut decoder = open(file, max_pixels)?;
+                let (mut decoder, _) = open(file, max_pixels)?;
                 // A photograph's own word on which way is up; a file that has it wrong is still a picture.
                 let orientation = decoder.orientation().ok();
                 let mut image = DynamicImage::from_decoder(decoder)
@@ -97,8 +89,8 @@ impl Picture {
     }
 }
 
-/// Reads the file's header.
-fn open(file: &[u8], max_pixels: u64) -> Result<impl ImageDecoder, BadPicture> {
+/// Reads the file's header: what decodes the rest, and how many pixels that is, if they are within `max_pixels`.
+fn open(file: &[u8], max_pixels: u64) -> Result<(impl ImageDecoder, u64), BadPicture> {
     let bad = |description: String| BadPicture {
         field: "encoded",
         description,
@@ -115,9 +107,26 @@ fn open(file: &[u8], max_pixels: u64) -> Result<impl ImageDecoder, BadPicture> {
     // The widest pixel is RGBA of 16 bits a channel.
     limits.max_alloc = Some(max_pixels.saturating_mul(8));
     reader.limits(limits);
-    reader
+    let decoder = reader
         .into_decoder()
-        .map_err(|error| bad(format!("cannot be decoded: {error}")))
+        .map_err(|error| bad(format!("cannot be decoded: {error}")))?;
+    let pixels = within("encoded", decoder.dimensions(), max_pixels)?;
+    Ok((decoder, pixels))
+}
+
+/// The pixels of a canvas, if they are not too many.
+fn within(
+    field: &'static str,
+    (width, height): (u32, u32),
+    max_pixels: u64,
+) -> Result<u64, BadPicture> {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > max_pixels {
+        let description =
+            format!("is {width}x{height} pixels; at most {max_pixels} in all are allowed");
+        return Err(BadPicture { field, description });
+    }
+    Ok(pixels)
 }
 
 fn check_raw(width: u32, height: u32, channels: u32, data: &[u8]) -> Result<(), BadPicture> {
