@@ -1,5 +1,6 @@
 //! A shutdown answers what was accepted, refuses what comes later, and ends on time.
 
+use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use quintet_client::ServingStatus;
@@ -12,10 +13,14 @@ use tonic_types::StatusExt as _;
 
 use crate::support::{is_answer_to, request};
 
-/// Whether this is how a server that goes away may refuse a call that it did not accept.
+/// Whether this is how a call may end that the server did not accept: the server said so, or this side's transport did
+/// (only then has a status a source), be it that the connection went away before the call was sent, in hyper's words a
+/// cancelled operation, or that there was none to be had.
 fn is_gone(status: &Status) -> bool {
-    status.code() == Code::Unavailable
-        || (status.code() == Code::Unknown && status.message().contains("transport error"))
+    let made_here = status
+        .source()
+        .is_some_and(|source| source.is::<tonic::transport::Error>());
+    status.code() == Code::Unavailable || made_here
 }
 
 /// Callers in loops, on connections of their own, while the server shuts down: each call is answered rightly or told
