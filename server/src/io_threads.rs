@@ -8,6 +8,9 @@ use std::thread::{self, JoinHandle};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
+use crate::batching::WakeQueue;
+use crate::deadline::Deadlines;
+
 /// The threads. Dropping them ends every connection they serve.
 #[derive(Debug)]
 pub(crate) struct IoThreads {
@@ -45,6 +48,8 @@ impl IoThreads {
             let thread = thread::Builder::new()
                 .name(format!("io-{index}"))
                 .spawn(move || {
+                    runtime.spawn(WakeQueue::for_this_thread().serve());
+                    runtime.spawn(Deadlines::for_this_thread().mind());
                     // An error means that the sender is gone, which is as good as told.
                     let _ = runtime.block_on(stopped.wait_for(|stop| *stop));
                 })?;

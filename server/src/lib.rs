@@ -15,6 +15,7 @@ mod admin;
 pub mod app;
 pub mod batching;
 pub mod config;
+mod deadline;
 pub mod decode;
 pub mod error;
 mod grpc;

@@ -1,6 +1,7 @@
 //! What the server does with a request once the wire is off it: validate, prepare, submit, wait, finish.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use quintet_bundle::Task;
@@ -10,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::batching::{Answer, Timing};
+use crate::deadline;
 use crate::decode::{BadPicture, Picture};
 use crate::error::{ServeError, Violation};
 use crate::model::Model;
@@ -147,7 +149,7 @@ impl Service {
             .submit(rows, deadline.map(Instant::into_std))
             .map_err(|refusal| ServeError::from_refusal(&model.name, &refusal))?;
         // Requests that came in the same breath are submitted before anything runs.
-        tokio::task::yield_now().await;
+        let_others_run().await;
         model.engine.dispatch();
         ticket
             .await
@@ -228,6 +230,20 @@ fn each<T>(
     }
 }
 
+/// Lets the tasks run that are ready now. Tokio's own way to yield looks at the sockets first, which costs two system
+/// calls, as much as a small batch.
+async fn let_others_run() {
+    let mut have_run = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut have_run, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// Gives the work up when the deadline passes.
 pub(crate) async fn within<T>(
     deadline: Option<Instant>,
@@ -244,7 +260,5 @@ pub(crate) async fn within<T>(
     let late = ServeError::DeadlineExceeded {
         stage: "in the queue or while running",
     };
-    tokio::time::timeout_at(deadline, work)
-        .await
-        .unwrap_or(Err(late))
+    deadline::before(deadline, work).await.unwrap_or(Err(late))
 }

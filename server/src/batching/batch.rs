@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::request::{Failure, Gather, Timing};
+use super::wake::wake;
 
 /// Rows to run together, and whose they are.
 pub(super) struct Batch<R, O> {
@@ -54,24 +57,36 @@ impl<R, O> Batch<R, O> {
     }
 
     /// Hands every caller the outputs of its own rows. `outputs` holds one per row, in order.
-    pub(super) fn scatter(self, outputs: &mut Vec<O>, compute: Duration) {
+    pub(super) fn scatter(mut self, outputs: &mut Vec<O>, compute: Duration) {
         let batch_size = self.rows.len();
         let mut outputs = outputs.drain(..);
-        for seat in self.seats {
+        let mut answered = SmallVec::new();
+        for seat in self.seats.drain(..) {
             let timing = Timing {
                 queue: seat.waited,
                 compute,
                 batch_size,
             };
-            seat.gather
-                .fulfil(seat.first, outputs.by_ref().take(seat.len), timing);
+            let own = outputs.by_ref().take(seat.len);
+            answered.extend(seat.gather.fulfil(seat.first, own, timing));
         }
+        wake(answered);
     }
 
     /// Tells every caller that the batch failed.
-    pub(super) fn fail(self, failure: &Failure) {
-        for seat in self.seats {
+    pub(super) fn fail(mut self, failure: &Failure) {
+        for seat in self.seats.drain(..) {
             seat.gather.fail(failure.clone());
+        }
+    }
+}
+
+/// A batch that is let go of still answers: no caller waits for ever, whatever panics.
+impl<R, O> Drop for Batch<R, O> {
+    fn drop(&mut self) {
+        for seat in self.seats.drain(..) {
+            seat.gather
+                .fail(Failure::Backend("the batch was lost".to_owned()));
         }
     }
 }

@@ -29,10 +29,12 @@ mod queue;
 mod request;
 #[cfg(test)]
 mod tests;
+mod wake;
 
 pub use clock::{Clock, Instant};
 pub use engine::{Engine, Refusal};
 pub use request::{Answer, Failure, Ticket, Timing};
+pub use wake::WakeQueue;
 
 use std::sync::Arc;
 use std::time::Duration;

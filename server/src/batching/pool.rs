@@ -11,7 +11,7 @@ use super::clock::Instant;
 use super::engine::Refusal;
 use super::instance::{Instance, Ran};
 use super::queue::{Next, Queue};
-use super::request::{Gather, Leave, Ticket, gather};
+use super::request::{Gather, Leave, Ticket};
 use super::{Backend, BackendFactory, Clock, DropReason, Observer, Settings};
 
 /// The shared part of an engine.
@@ -112,7 +112,7 @@ impl<B: Backend> Pool<B> {
         deadline: Option<Instant>,
     ) -> Result<Ticket<B::Output>, Refusal> {
         let count = rows.len();
-        let (gather, receiver) = gather(count, deadline);
+        let gather = Arc::new(Gather::new(count, deadline));
         let mut state = self.lock();
         if state.phase == Phase::Stopped {
             return Err(Refusal::Stopped);
@@ -139,11 +139,7 @@ impl<B: Backend> Pool<B> {
         if worth_a_look {
             self.stirred.store(true, Ordering::Release);
         }
-        Ok(Ticket::new(
-            receiver,
-            Arc::clone(self) as Arc<dyn Leave<_>>,
-            gather,
-        ))
+        Ok(Ticket::new(Arc::clone(self) as Arc<dyn Leave<_>>, gather))
     }
 
     /// See [`super::Engine::dispatch`].

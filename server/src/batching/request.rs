@@ -3,19 +3,20 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use smallvec::SmallVec;
 
 use super::clock::Instant;
+use super::wake::{Sleeper, wake};
 
 /// What a caller gets when all its rows are done.
 #[derive(Debug)]
 pub struct Answer<O> {
     /// One output per submitted row, in the submitted order.
-    pub outputs: Vec<O>,
+    pub outputs: SmallVec<[O; 1]>,
     /// Where the time went.
     pub timing: Timing,
 }
@@ -47,13 +48,10 @@ pub enum Failure {
 
 /// The caller's end of an accepted request: a future of its answer. Dropping it gives the waiting rows' places back.
 pub struct Ticket<O> {
-    receiver: oneshot::Receiver<Result<Answer<O>, Failure>>,
+    gather: Arc<Gather<O>>,
     /// What to tell if the caller leaves before the answer; taken once it is there.
-    open: Option<Exit<O>>,
+    engine: Option<Arc<dyn Leave<O>>>,
 }
-
-/// How a caller that leaves gets out: what to tell, and about which request.
-type Exit<O> = (Arc<dyn Leave<O>>, Arc<Gather<O>>);
 
 /// The side of the engine that a leaving caller speaks to.
 pub(super) trait Leave<O>: Send + Sync {
@@ -73,43 +71,36 @@ pub(super) struct Gather<O> {
 }
 
 struct Collected<O> {
-    outputs: Vec<Option<O>>,
+    outputs: SmallVec<[Option<O>; 1]>,
     missing: usize,
     timing: Timing,
-    reply: Option<oneshot::Sender<Result<Answer<O>, Failure>>>,
-}
-
-/// A request of `rows` rows: the core's end and the receiver for its answer.
-#[expect(
-    clippy::type_complexity,
-    reason = "the pair is taken apart at its only caller"
-)]
-pub(super) fn gather<O>(
-    rows: usize,
-    deadline: Option<Instant>,
-) -> (
-    Arc<Gather<O>>,
-    oneshot::Receiver<Result<Answer<O>, Failure>>,
-) {
-    let (reply, receiver) = oneshot::channel();
-    let collected = Collected {
-        outputs: (0..rows).map(|_| None).collect(),
-        missing: rows,
-        timing: Timing::default(),
-        reply: Some(reply),
-    };
-    let gather = Gather {
-        deadline,
-        waiting: AtomicUsize::new(rows),
-        over: AtomicBool::new(false),
-        collected: Mutex::new(collected),
-    };
-    (Arc::new(gather), receiver)
+    /// What the caller gets, from the answer on until it is taken.
+    reply: Option<Result<Answer<O>, Failure>>,
+    /// Whether there has been a reply.
+    replied: bool,
+    caller: Option<Sleeper>,
 }
 
 // === impl Gather ===
 
 impl<O> Gather<O> {
+    /// A request of `rows` rows.
+    pub(super) fn new(rows: usize, deadline: Option<Instant>) -> Self {
+        Self {
+            deadline,
+            waiting: AtomicUsize::new(rows),
+            over: AtomicBool::new(false),
+            collected: Mutex::new(Collected {
+                outputs: (0..rows).map(|_| None).collect(),
+                missing: rows,
+                timing: Timing::default(),
+                reply: None,
+                replied: false,
+                caller: None,
+            }),
+        }
+    }
+
     /// Whether there is no use in computing more of this request: its caller has gone, or a batch of it failed.
     pub(super) fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
@@ -125,12 +116,15 @@ impl<O> Gather<O> {
         self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Takes the outputs of rows `first..`, and answers the caller when none is missing any more.
-    pub(super) fn fulfil(&self, first: usize, outputs: impl Iterator<Item = O>, timing: Timing) {
-        let mut collected = self
-            .collected
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+    /// Takes the outputs of rows `first..`, and answers the caller when none is missing any more; wake the caller then.
+    #[must_use]
+    pub(super) fn fulfil(
+        &self,
+        first: usize,
+        outputs: impl Iterator<Item = O>,
+        timing: Timing,
+    ) -> Option<Sleeper> {
+        let mut collected = self.collected();
         let collected = &mut *collected;
         for (slot, output) in collected.outputs[first..].iter_mut().zip(outputs) {
             *slot = Some(output);
@@ -140,47 +134,52 @@ impl<O> Gather<O> {
         total.queue = total.queue.max(timing.queue);
         total.compute = total.compute.max(timing.compute);
         total.batch_size = total.batch_size.max(timing.batch_size);
-        if collected.missing == 0
-            && let Some(reply) = collected.reply.take()
-        {
-            let outputs = std::mem::take(&mut collected.outputs)
-                .into_iter()
-                .flatten()
-                .collect();
-            // A caller that has just gone is no error.
-            let _ = reply.send(Ok(Answer {
-                outputs,
-                timing: *total,
-            }));
+        if collected.missing > 0 {
+            return None;
         }
+        let outputs = std::mem::take(&mut collected.outputs);
+        let answer = Answer {
+            outputs: outputs.into_iter().flatten().collect(),
+            timing: *total,
+        };
+        collected.reply(Ok(answer))
     }
 
     /// Answers the caller with a failure; rows of it that still wait are dropped at the next look.
     pub(super) fn fail(&self, failure: Failure) {
         self.end();
-        let reply = self
-            .collected
+        let caller = self.collected().reply(Err(failure));
+        wake(caller.into_iter().collect());
+    }
+
+    fn collected(&self) -> MutexGuard<'_, Collected<O>> {
+        self.collected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .reply
-            .take();
-        if let Some(reply) = reply {
-            let _ = reply.send(Err(failure));
+    }
+}
+
+// === impl Collected ===
+
+impl<O> Collected<O> {
+    /// The first reply counts.
+    fn reply(&mut self, reply: Result<Answer<O>, Failure>) -> Option<Sleeper> {
+        if self.replied {
+            return None;
         }
+        self.replied = true;
+        self.reply = Some(reply);
+        self.caller.take()
     }
 }
 
 // === impl Ticket ===
 
 impl<O> Ticket<O> {
-    pub(super) fn new(
-        receiver: oneshot::Receiver<Result<Answer<O>, Failure>>,
-        engine: Arc<dyn Leave<O>>,
-        gather: Arc<Gather<O>>,
-    ) -> Self {
+    pub(super) fn new(engine: Arc<dyn Leave<O>>, gather: Arc<Gather<O>>) -> Self {
         Self {
-            receiver,
-            open: Some((engine, gather)),
+            gather,
+            engine: Some(engine),
         }
     }
 }
@@ -189,18 +188,28 @@ impl<O> Future for Ticket<O> {
     type Output = Result<Answer<O>, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.receiver).poll(context).map(|received| {
-            self.open = None;
-            // The sender goes away unused only with the whole engine.
-            received.unwrap_or(Err(Failure::Stopped))
-        })
+        let mut collected = self.gather.collected();
+        if let Some(reply) = collected.reply.take() {
+            drop(collected);
+            self.engine = None;
+            return Poll::Ready(reply);
+        }
+        let waker = context.waker();
+        if !collected
+            .caller
+            .as_ref()
+            .is_some_and(|caller| caller.is(waker))
+        {
+            collected.caller = Some(Sleeper::here(waker));
+        }
+        Poll::Pending
     }
 }
 
 impl<O> Drop for Ticket<O> {
     fn drop(&mut self) {
-        if let Some((engine, gather)) = self.open.take() {
-            engine.leave(&gather);
+        if let Some(engine) = self.engine.take() {
+            engine.leave(&self.gather);
         }
     }
 }

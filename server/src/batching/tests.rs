@@ -154,14 +154,14 @@ fn an_idle_instance_takes_what_waits_and_the_queue_grows_the_next_batch() {
     assert_eq!(bench.batch(), [1]);
     let rest: Vec<_> = (2..8).map(|row| bench.submit(&[row])).collect();
     bench.say(Word::Answer);
-    assert_eq!(wait(first).unwrap().outputs, [2]);
+    assert_eq!(wait(first).unwrap().outputs[..], [2]);
     assert_eq!(bench.batch(), [2, 3, 4, 5]);
     bench.say(Word::Answer);
     assert_eq!(bench.batch(), [6, 7]);
     bench.say(Word::Answer);
     for (row, ticket) in (2..8).zip(rest) {
         let answer = wait(ticket).unwrap();
-        assert_eq!(answer.outputs, [row * 2]);
+        assert_eq!(answer.outputs[..], [row * 2]);
         assert_eq!(answer.timing.batch_size, if row < 6 { 4 } else { 2 });
     }
 }
@@ -175,8 +175,8 @@ fn a_request_of_many_rows_is_split_and_answered_once_in_order() {
     bench.say(Word::Answer);
     assert_eq!(bench.batch(), [5, 6, 7]);
     bench.say(Word::Answer);
-    assert_eq!(wait(ticket).unwrap().outputs, [2, 4, 6, 8, 10, 12]);
-    assert_eq!(wait(neighbour).unwrap().outputs, [14]);
+    assert_eq!(wait(ticket).unwrap().outputs[..], [2, 4, 6, 8, 10, 12]);
+    assert_eq!(wait(neighbour).unwrap().outputs[..], [14]);
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn several_instances_share_what_waits() {
     assert_eq!(batches, [vec![1, 2, 3, 4], vec![5, 6]]);
     bench.say(Word::Answer);
     bench.say(Word::Answer);
-    assert_eq!(wait(ticket).unwrap().outputs, [2, 4, 6, 8, 10, 12]);
+    assert_eq!(wait(ticket).unwrap().outputs[..], [2, 4, 6, 8, 10, 12]);
 }
 
 proptest! {
@@ -258,7 +258,7 @@ proptest! {
         }
         for (rows, ticket) in stayed {
             let expected: Vec<u32> = rows.iter().map(|row| row * 2).collect();
-            prop_assert_eq!(wait(ticket).unwrap().outputs, expected);
+            prop_assert_eq!(wait(ticket).unwrap().outputs.to_vec(), expected);
         }
         drop(bench.engine);
         for batch in bench.started.try_iter() {
@@ -323,7 +323,7 @@ fn short_batches_run_on_the_callers_thread_and_requests_that_came_together_ride_
     );
     engine.dispatch();
     for (row, ticket) in (0..6).zip(tickets) {
-        assert_eq!(wait(ticket).unwrap().outputs, [row]);
+        assert_eq!(wait(ticket).unwrap().outputs[..], [row]);
     }
     assert_eq!(*ran.lock().unwrap(), [(here, 4), (here, 2)]);
 }

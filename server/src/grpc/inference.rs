@@ -8,7 +8,7 @@ use quintet_proto::v1::inference_service_server::InferenceService;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::observe::Call;
+use super::call::Call;
 use super::status::status;
 use super::{convert, stream};
 use crate::error::ServeError;
@@ -25,6 +25,16 @@ pub(super) struct Inference {
 impl Inference {
     pub(super) fn new(service: Service, lifecycle: Arc<Lifecycle>) -> Self {
         Self { service, lifecycle }
+    }
+
+    /// The Classify call.
+    pub(super) async fn classify(
+        &self,
+        call: &Call,
+        request: v1::ClassifyRequest,
+    ) -> Result<v1::ClassifyResponse, ServeError> {
+        self.lifecycle.check()?;
+        classify(&self.service, call, request).await
     }
 }
 
@@ -61,9 +71,8 @@ impl InferenceService for Inference {
         &self,
         request: Request<v1::ClassifyRequest>,
     ) -> Result<Response<v1::ClassifyResponse>, Status> {
-        self.lifecycle.check().map_err(|error| status(&error))?;
         let call = Call::of(&request);
-        let answer = classify(&self.service, &call, request.into_inner()).await;
+        let answer = Self::classify(self, &call, request.into_inner()).await;
         answer.map(Response::new).map_err(|error| status(&error))
     }
 

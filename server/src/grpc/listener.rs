@@ -14,7 +14,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tower::Service as _;
 
 use super::Observe;
 use crate::io_threads::IoThreads;
@@ -101,7 +100,8 @@ async fn connection(
         let asked = Arc::clone(&asked);
         service_fn(move |request| {
             asked.store(true, Ordering::Relaxed);
-            service.clone().call(request)
+            // Boxed, because hyper moves it about and it is large.
+            Box::pin(service.clone().call(request))
         })
     };
     let connection = http2::Builder::new(TokioExecutor::new())

@@ -1,5 +1,6 @@
 //! The wire: the only module that names tonic and prost. Services convert, call [`crate::service`], convert back.
 
+mod call;
 mod convert;
 mod endless;
 mod health;
@@ -8,8 +9,10 @@ mod listener;
 mod observe;
 mod open_inference;
 mod recorded;
+mod rpc;
 mod status;
 mod stream;
+mod unary;
 
 pub(crate) use health::Health;
 pub(crate) use listener::serve;
@@ -42,18 +45,32 @@ pub(crate) fn routes(
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let known = "the descriptor sets are generated and complete";
-    let open_inference =
-        open_inference::OpenInference::new(service.clone(), Arc::clone(&lifecycle));
-    let open_inference =
-        GrpcInferenceServiceServer::new(open_inference).max_decoding_message_size(max_message_size);
-    let inference = inference::Inference::new(service, Arc::clone(&lifecycle));
-    let inference =
-        InferenceServiceServer::new(inference).max_decoding_message_size(max_message_size);
-    let routes = Routes::new(inference)
-        .add_service(open_inference)
-        .add_service(health.server())
-        .add_service(reflection().build_v1().expect(known))
-        .add_service(reflection().build_v1alpha().expect(known))
-        .prepare();
-    Observe::new(routes, lifecycle, metrics, max_message_size)
+    let inference = Arc::new(inference::Inference::new(
+        service.clone(),
+        Arc::clone(&lifecycle),
+    ));
+    let open_inference = Arc::new(open_inference::OpenInference::new(
+        service,
+        Arc::clone(&lifecycle),
+    ));
+    let routes = Routes::new(
+        InferenceServiceServer::from_arc(Arc::clone(&inference))
+            .max_decoding_message_size(max_message_size),
+    )
+    .add_service(
+        GrpcInferenceServiceServer::from_arc(Arc::clone(&open_inference))
+            .max_decoding_message_size(max_message_size),
+    )
+    .add_service(health.server())
+    .add_service(reflection().build_v1().expect(known))
+    .add_service(reflection().build_v1alpha().expect(known))
+    .prepare();
+    Observe::new(observe::Shared {
+        inference,
+        open_inference,
+        routes,
+        lifecycle,
+        metrics,
+        max_message_size,
+    })
 }

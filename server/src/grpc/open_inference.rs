@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::observe::Call;
+use super::call::Call;
 use super::status::status;
 use super::stream;
 use crate::error::ServeError;
@@ -30,6 +30,16 @@ pub(super) struct OpenInference {
 impl OpenInference {
     pub(super) fn new(service: Service, lifecycle: Arc<Lifecycle>) -> Self {
         Self { service, lifecycle }
+    }
+
+    /// The ModelInfer call.
+    pub(super) async fn infer(
+        &self,
+        call: &Call,
+        request: oip::ModelInferRequest,
+    ) -> Result<oip::ModelInferResponse, ServeError> {
+        self.lifecycle.check()?;
+        infer(&self.service, call, request).await
     }
 
     fn repository(&self) -> &Repository {
@@ -173,9 +183,8 @@ impl GrpcInferenceService for OpenInference {
         &self,
         request: Request<oip::ModelInferRequest>,
     ) -> Result<Response<oip::ModelInferResponse>, Status> {
-        self.lifecycle.check().map_err(|error| status(&error))?;
         let call = Call::of(&request);
-        reply(infer(&self.service, &call, request.into_inner()).await)
+        reply(self.infer(&call, request.into_inner()).await)
     }
 
     async fn model_stream_infer(

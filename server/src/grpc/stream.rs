@@ -12,7 +12,7 @@ use tokio::time::Sleep;
 use tonic::codegen::BoxStream;
 use tonic::{Code, Status, Streaming};
 
-use super::observe::Call;
+use super::call::Call;
 use super::status::status;
 use crate::error::ServeError;
 use crate::lifecycle::Lifecycle;

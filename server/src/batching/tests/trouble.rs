@@ -25,7 +25,7 @@ fn a_full_queue_refuses_at_once_and_says_how_full_it_is() {
     for _ in 0..3 {
         bench.say(Word::Answer);
     }
-    assert_eq!(wait(running).unwrap().outputs, [0]);
+    assert_eq!(wait(running).unwrap().outputs[..], [0]);
     assert_eq!(wait(waiting).unwrap().outputs.len(), 6);
 }
 
@@ -63,7 +63,7 @@ fn rows_whose_deadline_has_passed_are_answered_so_and_never_run() {
     bench.say(Word::Answer);
     wait(running).unwrap();
     assert_eq!(wait(late).unwrap_err(), Failure::Deadline);
-    assert_eq!(wait(patient).unwrap().outputs, [6]);
+    assert_eq!(wait(patient).unwrap().outputs[..], [6]);
     assert_eq!(bench.dropped(), [(DropReason::Deadline, 2)]);
 }
 
@@ -80,7 +80,7 @@ fn a_failing_batch_fails_only_its_own_callers() {
         bench.say(word);
         bench.say(Word::Answer);
         assert!(matches!(wait(unlucky), Err(Failure::Backend(message)) if message.contains(text)));
-        assert_eq!(wait(lucky).unwrap().outputs, [4]);
+        assert_eq!(wait(lucky).unwrap().outputs[..], [4]);
         assert_eq!(*bench.seen.replaced.lock().unwrap(), 0);
     }
 }
@@ -96,7 +96,7 @@ fn a_panicking_instance_is_replaced_and_its_callers_are_told() {
     assert!(
         matches!(wait(unlucky), Err(Failure::Backend(message)) if message.contains("told to panic"))
     );
-    assert_eq!(wait(lucky).unwrap().outputs, [4]);
+    assert_eq!(wait(lucky).unwrap().outputs[..], [4]);
     assert_eq!(*bench.seen.replaced.lock().unwrap(), 1);
 }
 
@@ -110,11 +110,11 @@ fn a_hurried_engine_waits_for_no_company() {
     bench.engine.hurry();
     assert_eq!(bench.batch(), [1]);
     bench.say(Word::Answer);
-    assert_eq!(wait(accepted).unwrap().outputs, [2]);
+    assert_eq!(wait(accepted).unwrap().outputs[..], [2]);
     let late = bench.submit(&[2]);
     assert_eq!(bench.batch(), [2]);
     bench.say(Word::Answer);
-    assert_eq!(wait(late).unwrap().outputs, [4]);
+    assert_eq!(wait(late).unwrap().outputs[..], [4]);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn stopping_answers_what_waits_with_an_error() {
     let late = bench.engine.submit(smallvec![3], None).unwrap_err();
     assert_eq!(late, Refusal::Stopped);
     bench.say(Word::Answer);
-    assert_eq!(wait(running).unwrap().outputs, [2]);
+    assert_eq!(wait(running).unwrap().outputs[..], [2]);
     bench.engine.join();
     assert_eq!(bench.dropped(), [(DropReason::Stopped, 1)]);
 }

@@ -1,0 +1,188 @@
+//! Wake-ups across threads, a batch at a time.
+//!
+//! A batch answers many callers at once. Waking each caller's task from another thread costs a system call apiece, as
+//! Tokio rings the runtime's bell for every one. So a thread that runs callers' tasks has a [`WakeQueue`]: the answers
+//! of a batch are put there together, the bell rings once, and the thread wakes its own tasks, which costs next to nothing.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use smallvec::SmallVec;
+
+/// The tasks of one thread that are to be woken there.
+#[derive(Debug, Default)]
+pub struct WakeQueue {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Vec<Waker>,
+    /// Wakes the task that serves the queue, while it sleeps.
+    bell: Option<Waker>,
+}
+
+/// A task that waits for an answer, and the queue of the thread that it runs on, if that has one.
+#[derive(Debug)]
+pub(super) struct Sleeper {
+    waker: Waker,
+    home: Option<Arc<WakeQueue>>,
+}
+
+thread_local! {
+    static HERE: RefCell<Option<Arc<WakeQueue>>> = const { RefCell::new(None) };
+}
+
+// === impl WakeQueue ===
+
+impl WakeQueue {
+    /// From now on, tasks that sleep on this thread are woken through the queue that this gives; run
+    /// [`WakeQueue::serve`] on the same thread.
+    pub fn for_this_thread() -> Arc<Self> {
+        let queue = Arc::<Self>::default();
+        HERE.set(Some(Arc::clone(&queue)));
+        queue
+    }
+
+    /// Wakes what is put into the queue, for as long as it is polled.
+    pub async fn serve(self: Arc<Self>) -> Infallible {
+        let mut awake = Vec::new();
+        std::future::poll_fn(|context| {
+            loop {
+                let mut state = self.lock();
+                if state.waiting.is_empty() {
+                    state.bell = Some(context.waker().clone());
+                    return Poll::Pending;
+                }
+                std::mem::swap(&mut state.waiting, &mut awake);
+                drop(state);
+                awake.drain(..).for_each(Waker::wake);
+            }
+        })
+        .await
+    }
+
+    fn put(&self, wakers: impl Iterator<Item = Waker>) {
+        let mut state = self.lock();
+        state.waiting.extend(wakers);
+        let bell = state.bell.take();
+        drop(state);
+        if let Some(bell) = bell {
+            bell.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Sleeper ===
+
+impl Sleeper {
+    /// The task of this waker, on this thread.
+    pub(super) fn here(waker: &Waker) -> Self {
+        Self {
+            waker: waker.clone(),
+            home: HERE.with_borrow(Clone::clone),
+        }
+    }
+
+    /// Whether it is the task of this waker.
+    pub(super) fn is(&self, waker: &Waker) -> bool {
+        self.waker.will_wake(waker)
+    }
+
+    fn is_at(&self, home: Option<&Arc<WakeQueue>>) -> bool {
+        match (&self.home, home) {
+            (Some(own), Some(home)) => Arc::ptr_eq(own, home),
+            (own, home) => own.is_none() && home.is_none(),
+        }
+    }
+}
+
+/// Wakes them all, with one ring for each thread.
+pub(super) fn wake(mut sleepers: SmallVec<[Sleeper; 8]>) {
+    let here = HERE.with_borrow(Clone::clone);
+    while let Some(home) = sleepers.first().map(|first| first.home.clone()) {
+        let (there, others) = sleepers
+            .into_iter()
+            .partition(|sleeper| sleeper.is_at(home.as_ref()));
+        sleepers = others;
+        let there: SmallVec<[Sleeper; 8]> = there;
+        let wakers = there.into_iter().map(|sleeper| sleeper.waker);
+        match home {
+            Some(home) if here.as_ref().is_none_or(|here| !Arc::ptr_eq(here, &home)) => {
+                home.put(wakers);
+            }
+            _ => wakers.for_each(Waker::wake),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn count() -> (Arc<Count>, Waker) {
+        let count = Arc::<Count>::default();
+        (Arc::clone(&count), Waker::from(count))
+    }
+
+    #[test]
+    fn a_thread_is_called_once_for_many_tasks() {
+        let queue = Arc::<WakeQueue>::default();
+        let (rung, bell) = count();
+        let mut context = Context::from_waker(&bell);
+        let mut serve = Box::pin(Arc::clone(&queue).serve());
+        assert!(serve.as_mut().poll(&mut context).is_pending());
+
+        let (woken, task) = count();
+        let sleepers = || {
+            let sleeper = |_| Sleeper {
+                waker: task.clone(),
+                home: Some(Arc::clone(&queue)),
+            };
+            (0..20).map(sleeper).collect::<SmallVec<[_; 8]>>()
+        };
+        wake(sleepers());
+        wake(sleepers());
+        let counts = || {
+            (
+                rung.0.load(Ordering::Relaxed),
+                woken.0.load(Ordering::Relaxed),
+            )
+        };
+        assert_eq!(counts(), (1, 0));
+        assert!(serve.as_mut().poll(&mut context).is_pending());
+        assert_eq!(counts(), (1, 40));
+        wake(sleepers());
+        assert_eq!(counts(), (2, 40));
+    }
+
+    #[test]
+    fn on_its_own_thread_and_without_a_queue_a_task_is_woken_at_once() {
+        let (woken, task) = count();
+        wake(smallvec::smallvec![Sleeper::here(&task)]);
+        let thread = std::thread::spawn(move || {
+            let _queue = WakeQueue::for_this_thread();
+            wake(smallvec::smallvec![Sleeper::here(&task)]);
+        });
+        thread.join().unwrap();
+        assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+    }
+}
