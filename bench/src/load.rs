@@ -19,8 +19,12 @@ pub(crate) struct Generator {
 /// What it measured.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Measured {
+    /// Answered ones.
     pub(crate) requests_per_second: f64,
     pub(crate) latency_us: Latency,
+    /// Of RESOURCE_EXHAUSTED.
+    #[serde(default)]
+    pub(crate) refused_latency_us: Option<Latency>,
     pub(crate) errors: BTreeMap<String, Failed>,
     pub(crate) mean_batch_size: f64,
     pub(crate) generator_cpu_us_per_request: f64,
@@ -50,10 +54,31 @@ impl Generator {
         model: &str,
         concurrency: usize,
     ) -> Result<Measured, Box<dyn Error>> {
-        let milliseconds = |time: Duration| format!("{}ms", time.as_millis());
+        let measured = self.bench(address, model, &["--concurrency", &concurrency.to_string()])?;
+        match measured.errors.iter().next() {
+            None => Ok(measured),
+            Some((kind, Failed { count, message })) => {
+                Err(format!("{model}: {count} requests failed with {kind}: {message}").into())
+            }
+        }
+    }
+
+    /// An open loop of `rate` requests a second, each with `timeout` to be answered in; refusals are part of it.
+    pub(crate) fn flood(
+        &self,
+        address: &str,
+        model: &str,
+        rate: f64,
+        timeout: Duration,
+    ) -> Result<Measured, Box<dyn Error>> {
+        let (rate, timeout) = (format!("{rate:.0}"), milliseconds(timeout));
+        self.bench(address, model, &["--rate", &rate, "--timeout", &timeout])
+    }
+
+    fn bench(&self, address: &str, model: &str, how: &[&str]) -> Result<Measured, Box<dyn Error>> {
         let output = Command::new(&self.program)
             .args(["bench", "--json", "--server", address, "--model", model])
-            .args(["--concurrency", &concurrency.to_string()])
+            .args(how)
             .args(["--duration", &milliseconds(self.duration)])
             .args(["--warmup", &milliseconds(self.warmup)])
             .output()
@@ -62,12 +87,10 @@ impl Generator {
             let said = String::from_utf8_lossy(&output.stderr);
             return Err(format!("the load generator failed: {}", said.trim()).into());
         }
-        let measured: Measured = serde_json::from_slice(&output.stdout)?;
-        match measured.errors.iter().next() {
-            None => Ok(measured),
-            Some((kind, Failed { count, message })) => {
-                Err(format!("{model}: {count} requests failed with {kind}: {message}").into())
-            }
-        }
+        Ok(serde_json::from_slice(&output.stdout)?)
     }
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{}ms", time.as_millis())
 }

@@ -3,8 +3,21 @@
 use std::thread::available_parallelism;
 use std::time::SystemTime;
 
-/// The processor, its cores, the command and the date, in a line.
-pub(crate) fn describe() -> String {
+/// Looks at how much of the cores the machine's host gave to others meanwhile: a run with much of that is worth little.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    before: Option<Ticks>,
+}
+
+/// Of all cores, in the system's own unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ticks {
+    all: u64,
+    stolen: u64,
+}
+
+/// The processor, its cores, the command and the date, and what was stolen since `watch` began, in a line.
+pub(crate) fn describe(watch: &Watch) -> String {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cores = available_parallelism().map_or(0, usize::from);
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
@@ -12,12 +25,54 @@ pub(crate) fn describe() -> String {
     let command: Vec<String> = std::iter::once("quintet-bench".to_owned())
         .chain(std::env::args().skip(1))
         .collect();
+    let stolen = watch.stolen().map_or_else(String::new, |part| {
+        format!(
+            "; the host gave {:.0} % of the cores' time to others",
+            part * 100.0
+        )
+    });
     format!(
-        "{}, {cores} cores, {}; `{}`; {date}",
+        "{}, {cores} cores, {}; `{}`; {date}{stolen}",
         processor(&cpu),
         std::env::consts::OS,
         command.join(" ")
     )
+}
+
+// === impl Watch ===
+
+impl Watch {
+    pub(crate) fn start() -> Self {
+        Self {
+            before: Ticks::now(),
+        }
+    }
+
+    /// The part of the time; `None` where the system does not tell.
+    fn stolen(&self) -> Option<f64> {
+        let (before, now) = (self.before?, Ticks::now()?);
+        let all = now.all.checked_sub(before.all).filter(|all| *all > 0)?;
+        Some(now.stolen.saturating_sub(before.stolen) as f64 / all as f64)
+    }
+}
+
+// === impl Ticks ===
+
+impl Ticks {
+    fn now() -> Option<Self> {
+        Self::parse(&std::fs::read_to_string("/proc/stat").ok()?)
+    }
+
+    /// proc(5): user, nice, system, idle, iowait, irq, softirq, steal, and then guests' that are counted already.
+    fn parse(stat: &str) -> Option<Self> {
+        let cores = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+        let ticks: Result<Vec<u64>, _> = cores.split_whitespace().take(8).map(str::parse).collect();
+        let ticks = ticks.ok()?;
+        Some(Self {
+            all: ticks.iter().sum(),
+            stolen: *ticks.get(7)?,
+        })
+    }
 }
 
 /// The first processor's name in `/proc/cpuinfo`.
@@ -31,6 +86,17 @@ fn processor(cpuinfo: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stolen_time_is_read() {
+        let text = "cpu  10 0 5 70 0 0 5 10 3 0\ncpu0 5 0 0 0 0 0 0 0 0 0\n";
+        let ticks = Ticks {
+            all: 100,
+            stolen: 10,
+        };
+        assert_eq!(Ticks::parse(text), Some(ticks));
+        assert_eq!(Ticks::parse("intr 1 2 3"), None);
+    }
 
     #[test]
     fn the_processor_is_named() {

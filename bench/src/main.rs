@@ -12,6 +12,7 @@ mod echo;
 mod inference;
 mod load;
 mod machine;
+mod overload;
 mod process;
 mod table;
 
@@ -68,12 +69,15 @@ struct Arguments {
 enum Command {
     /// Serve the echo alone, for another load generator. It says where it listens.
     Echo,
+    /// Offer each model twice what it can do, and print what becomes of it.
+    Overload,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Some(Command::Echo) => echo::serve(),
+        Some(Command::Overload) => overload(&arguments),
         None => run(&arguments),
     };
     match outcome {
@@ -85,27 +89,60 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+/// The programs that take part, and the models.
+struct Parts {
+    generator: Generator,
+    models: Vec<Inference>,
+    quintet: Server,
+}
+
+fn parts(arguments: &Arguments) -> Result<Parts, Box<dyn Error>> {
     let this = std::env::current_exe()?;
     let beside =
         |given: &Option<PathBuf>, name| given.clone().unwrap_or_else(|| this.with_file_name(name));
-    let generator = Generator {
-        program: beside(&arguments.generator, "quintet"),
-        duration: Duration::from_secs(arguments.seconds),
-        warmup: Duration::from_millis(arguments.seconds * 250),
-    };
-    let models = inference::models(
-        &arguments.models_dir,
-        &arguments.model,
-        &arguments.onnxruntime,
-    )?;
-    let echo = Server::echo(&this)?;
-    let quintet = Server::quintet(
-        &beside(&arguments.server, "quintet-server"),
-        &arguments.models_dir,
-        &arguments.onnxruntime,
-    )?;
+    Ok(Parts {
+        generator: Generator {
+            program: beside(&arguments.generator, "quintet"),
+            duration: Duration::from_secs(arguments.seconds),
+            warmup: Duration::from_millis(arguments.seconds * 250),
+        },
+        models: inference::models(
+            &arguments.models_dir,
+            &arguments.model,
+            &arguments.onnxruntime,
+        )?,
+        quintet: Server::quintet(
+            &beside(&arguments.server, "quintet-server"),
+            &arguments.models_dir,
+            &arguments.onnxruntime,
+        )?,
+    })
+}
 
+fn overload(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let parts = parts(arguments)?;
+    let watch = machine::Watch::start();
+    let mut floods = Vec::new();
+    for model in &parts.models {
+        say(&format!("flooding {}", model.name));
+        floods.push(overload::measure(
+            &parts.generator,
+            &parts.quintet,
+            &model.name,
+        )?);
+    }
+    print(&overload::render(&floods, &machine::describe(&watch)))?;
+    Ok(())
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let Parts {
+        generator,
+        models,
+        quintet,
+    } = parts(arguments)?;
+    let echo = Server::echo(&std::env::current_exe()?)?;
+    let watch = machine::Watch::start();
     let mut rows = rows(&models);
     for pass in 1..=arguments.passes {
         for model in &models {
@@ -129,7 +166,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     print(&table::render(
         &rows,
-        &machine::describe(),
+        &machine::describe(&watch),
         arguments.seconds,
     ))?;
     Ok(())

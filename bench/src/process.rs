@@ -38,6 +38,16 @@ impl Server {
         )
     }
 
+    /// Memory that it holds, in MiB, where the system says (Linux).
+    pub(crate) fn resident_mib(&self) -> Option<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kib / 1024.0)
+    }
+
     /// Reads its log until it is ready; the lines say where it listens.
     fn start(command: &mut Command) -> Result<Self, Box<dyn Error>> {
         let program = crate::shown(Path::new(command.get_program()));

@@ -123,6 +123,7 @@ mod tests {
                 p50,
                 p99: p50 * 3.0,
             },
+            refused_latency_us: None,
             errors: BTreeMap::new(),
             mean_batch_size: 24.0,
             generator_cpu_us_per_request: 7.0,
