@@ -16,6 +16,9 @@ const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 /// How long each is tried, after a tenth of that to warm up.
 const TRIAL: Duration = Duration::from_millis(500);
 
+/// About what lies between the requests of a caller that waits for each answer.
+const REST: Duration = Duration::from_micros(100);
+
 /// A model to measure.
 #[derive(Debug)]
 pub(crate) struct Inference {
@@ -31,8 +34,11 @@ pub(crate) struct Speed {
     /// Rows a second over all cores, at the best batch size.
     pub(crate) rows_per_second: f64,
     pub(crate) batch: usize,
-    /// The median microseconds of one row alone, on one core with the others idle.
+    /// The median microseconds of one row alone, on one core with the others idle, run after run.
     pub(crate) single_us: f64,
+    /// The same when the core has been idle for a while before each run, as it is between a caller's requests: then
+    /// caches are cold and the core has to wake.
+    pub(crate) rested_us: f64,
 }
 
 /// Every image classifier of the repository, its newest version, or those of these names. The load generator sends
@@ -96,7 +102,8 @@ impl Inference {
         let mut speed = Speed {
             rows_per_second: 0.0,
             batch: 0,
-            single_us: self.single(&mut sessions[0])?,
+            single_us: self.single(&mut sessions[0], Duration::ZERO)?,
+            rested_us: self.single(&mut sessions[0], REST)?,
         };
         for batch in BATCHES {
             let rows = self.rows(batch);
@@ -128,8 +135,8 @@ impl Inference {
         Ok(speed)
     }
 
-    /// The median microseconds of one row.
-    fn single(&self, session: &mut SessionBackend) -> Result<f64, BackendError> {
+    /// The median microseconds of one row, each after a rest.
+    fn single(&self, session: &mut SessionBackend, rest: Duration) -> Result<f64, BackendError> {
         let rows = self.rows(1);
         run_for(session, &rows, TRIAL / 10)?;
         let mut outputs = Vec::new();
@@ -137,6 +144,9 @@ impl Inference {
         let start = Instant::now();
         while start.elapsed() < TRIAL {
             outputs.clear();
+            if !rest.is_zero() {
+                thread::sleep(rest);
+            }
             let before = Instant::now();
             session.run(&rows, &mut outputs)?;
             times.push(before.elapsed().as_secs_f64() * 1e6);

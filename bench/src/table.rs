@@ -22,7 +22,7 @@ pub(crate) struct Pass {
 }
 
 const HEADER: &str = "\
-| model | concurrency | echo/s, p50 µs | runtime/s, batch | limit/s | Quintet/s | p50, p99 µs | mean batch | of the limit | p50 / (echo + runtime) |
+| model | concurrency | echo/s, p50 µs | runtime/s, batch; one row µs, rested | limit/s | Quintet/s | p50, p99 µs | mean batch | of the limit | p50 / (echo + runtime), rested |
 |---|---|---|---|---|---|---|---|---|---|
 ";
 
@@ -51,7 +51,8 @@ pub(crate) fn render(rows: &[Row], machine: &str, seconds: u64) -> String {
     writeln!(
         text,
         "\n{machine}. Medians of {passes} interleaved passes of {seconds} s, one image a request, one connection. \
-         limit = 1 / (1/echo + 1/runtime). The load generator shares the cores; it costs {cost:.1} µs of CPU a request \
+         limit = 1 / (1/echo + 1/runtime). Rested: each run of the runtime after 100 µs of idleness, which is how a core \
+         finds it that waits for a caller. The load generator shares the cores; it costs {cost:.1} µs of CPU a request \
          at its cheapest."
     )
     .expect("writing to a string does not fail");
@@ -70,9 +71,9 @@ impl Pass {
         self.quintet.requests_per_second / self.limit()
     }
 
-    /// Quintet's median latency by those of its two parts.
-    fn latency_ratio(&self) -> f64 {
-        self.quintet.latency_us.p50 / (self.echo.latency_us.p50 + self.inference.single_us)
+    /// Quintet's median latency by those of its two parts, inference taking so many microseconds.
+    fn latency_ratio(&self, inference_us: f64) -> f64 {
+        self.quintet.latency_us.p50 / (self.echo.latency_us.p50 + inference_us)
     }
 }
 
@@ -85,18 +86,24 @@ impl Row {
 
     fn render(&self) -> String {
         let latency_ratio = if self.concurrency == 1 {
-            format!("{:.2}", self.median(Pass::latency_ratio))
+            format!(
+                "{:.2}, {:.2}",
+                self.median(|pass| pass.latency_ratio(pass.inference.single_us)),
+                self.median(|pass| pass.latency_ratio(pass.inference.rested_us)),
+            )
         } else {
             String::new()
         };
         format!(
-            "| {} | {} | {:.0}, {:.0} | {:.0}, {:.0} | {:.0} | {:.0} | {:.0}, {:.0} | {:.1} | {:.2} | {latency_ratio} |\n",
+            "| {} | {} | {:.0}, {:.0} | {:.0}, {:.0}; {:.0}, {:.0} | {:.0} | {:.0} | {:.0}, {:.0} | {:.1} | {:.2} | {latency_ratio} |\n",
             self.model,
             self.concurrency,
             self.median(|pass| pass.echo.requests_per_second),
             self.median(|pass| pass.echo.latency_us.p50),
             self.median(|pass| pass.inference.rows_per_second),
             self.median(|pass| pass.inference.batch as f64),
+            self.median(|pass| pass.inference.single_us),
+            self.median(|pass| pass.inference.rested_us),
             self.median(Pass::limit),
             self.median(|pass| pass.quintet.requests_per_second),
             self.median(|pass| pass.quintet.latency_us.p50),
@@ -149,6 +156,7 @@ mod tests {
                 rows_per_second: 60_000.0,
                 batch: 32,
                 single_us: 36.0,
+                rested_us: 90.0,
             },
             echo: measured(30_000.0, 24.0),
             quintet: measured(quintet, 66.0),
@@ -159,7 +167,7 @@ mod tests {
             passes: vec![pass(18_000.0), pass(1.0), pass(30_000.0)],
         });
         expect![[r"
-            | model | concurrency | echo/s, p50 µs | runtime/s, batch | limit/s | Quintet/s | p50, p99 µs | mean batch | of the limit | p50 / (echo + runtime) |
+            | model | concurrency | echo/s, p50 µs | runtime/s, batch; one row µs, rested | limit/s | Quintet/s | p50, p99 µs | mean batch | of the limit | p50 / (echo + runtime) |
             |---|---|---|---|---|---|---|---|---|---|
             | cnn | 1 | 30000, 24 | 60000, 32 | 20000 | 18000 | 66, 198 | 24.0 | 0.90 | 1.10 |
             | cnn | 64 | 30000, 24 | 60000, 32 | 20000 | 18000 | 66, 198 | 24.0 | 0.90 |  |
