@@ -44,6 +44,7 @@ fn engine(max_inline_compute: Duration) -> Engine<Nothing> {
         max_queue_size: 1024,
         instances: 1,
         max_inline_compute,
+        overhead_rows: 0,
     };
     Engine::start(
         "nothing",

@@ -46,9 +46,14 @@ pub enum StartError {
     /// The model repository cannot be read.
     #[error("models_dir: {0}")]
     Repository(#[from] quintet_bundle::BundleError),
-    /// The default classifier is not there.
-    #[error("default_classifier: there is no model `{0}` in the repository")]
-    DefaultClassifier(String),
+    /// A default model is not there.
+    #[error("{option}: there is no model `{model}` in the repository")]
+    DefaultModel {
+        /// The option that names it.
+        option: &'static str,
+        /// The model.
+        model: String,
+    },
     /// The operating system gave no threads.
     #[error("io_threads: {0}")]
     IoThreads(std::io::Error),
@@ -60,13 +65,18 @@ impl Config {
         let runtime = Runtime::load(&self.onnxruntime, self.device, self.intra_op_threads)?;
         let repository = Repository::find(
             &self.models_dir,
-            self.default_classifier.clone(),
+            self.defaults.clone(),
             &self.required_models,
         )?;
-        if let Some(name) = &self.default_classifier
-            && !repository.names().any(|known| known == name)
-        {
-            return Err(StartError::DefaultClassifier(name.clone()));
+        for (option, name) in [
+            ("default_classifier", &self.defaults.classifier),
+            ("default_sentiment_model", &self.defaults.sentiment_model),
+        ] {
+            if let Some(model) = name.clone()
+                && !repository.names().any(|known| known == model)
+            {
+                return Err(StartError::DefaultModel { option, model });
+            }
         }
         let metrics = Metrics::new(Runtime::version());
         let io_threads = IoThreads::start(self.io_threads).map_err(StartError::IoThreads)?;

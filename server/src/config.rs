@@ -55,6 +55,10 @@ pub struct Options {
     #[arg(long, env = "QUINTET_DEFAULT_CLASSIFIER", value_name = "MODEL")]
     pub default_classifier: Option<String>,
 
+    /// The sentiment model for requests that name no model [default: the first by name that is ready].
+    #[arg(long, env = "QUINTET_DEFAULT_SENTIMENT_MODEL", value_name = "MODEL")]
+    pub default_sentiment_model: Option<String>,
+
     /// Models without which the server is not ready, separated by commas [default: all in the repository].
     #[arg(
         long,
@@ -87,6 +91,10 @@ pub struct Options {
     /// The most pixels that one image may have [default: 16777216].
     #[arg(long, env = "QUINTET_MAX_IMAGE_PIXELS", value_name = "N")]
     pub max_image_pixels: Option<u64>,
+
+    /// The most texts that one request may hold [default: 256].
+    #[arg(long, env = "QUINTET_MAX_TEXTS_PER_REQUEST", value_name = "N")]
+    pub max_texts_per_request: Option<usize>,
 
     /// The largest request in bytes [default: 16777216].
     #[arg(long, env = "QUINTET_MAX_MESSAGE_SIZE", value_name = "BYTES")]

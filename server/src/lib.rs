@@ -27,6 +27,7 @@ pub mod model;
 pub mod repository;
 mod request_id;
 pub mod runtime;
+pub mod sentiment;
 pub mod service;
 pub mod shutdown;
 pub mod statistics;

@@ -21,6 +21,7 @@ const PREPROCESS_DURATION: &str = "quintet_preprocess_duration_seconds";
 const QUEUE_DURATION: &str = "quintet_queue_duration_seconds";
 const COMPUTE_DURATION: &str = "quintet_compute_duration_seconds";
 const BATCH_SIZE: &str = "quintet_batch_size_rows";
+const BATCH_ELEMENTS: &str = "quintet_batch_elements_total";
 const QUEUE_DEPTH: &str = "quintet_queue_depth_rows";
 const ROWS: &str = "quintet_rows_total";
 const ROWS_DROPPED: &str = "quintet_rows_dropped_total";
@@ -60,6 +61,8 @@ pub struct ModelMetrics {
     queue: Histogram,
     compute: Histogram,
     batch_size: Histogram,
+    elements_real: Counter,
+    elements_padding: Counter,
     depth: Gauge,
     rows: Counter,
     dropped_deadline: Counter,
@@ -177,11 +180,17 @@ impl Metrics {
                     &[name, version, ("reason", reason.to_owned())]
                 )
             };
+            let elements = |kind: &'static str| {
+                let [name, version] = labels.clone();
+                metrics::counter!(BATCH_ELEMENTS, &[name, version, ("kind", kind.to_owned())])
+            };
             ModelMetrics {
                 preprocess: metrics::histogram!(PREPROCESS_DURATION, &labels),
                 queue: metrics::histogram!(QUEUE_DURATION, &labels),
                 compute: metrics::histogram!(COMPUTE_DURATION, &labels),
                 batch_size: metrics::histogram!(BATCH_SIZE, &labels),
+                elements_real: elements("real"),
+                elements_padding: elements("padding"),
                 depth: metrics::gauge!(QUEUE_DEPTH, &labels),
                 rows: metrics::counter!(ROWS, &labels),
                 dropped_deadline: dropped("deadline"),
@@ -239,6 +248,10 @@ impl Observer for ModelMetrics {
     fn batch(&self, report: &BatchReport) {
         self.batch_size.record(report.rows as f64);
         self.compute.record(report.compute);
+        let padded = report.rows * report.width;
+        self.elements_real.increment(report.elements as u64);
+        self.elements_padding
+            .increment((padded - report.elements) as u64);
         for (_, waited) in &report.waits {
             self.queue.record(*waited);
         }
@@ -294,6 +307,10 @@ fn describe() {
     );
     describe_histogram!(COMPUTE_DURATION, Unit::Seconds, "Running a batch");
     describe_histogram!(BATCH_SIZE, "Rows per batch");
+    describe_counter!(
+        BATCH_ELEMENTS,
+        "Tokens that ran, by kind: real, or padding up to the longest row of the batch; an image counts as one"
+    );
     describe_gauge!(QUEUE_DEPTH, "Rows waiting");
     describe_counter!(ROWS, "Rows answered");
     describe_counter!(ROWS_DROPPED, "Rows that got no answer, by reason");

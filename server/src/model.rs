@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest, Tensor};
+use quintet_bundle::text::TokenizerError;
+use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest, Task, Tensor};
+use smallvec::SmallVec;
 
 use crate::batching::{Backend, BackendError, BackendFactory, Clock, Engine, Observer, Settings};
 use crate::metrics::{Metrics, ModelMetrics};
-use crate::runtime::{Device, Port, Row, Runtime, RuntimeError, SessionBackend, Signature};
+use crate::runtime::{
+    BadLength, Device, Port, Row, Runtime, RuntimeError, SessionBackend, Signature,
+};
 use crate::statistics::{Observed, Statistics};
+use crate::task::sentiment::Reader;
 use crate::task::{self, UnsupportedModel};
 
 /// A model version that has been verified and can be called.
@@ -23,6 +28,8 @@ pub struct Model {
     pub manifest: Manifest,
     /// Its inputs and outputs, seen from one row.
     pub signature: Signature,
+    /// What turns texts into its rows, if it takes texts.
+    pub reader: Option<Arc<Reader>>,
     /// Where it runs.
     pub device: Device,
     /// The batching core in front of it.
@@ -46,6 +53,9 @@ pub enum LoadError {
     /// No task of this server fits it.
     #[error(transparent)]
     Unsupported(#[from] UnsupportedModel),
+    /// Its tokeniser cannot be used.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// It does not compute what the trainer computed.
     #[error("the golden samples do not agree at batch size {batch_size}: {mismatch}")]
     Golden {
@@ -73,7 +83,14 @@ impl Model {
         let bundle = Bundle::open(path)?;
         let manifest = bundle.manifest().clone();
         task::check(&manifest)?;
-        let signature = Signature::of(&manifest).map_err(RuntimeError::from)?;
+        let mut signature = Signature::of(&manifest).map_err(RuntimeError::from)?;
+        let reader = match manifest.task {
+            Task::TextClassification => Some(Arc::new(Reader::of(&bundle)?)),
+            _ => None,
+        };
+        for port in signature.inputs.iter_mut().filter(|port| port.is_sequence) {
+            port.values = reader.as_ref().map(|reader| reader.vocabulary_size());
+        }
         let settings = settings(&manifest);
 
         let mut backends = Vec::new();
@@ -111,6 +128,7 @@ impl Model {
             version,
             manifest,
             signature,
+            reader,
             device,
             engine,
             metrics,
@@ -141,7 +159,9 @@ fn warm_up(
 ) -> Result<(), LoadError> {
     let golden = bundle.golden();
     let signature = backend.signature().clone();
-    let samples = rows_of(&golden.inputs, &signature.inputs);
+    let samples = rows_of(&golden.inputs, &signature).map_err(|error| {
+        LoadError::Warmup(BackendError(format!("of the golden samples, {error}")))
+    })?;
     let tolerance = bundle.manifest().golden.tolerance;
     let doublings = std::iter::successors(Some(1), |size| Some(size * 2));
     for batch_size in doublings
@@ -175,28 +195,23 @@ fn warm_up(
 }
 
 /// Cuts whole tensors, by name, into rows. The bundle has checked names, types and shapes.
-fn rows_of(tensors: &BTreeMap<String, Tensor>, ports: &[Port]) -> Vec<Row> {
-    let columns: Vec<(Bytes, usize)> = ports
+fn rows_of(
+    tensors: &BTreeMap<String, Tensor>,
+    signature: &Signature,
+) -> Result<SmallVec<[Row; 1]>, BadLength> {
+    let inputs = signature.inputs.iter();
+    let tensors: Vec<&Tensor> = inputs.filter_map(|port| tensors.get(&port.name)).collect();
+    let columns: Vec<Bytes> = tensors
         .iter()
-        .filter_map(|port| {
-            tensors
-                .get(&port.name)
-                .map(|tensor| (Bytes::copy_from_slice(tensor.bytes()), port.row_bytes()))
-        })
+        .map(|tensor| Bytes::copy_from_slice(tensor.bytes()))
         .collect();
-    let rows = columns
-        .iter()
-        .map(|(bytes, size)| bytes.len() / size.max(&1))
-        .min()
-        .unwrap_or(0);
-    (0..rows)
-        .map(|row| {
-            columns
-                .iter()
-                .map(|(bytes, size)| bytes.slice(row * size..(row + 1) * size))
-                .collect()
-        })
-        .collect()
+    let size = |dimension: usize| move |tensor: &&Tensor| tensor.shape().get(dimension).copied();
+    let rows = tensors.iter().filter_map(size(0)).min().unwrap_or(0);
+    let sequence = signature.inputs.iter().position(|port| port.is_sequence);
+    let longest = sequence
+        .and_then(|input| tensors.get(input))
+        .and_then(size(1));
+    signature.cut(&columns, rows, longest.unwrap_or(1))
 }
 
 /// Joins rows to whole tensors, by name.

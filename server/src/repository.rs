@@ -15,10 +15,18 @@ use crate::model::Model;
 pub struct Repository {
     /// By name, then by version, oldest first.
     models: BTreeMap<String, BTreeMap<u32, Slot>>,
-    /// The classifier for requests that name none.
-    default_classifier: Option<String>,
+    defaults: Defaults,
     /// Models without which the server is not ready.
     required: BTreeSet<String>,
+}
+
+/// The models for requests that name none, where they are configured.
+#[derive(Debug, Clone, Default)]
+pub struct Defaults {
+    /// For images.
+    pub classifier: Option<String>,
+    /// For texts.
+    pub sentiment_model: Option<String>,
 }
 
 /// A version's place.
@@ -61,7 +69,7 @@ impl Repository {
     /// When the folder cannot be read.
     pub fn find(
         models_dir: &std::path::Path,
-        default_classifier: Option<String>,
+        defaults: Defaults,
         required: &[String],
     ) -> Result<Self, BundleError> {
         let mut models: BTreeMap<String, BTreeMap<u32, Slot>> = BTreeMap::new();
@@ -82,7 +90,7 @@ impl Repository {
         };
         Ok(Self {
             models,
-            default_classifier,
+            defaults,
             required,
         })
     }
@@ -190,7 +198,7 @@ impl Repository {
 
     /// The model for requests of this task that name none: the configured one, else the first by name that is ready.
     pub fn default_for(&self, task: Task) -> Result<&str, ServeError> {
-        if let (Some(name), Task::ImageClassification) = (&self.default_classifier, task) {
+        if let Some(name) = self.defaults.of(task) {
             return Ok(name);
         }
         let serves = |name: &&str| {
@@ -243,6 +251,16 @@ impl Repository {
             "there is none".to_owned()
         } else {
             format!("there is {}", join(self.names()))
+        }
+    }
+}
+
+impl Defaults {
+    fn of(&self, task: Task) -> Option<&str> {
+        match task {
+            Task::ImageClassification => self.classifier.as_deref(),
+            Task::TextClassification => self.sentiment_model.as_deref(),
+            _ => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the server does with a request once the wire is off it: validate, prepare, submit, wait, finish.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub struct Limits {
     pub max_images_per_request: usize,
     /// Pixels of one image.
     pub max_image_pixels: u64,
+    /// Texts in one request.
+    pub max_texts_per_request: usize,
 }
 
 /// The calls, free of transport. Cheap to clone.
@@ -40,7 +42,7 @@ pub struct Limits {
 pub struct Service {
     repository: Arc<Repository>,
     limits: Limits,
-    /// One permit per core: large pictures are decoded beside the I/O threads, not all at once.
+    /// One permit per core: large pictures and long texts are worked through beside the I/O threads, not all at once.
     decoders: Arc<Semaphore>,
 }
 
@@ -79,6 +81,11 @@ impl Service {
     /// The models.
     pub fn repository(&self) -> &Repository {
         &self.repository
+    }
+
+    /// The bounds on requests.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// The classifier that a request means.
@@ -175,19 +182,27 @@ impl Service {
                 classify::prepare(picture, framing, max_pixels)
             });
         }
-        // Gone when the caller is: nobody decodes the rest then.
-        let caller = Arc::new(());
-        let caller_waits = Arc::downgrade(&caller);
-        let prepare = move || {
-            each(&pictures, |picture| match caller_waits.strong_count() {
+        self.beside_io(move |caller| {
+            // Nobody decodes the rest for a caller that has gone.
+            each(&pictures, |picture| match caller.strong_count() {
                 0 => Ok(Row::new()),
                 _ => classify::prepare(picture, framing, max_pixels),
             })
-        };
-        // The semaphore is never closed, and a panic while decoding is a fault of ours, not of the process.
+        })
+        .await
+    }
+
+    /// Does long work on a thread for such. The work is given what is gone when the caller is.
+    pub(crate) async fn beside_io<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Weak<()>) -> Result<T, ServeError> + Send + 'static,
+    ) -> Result<T, ServeError> {
+        let caller = Arc::new(());
+        let caller_waits = Arc::downgrade(&caller);
+        // The semaphore is never closed, and a panic while preparing is a fault of ours, not of the process.
         let fault = |error: &dyn std::fmt::Display| {
             let id = crate::request_id::next();
-            tracing::error!(error_id = %id, %error, "decoding failed");
+            tracing::error!(error_id = %id, %error, "preparing a request failed");
             ServeError::Internal { id }
         };
         let permit = Arc::clone(&self.decoders)
@@ -195,13 +210,13 @@ impl Service {
             .await
             .map_err(|error| fault(&error))?;
         let task = tokio::task::spawn_blocking(move || {
-            let rows = prepare();
+            let done = work(&caller_waits);
             drop(permit);
-            rows
+            done
         });
-        let rows = task.await.map_err(|error| fault(&error))?;
+        let done = task.await.map_err(|error| fault(&error))?;
         drop(caller);
-        rows
+        done
     }
 }
 

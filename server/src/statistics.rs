@@ -190,6 +190,8 @@ mod tests {
         for (rows, succeeded) in [(1, true), (4, true), (4, true), (2, false)] {
             statistics.ran(&BatchReport {
                 rows,
+                width: 1,
+                elements: rows,
                 compute: ms(rows as u64),
                 waits: vec![(rows, ms(0))],
                 succeeded,

@@ -135,6 +135,48 @@ pub struct StreamError {
     #[prost(uint64, tag = "3")]
     pub retry_after_ms: u64,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SentimentScoreRequest {
+    /// 1..N texts in UTF-8; the server states its N as `max_texts_per_request` in the refusal of a longer list. An empty text
+    /// is answered too: with what the model says of a text of no words.
+    #[prost(string, repeated, tag = "1")]
+    pub texts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The model's name. Empty: the server's default sentiment model.
+    #[prost(string, tag = "2")]
+    pub model: ::prost::alloc::string::String,
+    /// The model's version, a positive decimal number. Empty: the newest that is ready.
+    #[prost(string, tag = "3")]
+    pub version: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SentimentScoreResponse {
+    /// One per text, in the request's order.
+    #[prost(message, repeated, tag = "1")]
+    pub sentiments: ::prost::alloc::vec::Vec<Sentiment>,
+    /// The model that answered.
+    #[prost(string, tag = "2")]
+    pub model: ::prost::alloc::string::String,
+    /// Its version.
+    #[prost(string, tag = "3")]
+    pub version: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub timing: ::core::option::Option<Timing>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Sentiment {
+    /// The probability of the positive label, in \[0, 1\].
+    #[prost(float, tag = "1")]
+    pub score: f32,
+    /// The likelier of the model's two labels, such as "POSITIVE": the positive one from 0.5 on.
+    #[prost(string, tag = "2")]
+    pub label: ::prost::alloc::string::String,
+    /// Tokens that the model read, the start marker included.
+    #[prost(uint32, tag = "3")]
+    pub tokens: u32,
+    /// Whether the text was longer than what the model reads; then it read the text's end.
+    #[prost(bool, tag = "4")]
+    pub truncated: bool,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListModelsRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -433,6 +475,33 @@ pub mod inference_service_client {
                 );
             self.inner.streaming(req, path, codec).await
         }
+        /// Says of each text how likely it is that it speaks well of its subject. All or nothing, as Classify.
+        pub async fn sentiment_score(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SentimentScoreRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SentimentScoreResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quintet.v1.InferenceService/SentimentScore",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("quintet.v1.InferenceService", "SentimentScore"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Every model version of the repository, whether or not it can be called now.
         pub async fn list_models(
             &mut self,
@@ -494,6 +563,16 @@ pub mod inference_service_server {
             request: tonic::Request<tonic::Streaming<super::ClassifyStreamRequest>>,
         ) -> std::result::Result<
             tonic::Response<BoxStream<super::ClassifyStreamResponse>>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Says of each text how likely it is that it speaks well of its subject. All or nothing, as Classify.
+        async fn sentiment_score(
+            &self,
+            request: tonic::Request<super::SentimentScoreRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SentimentScoreResponse>,
             tonic::Status,
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
@@ -675,6 +754,52 @@ pub mod inference_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quintet.v1.InferenceService/SentimentScore" => {
+                    #[allow(non_camel_case_types)]
+                    struct SentimentScoreSvc<T: InferenceService>(pub Arc<T>);
+                    impl<
+                        T: InferenceService,
+                    > tonic::server::UnaryService<super::SentimentScoreRequest>
+                    for SentimentScoreSvc<T> {
+                        type Response = super::SentimentScoreResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SentimentScoreRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InferenceService>::sentiment_score(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SentimentScoreSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

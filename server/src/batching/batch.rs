@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::lanes::Extent;
 use super::request::{Failure, Gather, Timing};
 use super::wake::wake;
 
 /// Rows to run together, and whose they are.
 pub(super) struct Batch<R, O> {
     pub(super) rows: Vec<R>,
+    /// The rows' widths together.
+    pub(super) elements: usize,
+    widest: usize,
+    width: fn(&R) -> usize,
     seats: Vec<Seat<O>>,
 }
 
@@ -24,9 +29,12 @@ struct Seat<O> {
 }
 
 impl<R, O> Batch<R, O> {
-    pub(super) fn with_capacity(rows: usize) -> Self {
+    pub(super) fn with_capacity(rows: usize, width: fn(&R) -> usize) -> Self {
         Self {
             rows: Vec::with_capacity(rows),
+            elements: 0,
+            widest: 0,
+            width,
             seats: Vec::with_capacity(rows),
         }
     }
@@ -45,15 +53,37 @@ impl<R, O> Batch<R, O> {
             len: rows.len(),
             waited,
         });
-        self.rows.extend(rows);
+        for row in rows {
+            let width = (self.width)(&row);
+            self.elements += width;
+            self.widest = self.widest.max(width);
+            self.rows.push(row);
+        }
+    }
+
+    /// How many rows there are, and the width of the widest.
+    pub(super) fn extent(&self) -> Extent {
+        Extent {
+            rows: self.rows.len(),
+            width: self.widest,
+        }
     }
 
     /// For each request in the batch: its rows here, and how long they waited.
     pub(super) fn waits(&self) -> Vec<(usize, Duration)> {
-        self.seats
-            .iter()
-            .map(|seat| (seat.len, seat.waited))
-            .collect()
+        let mut waits: Vec<(usize, Duration)> = Vec::with_capacity(self.seats.len());
+        let mut last: Option<&Arc<Gather<O>>> = None;
+        for seat in &self.seats {
+            match waits.last_mut() {
+                // Another run of rows of the same request.
+                Some(wait) if last.is_some_and(|last| Arc::ptr_eq(last, &seat.gather)) => {
+                    wait.0 += seat.len;
+                }
+                _ => waits.push((seat.len, seat.waited)),
+            }
+            last = Some(&seat.gather);
+        }
+        waits
     }
 
     /// Hands every caller the outputs of its own rows. `outputs` holds one per row, in order.

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::batch::Batch;
+use super::lanes::Extent;
 use super::request::Failure;
 use super::{Backend, BackendFactory, BatchReport, Clock, Observer};
 
@@ -16,8 +17,7 @@ pub(super) struct Instance<B: Backend> {
 
 /// How a batch went.
 pub(super) struct Ran {
-    /// Compute time per row.
-    pub(super) row_cost: Duration,
+    pub(super) compute: Duration,
     /// False when the backend panicked and must not be used again.
     pub(super) sound: bool,
 }
@@ -45,7 +45,7 @@ impl<B: Backend> Instance<B> {
     ) -> Ran {
         let Self { backend, outputs } = self;
         outputs.clear();
-        let rows = batch.rows.len();
+        let Extent { rows, width } = batch.extent();
         let cut = clock.now();
         let result = catch_unwind(AssertUnwindSafe(|| backend.run(&batch.rows, outputs)));
         let compute = clock.now().saturating_duration_since(cut);
@@ -64,6 +64,8 @@ impl<B: Backend> Instance<B> {
         let succeeded = outcome.is_ok();
         observer.batch(&BatchReport {
             rows,
+            width,
+            elements: batch.elements,
             compute,
             waits: batch.waits(),
             succeeded,
@@ -72,10 +74,7 @@ impl<B: Backend> Instance<B> {
             Ok(()) => batch.scatter(outputs, compute),
             Err(message) => batch.fail(&Failure::Backend(message)),
         }
-        Ran {
-            row_cost: compute / rows.max(1) as u32,
-            sound,
-        }
+        Ran { compute, sound }
     }
 }
 

@@ -13,6 +13,9 @@
 //! - `max_queue_delay` is waited only where it is configured; its timer starts with the oldest waiting row.
 //! - A request may be many rows. It may be split over batches and is answered once, all or nothing.
 //! - Rows whose caller has gone or whose deadline has passed are dropped before compute, and counted.
+//! - Rows may have widths, as texts have lengths, and a run pads its rows to the widest. Rows of like width wait in the
+//!   same lane. The oldest row is always in the next batch, which is cut from its lane; a narrower lane joins, whole, if
+//!   that costs less than a run of its own. Rows of a fixed size have one lane.
 //! - A full queue refuses at once. A failing batch fails only its own callers. A panicking instance is replaced.
 //!
 //! - A short batch runs on the thread of the caller that brings it, which spares two wake-ups; a long one on a thread of
@@ -24,6 +27,7 @@ mod batch;
 mod clock;
 mod engine;
 mod instance;
+mod lanes;
 mod pool;
 mod queue;
 mod request;
@@ -55,6 +59,11 @@ pub trait Backend: Send + 'static {
         rows: &[Self::Row],
         outputs: &mut Vec<Self::Output>,
     ) -> Result<(), BackendError>;
+
+    /// How wide a row is, in steps; a run costs as much for each row as for its widest. 1 for rows of a fixed size.
+    fn width(_row: &Self::Row) -> usize {
+        1
+    }
 }
 
 /// Why a batch could not be run, in words for the log.
@@ -78,6 +87,8 @@ pub struct Settings {
     pub instances: usize,
     /// A caller runs what waits on its own thread as long as this is expected to take no longer. Zero: never.
     pub max_inline_compute: Duration,
+    /// What a run costs beside its rows, in rows of its width.
+    pub overhead_rows: usize,
 }
 
 /// Why waiting rows left the queue without an answer.
@@ -98,6 +109,10 @@ pub enum DropReason {
 pub struct BatchReport {
     /// Rows that ran together.
     pub rows: usize,
+    /// The width of the widest row, to which the others were padded.
+    pub width: usize,
+    /// The rows' own widths together.
+    pub elements: usize,
     /// From cut to outputs.
     pub compute: Duration,
     /// For each request in the batch: its rows in this batch and how long they had waited.
@@ -116,4 +131,13 @@ pub trait Observer: Send + Sync + 'static {
     fn dropped(&self, reason: DropReason, rows: usize);
     /// An instance panicked and is being replaced.
     fn instance_replaced(&self);
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// What a run of `rows` rows padded to `width` costs, in steps of a row.
+    fn load(&self, rows: usize, width: usize) -> usize {
+        (rows + self.overhead_rows).saturating_mul(width)
+    }
 }

@@ -10,6 +10,7 @@ use super::batch::Batch;
 use super::clock::Instant;
 use super::engine::Refusal;
 use super::instance::{Instance, Ran};
+use super::lanes::Extent;
 use super::queue::{Next, Queue};
 use super::request::{Gather, Leave, Ticket};
 use super::{Backend, BackendFactory, Clock, DropReason, Observer, Settings};
@@ -36,8 +37,17 @@ pub(super) struct State<B: Backend> {
     instances: usize,
     /// Threads that sleep on `wake`.
     pub(super) sleepers: usize,
-    /// What a row has cost lately, a moving average; unknown until the first batch has run.
-    row_cost: Option<Duration>,
+    /// What things have cost lately; unknown until the first batch has run.
+    costs: Option<Costs>,
+}
+
+/// Moving averages of what runs cost.
+#[derive(Clone, Copy)]
+struct Costs {
+    /// Of a row, whatever its width.
+    row: Duration,
+    /// Of a unit of [`Settings::load`].
+    load: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,8 +72,20 @@ impl<B: Backend> State<B> {
     /// About when the rows that wait now will have been run.
     fn retry_after(&self) -> Duration {
         let rows = self.queue.depth().div_ceil(self.instances.max(1)) as u32;
-        (self.row_cost.unwrap_or_default() * rows)
-            .clamp(Duration::from_millis(10), Duration::from_secs(5))
+        let row = self.costs.map_or(Duration::ZERO, |costs| costs.row);
+        (row * rows).clamp(Duration::from_millis(10), Duration::from_secs(5))
+    }
+}
+
+// === impl Costs ===
+
+impl Costs {
+    /// One part new in eight: a few batches settle it, one odd batch does not upset it.
+    fn then(self, ran: Self) -> Self {
+        Self {
+            row: (self.row * 7 + ran.row) / 8,
+            load: (self.load * 7 + ran.load) / 8,
+        }
     }
 }
 
@@ -87,12 +109,12 @@ impl<B: Backend> Pool<B> {
         observer: Arc<dyn Observer>,
     ) -> Self {
         let state = State {
-            queue: Queue::new(settings),
+            queue: Queue::new(settings, B::width),
             phase: Phase::Open,
             instances: backends.len(),
             idle: backends.into_iter().map(Instance::new).collect(),
             sleepers: 0,
-            row_cost: None,
+            costs: None,
         };
         Self {
             settings,
@@ -127,9 +149,7 @@ impl<B: Backend> Pool<B> {
             });
         }
         let was_empty = state.queue.depth() == 0;
-        state
-            .queue
-            .push(Arc::clone(&gather), rows, self.clock.now());
+        state.queue.push(&gather, rows, self.clock.now());
         self.report(&mut state);
         // With a delay, one sleeper minds the timer of the first row; a look is needed again only for a full batch.
         let worth_a_look = was_empty
@@ -226,7 +246,7 @@ impl<B: Backend> Pool<B> {
     fn take_short_job(&self, budget: Duration) -> Option<(Job<B>, Duration)> {
         let mut state = self.lock();
         let rows = state.queue.depth().min(self.settings.max_batch_size);
-        let cost = state.row_cost? * rows as u32;
+        let cost = state.costs?.load * state.queue.next_load() as u32;
         // A delay is waited for by the threads.
         let wait = state.phase == Phase::Open
             && !self.settings.max_queue_delay.is_zero()
@@ -255,7 +275,8 @@ impl<B: Backend> Pool<B> {
             mut instance,
             batch,
         } = job;
-        let Ran { row_cost, sound } = instance.run(batch, &self.clock, &*self.observer);
+        let Extent { rows, width } = batch.extent();
+        let Ran { compute, sound } = instance.run(batch, &self.clock, &*self.observer);
         let instance = if sound {
             Some(instance)
         } else {
@@ -263,11 +284,11 @@ impl<B: Backend> Pool<B> {
             Instance::replace(&self.factory)
         };
         let mut state = self.lock();
-        // One part new in eight: a few batches settle it, one odd batch does not upset it.
-        let average = state
-            .row_cost
-            .map_or(row_cost, |cost| (cost * 7 + row_cost) / 8);
-        state.row_cost = Some(average);
+        let ran = Costs {
+            row: compute / rows.max(1) as u32,
+            load: compute / self.settings.load(rows, width).max(1) as u32,
+        };
+        state.costs = Some(state.costs.map_or(ran, |costs| costs.then(ran)));
         match instance {
             Some(instance) => state.idle.push(instance),
             None => state.instances -= 1,

@@ -1,6 +1,5 @@
 //! The waiting rows of one model and the policy that cuts them into batches: a plain value, time is passed in.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,27 +7,19 @@ use smallvec::SmallVec;
 
 use super::batch::Batch;
 use super::clock::Instant;
+use super::lanes::{Extent, Lanes};
 use super::request::{Failure, Gather};
 use super::{DropReason, Settings};
 
-/// Waiting requests, oldest first.
+/// Waiting requests.
 pub(super) struct Queue<R, O> {
     settings: Settings,
-    entries: VecDeque<Entry<R, O>>,
+    lanes: Lanes<R, O>,
     /// Waiting rows that somebody waits for.
     rows: usize,
     /// Waiting rows whose request is over; they are swept out before they outnumber the others.
     stale: usize,
     dropped: Vec<(DropReason, usize)>,
-}
-
-/// What is left of one request in the queue.
-struct Entry<R, O> {
-    gather: Arc<Gather<O>>,
-    rows: smallvec::IntoIter<[R; 1]>,
-    /// The request's own index of the next row.
-    next: usize,
-    submitted: Instant,
 }
 
 /// What an idle instance should do.
@@ -42,10 +33,11 @@ pub(super) enum Next<R, O> {
 }
 
 impl<R, O> Queue<R, O> {
-    pub(super) fn new(settings: Settings) -> Self {
+    /// An empty queue for rows whose widths are told by `width`.
+    pub(super) fn new(settings: Settings, width: fn(&R) -> usize) -> Self {
         Self {
             settings,
-            entries: VecDeque::new(),
+            lanes: Lanes::new(width),
             rows: 0,
             stale: 0,
             dropped: Vec::new(),
@@ -57,10 +49,10 @@ impl<R, O> Queue<R, O> {
         self.rows
     }
 
-    /// Requests in the queue, those that are over included.
+    /// Runs of rows in the queue, those that are over included.
     #[cfg(test)]
     pub(super) fn entries(&self) -> usize {
-        self.entries.len()
+        self.lanes.entries()
     }
 
     /// Whether a request of `rows` rows fits.
@@ -69,14 +61,9 @@ impl<R, O> Queue<R, O> {
     }
 
     /// Takes a request in. The caller has asked [`Queue::has_room`].
-    pub(super) fn push(&mut self, gather: Arc<Gather<O>>, rows: SmallVec<[R; 1]>, now: Instant) {
+    pub(super) fn push(&mut self, gather: &Arc<Gather<O>>, rows: SmallVec<[R; 1]>, now: Instant) {
         self.rows += rows.len();
-        self.entries.push_back(Entry {
-            gather,
-            rows: rows.into_iter(),
-            next: 0,
-            submitted: now,
-        });
+        self.lanes.push(gather, rows, now);
     }
 
     /// A caller has gone: its waiting rows no longer count.
@@ -94,28 +81,54 @@ impl<R, O> Queue<R, O> {
         };
         self.dropped.push((reason, waiting));
         if self.stale > self.rows + self.settings.max_batch_size {
-            self.entries
-                .retain(|entry| entry.gather.waiting.load(Ordering::Relaxed) > 0);
+            self.lanes.sweep();
             self.stale = 0;
         }
     }
 
+    /// About the load of the batch that [`Queue::next`] would cut now, see [`Settings::load`]; 0: nothing waits.
+    pub(super) fn next_load(&self) -> usize {
+        let max = self.settings.max_batch_size;
+        let extent = match self.lanes.oldest() {
+            None => return 0,
+            // The one lane there is has rows of width 1 only: nothing to look through.
+            Some(0) if self.lanes.count() == 1 => Extent {
+                rows: self.rows.min(max),
+                width: 1,
+            },
+            Some(lane) => {
+                let mut extent = self.lanes.extent(lane, max);
+                for narrower in (0..lane).rev() {
+                    extent.rows += self.joining(narrower, extent);
+                }
+                extent
+            }
+        };
+        self.settings.load(extent.rows, extent.width)
+    }
+
     /// What to do now. `flush`: wait for no company, as when the server is about to stop.
     pub(super) fn next(&mut self, now: Instant, flush: bool) -> Next<R, O> {
-        self.drop_dead_front(now);
-        let Some(oldest) = self.entries.front() else {
+        for lane in 0..self.lanes.count() {
+            self.drop_dead_front(lane, now);
+        }
+        let Some(lane) = self.lanes.oldest() else {
             return Next::Sleep;
         };
-        let ripe = oldest.submitted + self.settings.max_queue_delay;
+        let submitted = self
+            .lanes
+            .front(lane)
+            .map_or(now, |oldest| oldest.submitted);
+        let ripe = submitted + self.settings.max_queue_delay;
         if flush || self.rows >= self.settings.max_batch_size || ripe <= now {
-            return self.cut(now);
+            return self.cut(lane, now);
         }
         Next::WaitUntil(ripe)
     }
 
     /// Fails everything that waits.
     pub(super) fn stop(&mut self) {
-        for entry in self.entries.drain(..) {
+        for entry in self.lanes.drain() {
             let waiting = entry.gather.waiting.swap(0, Ordering::Relaxed);
             if waiting > 0 {
                 self.dropped.push((DropReason::Stopped, waiting));
@@ -131,13 +144,45 @@ impl<R, O> Queue<R, O> {
         std::mem::take(&mut self.dropped)
     }
 
-    /// Fills a batch from the oldest rows on, passing over those that nobody waits for any more.
-    fn cut(&mut self, now: Instant) -> Next<R, O> {
+    /// Fills a batch from the oldest rows of a lane on, then from narrower lanes as far as that saves work.
+    fn cut(&mut self, lane: usize, now: Instant) -> Next<R, O> {
         let max = self.settings.max_batch_size;
-        let mut batch = Batch::with_capacity(max.min(self.rows));
+        let mut batch = Batch::with_capacity(max.min(self.rows), self.lanes.width());
+        self.fill(&mut batch, lane, now);
+        for narrower in (0..lane).rev() {
+            if self.joining(narrower, batch.extent()) > 0 {
+                self.fill(&mut batch, narrower, now);
+            }
+        }
+        if batch.rows.is_empty() {
+            Next::Sleep
+        } else {
+            Next::Run(batch)
+        }
+    }
+
+    /// How many rows of a narrower lane a batch should take along: all, if it has room for them and they cost less here,
+    /// though they are padded, than in a run of their own; else none.
+    fn joining(&self, lane: usize, batch: Extent) -> usize {
+        let room = self.settings.max_batch_size.saturating_sub(batch.rows);
+        if room == 0 {
+            return 0;
+        }
+        let theirs = self.lanes.extent(lane, room + 1);
+        let alone = self.settings.load(theirs.rows, theirs.width);
+        if theirs.rows <= room && theirs.rows * batch.width < alone {
+            theirs.rows
+        } else {
+            0
+        }
+    }
+
+    /// Seats the oldest rows of a lane, passing over those that nobody waits for any more.
+    fn fill(&mut self, batch: &mut Batch<R, O>, lane: usize, now: Instant) {
+        let max = self.settings.max_batch_size;
         while batch.rows.len() < max {
-            self.drop_dead_front(now);
-            let Some(entry) = self.entries.front_mut() else {
+            self.drop_dead_front(lane, now);
+            let Some(entry) = self.lanes.front_mut(lane) else {
                 break;
             };
             let len = entry.rows.len().min(max - batch.rows.len());
@@ -152,30 +197,27 @@ impl<R, O> Queue<R, O> {
             entry.gather.waiting.fetch_sub(len, Ordering::Relaxed);
             self.rows -= len;
             if entry.rows.len() == 0 {
-                self.entries.pop_front();
+                self.lanes.pop(lane);
             }
-        }
-        if batch.rows.is_empty() {
-            Next::Sleep
-        } else {
-            Next::Run(batch)
         }
     }
 
-    /// Removes requests from the front until there is one to compute.
-    fn drop_dead_front(&mut self, now: Instant) {
-        while let Some(entry) = self.entries.front() {
+    /// Removes requests from the front of a lane until there is one to compute.
+    fn drop_dead_front(&mut self, lane: usize, now: Instant) {
+        while let Some(entry) = self.lanes.front(lane) {
             if !entry.gather.is_over() && !entry.gather.is_late(now) {
                 return;
             }
             let gather = Arc::clone(&entry.gather);
             let rows = entry.rows.len();
-            self.entries.pop_front();
+            self.lanes.pop(lane);
             match gather.waiting.swap(0, Ordering::Relaxed) {
                 // It has left already and was counted then.
                 0 => self.stale = self.stale.saturating_sub(rows),
                 waiting => {
                     self.rows -= waiting;
+                    // What else it has in the lanes.
+                    self.stale += waiting - rows;
                     let late = gather.is_late(now);
                     let reason = if late {
                         DropReason::Deadline

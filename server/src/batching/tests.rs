@@ -80,6 +80,7 @@ fn settings() -> Settings {
         max_queue_size: 8,
         instances: 1,
         max_inline_compute: Duration::ZERO,
+        overhead_rows: 0,
     }
 }
 

@@ -1,14 +1,18 @@
 //! Between wire messages and the domain's types. proto3 enums are open: an unknown value is the caller's error.
 
+use std::time::Duration;
+
 use quintet_bundle::image::Framing;
 use quintet_bundle::{Dim, Task, TensorSpec};
 use quintet_proto::v1;
 
 use super::status::status;
+use crate::batching::Timing;
 use crate::decode::Picture;
 use crate::error::{ServeError, Violation};
 use crate::model::Model;
 use crate::repository::{State, VersionId};
+use crate::sentiment::{Scored, Sentiments};
 use crate::service::{Classified, Classify};
 
 /// A request as the domain takes it.
@@ -53,14 +57,6 @@ pub(super) fn classify(request: v1::ClassifyRequest) -> Result<Classify, ServeEr
 
 /// An answer as the wire carries it.
 pub(super) fn classified(model: &Model, classified: Classified) -> v1::ClassifyResponse {
-    let name = |index: usize| {
-        model
-            .manifest
-            .labels
-            .get(index)
-            .cloned()
-            .unwrap_or_default()
-    };
     let classifications = classified
         .labels
         .into_iter()
@@ -68,24 +64,34 @@ pub(super) fn classified(model: &Model, classified: Classified) -> v1::ClassifyR
             labels: labels
                 .into_iter()
                 .map(|label| v1::Label {
-                    name: name(label.index),
+                    name: label_name(model, label.index),
                     index: label.index as u32,
                     probability: label.probability,
                 })
                 .collect(),
         })
         .collect();
-    let timing = v1::Timing {
-        preprocess_us: classified.preprocess.as_micros() as u64,
-        queue_us: classified.timing.queue.as_micros() as u64,
-        compute_us: classified.timing.compute.as_micros() as u64,
-        batch_size: classified.timing.batch_size as u32,
-    };
     v1::ClassifyResponse {
         classifications,
         model: model.name.to_string(),
         version: model.version.to_string(),
-        timing: Some(timing),
+        timing: Some(timing(classified.preprocess, classified.timing)),
+    }
+}
+
+/// An answer as the wire carries it.
+pub(super) fn sentiments(model: &Model, answer: Sentiments) -> v1::SentimentScoreResponse {
+    let sentiment = |scored: Scored| v1::Sentiment {
+        score: scored.sentiment.score,
+        label: label_name(model, scored.sentiment.label),
+        tokens: scored.tokens as u32,
+        truncated: scored.truncated,
+    };
+    v1::SentimentScoreResponse {
+        sentiments: answer.scored.into_iter().map(sentiment).collect(),
+        model: model.name.to_string(),
+        version: model.version.to_string(),
+        timing: Some(timing(answer.preprocess, answer.timing)),
     }
 }
 
@@ -137,6 +143,20 @@ pub(super) fn model_info(id: VersionId, state: State, is_default: bool) -> v1::M
         }
     }
     info
+}
+
+fn label_name(model: &Model, index: usize) -> String {
+    let label = model.manifest.labels.get(index);
+    label.cloned().unwrap_or_default()
+}
+
+fn timing(preprocess: Duration, inside: Timing) -> v1::Timing {
+    v1::Timing {
+        preprocess_us: preprocess.as_micros() as u64,
+        queue_us: inside.queue.as_micros() as u64,
+        compute_us: inside.compute.as_micros() as u64,
+        batch_size: inside.batch_size as u32,
+    }
 }
 
 fn describe(model: &Model, info: &mut v1::ModelInfo) {

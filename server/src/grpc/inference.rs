@@ -36,6 +36,24 @@ impl Inference {
         self.lifecycle.check()?;
         classify(&self.service, call, request).await
     }
+
+    /// The SentimentScore call.
+    pub(super) async fn sentiment(
+        &self,
+        call: &Call,
+        request: v1::SentimentScoreRequest,
+    ) -> Result<v1::SentimentScoreResponse, ServeError> {
+        self.lifecycle.check()?;
+        let model = self
+            .service
+            .sentiment_model(&request.model, &request.version)?;
+        call.reached(&model.name);
+        let answer = self
+            .service
+            .sentiment(&model, request.texts, call.deadline)
+            .await?;
+        Ok(convert::sentiments(&model, answer))
+    }
 }
 
 /// One request, alone or from a stream.
@@ -90,16 +108,25 @@ impl InferenceService for Inference {
         Ok(Response::new(answers))
     }
 
+    async fn sentiment_score(
+        &self,
+        request: Request<v1::SentimentScoreRequest>,
+    ) -> Result<Response<v1::SentimentScoreResponse>, Status> {
+        let call = Call::of(&request);
+        let answer = self.sentiment(&call, request.into_inner()).await;
+        answer.map(Response::new).map_err(|error| status(&error))
+    }
+
     async fn list_models(
         &self,
         _request: Request<v1::ListModelsRequest>,
     ) -> Result<Response<v1::ListModelsResponse>, Status> {
         let repository = self.service.repository();
-        let default = repository.resolve(Task::ImageClassification, "", "").ok();
+        let tasks = [Task::ImageClassification, Task::TextClassification];
+        let defaults = tasks.map(|task| repository.resolve(task, "", "").ok());
         let is_default = |name: &str, version: u32| {
-            default
-                .as_ref()
-                .is_some_and(|model| *model.name == *name && model.version == version)
+            let mut defaults = defaults.iter().flatten();
+            defaults.any(|model| *model.name == *name && model.version == version)
         };
         let models = repository
             .versions()

@@ -127,6 +127,10 @@ impl Shared {
                 let answer = async |message| self.inference.classify(&call, message).await;
                 unary::carry(request.into_body(), limit, call.deadline, answer).await
             }
+            Kind::SentimentScore if unary::is_plain(request.headers()) => {
+                let answer = async |message| self.inference.sentiment(&call, message).await;
+                unary::carry(request.into_body(), limit, call.deadline, answer).await
+            }
             Kind::ModelInfer if unary::is_plain(request.headers()) => {
                 let answer = async |message| self.open_inference.infer(&call, message).await;
                 unary::carry(request.into_body(), limit, call.deadline, answer).await

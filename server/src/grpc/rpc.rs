@@ -13,6 +13,8 @@ pub(super) struct Rpc {
 pub(super) enum Kind {
     /// Inference, one message in, one out: straight from HTTP/2, see [`super::unary`].
     Classify,
+    /// The same for texts.
+    SentimentScore,
     /// The same, by the Open Inference Protocol.
     ModelInfer,
     /// By tonic: one answer.
@@ -24,13 +26,17 @@ pub(super) enum Kind {
 }
 
 /// The busiest first.
-static RPCS: [Rpc; 18] = {
-    use Kind::{Classify, Endless, ModelInfer, Plain, Stream};
+static RPCS: [Rpc; 19] = {
+    use Kind::{Classify, Endless, ModelInfer, Plain, SentimentScore, Stream};
     const fn rpc(kind: Kind, path: &'static str) -> Rpc {
         Rpc { path, kind }
     }
     [
         rpc(Classify, "/quintet.v1.InferenceService/Classify"),
+        rpc(
+            SentimentScore,
+            "/quintet.v1.InferenceService/SentimentScore",
+        ),
         rpc(ModelInfer, "/inference.GRPCInferenceService/ModelInfer"),
         rpc(Stream, "/quintet.v1.InferenceService/ClassifyStream"),
         rpc(Plain, "/quintet.v1.InferenceService/ListModels"),

@@ -1,13 +1,15 @@
 //! ONNX Runtime: the only module that names `ort`. It gives the batching core a [`SessionBackend`].
 
 mod device;
+mod row;
 mod session;
 mod signature;
 mod staging;
 
 pub use device::{Device, DeviceChoice};
-pub use session::{Row, SessionBackend};
-pub use signature::{Port, Signature, SignatureError};
+pub use row::{BadLength, Row};
+pub use session::SessionBackend;
+pub use signature::{Port, Sequence, Signature, SignatureError};
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,18 +1,15 @@
 //! One instance of a model: an ONNX Runtime session and the buffers it reads from.
 
-use bytes::Bytes;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Outlet, TensorElementType, ValueType};
 use quintet_bundle::DataType;
 use smallvec::SmallVec;
 
 use super::RuntimeError;
+use super::row::Row;
 use super::signature::{Port, Signature, SignatureError};
 use super::staging::{Staging, take};
 use crate::batching::{Backend, BackendError};
-
-/// One row: for each input or output of the signature, its elements as little-endian bytes.
-pub type Row = SmallVec<[Bytes; 2]>;
 
 /// A session and its staging buffers; the buffers belong to the thread that runs, never to a caller.
 #[derive(Debug)]
@@ -45,10 +42,10 @@ impl SessionBackend {
     fn check_rows(&self, rows: &[Row]) -> Result<(), BackendError> {
         let fits = |row: &Row| {
             row.len() == self.signature.inputs.len()
-                && row
-                    .iter()
-                    .zip(&self.signature.inputs)
-                    .all(|(bytes, port)| bytes.len() == port.row_bytes())
+                && row.iter().zip(&self.signature.inputs).all(|(bytes, port)| {
+                    let steps = if port.is_sequence { row.steps() } else { 1 };
+                    bytes.len() == steps * port.row_bytes()
+                })
         };
         match rows.iter().position(|row| !fits(row)) {
             None => Ok(()),
@@ -70,13 +67,16 @@ impl Backend for SessionBackend {
             signature,
             staging,
         } = self;
-        for (index, buffer) in staging.iter_mut().enumerate() {
-            buffer.fill(rows.iter().map(|row| &row[index]));
+        let steps = rows.iter().map(Row::steps).max().unwrap_or(1);
+        for (index, (buffer, port)) in staging.iter_mut().zip(&signature.inputs).enumerate() {
+            let longest = if port.is_sequence { steps } else { 1 };
+            let stride = longest * port.row_len();
+            buffer.fill(rows.iter().map(|row| &row[index]), stride);
         }
         let inputs: SmallVec<[SessionInputValue<'_>; 2]> = staging
             .iter()
             .zip(&signature.inputs)
-            .map(|(buffer, port)| buffer.view(port.batch_shape(rows.len())))
+            .map(|(buffer, port)| buffer.view(port.batch_shape(rows.len(), steps)))
             .collect::<ort::Result<_>>()
             .map_err(|error| BackendError(error.to_string()))?;
         let results = session
@@ -88,7 +88,7 @@ impl Backend for SessionBackend {
         for (index, port) in signature.outputs.iter().enumerate() {
             let (shape, bytes) = take(&results[index], port.datatype)
                 .map_err(|error| BackendError(error.to_string()))?;
-            if shape != port.batch_shape(rows.len()) {
+            if shape != port.batch_shape(rows.len(), steps) {
                 return Err(BackendError(format!(
                     "output {port} came with shape {shape:?}"
                 )));
@@ -100,6 +100,10 @@ impl Backend for SessionBackend {
         }
         Ok(())
     }
+
+    fn width(row: &Row) -> usize {
+        row.steps()
+    }
 }
 
 /// Whether the graph's own inputs or outputs are what the manifest says, in the same order.
@@ -110,13 +114,8 @@ fn check(ports: &[Port], outlets: &[Outlet]) -> Result<(), SignatureError> {
         };
         port.name == outlet.name()
             && ty == &element_type(port.datatype)
-            && shape.len() == port.row_shape.len() + 1
-            && shape[0] == -1
-            && port
-                .row_shape
-                .iter()
-                .zip(&shape[1..])
-                .all(|(ours, theirs)| *ours as i64 == *theirs)
+            && shape.first() == Some(&-1)
+            && port.open_row_shape().eq(shape[1..].iter().copied())
     };
     if ports.len() == outlets.len() && ports.iter().zip(outlets).all(agrees) {
         return Ok(());

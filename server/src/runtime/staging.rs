@@ -1,4 +1,5 @@
-//! Where rows are laid side by side before a run: one reused buffer per input, aligned for its type.
+//! Where rows are laid side by side before a run: one reused buffer per input, aligned for its type. Sequences are padded
+//! here, to the longest of the batch.
 
 use bytemuck::{AnyBitPattern, NoUninit, cast_slice, cast_slice_mut};
 use bytes::Bytes;
@@ -10,6 +11,9 @@ use super::signature::Port;
 
 #[cfg(target_endian = "big")]
 compile_error!("rows are little-endian and are handed to ONNX Runtime as they are");
+
+/// [`fill`] pads with zeros.
+const _: () = assert!(quintet_bundle::text::PADDING == 0);
 
 /// The rows of one input.
 #[derive(Debug)]
@@ -31,13 +35,13 @@ impl Staging {
         }
     }
 
-    /// Replaces what it holds by these rows, copied once.
-    pub(super) fn fill<'r>(&mut self, rows: impl Iterator<Item = &'r Bytes>) {
+    /// Replaces what it holds by these rows, copied once, each filled up to `stride` elements.
+    pub(super) fn fill<'r>(&mut self, rows: impl Iterator<Item = &'r Bytes>, stride: usize) {
         match self {
-            Self::Uint8(buffer) => fill(buffer, rows),
-            Self::Int32(buffer) => fill(buffer, rows),
-            Self::Int64(buffer) => fill(buffer, rows),
-            Self::Float32(buffer) => fill(buffer, rows),
+            Self::Uint8(buffer) => fill(buffer, rows, stride),
+            Self::Int32(buffer) => fill(buffer, rows, stride),
+            Self::Int64(buffer) => fill(buffer, rows, stride),
+            Self::Float32(buffer) => fill(buffer, rows, stride),
         }
     }
 
@@ -77,11 +81,12 @@ pub(super) fn take(value: &DynValue, datatype: DataType) -> ort::Result<(Vec<i64
 fn fill<'r, T: AnyBitPattern + NoUninit + Default>(
     buffer: &mut Vec<T>,
     rows: impl Iterator<Item = &'r Bytes>,
+    stride: usize,
 ) {
     buffer.clear();
     for row in rows {
         let start = buffer.len();
-        buffer.resize(start + row.len() / size_of::<T>(), T::default());
-        cast_slice_mut(&mut buffer[start..]).copy_from_slice(row);
+        buffer.resize(start + stride, T::default());
+        cast_slice_mut(&mut buffer[start..])[..row.len()].copy_from_slice(row);
     }
 }

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use quintet_bundle::image::{Framing, SIDE, frame_digit};
 use quintet_bundle::{DataType, Dim, Manifest, Preprocessing, TensorSpec};
-use smallvec::smallvec;
 
 use crate::decode::{BadPicture, Picture};
 use crate::runtime::Row;
@@ -56,12 +55,11 @@ pub fn prepare(picture: &Picture, framing: Framing, max_pixels: u64) -> Result<R
         && data.len() == SIDE * SIDE
     {
         // Already the model's input: the bytes go from the wire to the batch in one copy.
-        return Ok(smallvec![data.clone()]);
+        return Ok(std::iter::once(data.clone()).collect());
     }
     let grey = picture.to_grey(max_pixels)?;
-    Ok(smallvec![Bytes::copy_from_slice(&frame_digit(
-        &grey, framing
-    ))])
+    let frame = Bytes::copy_from_slice(&frame_digit(&grey, framing));
+    Ok(std::iter::once(frame).collect())
 }
 
 /// The model's output row as the `top_k` most probable classes, the most probable first. `top_k` 0 means 1; more than
@@ -92,7 +90,7 @@ mod tests {
             .iter()
             .flat_map(|value| value.to_le_bytes())
             .collect();
-        smallvec![bytes.into()]
+        std::iter::once(Bytes::from(bytes)).collect()
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What callers want of a model: each task prepares rows from a request and finishes an answer from rows.
 
 pub mod classify;
+pub mod sentiment;
 pub mod tensors;
 
 use quintet_bundle::{Manifest, Task};
@@ -17,6 +18,7 @@ pub struct UnsupportedModel {
 pub fn check(manifest: &Manifest) -> Result<(), UnsupportedModel> {
     let outcome = match manifest.task {
         Task::ImageClassification => classify::check(manifest),
+        Task::TextClassification => sentiment::check(manifest),
         _ => Err("this server has no such task".to_owned()),
     };
     outcome.map_err(|reason| UnsupportedModel {

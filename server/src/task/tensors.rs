@@ -9,7 +9,7 @@ use quintet_bundle::DataType;
 use smallvec::SmallVec;
 
 use crate::error::Violation;
-use crate::runtime::{Port, Row, Signature};
+use crate::runtime::{Port, Row, Sequence, Signature};
 
 /// One input of a request, the batch's dimension first in its shape.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +59,8 @@ pub fn prepare(
         .and_then(|rows| usize::try_from(*rows).ok())
         .filter(|rows| (1..=max_rows).contains(rows));
     let mut columns: SmallVec<[Option<Bytes>; 2]> = smallvec::smallvec![None; tensors.len()];
+    // Where all elements of a request stand, and how long its sequences are.
+    let (mut raw, mut longest) = (false, 1);
     for (index, tensor) in tensors.into_iter().enumerate() {
         let Some(port) = places
             .iter()
@@ -67,7 +69,11 @@ pub fn prepare(
         else {
             continue;
         };
-        match column(port, index, tensor, rows, max_rows) {
+        raw = matches!(tensor.elements, Elements::Raw(_));
+        if port.is_sequence {
+            longest = tensor.shape.get(1).map_or(0, |steps| *steps as usize);
+        }
+        match column(port, index, tensor, rows, max_rows, signature.sequence) {
             Ok(bytes) => columns[index] = Some(bytes),
             Err(violation) => violations.push(violation),
         }
@@ -76,19 +82,18 @@ pub fn prepare(
         return Err(violations);
     }
     // Without a violation each input has its place, each place its bytes, and all have as many rows as the first.
-    let columns: SmallVec<[(Bytes, usize); 2]> = places
+    let columns: SmallVec<[Bytes; 2]> = places
         .iter()
-        .zip(&signature.inputs)
-        .filter_map(|(place, port)| Some((columns[(*place)?].take()?, port.row_bytes())))
+        .filter_map(|place| columns[(*place)?].take())
         .collect();
-    Ok((0..rows.unwrap_or(0))
-        .map(|row| {
-            let cells = columns
-                .iter()
-                .map(|(bytes, size)| bytes.slice(row * size..(row + 1) * size));
-            cells.collect()
-        })
-        .collect())
+    let cut = signature.cut(&columns, rows.unwrap_or(0), longest);
+    cut.map_err(|error| {
+        let lengths = signature.sequence.map_or(0, |sequence| sequence.lengths);
+        let field = contents(raw, places[lengths].unwrap_or(0));
+        let (row, length, longest) = (error.row, error.length, error.longest);
+        let problem = format!("element {row} is {length}; 1 to {longest} are allowed");
+        vec![violation(field, problem)]
+    })
 }
 
 /// The output `port` of the signature, all rows of it. `None`: it holds something that is no number.
@@ -176,6 +181,7 @@ fn column(
     tensor: Tensor,
     rows: Option<usize>,
     max_rows: usize,
+    sequence: Option<Sequence>,
 ) -> Result<Bytes, Violation> {
     let Tensor {
         datatype,
@@ -188,15 +194,24 @@ fn column(
         let problem = format!("is `{datatype}`; {} is needed", port.datatype);
         return Err(violation(field("datatype"), problem));
     }
-    let fits = shape.len() == port.row_shape.len() + 1
-        && shape[1..]
-            .iter()
-            .zip(&port.row_shape)
-            .all(|(given, size)| usize::try_from(*given) == Ok(*size));
+    let same = |(given, size): (&i64, i64)| *given == size || (size == -1 && *given >= 0);
+    let fits = shape.len() == port.open_row_shape().count() + 1
+        && shape[1..].iter().zip(port.open_row_shape()).all(same);
     if !fits {
         let problem = format!("is {shape:?}; {} is allowed", Allowed(port));
         return Err(violation(field("shape"), problem));
     }
+    let steps = if port.is_sequence {
+        let longest = sequence.map_or(0, |sequence| sequence.longest);
+        let given = usize::try_from(shape[1]).unwrap_or(0);
+        if !(1..=longest).contains(&given) {
+            let problem = format!("is {shape:?}; 1 to {longest} steps are allowed");
+            return Err(violation(field("shape"), problem));
+        }
+        given
+    } else {
+        1
+    };
     let own = usize::try_from(shape[0]).unwrap_or(0);
     if !(1..=max_rows).contains(&own) {
         let problem = format!("is {shape:?}; 1 to {max_rows} rows are allowed");
@@ -207,16 +222,12 @@ fn column(
         return Err(violation(field("shape"), problem));
     }
     let raw = matches!(elements, Elements::Raw(_));
-    let field = if raw {
-        format!("raw_input_contents[{index}]")
-    } else {
-        field("contents")
-    };
+    let field = contents(raw, index);
     let bytes = elements
         .into_bytes(port.datatype)
         .map_err(|problem| violation(field.clone(), problem))?;
     // Neither can overflow: the rows are bounded, and the model's row is one that it has run.
-    let needed = own * port.row_bytes();
+    let needed = own * steps * port.row_bytes();
     if bytes.len() != needed {
         let size = port.datatype.size();
         let (given, needed, unit) = if raw {
@@ -233,7 +244,32 @@ fn column(
         let problem = format!("element {place} is {value}; only finite numbers are allowed");
         return Err(violation(field, problem));
     }
+    if port.datatype == DataType::Int64
+        && let Some(values) = port.values
+        && let Some((place, value)) = stray(&bytes, values)
+    {
+        let last = values.saturating_sub(1);
+        let problem = format!("element {place} is {value}; 0 to {last} are allowed");
+        return Err(violation(field, problem));
+    }
     Ok(bytes)
+}
+
+/// Where the elements of input `index` stand.
+fn contents(raw: bool, index: usize) -> String {
+    if raw {
+        format!("raw_input_contents[{index}]")
+    } else {
+        format!("inputs[{index}].contents")
+    }
+}
+
+/// The first INT64 that is not one of the first `values` numbers from 0 on, and its place.
+fn stray(bytes: &[u8], values: usize) -> Option<(usize, i64)> {
+    let (elements, _) = bytes.as_chunks();
+    let elements = elements.iter().map(|bytes| i64::from_le_bytes(*bytes));
+    let known = |value| usize::try_from(value).is_ok_and(|value| value < values);
+    elements.enumerate().find(|(_, value)| !known(*value))
 }
 
 /// The first float32 that is not a finite number, and its place.
@@ -311,8 +347,7 @@ impl fmt::Display for Allowed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[-1")?;
         self.0
-            .row_shape
-            .iter()
+            .open_row_shape()
             .try_for_each(|size| write!(f, ", {size}"))?;
         f.write_str("]")
     }

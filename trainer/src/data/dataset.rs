@@ -62,7 +62,7 @@ impl Dataset {
     pub const fn labels(self) -> &'static [&'static str] {
         match self {
             Self::Mnist => &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
-            Self::Imdb => &["negative", "positive"],
+            Self::Imdb => &["NEGATIVE", "POSITIVE"],
         }
     }
 

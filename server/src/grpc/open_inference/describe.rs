@@ -51,7 +51,7 @@ pub(super) fn metadata(model: &Model, versions: Vec<String>) -> oip::ModelMetada
 /// What ModelConfig says.
 pub(super) fn config(model: &Model) -> oip::ModelConfig {
     let settings = model.engine.settings();
-    let dims = |port: &Port| port.row_shape.iter().map(|size| *size as i64).collect();
+    let dims = |port: &Port| port.open_row_shape().collect();
     let inputs = model.signature.inputs.iter().map(|port| oip::ModelInput {
         name: port.name.clone(),
         data_type: data_type(port.datatype).into(),

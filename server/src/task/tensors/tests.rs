@@ -9,7 +9,9 @@ fn port(name: &str, datatype: DataType, row_shape: &[usize]) -> Port {
     Port {
         name: name.to_owned(),
         datatype,
+        is_sequence: false,
         row_shape: row_shape.to_vec(),
+        values: None,
     }
 }
 
@@ -24,6 +26,7 @@ fn signature() -> Signature {
             port("score", DataType::Float32, &[]),
             port("counts", DataType::Int32, &[2]),
         ],
+        sequence: None,
     }
 }
 
@@ -179,7 +182,7 @@ proptest! {
             port("c", DataType::Int64, &[1]),
             port("d", DataType::Float32, &[]),
         ];
-        let signature = Signature { inputs: ports.clone(), outputs: ports };
+        let signature = Signature { inputs: ports.clone(), outputs: ports, sequence: None };
         let n = rows.len() as i64;
         let bytes: Vec<u8> = rows.iter().flat_map(|row| row.0).collect();
         let ints: Vec<i32> = rows.iter().flat_map(|row| row.1).collect();

@@ -1,0 +1,211 @@
+//! Where rows wait, apart by width: a run is as wide as its widest row, so rows of like width should ride together.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use smallvec::SmallVec;
+
+use super::clock::Instant;
+use super::request::Gather;
+
+/// Lanes in all: enough for any width that fits into memory.
+const LANES: usize = 32;
+/// The widest row of each lane but the last, which takes what is wider: each half as wide again as the one before.
+const BOUNDS: [usize; LANES - 1] = bounds();
+
+/// Waiting rows by width, each lane oldest first. Rows of width 1 have the first lane for themselves.
+pub(super) struct Lanes<R, O> {
+    width: fn(&R) -> usize,
+    /// As many as have been needed.
+    bands: Vec<VecDeque<Entry<R, O>>>,
+    turns: u64,
+}
+
+/// What is left in one lane of neighbouring rows of one request.
+pub(super) struct Entry<R, O> {
+    pub(super) gather: Arc<Gather<O>>,
+    pub(super) rows: smallvec::IntoIter<[R; 1]>,
+    /// The request's own index of the next row.
+    pub(super) next: usize,
+    pub(super) submitted: Instant,
+    /// When it came, among all that came.
+    pub(super) turn: u64,
+}
+
+/// How many rows, and the width of the widest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) rows: usize,
+    pub(super) width: usize,
+}
+
+// === impl Lanes ===
+
+impl<R, O> Lanes<R, O> {
+    pub(super) fn new(width: fn(&R) -> usize) -> Self {
+        Self {
+            width,
+            bands: Vec::new(),
+            turns: 0,
+        }
+    }
+
+    /// How wide a row is.
+    pub(super) fn width(&self) -> fn(&R) -> usize {
+        self.width
+    }
+
+    /// How many there are now.
+    pub(super) fn count(&self) -> usize {
+        self.bands.len()
+    }
+
+    /// Entries in all lanes.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        self.bands.iter().map(VecDeque::len).sum()
+    }
+
+    /// Puts the rows of a request where rows of their width wait.
+    pub(super) fn push(
+        &mut self,
+        gather: &Arc<Gather<O>>,
+        rows: SmallVec<[R; 1]>,
+        submitted: Instant,
+    ) {
+        let lane_of_row = |row: &R| lane_of((self.width)(row));
+        let Some(mut lane) = rows.first().map(lane_of_row) else {
+            return;
+        };
+        if rows[1..].iter().all(|row| lane_of_row(row) == lane) {
+            self.add(lane, gather, rows, 0, submitted);
+            return;
+        }
+        let (mut first, mut run) = (0, SmallVec::new());
+        for row in rows {
+            let its = lane_of((self.width)(&row));
+            if its != lane {
+                let before = std::mem::take(&mut run);
+                let len = before.len();
+                self.add(lane, gather, before, first, submitted);
+                first += len;
+                lane = its;
+            }
+            run.push(row);
+        }
+        self.add(lane, gather, run, first, submitted);
+    }
+
+    /// The lane whose front is the oldest.
+    pub(super) fn oldest(&self) -> Option<usize> {
+        let fronts = self.bands.iter().enumerate();
+        fronts
+            .filter_map(|(lane, entries)| Some((entries.front()?.turn, lane)))
+            .min()
+            .map(|(_, lane)| lane)
+    }
+
+    pub(super) fn front(&self, lane: usize) -> Option<&Entry<R, O>> {
+        self.bands[lane].front()
+    }
+
+    pub(super) fn front_mut(&mut self, lane: usize) -> Option<&mut Entry<R, O>> {
+        self.bands[lane].front_mut()
+    }
+
+    pub(super) fn pop(&mut self, lane: usize) {
+        self.bands[lane].pop_front();
+    }
+
+    /// The first rows of a lane that somebody waits for, `most` at most.
+    pub(super) fn extent(&self, lane: usize, most: usize) -> Extent {
+        let live = self.bands[lane]
+            .iter()
+            .filter(|entry| entry.gather.waiting.load(Ordering::Relaxed) > 0)
+            .flat_map(|entry| entry.rows.as_slice());
+        live.take(most)
+            .fold(Extent { rows: 0, width: 0 }, |extent, row| Extent {
+                rows: extent.rows + 1,
+                width: extent.width.max((self.width)(row)),
+            })
+    }
+
+    /// Forgets the entries of requests that are over.
+    pub(super) fn sweep(&mut self) {
+        for lane in &mut self.bands {
+            lane.retain(|entry| entry.gather.waiting.load(Ordering::Relaxed) > 0);
+        }
+    }
+
+    /// Empties every lane.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Entry<R, O>> {
+        self.bands.iter_mut().flat_map(|lane| lane.drain(..))
+    }
+
+    fn add(
+        &mut self,
+        lane: usize,
+        gather: &Arc<Gather<O>>,
+        rows: SmallVec<[R; 1]>,
+        next: usize,
+        submitted: Instant,
+    ) {
+        if self.bands.len() <= lane {
+            self.bands.resize_with(lane + 1, VecDeque::new);
+        }
+        let turn = self.turns;
+        self.turns += 1;
+        self.bands[lane].push_back(Entry {
+            gather: Arc::clone(gather),
+            rows: rows.into_iter(),
+            next,
+            submitted,
+            turn,
+        });
+    }
+}
+
+/// The lane of rows of this width.
+fn lane_of(width: usize) -> usize {
+    if width <= 1 {
+        return 0;
+    }
+    BOUNDS.partition_point(|bound| *bound < width)
+}
+
+const fn bounds() -> [usize; LANES - 1] {
+    let mut bounds = [1_usize; LANES - 1];
+    let mut lane = 1;
+    while lane < bounds.len() {
+        bounds[lane] = bounds[lane - 1] + bounds[lane - 1].div_ceil(2);
+        lane += 1;
+    }
+    bounds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_are_bands_of_widths() {
+        assert_eq!(
+            BOUNDS[..13],
+            [1, 2, 3, 5, 8, 12, 18, 27, 41, 62, 93, 140, 210]
+        );
+        for (width, lane) in [
+            (0, 0),
+            (1, 0),
+            (2, 1),
+            (4, 3),
+            (5, 3),
+            (140, 11),
+            (141, 12),
+            (210, 12),
+            (usize::MAX, LANES - 1),
+        ] {
+            assert_eq!(lane_of(width), lane, "{width}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Sentiment once the wire is off it: check, tokenise, submit, wait, finish.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quintet_bundle::Task;
+use quintet_bundle::text::TokenizerError;
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use crate::batching::{Failure, Timing};
+use crate::error::{ServeError, Violation};
+use crate::model::Model;
+use crate::service::{Service, within};
+use crate::task::sentiment::{self, Reader, Reading, Sentiment};
+
+/// Texts of a request that together have no more bytes than this are tokenised where they arrive: it takes less time than
+/// handing them over.
+const INLINE_BYTES: usize = 2048;
+
+/// What the model makes of a text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scored {
+    /// Score and label.
+    pub sentiment: Sentiment,
+    /// Tokens that the model read.
+    pub tokens: usize,
+    /// Whether the text had more.
+    pub truncated: bool,
+}
+
+/// A score per text, and where the time went.
+#[derive(Debug)]
+pub struct Sentiments {
+    /// One per text.
+    pub scored: Vec<Scored>,
+    /// Tokenising.
+    pub preprocess: Duration,
+    /// Inside the batching core.
+    pub timing: Timing,
+}
+
+impl Service {
+    /// The sentiment model that a request means.
+    pub fn sentiment_model(&self, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
+        self.repository()
+            .resolve(Task::TextClassification, name, version)
+    }
+
+    /// Scores texts with `model`, within the deadline.
+    pub async fn sentiment(
+        &self,
+        model: &Model,
+        texts: Vec<String>,
+        deadline: Option<Instant>,
+    ) -> Result<Sentiments, ServeError> {
+        let (count, limit) = (texts.len(), self.limits().max_texts_per_request);
+        if !(1..=limit).contains(&count) {
+            return Err(ServeError::invalid(
+                "texts",
+                format!("holds {count} texts; 1 to {limit} are allowed"),
+            ));
+        }
+        let Some(reader) = &model.reader else {
+            return Err(ServeError::WrongTask {
+                model: model.name.to_string(),
+                does: model.manifest.task.as_str(),
+                needs: Task::TextClassification.as_str(),
+            });
+        };
+        let started = Instant::now();
+        let work = async {
+            let readings = self.read(reader, texts).await?;
+            let preprocess = started.elapsed();
+            model.metrics.preprocessed(preprocess);
+
+            let (mut rows, mut seen) = (SmallVec::new(), Vec::with_capacity(count));
+            for reading in readings {
+                seen.push((reading.row.steps(), reading.truncated));
+                rows.push(reading.row);
+            }
+            let answer = self.run(model, rows, deadline).await?;
+            let ran = Instant::now();
+            let scored = answer.outputs.iter().zip(seen);
+            let scored = scored.map(|(row, (tokens, truncated))| {
+                sentiment::finish(row).map(|sentiment| Scored {
+                    sentiment,
+                    tokens,
+                    truncated,
+                })
+            });
+            let scored = scored.collect::<Option<_>>().ok_or_else(|| {
+                let failure = Failure::Backend("an output is no probability".to_owned());
+                ServeError::from_failure(&model.name, failure)
+            })?;
+            let timing = answer.timing;
+            model
+                .statistics
+                .succeeded(started.elapsed(), preprocess, timing, ran.elapsed());
+            Ok(Sentiments {
+                scored,
+                preprocess,
+                timing,
+            })
+        };
+        let outcome = within(deadline, work).await;
+        if outcome.is_err() {
+            model.statistics.failed(started.elapsed());
+        }
+        outcome
+    }
+
+    /// Tokenises the texts: short ones here, long ones on a thread for such work.
+    async fn read(
+        &self,
+        reader: &Arc<Reader>,
+        texts: Vec<String>,
+    ) -> Result<SmallVec<[Reading; 1]>, ServeError> {
+        let bytes: usize = texts.iter().map(String::len).sum();
+        if bytes <= INLINE_BYTES {
+            return each(&texts, |text| reader.read(text).map(Some));
+        }
+        let reader = Arc::clone(reader);
+        self.beside_io(move |caller| {
+            // Nobody reads the rest for a caller that has gone.
+            each(&texts, |text| match caller.strong_count() {
+                0 => Ok(None),
+                _ => reader.read(text).map(Some),
+            })
+        })
+        .await
+    }
+}
+
+/// Reads each text; all that cannot be read are named, by field.
+fn each(
+    texts: &[String],
+    read: impl Fn(&str) -> Result<Option<Reading>, TokenizerError>,
+) -> Result<SmallVec<[Reading; 1]>, ServeError> {
+    let mut readings = SmallVec::with_capacity(texts.len());
+    let mut violations = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        match read(text) {
+            Ok(reading) => readings.extend(reading),
+            Err(error) => violations.push(Violation {
+                field: format!("texts[{index}]"),
+                description: error.to_string(),
+            }),
+        }
+    }
+    if violations.is_empty() {
+        Ok(readings)
+    } else {
+        Err(ServeError::InvalidArgument { violations })
+    }
+}
