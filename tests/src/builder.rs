@@ -6,12 +6,14 @@ use quintet_server::config::{BatchingOptions, Options};
 
 use crate::models::TinyModel;
 use crate::server::Server;
+use crate::text::TinyText;
 
 /// A server about to be started. Every setter not called leaves the server's own default.
 #[must_use]
 #[derive(Debug, Default)]
 pub struct ServerBuilder {
     models: Vec<TinyModel>,
+    texts: Vec<TinyText>,
     options: Options,
 }
 
@@ -40,7 +42,14 @@ impl ServerBuilder {
         self
     }
 
-    /// Serves this repository instead of one made of [`ServerBuilder::model`]s.
+    /// Puts a sentiment model into the server's repository.
+    pub fn text(mut self, model: TinyText) -> Self {
+        self.texts.push(model);
+        self
+    }
+
+    /// Serves this repository instead of one made of [`ServerBuilder::model`]s and
+    /// [`ServerBuilder::text`]s.
     pub fn models_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.options.models_dir = Some(path.into());
         self
@@ -58,10 +67,11 @@ impl ServerBuilder {
         self
     }
 
-    /// Rows that may wait. Requests are held to as many images, as the server demands.
+    /// Rows that may wait. Requests are held to as many images or texts, as the server demands.
     pub fn max_queue_size(mut self, rows: usize) -> Self {
         self.options.batching.max_queue_size = Some(rows);
         self.max_images_per_request(rows.min(256))
+            .max_texts_per_request(rows.min(256))
     }
 
     /// Instances of each model.
@@ -73,6 +83,12 @@ impl ServerBuilder {
     /// Images of one request.
     pub fn max_images_per_request(mut self, images: usize) -> Self {
         self.options.max_images_per_request = Some(images);
+        self
+    }
+
+    /// Texts of one request.
+    pub fn max_texts_per_request(mut self, texts: usize) -> Self {
+        self.options.max_texts_per_request = Some(texts);
         self
     }
 
@@ -106,6 +122,12 @@ impl ServerBuilder {
         self
     }
 
+    /// The model of texts that name none.
+    pub fn default_sentiment_model(mut self, name: &str) -> Self {
+        self.options.default_sentiment_model = Some(name.to_owned());
+        self
+    }
+
     /// Starts the server and waits until it is ready.
     pub async fn start(self) -> Server {
         let server = self.start_loading().await;
@@ -124,11 +146,15 @@ impl ServerBuilder {
     pub async fn start_loading(self) -> Server {
         let Self {
             models,
+            texts,
             mut options,
         } = self;
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         for model in &models {
             model.write(folder.path());
+        }
+        for text in &texts {
+            text.write(folder.path());
         }
         options
             .models_dir

@@ -20,6 +20,7 @@ mod graph;
 mod models;
 mod picture;
 mod server;
+pub mod text;
 mod wire;
 
 pub use admin::{Page, Scrape, get};
@@ -28,4 +29,5 @@ pub use frame::{CLASSES, Frame, frame, near, softmax};
 pub use models::{Flaw, TinyModel, tiny};
 pub use picture::{Canvas, jpeg, png, png_bomb};
 pub use server::Server;
+pub use text::{TinyText, tiny_text};
 pub use wire::{Reply, Wire, grpc_message};

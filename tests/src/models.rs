@@ -20,7 +20,7 @@ pub enum Flaw {
     Checksum,
     /// The graph's output has another name than the manifest's.
     Signature,
-    /// The manifest is for text, which no server of this version speaks for.
+    /// The manifest is for text, though the graph takes pixels.
     Task,
     /// The manifest cannot be read.
     Manifest,

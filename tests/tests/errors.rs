@@ -227,10 +227,10 @@ async fn a_model_that_did_not_load_is_unavailable_for_good() {
     }
 }
 
-/// A bundle for another task is refused when it is loaded, so the caller sees a model that cannot be served. The code
-/// FAILED_PRECONDITION comes with the first server that speaks for two tasks.
+/// A bundle whose graph does not fit its task is refused when it is loaded, so the caller sees a model that cannot be
+/// served.
 #[tokio::test]
-async fn a_model_of_another_task_is_not_served() {
+async fn a_model_that_does_not_fit_its_task_is_not_served() {
     let server = server()
         .model(tiny("digits"))
         .model(tiny("reviews").flaw(Flaw::Task))

@@ -30,7 +30,7 @@ pub(super) struct Entry<R, O> {
     pub(super) next: usize,
     pub(super) submitted: Instant,
     /// When it came, among all that came.
-    pub(super) turn: u64,
+    turn: u64,
 }
 
 /// How many rows, and the width of the widest.
@@ -97,13 +97,13 @@ impl<R, O> Lanes<R, O> {
         self.add(lane, gather, run, first, submitted);
     }
 
-    /// The lane whose front is the oldest.
+    /// The lane with the oldest rows that somebody waits for.
     pub(super) fn oldest(&self) -> Option<usize> {
-        let fronts = self.bands.iter().enumerate();
-        fronts
-            .filter_map(|(lane, entries)| Some((entries.front()?.turn, lane)))
-            .min()
-            .map(|(_, lane)| lane)
+        let lanes = self.bands.iter().enumerate();
+        let oldest = lanes.filter_map(|(lane, entries)| {
+            Some((entries.iter().find(|it| it.is_live())?.turn, lane))
+        });
+        oldest.min().map(|(_, lane)| lane)
     }
 
     pub(super) fn front(&self, lane: usize) -> Option<&Entry<R, O>> {
@@ -122,7 +122,7 @@ impl<R, O> Lanes<R, O> {
     pub(super) fn extent(&self, lane: usize, most: usize) -> Extent {
         let live = self.bands[lane]
             .iter()
-            .filter(|entry| entry.gather.waiting.load(Ordering::Relaxed) > 0)
+            .filter(|entry| entry.is_live())
             .flat_map(|entry| entry.rows.as_slice());
         live.take(most)
             .fold(Extent { rows: 0, width: 0 }, |extent, row| Extent {
@@ -134,7 +134,7 @@ impl<R, O> Lanes<R, O> {
     /// Forgets the entries of requests that are over.
     pub(super) fn sweep(&mut self) {
         for lane in &mut self.bands {
-            lane.retain(|entry| entry.gather.waiting.load(Ordering::Relaxed) > 0);
+            lane.retain(Entry::is_live);
         }
     }
 
@@ -163,6 +163,13 @@ impl<R, O> Lanes<R, O> {
             submitted,
             turn,
         });
+    }
+}
+
+impl<R, O> Entry<R, O> {
+    /// Whether somebody waits for it.
+    fn is_live(&self) -> bool {
+        self.gather.waiting.load(Ordering::Relaxed) > 0
     }
 }
 

@@ -1,0 +1,261 @@
+//! Rows of different widths: who rides with whom, and that nobody is forgotten.
+
+use std::collections::BTreeMap;
+
+use smallvec::SmallVec;
+
+use super::*;
+use crate::batching::queue::{Next, Queue};
+use crate::batching::request::Gather;
+
+/// A row of this width; `id` tells it from others.
+fn row(width: u32, id: u32) -> u32 {
+    width * 1_000 + id
+}
+
+/// Submits rows while an instance is busy, then lets everything run: the batches, in order.
+fn batches_of(settings: Settings, requests: &[&[u32]]) -> Vec<Vec<u32>> {
+    let bench = bench(settings);
+    let busy = bench.submit(&[0]);
+    bench.batch();
+    let tickets: Vec<_> = requests.iter().map(|rows| bench.submit(rows)).collect();
+    for _ in 0..100 {
+        bench.say(Word::Answer);
+    }
+    wait(busy).unwrap();
+    for (ticket, rows) in tickets.into_iter().zip(requests) {
+        let expected: Vec<u32> = rows.iter().map(|row| row * 2).collect();
+        assert_eq!(wait(ticket).unwrap().outputs.to_vec(), expected);
+    }
+    bench.started.try_iter().collect()
+}
+
+#[test]
+fn rows_of_like_width_ride_together_the_oldest_first() {
+    let (long, short) = (|id| row(200, id), |id| row(12, id));
+    let requests: [&[u32]; 6] = [
+        &[short(1)],
+        &[long(2)],
+        &[short(3)],
+        &[short(4)],
+        &[long(5)],
+        &[row(190, 6)],
+    ];
+    assert_eq!(
+        batches_of(settings(), &requests),
+        [
+            vec![short(1), short(3), short(4)],
+            vec![long(2), long(5), row(190, 6)]
+        ]
+    );
+}
+
+#[test]
+fn a_request_of_many_widths_is_answered_once_in_its_own_order() {
+    let request = [row(200, 1), row(12, 2), row(12, 3), row(200, 4), row(90, 5)];
+    assert_eq!(
+        batches_of(settings(), &[&request]),
+        [
+            vec![row(200, 1), row(200, 4)],
+            vec![row(12, 2), row(12, 3)],
+            vec![row(90, 5)]
+        ]
+    );
+}
+
+#[test]
+fn a_narrower_lane_joins_whole_where_that_costs_less_than_a_run_of_its_own() {
+    let settings = |max_batch_size| Settings {
+        max_batch_size,
+        overhead_rows: 4,
+        max_queue_size: 100,
+        ..settings()
+    };
+    for (max_batch_size, narrow, width, joins) in [
+        // A run of its own: 5 x 12. Here: 1 x 20, or 1 x 100.
+        (4, 1, 20, true),
+        (4, 1, 100, false),
+        // 3 of them alone: 7 x 12. Here: 3 x 20, or 3 x 30.
+        (4, 3, 20, true),
+        (4, 3, 30, false),
+        // There is no room for all.
+        (3, 3, 20, false),
+    ] {
+        let wide = row(width, 0);
+        let narrow: Vec<u32> = (1..=narrow).map(|id| row(12, id)).collect();
+        let batches = batches_of(settings(max_batch_size), &[&[wide], &narrow]);
+        let together: Vec<u32> = [&[wide], &narrow[..]].concat();
+        let expected = if joins {
+            vec![together]
+        } else {
+            vec![vec![wide], narrow]
+        };
+        assert_eq!(batches, expected, "{width} wide");
+    }
+}
+
+#[test]
+fn a_request_of_many_widths_that_leaves_or_is_late_is_counted_once() {
+    let bench = bench(settings());
+    let busy = bench.submit(&[0]);
+    bench.batch();
+    let rows = [row(200, 1), row(12, 2), row(90, 3)];
+    drop(bench.submit(&rows));
+    let deadline = bench.clock.now() + Duration::from_millis(1);
+    let late = bench
+        .engine
+        .submit(rows[..].into(), Some(deadline))
+        .unwrap();
+    assert_eq!(bench.engine.queue_depth(), 3);
+    bench.clock.advance(Duration::from_millis(1));
+    let after = bench.submit(&[row(90, 9)]);
+    bench.say(Word::Answer);
+    assert_eq!(bench.batch(), [row(90, 9)]);
+    bench.say(Word::Answer);
+    wait(busy).unwrap();
+    wait(after).unwrap();
+    assert_eq!(wait(late).unwrap_err(), Failure::Deadline);
+    assert_eq!(
+        bench.dropped(),
+        [(DropReason::Cancelled, 3), (DropReason::Deadline, 3)]
+    );
+    assert_eq!((bench.engine.queue_depth(), bench.engine.entries()), (0, 0));
+}
+
+/// Takes as long as rows of their widths do, by a clock that it moves itself.
+struct Striding(Clock, Arc<Mutex<Vec<(std::thread::ThreadId, u32)>>>);
+
+impl Backend for Striding {
+    type Row = u32;
+    type Output = u32;
+
+    fn run(&mut self, rows: &[u32], outputs: &mut Vec<u32>) -> Result<(), BackendError> {
+        self.0.advance(Duration::from_micros(5) * rows[0]);
+        let here = std::thread::current().id();
+        self.1.lock().unwrap().push((here, rows[0]));
+        outputs.extend(rows);
+        Ok(())
+    }
+
+    fn width(row: &u32) -> usize {
+        *row as usize
+    }
+}
+
+#[test]
+fn a_wide_row_does_not_hold_up_its_callers_thread() {
+    let (clock, ran) = (Clock::manual(), Arc::default());
+    let settings = Settings {
+        max_inline_compute: Duration::from_micros(250),
+        ..settings()
+    };
+    let engine = Engine::start(
+        "test",
+        settings,
+        vec![Striding(clock.clone(), Arc::clone(&ran))],
+        Arc::new(|| Err(BackendError("none".into()))),
+        clock,
+        Arc::new(Seen::default()),
+    )
+    .unwrap();
+    // The first run tells what a step costs: 5 us.
+    for width in [100, 20, 200, 20] {
+        while engine.sleepers() < 1 {
+            std::thread::yield_now();
+        }
+        let ticket = engine.submit(smallvec![width], None).unwrap();
+        engine.dispatch();
+        wait(ticket).unwrap();
+    }
+    let here = std::thread::current().id();
+    let ran = ran.lock().unwrap();
+    let inline: Vec<(bool, u32)> = ran.iter().map(|(id, row)| (*id == here, *row)).collect();
+    assert_eq!(inline, [(false, 100), (true, 20), (false, 200), (true, 20)]);
+}
+
+/// What a test does to a queue.
+#[derive(Debug, Clone)]
+enum Step {
+    /// A request of rows of these widths comes.
+    Push(Vec<usize>),
+    /// The caller of one that waits goes.
+    Leave(prop::sample::Index),
+    /// An instance asks for a batch.
+    Next,
+}
+
+/// Mostly short rows, so that a long one has every chance to starve.
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let width = prop_oneof![8 => 1..15_usize, 1 => 15..201_usize];
+    prop::collection::vec(
+        prop_oneof![
+            4 => prop::collection::vec(width, 1..6).prop_map(Step::Push),
+            1 => any::<prop::sample::Index>().prop_map(Step::Leave),
+            3 => Just(Step::Next),
+        ],
+        1..120,
+    )
+}
+
+proptest! {
+    /// The oldest row is in every next batch, no batch is too large, a batch holds no more padding than the rule allows,
+    /// and every row runs once unless its caller has gone.
+    #[test]
+    fn nobody_starves_and_nobody_is_forgotten(
+        steps in steps(),
+        max_batch_size in 1_usize..20,
+        overhead_rows in 0_usize..6,
+    ) {
+        let settings = Settings { max_batch_size, overhead_rows, max_queue_size: 10_000, ..settings() };
+        // A row is its request, its place in it and its width.
+        let mut queue: Queue<(usize, usize, usize), ()> = Queue::new(settings, |row| row.2);
+        let now = Clock::manual().now();
+        let mut waiting: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        let mut gathers: Vec<Arc<Gather<()>>> = Vec::new();
+        let end = (0..1_000).map(|_| Step::Next);
+        for step in steps.into_iter().chain(end) {
+            match step {
+                Step::Push(widths) => {
+                    let request = gathers.len();
+                    let gather = Arc::new(Gather::new(widths.len(), None));
+                    let rows = widths.iter().enumerate();
+                    let rows: SmallVec<[(usize, usize, usize); 1]> = rows.map(|(place, width)| (request, place, *width)).collect();
+                    waiting.extend(rows.iter().map(|row| ((row.0, row.1), row.2)));
+                    queue.push(&gather, rows, now);
+                    gathers.push(gather);
+                }
+                Step::Leave(request) if !gathers.is_empty() => {
+                    let request = request.index(gathers.len());
+                    gathers[request].end();
+                    queue.leave(&gathers[request], now);
+                    waiting.retain(|row, _| row.0 != request);
+                }
+                Step::Leave(_) => {}
+                Step::Next => {
+                    prop_assert_eq!(queue.depth(), waiting.len());
+                    let expected_load = queue.next_load();
+                    let Next::Run(batch) = queue.next(now, false) else {
+                        prop_assert!(waiting.is_empty());
+                        continue;
+                    };
+                    let (oldest, _) = waiting.first_key_value().unwrap();
+                    let rows = batch.rows.clone();
+                    prop_assert!(rows.len() <= max_batch_size);
+                    prop_assert!(rows.iter().any(|row| (row.0, row.1) == *oldest), "{:?} starves", oldest);
+                    let widest = rows.iter().map(|row| row.2).max().unwrap();
+                    let elements: usize = rows.iter().map(|row| row.2).sum();
+                    prop_assert_eq!((batch.extent().width, batch.elements), (widest, elements));
+                    prop_assert_eq!(expected_load, (rows.len() + overhead_rows) * widest);
+                    if overhead_rows == 0 {
+                        prop_assert!(rows.iter().all(|row| row.2 * 3 + 3 >= widest * 2), "{:?}", rows);
+                    }
+                    batch.scatter(&mut vec![(); rows.len()], Duration::ZERO);
+                    for row in rows {
+                        prop_assert_eq!(waiting.remove(&(row.0, row.1)), Some(row.2));
+                    }
+                }
+            }
+        }
+        prop_assert!(waiting.is_empty() && queue.entries() == 0);
+    }
+}
