@@ -15,6 +15,9 @@ use super::queue::{Next, Queue};
 use super::request::{Gather, Leave, Ticket};
 use super::{Backend, BackendFactory, Clock, DropReason, Observer, Settings};
 
+/// What a thread must have to do for it to pay that it is woken: about what it costs to wake one, on both sides.
+const WORTH_A_WAKE: Duration = Duration::from_micros(50);
+
 /// The shared part of an engine.
 pub(super) struct Pool<B: Backend> {
     pub(super) settings: Settings,
@@ -74,6 +77,18 @@ impl<B: Backend> State<B> {
         let rows = self.queue.depth().div_ceil(self.instances.max(1)) as u32;
         let row = self.costs.map_or(Duration::ZERO, |costs| costs.row);
         (row * rows).clamp(Duration::from_millis(10), Duration::from_secs(5))
+    }
+
+    /// The most rows for the next batch: what waits is shared out among the idle instances, where a share is worth waking
+    /// one more.
+    fn share(&self, max_batch_size: usize) -> usize {
+        let share = self.queue.depth().div_ceil(self.idle.len().max(1));
+        let cost = self.costs.map_or(Duration::ZERO, |costs| costs.row) * share as u32;
+        if cost < WORTH_A_WAKE {
+            max_batch_size
+        } else {
+            share.min(max_batch_size)
+        }
     }
 }
 
@@ -227,7 +242,8 @@ impl<B: Backend> Pool<B> {
                 }
             } else {
                 let now = self.clock.now();
-                let next = state.queue.next(now, hurried);
+                let max = state.share(self.settings.max_batch_size);
+                let next = state.queue.next(now, hurried, max);
                 self.report(&mut state);
                 match next {
                     Next::Run(batch) => return self.job(&mut state, batch),
@@ -246,7 +262,8 @@ impl<B: Backend> Pool<B> {
     fn take_short_job(&self, budget: Duration) -> Option<(Job<B>, Duration)> {
         let mut state = self.lock();
         let rows = state.queue.depth().min(self.settings.max_batch_size);
-        let cost = state.costs?.load * state.queue.next_load() as u32;
+        let max = state.share(self.settings.max_batch_size);
+        let cost = state.costs?.load * state.queue.next_load(max) as u32;
         // A delay is waited for by the threads.
         let wait = state.phase == Phase::Open
             && !self.settings.max_queue_delay.is_zero()
@@ -254,7 +271,7 @@ impl<B: Backend> Pool<B> {
         if rows == 0 || cost >= budget || wait || state.idle.is_empty() {
             return None;
         }
-        let next = state.queue.next(self.clock.now(), false);
+        let next = state.queue.next(self.clock.now(), false, max);
         self.report(&mut state);
         let Next::Run(batch) = next else { return None };
         self.job(&mut state, batch).map(|job| (job, cost))

@@ -87,8 +87,7 @@ impl<R, O> Queue<R, O> {
     }
 
     /// About the load of the batch that [`Queue::next`] would cut now, see [`Settings::load`]; 0: nothing waits.
-    pub(super) fn next_load(&self) -> usize {
-        let max = self.settings.max_batch_size;
+    pub(super) fn next_load(&self, max: usize) -> usize {
         let extent = match self.lanes.oldest() {
             None => return 0,
             // The one lane there is has rows of width 1 only: nothing to look through.
@@ -99,7 +98,7 @@ impl<R, O> Queue<R, O> {
             Some(lane) => {
                 let mut extent = self.lanes.extent(lane, max);
                 for narrower in (0..lane).rev() {
-                    extent.rows += self.joining(narrower, extent);
+                    extent.rows += self.joining(narrower, extent, max);
                 }
                 extent
             }
@@ -107,8 +106,9 @@ impl<R, O> Queue<R, O> {
         self.settings.load(extent.rows, extent.width)
     }
 
-    /// What to do now. `flush`: wait for no company, as when the server is about to stop.
-    pub(super) fn next(&mut self, now: Instant, flush: bool) -> Next<R, O> {
+    /// What to do now, with a batch of `max` rows at most. `flush`: wait for no company, as when the server is about to
+    /// stop.
+    pub(super) fn next(&mut self, now: Instant, flush: bool, max: usize) -> Next<R, O> {
         for lane in 0..self.lanes.count() {
             self.drop_dead_front(lane, now);
         }
@@ -121,7 +121,7 @@ impl<R, O> Queue<R, O> {
             .map_or(now, |oldest| oldest.submitted);
         let ripe = submitted + self.settings.max_queue_delay;
         if flush || self.rows >= self.settings.max_batch_size || ripe <= now {
-            return self.cut(lane, now);
+            return self.cut(lane, now, max);
         }
         Next::WaitUntil(ripe)
     }
@@ -145,13 +145,12 @@ impl<R, O> Queue<R, O> {
     }
 
     /// Fills a batch from the oldest rows of a lane on, then from narrower lanes as far as that saves work.
-    fn cut(&mut self, lane: usize, now: Instant) -> Next<R, O> {
-        let max = self.settings.max_batch_size;
+    fn cut(&mut self, lane: usize, now: Instant, max: usize) -> Next<R, O> {
         let mut batch = Batch::with_capacity(max.min(self.rows), self.lanes.width());
-        self.fill(&mut batch, lane, now);
+        self.fill(&mut batch, lane, now, max);
         for narrower in (0..lane).rev() {
-            if self.joining(narrower, batch.extent()) > 0 {
-                self.fill(&mut batch, narrower, now);
+            if self.joining(narrower, batch.extent(), max) > 0 {
+                self.fill(&mut batch, narrower, now, max);
             }
         }
         if batch.rows.is_empty() {
@@ -163,8 +162,8 @@ impl<R, O> Queue<R, O> {
 
     /// How many rows of a narrower lane a batch should take along: all, if it has room for them and they cost less here,
     /// though they are padded, than in a run of their own; else none.
-    fn joining(&self, lane: usize, batch: Extent) -> usize {
-        let room = self.settings.max_batch_size.saturating_sub(batch.rows);
+    fn joining(&self, lane: usize, batch: Extent, max: usize) -> usize {
+        let room = max.saturating_sub(batch.rows);
         if room == 0 {
             return 0;
         }
@@ -178,8 +177,7 @@ impl<R, O> Queue<R, O> {
     }
 
     /// Seats the oldest rows of a lane, passing over those that nobody waits for any more.
-    fn fill(&mut self, batch: &mut Batch<R, O>, lane: usize, now: Instant) {
-        let max = self.settings.max_batch_size;
+    fn fill(&mut self, batch: &mut Batch<R, O>, lane: usize, now: Instant, max: usize) {
         while batch.rows.len() < max {
             self.drop_dead_front(lane, now);
             let Some(entry) = self.lanes.front_mut(lane) else {

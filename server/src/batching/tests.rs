@@ -226,6 +226,31 @@ fn a_full_batch_waits_for_no_delay() {
 }
 
 #[test]
+fn rows_that_take_long_are_shared_out_evenly() {
+    let bench = bench(Settings {
+        instances: 2,
+        max_batch_size: 8,
+        ..settings()
+    });
+    for (row_cost, expected) in [
+        // Not known yet.
+        (Duration::from_millis(1), vec![8]),
+        // Known, from the batch before.
+        (Duration::ZERO, vec![4, 4]),
+    ] {
+        bench.until_asleep(2);
+        let ticket = bench.submit(&[1, 2, 3, 4, 5, 6, 7, 8]);
+        for rows in &expected {
+            assert_eq!(bench.batch().len(), *rows);
+        }
+        bench.clock.advance(row_cost * 8);
+        expected.iter().for_each(|_| bench.say(Word::Answer));
+        let doubled = [2, 4, 6, 8, 10, 12, 14, 16];
+        assert_eq!(wait(ticket).unwrap().outputs[..], doubled);
+    }
+}
+
+#[test]
 fn several_instances_share_what_waits() {
     let bench = bench(Settings {
         instances: 2,

@@ -233,8 +233,8 @@ proptest! {
                 Step::Leave(_) => {}
                 Step::Next => {
                     prop_assert_eq!(queue.depth(), waiting.len());
-                    let expected_load = queue.next_load();
-                    let Next::Run(batch) = queue.next(now, false) else {
+                    let expected_load = queue.next_load(max_batch_size);
+                    let Next::Run(batch) = queue.next(now, false, max_batch_size) else {
                         prop_assert!(waiting.is_empty());
                         continue;
                     };
