@@ -130,7 +130,7 @@ pub struct BatchingOptions {
     #[arg(long, env = "QUINTET_MAX_QUEUE_DELAY", value_name = "TIME")]
     pub max_queue_delay: Option<String>,
 
-    /// The most rows that may wait for one model; more are refused [default: 1024].
+    /// The most rows that may wait for one model; more are refused [default: 512].
     #[arg(long, env = "QUINTET_MAX_QUEUE_SIZE", value_name = "ROWS")]
     pub max_queue_size: Option<usize>,
 

@@ -52,6 +52,10 @@ pub struct Config {
     models: std::collections::BTreeMap<String, BatchingOptions>,
 }
 
+/// Less than the requests that one connection may have open, so that a caller with a single connection is refused when
+/// the server is full, rather than held back on its own side without a word.
+const DEFAULT_MAX_QUEUE_SIZE: usize = 512;
+
 /// A step of a recurrent network costs about as much beside its rows as for so many rows more: measured with the LSTM, on
 /// one core, over 1 to 64 rows of 12 to 200 tokens.
 const SEQUENCE_OVERHEAD_ROWS: usize = 4;
@@ -240,7 +244,7 @@ impl Config {
             )?,
             max_queue_size: at_least_one(
                 &name("max_queue_size"),
-                options.max_queue_size.unwrap_or(1024),
+                options.max_queue_size.unwrap_or(DEFAULT_MAX_QUEUE_SIZE),
             )?,
             instances: at_least_one(
                 &name("instances"),
