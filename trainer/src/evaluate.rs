@@ -1,6 +1,6 @@
 //! How good are given probabilities: loss, accuracy, confusion.
 
-use std::fmt;
+use std::fmt::Write;
 
 use serde::Serialize;
 use tch::Device;
@@ -90,18 +90,16 @@ impl Evaluation {
     pub fn accuracy(&self) -> f64 {
         self.confusion.correct() as f64 / self.confusion.total() as f64
     }
-}
 
-impl fmt::Display for Evaluation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Accuracy, loss and confusion as text; `labels` are the names of the classes.
+    pub fn report<T: AsRef<str>>(&self, labels: &[T]) -> String {
         let (correct, total) = (self.confusion.correct(), self.confusion.total());
-        writeln!(
-            f,
-            "accuracy  {:.2} %  ({correct} of {total})",
-            100.0 * self.accuracy()
-        )?;
-        writeln!(f, "loss      {:.4}\n", self.loss)?;
-        write!(f, "{}", self.confusion)
+        format!(
+            "accuracy  {:.2} %  ({correct} of {total})\nloss      {:.4}\n\n{}",
+            100.0 * self.accuracy(),
+            self.loss,
+            self.confusion.table(labels),
+        )
     }
 }
 
@@ -122,30 +120,41 @@ impl Confusion {
     pub fn total(&self) -> u64 {
         self.0.iter().flatten().sum()
     }
-}
 
-impl fmt::Display for Confusion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "true \\ given")?;
+    /// The counts as a table with each class's recall; `labels` are the names of the classes.
+    fn table<T: AsRef<str>>(&self, labels: &[T]) -> String {
+        let label = |class: usize| labels.get(class).map_or("?", AsRef::as_ref);
+        let widest = (0..self.0.len()).map(|class| label(class).chars().count());
+        // A column has room for five digits and its head.
+        let width = widest.max().unwrap_or(0).max(5) + 1;
+        let head = width.max(12);
+        let mut lines = format!("{:>head$}", "true \\ given");
+        let mut add = |text: std::fmt::Arguments<'_>| {
+            lines
+                .write_fmt(text)
+                .expect("writing to a string cannot fail");
+        };
         for given in 0..self.0.len() {
-            write!(f, "{given:>6}")?;
+            add(format_args!("{:>width$}", label(given)));
         }
-        writeln!(f, "   recall")?;
+        add(format_args!("   recall\n"));
         for (truth, row) in self.0.iter().enumerate() {
-            write!(f, "{truth:>12}")?;
+            add(format_args!("{:>head$}", label(truth)));
             for &count in row {
-                if count == 0 {
-                    write!(f, "{:>6}", ".")?;
-                } else {
-                    write!(f, "{count:>6}")?;
+                match count {
+                    0 => add(format_args!("{:>width$}", ".")),
+                    _ => add(format_args!("{count:>width$}")),
                 }
             }
             match row.iter().sum::<u64>() {
-                0 => writeln!(f, "        -")?,
-                all => writeln!(f, "  {:>5.2} %", 100.0 * row[truth] as f64 / all as f64)?,
+                0 => add(format_args!("        -\n")),
+                all => add(format_args!(
+                    "  {:>5.2} %\n",
+                    100.0 * row[truth] as f64 / all as f64
+                )),
             }
         }
-        Ok(())
+        lines
     }
 }
 
@@ -183,8 +192,21 @@ mod tests {
     #[test]
     fn the_table_shows_counts_and_recall() {
         let rows = [row(3, 0.5), row(5, 0.5)].concat();
-        let text = Evaluation::new(&rows, &[3, 3]).to_string();
+        let digits: Vec<String> = (0..CLASSES).map(|digit| digit.to_string()).collect();
+        let text = Evaluation::new(&rows, &[3, 3]).report(&digits);
         assert!(text.contains("accuracy  50.00 %  (1 of 2)"), "{text}");
         assert!(text.contains("50.00 %\n           4"), "{text}");
+    }
+
+    #[test]
+    fn the_table_names_the_classes() {
+        let evaluation = Evaluation::new(&[0.1, 0.9, 0.8, 0.7], &[0, 0, 1, 1]);
+        let expected = "\
+true \\ given NEGATIVE POSITIVE   recall
+    NEGATIVE        1        1  50.00 %
+    POSITIVE        .        2  100.00 %
+";
+        let text = evaluation.report(&["NEGATIVE", "POSITIVE"]);
+        assert!(text.ends_with(expected), "{text}");
     }
 }

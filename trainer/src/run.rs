@@ -201,7 +201,7 @@ fn evaluate(cli: &Cli, args: &Evaluate, out: &mut impl Write) -> Result<Ending, 
         dataset.noun(),
     )?;
     let evaluation = Evaluation::new(&probabilities, &test.label_values());
-    writeln!(out, "{evaluation}")?;
+    writeln!(out, "{}", evaluation.report(&manifest.labels))?;
     Ok(Ending::Finished)
 }
 
@@ -229,7 +229,7 @@ fn finish(
         "{}: best epoch {}\n",
         recipe.architecture, released.best_epoch
     )?;
-    writeln!(out, "{}", released.stored)?;
+    writeln!(out, "{}", released.stored.report(data.dataset.labels()))?;
     writeln!(
         out,
         "float32 weights {:.2} %, float16 as stored {:.2} %, difference {:+.2} points",

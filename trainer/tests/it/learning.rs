@@ -81,7 +81,7 @@ fn thirty_two_samples_are_learned_by_heart() {
         assert_eq!(ending.unwrap(), Ending::Finished);
         let evaluation = Evaluation::of(&best(&recipe, folder.path()).0, &same.0);
         let right = evaluation.confusion.correct();
-        assert_eq!(right, 32, "{architecture}: {evaluation}");
+        assert_eq!(right, 32, "{architecture}: {evaluation:?}");
         let loss = evaluation.loss;
         assert!(loss < 0.05, "{architecture}: {loss}");
     }
