@@ -50,7 +50,8 @@ pub fn load(data_dir: &Path, progress: impl FnMut(u64, u64)) -> Result<Imdb, Dat
     archive::read(&path, PER_FOLDER, progress).map_err(|kind| DataError::new(path, kind))
 }
 
-fn find(data_dir: &Path) -> Result<PathBuf, DataError> {
+/// Where the archive lies that [`load`] reads; an error if it is in neither place.
+pub fn find(data_dir: &Path) -> Result<PathBuf, DataError> {
     let usual = data_dir.join("imdb").join(ARCHIVE);
     let other = data_dir.join(ARCHIVE);
     if usual.is_file() {

@@ -116,7 +116,7 @@ pub struct Output {
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub model_version: u32,
     /// Where checkpoints, metrics and pictures go: DIR/NETWORK. An earlier run there is replaced,
-    /// unless --resume is given.
+    /// unless --resume is given. The reviews as tokens are kept in DIR/cache for the next run.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs_dir: PathBuf,
 }
@@ -146,6 +146,15 @@ pub enum RecipeChoice {
     Original,
     /// A file.
     File(PathBuf),
+}
+
+// === impl Output ===
+
+impl Output {
+    /// Where what takes long to read is kept for the next run.
+    pub fn cache(&self) -> PathBuf {
+        self.runs_dir.join("cache")
+    }
 }
 
 // === impl Choice ===

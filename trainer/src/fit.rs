@@ -188,8 +188,13 @@ fn train_epoch(
         .loss
         .as_ref()
         .map_or(0.0, |loss| loss.label_smoothing);
-    let batches = fit.train.batches(recipe.batch_size, recipe.seed, epoch);
-    let steps = Batches::count(fit.train.len(), recipe.batch_size);
+    let cropped = recipe
+        .crop
+        .as_ref()
+        .map(|crop| fit.train.cropped(crop, recipe.seed, epoch));
+    let train = cropped.as_ref().unwrap_or(fit.train);
+    let batches = train.batches(recipe.batch_size, recipe.seed, epoch);
+    let steps = Batches::count(train.len(), recipe.batch_size);
     let progress = fit.progress.epoch(epoch, recipe.epochs, steps);
     let (mut loss_sum, mut right, mut seen, mut learning_rate) = (0.0, 0, 0, 0.0);
     for (index, indices) in batches.iter().enumerate() {
@@ -199,7 +204,9 @@ fn train_epoch(
         let step = (epoch as usize - 1) * steps + index;
         learning_rate = recipe.learning_rate(step, recipe.epochs as usize * steps);
 
-        let Samples { mut inputs, labels } = fit.train.select(indices);
+        let Samples {
+            mut inputs, labels, ..
+        } = train.select(indices);
         if let (Some(augmenter), [pixels]) = (augmenter, &mut inputs[..]) {
             *pixels = augmenter.apply(pixels);
         }

@@ -30,8 +30,13 @@ impl SplitMix64 {
         z ^ (z >> 31)
     }
 
+    /// A number in [0, 1), one of 2^53 evenly spaced ones.
+    pub fn unit(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// A number in `0..bound`; the bias for the bounds used here (< 2^32) is below 2^-32.
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next_u64()) * bound as u128) >> 64) as usize
     }
 

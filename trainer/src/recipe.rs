@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::data::Dataset;
 use crate::data::augmentation::Augmentation;
+use crate::data::crop::Crop;
 use crate::models::{Architecture, SequenceDropout};
 
 /// What to train and how.
@@ -16,13 +17,14 @@ use crate::models::{Architecture, SequenceDropout};
 pub struct Recipe {
     /// The network.
     pub architecture: Architecture,
-    /// How often every training image is seen.
+    /// How often every training sample is seen.
     pub epochs: u32,
-    /// Images a step.
+    /// Samples a step.
     pub batch_size: usize,
-    /// Decides the first weights, the validation images, the shuffling, dropout and augmentation.
+    /// Decides the first weights, the validation samples, the shuffling, dropout, augmentation and
+    /// crops.
     pub seed: u64,
-    /// The part of the training images that is held out to choose the best epoch, in (0, 1).
+    /// The part of the training samples that is held out to choose the best epoch, in (0, 1).
     pub validation_fraction: f64,
     /// Adam's settings.
     pub optimizer: Optimizer,
@@ -34,6 +36,8 @@ pub struct Recipe {
     pub averaging: Option<Averaging>,
     /// Deformation of the training images; none when absent, and none for texts.
     pub augmentation: Option<Augmentation>,
+    /// Training on other parts of long texts than their ends; none when absent.
+    pub crop: Option<Crop>,
     /// Dropout between the layers of a network that reads texts; none when absent.
     pub sequence_dropout: Option<SequenceDropout>,
     /// The first embedding of a network that reads texts; drawn by chance when absent.
@@ -245,6 +249,7 @@ impl Recipe {
         let architecture = self.architecture;
         for (field, is_there, is_allowed) in [
             ("augmentation", self.augmentation.is_some(), !reads_texts),
+            ("crop", self.crop.is_some(), reads_texts),
             (
                 "sequence_dropout",
                 self.sequence_dropout.is_some(),
@@ -281,6 +286,9 @@ impl Recipe {
             limits.push(("augmentation.shear_degrees", it.shear_degrees, 80.0));
             limits.push(("augmentation.shift_pixels", it.shift_pixels, 28.0));
             limits.push(("augmentation.elastic_pixels", it.elastic_pixels, 28.0));
+        }
+        if let Some(Crop { chance }) = self.crop {
+            limits.push(("crop.chance", chance, 1.0));
         }
         if let Some(it) = &self.sequence_dropout {
             limits.push(("sequence_dropout.words", it.words, 0.9));

@@ -11,7 +11,7 @@ use quintet_onnx::GraphError;
 use tch::{Kind, TchError};
 use thiserror::Error;
 
-use crate::data::reviews::TokenRows;
+use crate::data::reviews::Texts;
 use crate::data::{Dataset, Loaded, Samples};
 use crate::evaluate::{self, Evaluation};
 use crate::export::{Precision, SIDE, export};
@@ -217,11 +217,12 @@ fn golden_samples(
             vec![bundle::Tensor::from_u8(vec![count, SIDE, SIDE], pixels)?]
         }
         Some(tokenizer) => {
-            let rows = TokenRows::encode(tokenizer, &golden::reviews())?;
-            let (count, width) = (rows.lengths.len(), rows.width());
+            let rows = Texts::encode(tokenizer, &golden::reviews())?.ends();
+            let [count, width] = [0, 1].map(|axis| rows[0].size()[axis] as usize);
+            let tokens = Vec::try_from(rows[0].flatten(0, -1))?;
             vec![
-                bundle::Tensor::from_i64(vec![count, width], rows.tokens)?,
-                bundle::Tensor::from_i32(vec![count], rows.lengths)?,
+                bundle::Tensor::from_i64(vec![count, width], tokens)?,
+                bundle::Tensor::from_i32(vec![count], Vec::try_from(&rows[1])?)?,
             ]
         }
     };

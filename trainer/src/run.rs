@@ -85,15 +85,12 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<Ending, CommandError> {
 fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, CommandError> {
     let progress = Progress::detect();
     // Whatever can be wrong is found before the first epoch, not after the last one.
-    let recipes = args
-        .architecture
-        .architectures()
-        .iter()
-        .map(|&it| recipe(args, it));
+    let architectures = args.architecture.architectures();
+    let recipes = architectures.iter().map(|&it| recipe(args, it));
     let recipes = recipes.collect::<Result<Vec<_>, _>>()?;
     let device = args.device.resolve()?;
     let runtime = runtime(cli)?;
-    let data = load(&args.data_dir, args.architecture.architectures(), device)?;
+    let data = load(&args.data_dir, &args.output, architectures, device)?;
     let stop = Stop::on_signals()?;
 
     let chosen = if args.device == DeviceChoice::Auto {
@@ -154,7 +151,7 @@ fn stopped(run: &RunFolder) -> String {
 fn export(cli: &Cli, args: &Export, out: &mut impl Write) -> Result<Ending, CommandError> {
     let runtime = runtime(cli)?;
     let architectures = args.architecture.architectures();
-    let data = load(&args.data_dir, architectures, Device::Cpu)?;
+    let data = load(&args.data_dir, &args.output, architectures, Device::Cpu)?;
     for &architecture in architectures {
         let run = RunFolder::open(&args.output.runs_dir.join(architecture.as_str()));
         let recipe = run.recipe()?;
@@ -190,7 +187,7 @@ fn evaluate(cli: &Cli, args: &Evaluate, out: &mut impl Write) -> Result<Ending, 
             source,
         })?;
     check_data_dir(&args.data_dir)?;
-    let test = dataset.load_test(&args.data_dir, tokenizer.as_ref())?;
+    let test = dataset.load_test(&args.data_dir, tokenizer.as_ref(), Progress::detect())?;
     let probabilities = runtime.model(bundle.model())?.probabilities(&test)?;
     writeln!(
         out,
@@ -267,6 +264,7 @@ fn runtime(cli: &Cli) -> Result<Runtime, VerifyError> {
 // Reads each data set that `architectures` learn from, once.
 fn load(
     data_dir: &Path,
+    output: &Output,
     architectures: &[Architecture],
     device: Device,
 ) -> Result<Vec<Loaded>, CommandError> {
@@ -274,7 +272,7 @@ fn load(
     let mut data: Vec<Loaded> = Vec::new();
     for dataset in architectures.iter().map(|it| it.dataset()) {
         if data.iter().all(|loaded| loaded.dataset != dataset) {
-            data.push(dataset.load(data_dir, device)?);
+            data.push(dataset.load(data_dir, &output.cache(), device, Progress::detect())?);
         }
     }
     Ok(data)

@@ -2,16 +2,15 @@
 
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use quintet_bundle::text::{Tokenizer, TokenizerError};
-use quintet_data::imdb::{self, Imdb};
+use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer, TokenizerError};
 use quintet_data::mnist::{self, Split};
 use quintet_data::{DataError, Progress as DownloadProgress};
 use tch::Device;
 use thiserror::Error;
 
 use super::Samples;
-use crate::models::sentiment::VOCABULARY;
+use super::tokenised::{CacheError, Tokenised, TokenisedReviews, read_archive};
+use crate::progress::Progress;
 
 /// A data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +44,12 @@ pub enum DatasetError {
     /// The texts cannot be made into tokens.
     #[error("tokeniser: {0}")]
     Tokenizer(#[from] TokenizerError),
+    /// A bundle that reads texts does not say how they become tokens.
+    #[error("the bundle has no {TOKENIZER_FILE}, which a network that reads texts needs")]
+    NoTokenizer,
+    /// It cannot be told what the cache must have been made from.
+    #[error("cache of the reviews: {0}")]
+    Cache(#[from] CacheError),
 }
 
 // === impl Dataset ===
@@ -75,32 +80,37 @@ impl Dataset {
     }
 
     /// Reads both parts from `data_dir`, the part to learn from onto `device`. MNIST's missing files
-    /// are downloaded there.
+    /// are downloaded there; reviews as tokens are kept in `cache` for the next time.
     ///
     /// The tokeniser learns its words from the reviews to learn from only.
-    pub fn load(self, data_dir: &Path, device: Device) -> Result<Loaded, DatasetError> {
+    pub fn load(
+        self,
+        data_dir: &Path,
+        cache: &Path,
+        device: Device,
+        progress: Progress,
+    ) -> Result<Loaded, DatasetError> {
         match self {
             Self::Mnist => {
                 mnist::ensure(data_dir, DownloadProgress::Bar)?;
                 let train = Samples::from_digits(&mnist::load(data_dir, Split::Train)?, device);
-                let test = mnist::load(data_dir, Split::Test)?;
                 Ok(Loaded {
                     dataset: self,
                     train,
-                    test: Samples::from_digits(&test, Device::Cpu),
+                    test: test_digits(data_dir)?,
                     tokenizer: None,
                 })
             }
             Self::Imdb => {
-                let Imdb { train, test } = read_reviews(data_dir)?;
-                let tokenizer = Tokenizer::train(&train.texts, VOCABULARY as usize)?;
-                let samples = |reviews: &imdb::Reviews, device| {
-                    Samples::from_texts(&tokenizer, &reviews.texts, &reviews.labels, device)
-                };
+                let Tokenised {
+                    train,
+                    test,
+                    tokenizer,
+                } = Tokenised::load(data_dir, cache, progress)?;
                 Ok(Loaded {
                     dataset: self,
-                    train: samples(&train, device)?,
-                    test: samples(&test, Device::Cpu)?,
+                    train: Samples::from_texts(train.texts.to_device(device), &train.labels),
+                    test: Samples::from_texts(test.texts, &test.labels),
                     tokenizer: Some(tokenizer),
                 })
             }
@@ -113,31 +123,24 @@ impl Dataset {
         self,
         data_dir: &Path,
         tokenizer: Option<&Tokenizer>,
+        progress: Progress,
     ) -> Result<Samples, DatasetError> {
         match (self, tokenizer) {
             (Self::Imdb, Some(tokenizer)) => {
-                let test = read_reviews(data_dir)?.test;
-                let samples =
-                    Samples::from_texts(tokenizer, &test.texts, &test.labels, Device::Cpu)?;
-                Ok(samples)
+                let test = read_archive(data_dir, progress)?.test;
+                let test = TokenisedReviews::encode(tokenizer, &test)?;
+                Ok(Samples::from_texts(test.texts, &test.labels))
             }
-            _ => Ok(self.load(data_dir, Device::Cpu)?.test),
+            (Self::Imdb, None) => Err(DatasetError::NoTokenizer),
+            (Self::Mnist, _) => {
+                mnist::ensure(data_dir, DownloadProgress::Bar)?;
+                Ok(test_digits(data_dir)?)
+            }
         }
     }
 }
 
-// Unpacking takes seconds, so a terminal sees how far it is.
-fn read_reviews(data_dir: &Path) -> Result<Imdb, DataError> {
-    let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes}")
-        .expect("the template is well-formed");
-    let target = ProgressDrawTarget::stderr();
-    let bar = ProgressBar::with_draw_target(None, target)
-        .with_style(style.progress_chars("━╸ "))
-        .with_message(imdb::ARCHIVE);
-    let imdb = imdb::load(data_dir, |done, all| {
-        bar.set_length(all);
-        bar.set_position(done);
-    });
-    bar.finish_and_clear();
-    imdb
+fn test_digits(data_dir: &Path) -> Result<Samples, DataError> {
+    let test = mnist::load(data_dir, Split::Test)?;
+    Ok(Samples::from_digits(&test, Device::Cpu))
 }

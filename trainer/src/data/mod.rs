@@ -2,8 +2,10 @@
 
 pub mod augmentation;
 pub mod batches;
+pub mod crop;
 pub mod dataset;
 pub mod reviews;
+pub mod tokenised;
 
 pub use dataset::{Dataset, Loaded};
 
@@ -11,6 +13,7 @@ use quintet_data::mnist::Digits;
 use tch::{Device, Kind, Tensor};
 
 use crate::data::batches::Batches;
+use crate::data::reviews::Texts;
 use crate::random::SplitMix64;
 
 /// Labelled samples on one device.
@@ -22,6 +25,8 @@ pub struct Samples {
     pub inputs: Vec<Tensor>,
     /// The class of each sample from 0, int64 `[n]`.
     pub labels: Tensor,
+    /// The whole texts that `inputs` are parts of, where they are kept to be cropped.
+    pub texts: Option<Texts>,
 }
 
 // The stream of random numbers that chooses the validation samples. Epochs use the numbers from 1.
@@ -45,6 +50,7 @@ impl Samples {
                     .to_device(device),
             ],
             labels: Tensor::from_slice(&labels).to_device(device),
+            texts: None,
         }
     }
 
@@ -81,7 +87,12 @@ impl Samples {
             *tokens = tokens.narrow(1, 0, lengths.max().int64_value(&[]));
         }
         let labels = choose(&self.labels);
-        Self { inputs, labels }
+        let texts = self.texts.as_ref().map(|texts| texts.choose(&choose));
+        Self {
+            inputs,
+            labels,
+            texts,
+        }
     }
 
     /// The batches of epoch `epoch` (from 1): by chance alone, or of texts of similar length.
@@ -119,6 +130,7 @@ mod tests {
         Samples {
             inputs: vec![Tensor::zeros([count, 28, 28], (Kind::Uint8, Device::Cpu))],
             labels: Tensor::arange(count, (Kind::Int64, Device::Cpu)),
+            texts: None,
         }
     }
 
@@ -143,6 +155,7 @@ mod tests {
     fn the_last_slice_is_short() {
         assert_eq!(numbered(10).slice(8, 4).label_values(), [8, 9]);
     }
+
     #[test]
     fn chosen_texts_are_as_wide_as_they_need() {
         let texts = Samples {
@@ -151,6 +164,7 @@ mod tests {
                 Tensor::from_slice(&[2_i32, 4, 1]),
             ],
             labels: Tensor::from_slice(&[0_i64, 1, 0]),
+            texts: None,
         };
         let widths = |chosen: &Samples| chosen.inputs[0].size();
         assert_eq!(widths(&texts.select(&[2, 0])), [2, 2]);

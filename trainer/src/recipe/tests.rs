@@ -32,6 +32,7 @@ fn original_recipes_are_those_of_the_original_programs() {
         assert_eq!(recipe.validation_fraction.to_bits(), 0.2_f64.to_bits());
         assert!(recipe.augmentation.is_none() && recipe.averaging.is_none());
         assert!(recipe.sequence_dropout.is_none() && recipe.embedding.is_none());
+        assert!(recipe.crop.is_none());
     }
 }
 
@@ -68,7 +69,7 @@ fn an_unknown_architecture_is_answered_with_the_known_ones() {
 #[test]
 fn values_out_of_range_are_named() {
     type Change = fn(&mut Recipe);
-    let cases: [(&str, Change); 13] = [
+    let cases: [(&str, Change); 15] = [
         ("epochs is 0, allowed: 1 to 10000", |r| {
             r.epochs = 0;
         }),
@@ -110,6 +111,13 @@ fn values_out_of_range_are_named() {
                 r.sequence_dropout = Some(SequenceDropout::default());
             },
         ),
+        ("crop is there, allowed: no such table for mlp", |r| {
+            r.crop = Some(Crop { chance: 0.5 });
+        }),
+        ("crop.chance is 1.5, allowed: 0 to 1", |r| {
+            r.architecture = Architecture::Lstm;
+            r.crop = Some(Crop { chance: 1.5 });
+        }),
         ("sequence_dropout.words is 0.95, ", |r| {
             r.architecture = Architecture::Lstm;
             r.sequence_dropout = Some(SequenceDropout {

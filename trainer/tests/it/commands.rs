@@ -8,7 +8,7 @@ use quintet_bundle::{Bundle, Task};
 
 use crate::support::{digits, write_idx};
 
-fn trainer(arguments: &[&str]) -> Output {
+pub(crate) fn trainer(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_quintet-trainer"))
         .args(arguments)
         .args(["--threads", "1"])
@@ -16,7 +16,7 @@ fn trainer(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 

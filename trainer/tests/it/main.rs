@@ -12,3 +12,4 @@ mod learning;
 mod parity;
 mod pictures;
 mod support;
+mod texts;

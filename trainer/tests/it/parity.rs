@@ -103,6 +103,7 @@ fn padded(texts: &Samples, width: i64, filler: i64) -> Samples {
     Samples {
         inputs: vec![wide.masked_fill(&behind, filler), lengths.shallow_clone()],
         labels: texts.labels.shallow_clone(),
+        texts: None,
     }
 }
 

@@ -64,6 +64,7 @@ fn texts(count: usize, seed: u64) -> Samples {
             Tensor::from_slice(&lengths),
         ],
         labels: Tensor::from_slice(&labels),
+        texts: None,
     }
 }
 

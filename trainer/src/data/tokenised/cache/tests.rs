@@ -1,0 +1,97 @@
+//! Caches that are found, stale, or broken in every place.
+
+use quintet_data::imdb::{Imdb, Reviews};
+use tempfile::TempDir;
+
+use super::*;
+
+fn reviews(texts: [&str; 2]) -> Reviews {
+    Reviews {
+        texts: texts.map(str::to_owned).into(),
+        labels: vec![0, 1],
+    }
+}
+
+/// A folder with an archive, and what may have been made of it.
+fn example() -> (TempDir, PathBuf, Tokenised) {
+    let folder = TempDir::new().unwrap();
+    let archive = folder.path().join("archive");
+    fs::write(&archive, "an archive").unwrap();
+    let imdb = Imdb {
+        train: reviews(["bad bad film", "good film"]),
+        test: reviews(["bad", "a good, good film!"]),
+    };
+    (folder, archive, Tokenised::of(&imdb).unwrap())
+}
+
+fn written(folder: &TempDir, archive: &Path, tokenised: &Tokenised) -> Cache {
+    let cache = Cache::new(&folder.path().join("cache"), archive).unwrap();
+    assert!(cache.read().unwrap().is_none());
+    cache.write(tokenised).unwrap();
+    cache
+}
+
+#[test]
+fn what_was_written_comes_back_and_nothing_else_is_left() {
+    let (folder, archive, tokenised) = example();
+    let cache = written(&folder, &archive, &tokenised);
+    let read = cache.read().unwrap().unwrap();
+    for (left, right) in [
+        (&tokenised.train, &read.train),
+        (&tokenised.test, &read.test),
+    ] {
+        assert_eq!(left.texts.tokens, right.texts.tokens);
+        assert_eq!(left.texts.lengths, right.texts.lengths);
+        assert_eq!(left.labels, right.labels);
+    }
+    let json = |it: &Tokenised| it.tokenizer.to_bytes().unwrap();
+    assert_eq!(json(&tokenised), json(&read));
+    let files = fs::read_dir(cache.path.parent().unwrap()).unwrap();
+    assert_eq!(files.count(), 1);
+}
+
+#[test]
+fn another_archive_and_other_rules_make_it_stale() {
+    let (folder, archive, tokenised) = example();
+    let mut cache = written(&folder, &archive, &tokenised);
+    let key = cache.key.clone();
+    cache.key = key.replace("format 1", "format 0");
+    assert!(matches!(cache.read(), Err(CacheError::Stale)));
+    cache.key = key.replace("[!?]", "[!]");
+    assert_ne!(cache.key, key, "the key holds the pattern of a word");
+    assert!(matches!(cache.read(), Err(CacheError::Stale)));
+    fs::write(&archive, "a longer archive").unwrap();
+    let cache = Cache::new(&folder.path().join("cache"), &archive).unwrap();
+    assert!(matches!(cache.read(), Err(CacheError::Stale)));
+}
+
+#[test]
+fn a_file_that_breaks_off_is_refused_at_every_length() {
+    let (folder, archive, tokenised) = example();
+    let cache = written(&folder, &archive, &tokenised);
+    let whole = fs::read(&cache.path).unwrap();
+    for length in 0..whole.len() {
+        fs::write(&cache.path, &whole[..length]).unwrap();
+        assert!(cache.read().is_err(), "{length} of {}", whole.len());
+    }
+}
+
+#[test]
+fn wrong_contents_are_named() {
+    let (folder, archive, mut tokenised) = example();
+    let cache = written(&folder, &archive, &tokenised);
+    tokenised.test.labels[0] = 2;
+    cache.write(&tokenised).unwrap();
+    let message = cache.read().unwrap_err().to_string();
+    assert_eq!(message, "its test.labels is absent or wrong");
+    let tokens = Tensor::from_slice(&[3_i32, 10_000]);
+    tokenised.train.texts = Texts::new(tokens, Tensor::from_slice(&[1_i64, 1]));
+    cache.write(&tokenised).unwrap();
+    let message = cache.read().unwrap_err().to_string();
+    assert_eq!(message, "its train.tokens is absent or wrong");
+    let tokens = Tensor::from_slice(&[3_i32, 4]);
+    tokenised.train.texts = Texts::new(tokens, Tensor::from_slice(&[1_i64, 2]));
+    cache.write(&tokenised).unwrap();
+    let message = cache.read().unwrap_err().to_string();
+    assert_eq!(message, "its train.lengths is absent or wrong");
+}

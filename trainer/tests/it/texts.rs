@@ -1,0 +1,102 @@
+//! The program on texts: from an archive to a bundle.
+
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer};
+use quintet_bundle::{Bundle, Task};
+
+use crate::commands::{text, trainer};
+
+/// An archive with as many reviews as the real one, of a few words each.
+fn write_archive(path: &Path) {
+    let file = BufWriter::new(File::create(path).unwrap());
+    let mut archive = tar::Builder::new(GzEncoder::new(file, Compression::none()));
+    for (folder, rating, word) in [("neg", 2, "dull"), ("pos", 9, "lovely")] {
+        for split in ["train", "test"] {
+            for id in 0..12_500 {
+                let name = format!("aclImdb/{split}/{folder}/{id}_{rating}.txt");
+                let review = format!("A {word} film<br />number {}!", id % 50);
+                let mut header = tar::Header::new_gnu();
+                header.set_size(review.len() as u64);
+                archive
+                    .append_data(&mut header, name, review.as_bytes())
+                    .unwrap();
+            }
+        }
+    }
+    archive.into_inner().unwrap().finish().unwrap();
+}
+
+#[test]
+fn training_on_texts_writes_a_bundle_that_evaluates() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    write_archive(&path("aclImdb_v1.tar.gz"));
+    let (data, models, runs) = (folder.path(), path("models"), path("runs"));
+    let common = ["--data-dir", text(data), "--models-dir", text(&models)];
+    let common = [&common[..], &["--runs-dir", text(&runs)]].concat();
+    let recipe = ["--epochs", "1", "--batch-size", "500", "--device", "cpu"];
+    let train = [&["train", "simple_rnn"], &recipe[..], &common].concat();
+    let output = trainer(&train);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    assert!(
+        message.contains("making tokens of the reviews"),
+        "{message}"
+    );
+
+    let bundle = Bundle::open(&models.join("simple_rnn/1")).unwrap();
+    let manifest = bundle.manifest();
+    assert_eq!(manifest.task, Task::TextClassification);
+    assert_eq!(manifest.labels, ["NEGATIVE", "POSITIVE"]);
+    assert_eq!(manifest.training.train_samples, 22_500);
+    let tokenizer = Tokenizer::from_bytes(bundle.file(TOKENIZER_FILE).unwrap()).unwrap();
+    // The special tokens, and the words with the mark: a, dull, lovely, film, number, !, 0 to 49.
+    assert_eq!(tokenizer.vocabulary_size(), 3 + 6 + 50);
+    // Rows of one token and of as many as are read: what is behind a short one is tried as well.
+    let lengths = bundle.golden().inputs["lengths"].as_i32().unwrap();
+    assert_eq!(
+        (lengths.iter().min(), lengths.iter().max()),
+        (Some(&1), Some(&200))
+    );
+    for picture in ["curves.png", "scores.png"] {
+        let picture = runs.join("simple_rnn").join(picture);
+        assert!(image::open(&picture).is_ok(), "{}", picture.display());
+    }
+
+    let bundle_dir = models.join("simple_rnn/1");
+    let output = trainer(&["evaluate", text(&bundle_dir), "--data-dir", text(data)]);
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}");
+    for part in ["25000 test reviews", "of 25000)", "given NEGATIVE POSITIVE"] {
+        assert!(report.contains(part), "{part} is not in: {report}");
+    }
+
+    // The next run finds the tokens; what it makes of them is the same.
+    let cache = runs.join("cache/imdb.safetensors");
+    let message = |arguments: &[&str]| {
+        let output = trainer(arguments);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{message}");
+        message
+    };
+    let second = message(&[&train[..], &["--model-version", "2"]].concat());
+    let found = format!("reviews as tokens: {}", cache.display());
+    assert!(second.contains(&found), "{second}");
+    assert!(!second.contains("making tokens"), "{second}");
+    let again = Bundle::open(&models.join("simple_rnn/2")).unwrap();
+    assert_eq!(again.model(), bundle.model());
+    assert_eq!(again.file(TOKENIZER_FILE), bundle.file(TOKENIZER_FILE));
+
+    // A broken one is said and made anew.
+    let whole = fs::read(&cache).unwrap();
+    fs::write(&cache, &whole[..whole.len() / 2]).unwrap();
+    let third = message(&[&["export", "simple_rnn"], &common[..]].concat());
+    let broken = format!("{} is not used and made anew: ", cache.display());
+    assert!(third.contains(&broken), "{third}");
+    assert_eq!(fs::read(&cache).unwrap(), whole);
+}
