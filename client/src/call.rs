@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// `grpc-timeout` holds eight digits, and instants overflow: longer timeouts are cut to this one.
-const LONGEST_TIMEOUT: Duration = Duration::from_hours(365 * 24);
+pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
 /// A call that is about to be made.
 #[derive(Clone, Copy, Debug)]

@@ -75,9 +75,9 @@ pub struct Label {
 pub struct Timing {
     /// Decoding and pre-processing.
     pub preprocess: Duration,
-    /// Waiting for an instance: the longest wait of the request's images.
+    /// Waiting for an instance: the longest wait of the request's rows, its images or texts.
     pub queue: Duration,
-    /// Running the batches that the images rode in: the longest of them.
+    /// Running the batches that the rows rode in: the longest of them.
     pub compute: Duration,
     /// Rows of the largest of those batches, other callers' included.
     pub batch_size: u32,
@@ -203,7 +203,7 @@ impl Prediction {
 // === impl Timing ===
 
 impl Timing {
-    fn from_wire(timing: wire::Timing) -> Self {
+    pub(crate) fn from_wire(timing: wire::Timing) -> Self {
         Self {
             preprocess: Duration::from_micros(timing.preprocess_us),
             queue: Duration::from_micros(timing.queue_us),

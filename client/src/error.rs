@@ -198,6 +198,12 @@ impl Failure {
         }
     }
 
+    /// A request that is not sent.
+    pub(crate) fn too_large(size: usize, limit: usize) -> Self {
+        let message = format!("the request has {size} bytes, max_message_size allows {limit}");
+        Self::new(ErrorKind::MessageTooLarge, message)
+    }
+
     /// What the retry policy goes by.
     pub(crate) fn refusal(&self) -> Refusal {
         let retryable = match self.kind {

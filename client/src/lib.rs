@@ -1,4 +1,4 @@
-//! The Quintet client: send images to a Quintet server and get labels back.
+//! The Quintet client: send images and texts to a Quintet server and get labels and scores back.
 //!
 //! # Five minutes with the SDK
 //!
@@ -51,6 +51,33 @@
 //! # }
 //! ```
 //!
+//! Much to send goes on one call, with the answers in the order in which they are done:
+//!
+//! ```no_run
+//! # async fn example(client: quintet_client::Client, images: Vec<quintet_client::Image>) -> Result<(), quintet_client::Error> {
+//! let mut answers = client.classify_stream(tokio_stream::iter(images));
+//! while let Some((index, answer)) = answers.next().await {
+//!     println!("image {index}: {:?}", answer?.predictions[0].top());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Ask of texts how well they speak of their subject:
+//!
+//! ```no_run
+//! # async fn example(client: quintet_client::Client) -> Result<(), quintet_client::Error> {
+//! use quintet_client::SentimentRequest;
+//!
+//! let texts = ["I love this movie!", "What a waste of two hours."];
+//! let answer = client.sentiment(SentimentRequest::new(texts).model("lstm")).await?;
+//! for (text, sentiment) in texts.iter().zip(&answer.texts) {
+//!     println!("{} {:.2} {text}", sentiment.label, sentiment.score);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! When a call fails, the [`Error`] says what kind of failure it was, which fields were wrong, how often it was tried
 //! and how long that took:
 //!
@@ -91,7 +118,7 @@
 //!
 //! A client's timeout bounds a whole call: connecting, every attempt, and the pauses between them. What is left of it
 //! travels with each attempt as `grpc-timeout`, so that the server drops work nobody waits for. Dropping a call's
-//! future cancels the call. What is tried again, and after which pause, is [`RetryPolicy`]'s page.
+//! future cancels the call. A stream's timeout is that of all its requests. What is tried again, and after which pause, is [`RetryPolicy`]'s page.
 //!
 //! # Features
 //!
@@ -107,7 +134,9 @@ mod health;
 mod image;
 mod model;
 mod retry;
+mod sentiment;
 mod status;
+mod stream;
 
 pub use builder::ClientBuilder;
 pub use classify::{Classifications, ClassifyRequest, Framing, Label, Prediction, Timing};
@@ -117,3 +146,5 @@ pub use health::ServingStatus;
 pub use image::Image;
 pub use model::{ModelInfo, ModelState, Task, TensorMetadata};
 pub use retry::RetryPolicy;
+pub use sentiment::{Sentiment, SentimentRequest, Sentiments};
+pub use stream::ClassifyStream;

@@ -21,4 +21,5 @@ mod process;
 #[cfg(feature = "cli")]
 mod quintet;
 mod sdk;
+mod stream;
 mod support;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use quintet_client::{
-    ClassifyRequest, Client, ErrorKind, Framing, Image, ModelState, RetryPolicy, ServingStatus,
-    Task,
+    ClassifyRequest, Client, ErrorKind, Framing, Image, ModelState, RetryPolicy, SentimentRequest,
+    ServingStatus, Task,
 };
 use quintet_proto::v1::{self as wire, image::Source};
 use tonic::{Code, Status};
@@ -272,15 +272,52 @@ async fn too_few_answers_are_a_protocol_error() {
 }
 
 #[tokio::test]
+async fn texts_are_scored() {
+    let server = FakeServer::answering().await;
+    let client = server.client();
+    let request = SentimentRequest::new(["I love it", ""])
+        .model("lstm")
+        .version("1");
+    let answer = client.sentiment(request).await.unwrap();
+    let sent = &server.texts()[0];
+    assert_eq!(sent.texts, ["I love it", ""]);
+    assert_eq!((sent.model.as_str(), sent.version.as_str()), ("lstm", "1"));
+    assert_eq!(
+        (answer.model.as_str(), answer.version.as_str()),
+        ("lstm", "1")
+    );
+    assert_eq!(answer.timing.compute, Duration::from_micros(900));
+    let [good, empty] = &answer.texts[..] else {
+        panic!("two texts")
+    };
+    assert_eq!((good.label.as_str(), good.tokens), ("POSITIVE", 4));
+    assert!((good.score - 0.9375).abs() < 1e-6);
+    assert_eq!((empty.label.as_str(), empty.tokens), ("NEGATIVE", 1));
+
+    for request in [
+        SentimentRequest::from("one"),
+        "one".to_owned().into(),
+        ["one"].into(),
+        vec!["one".to_owned()].into(),
+    ] {
+        assert_eq!(client.sentiment(request).await.unwrap().texts.len(), 1);
+    }
+    let error = client.sentiment(["", "refuse"]).await.unwrap_err();
+    assert_eq!(error.field_violations()[0].field, "texts[1]");
+    assert_eq!(error.rpc(), "SentimentScore");
+}
+
+#[tokio::test]
 async fn models_are_listed_and_unknown_enums_bearable() {
     let server = FakeServer::answering().await;
-    let [broken, ready] = &server.client().list_models().await.unwrap()[..] else {
-        panic!("two models")
+    let [broken, text, ready] = &server.client().list_models().await.unwrap()[..] else {
+        panic!("three models")
     };
     assert_eq!(
         (broken.task, broken.state),
         (Task::Unknown, ModelState::Unavailable)
     );
+    assert_eq!(text.task, Task::TextClassification);
     assert_eq!(broken.reason, "golden samples differ by 0.3");
     assert_eq!(
         (ready.task, ready.state),

@@ -7,25 +7,31 @@ use std::{
 
 use quintet_client::Client;
 use quintet_proto::v1::{
-    Classification, ClassifyRequest, ClassifyResponse, Label, ListModelsRequest,
-    ListModelsResponse, ModelInfo, ModelState, Task, TensorMetadata, Timing,
+    Classification, ClassifyRequest, ClassifyResponse, ClassifyStreamRequest,
+    ClassifyStreamResponse, Label, ListModelsRequest, ListModelsResponse, ModelInfo, ModelState,
+    Sentiment, SentimentScoreRequest, SentimentScoreResponse, StreamError, Task, TensorMetadata,
+    Timing,
+    classify_stream_response::Result as Outcome,
     inference_service_server::{InferenceService, InferenceServiceServer},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status, transport::Server};
+use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
+use tonic::{Code, Request, Response, Status, Streaming, codegen::BoxStream, transport::Server};
 use tonic_health::server::HealthReporter;
+use tonic_types::{ErrorDetails, StatusExt as _};
 
-/// A server that answers `Classify` as a test says, and has one model. It ends with the value.
+/// A server that answers `Classify`, and the requests of `ClassifyStream`, as a test says, and `SentimentScore` by
+/// [`feeling`]. It has two models that are ready. It ends with the value.
 pub(crate) struct FakeServer {
     address: SocketAddr,
     calls: Calls,
+    texts: Texts,
     /// Sets what health checks answer; everything is serving at first.
     pub(crate) health: HealthReporter,
     task: JoinHandle<()>,
 }
 
-/// One `Classify` call as it arrived.
+/// One `Classify` call, or request of a stream, as it arrived.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) message: ClassifyRequest,
@@ -33,6 +39,7 @@ pub(crate) struct Received {
 }
 
 type Calls = Arc<Mutex<Vec<Received>>>;
+type Texts = Arc<Mutex<Vec<SentimentScoreRequest>>>;
 
 /// Answers the n-th call, from 0; `None` never answers.
 type Script =
@@ -40,7 +47,8 @@ type Script =
 
 struct Service {
     calls: Calls,
-    script: Script,
+    texts: Texts,
+    script: Arc<Script>,
 }
 
 // === impl FakeServer ===
@@ -61,10 +69,11 @@ impl FakeServer {
     {
         let listener = TcpListener::bind(address).await.expect("the port is free");
         let address = listener.local_addr().expect("the listener is bound");
-        let calls = Calls::default();
+        let (calls, texts) = (Calls::default(), Texts::default());
         let service = Service {
             calls: Arc::clone(&calls),
-            script: Box::new(script),
+            texts: Arc::clone(&texts),
+            script: Arc::new(Box::new(script)),
         };
         let (health, health_service) = tonic_health::server::health_reporter();
         let server = Server::builder()
@@ -75,6 +84,7 @@ impl FakeServer {
         Self {
             address,
             calls,
+            texts,
             health,
             task,
         }
@@ -98,6 +108,14 @@ impl FakeServer {
         Client::builder(self.url())
             .connect_lazy()
             .expect("the address is good")
+    }
+
+    /// The `SentimentScore` calls so far.
+    pub(crate) fn texts(&self) -> Vec<SentimentScoreRequest> {
+        self.texts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The `Classify` calls so far.
@@ -160,29 +178,117 @@ pub(crate) fn digits(request: &ClassifyRequest, digit: impl Fn(usize) -> u32) ->
     }
 }
 
+/// Half of the love that a text speaks of, in three words; one that says "refuse" is refused.
+fn feeling(index: usize, text: &str) -> Result<Sentiment, Status> {
+    if text.contains("refuse") {
+        let details = ErrorDetails::with_bad_request_violation(
+            format!("texts[{index}]"),
+            "speaks of refusal",
+        );
+        return Err(Status::with_error_details(
+            Code::InvalidArgument,
+            "bad text",
+            details,
+        ));
+    }
+    let positive = text.contains("love");
+    Ok(Sentiment {
+        score: if positive { 0.9375 } else { 0.125 },
+        label: if positive { "POSITIVE" } else { "NEGATIVE" }.into(),
+        tokens: text.split_whitespace().count() as u32 + 1,
+        truncated: text.len() > 1000,
+    })
+}
+
 // === impl Service ===
+
+impl Service {
+    /// Notes a request, and gives the script's answer to it.
+    fn answer(
+        calls: &Calls,
+        script: &Script,
+        received: Received,
+    ) -> Option<Result<ClassifyResponse, Status>> {
+        let message = received.message.clone();
+        let number = {
+            let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
+            calls.push(received);
+            calls.len() - 1
+        };
+        script(number, &message)
+    }
+}
+
+fn grpc_timeout<T>(request: &Request<T>) -> String {
+    let timeout = request.metadata().get("grpc-timeout");
+    let timeout = timeout.and_then(|it| it.to_str().ok());
+    timeout.unwrap_or_default().to_owned()
+}
 
 #[tonic::async_trait]
 impl InferenceService for Service {
+    async fn classify_stream(
+        &self,
+        request: Request<Streaming<ClassifyStreamRequest>>,
+    ) -> Result<Response<BoxStream<ClassifyStreamResponse>>, Status> {
+        let grpc_timeout = grpc_timeout(&request);
+        let (calls, script) = (Arc::clone(&self.calls), Arc::clone(&self.script));
+        let answers = request.into_inner().filter_map(move |request| {
+            let ClassifyStreamRequest { index, request } = match request {
+                Ok(request) => request,
+                Err(status) => return Some(Err(status)),
+            };
+            let received = Received {
+                message: request.unwrap_or_default(),
+                grpc_timeout: grpc_timeout.clone(),
+            };
+            let result = match Self::answer(&calls, &script, received)? {
+                Ok(response) => Outcome::Response(response),
+                Err(status) => Outcome::Error(StreamError {
+                    code: status.code().into(),
+                    message: status.message().into(),
+                    retry_after_ms: 0,
+                }),
+            };
+            let result = Some(result);
+            Some(Ok(ClassifyStreamResponse { index, result }))
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn sentiment_score(
+        &self,
+        request: Request<SentimentScoreRequest>,
+    ) -> Result<Response<SentimentScoreResponse>, Status> {
+        let request = request.into_inner();
+        self.texts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(request.clone());
+        let texts = request.texts.iter().enumerate();
+        let sentiments = texts.map(|(index, text)| feeling(index, text));
+        Ok(Response::new(SentimentScoreResponse {
+            sentiments: sentiments.collect::<Result<_, _>>()?,
+            model: "lstm".into(),
+            version: "1".into(),
+            timing: Some(Timing {
+                preprocess_us: 20,
+                queue_us: 10,
+                compute_us: 900,
+                batch_size: 2,
+            }),
+        }))
+    }
+
     async fn classify(
         &self,
         request: Request<ClassifyRequest>,
     ) -> Result<Response<ClassifyResponse>, Status> {
-        let timeout = request
-            .metadata()
-            .get("grpc-timeout")
-            .and_then(|it| it.to_str().ok());
-        let grpc_timeout = timeout.unwrap_or_default().to_owned();
-        let message = request.into_inner();
-        let number = {
-            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-            calls.push(Received {
-                message: message.clone(),
-                grpc_timeout,
-            });
-            calls.len() - 1
+        let received = Received {
+            grpc_timeout: grpc_timeout(&request),
+            message: request.into_inner(),
         };
-        match (self.script)(number, &message) {
+        match Self::answer(&self.calls, &self.script, received) {
             Some(answer) => answer.map(Response::new),
             None => std::future::pending().await,
         }
@@ -214,6 +320,26 @@ impl InferenceService for Service {
             metrics: [("test_accuracy".to_owned(), 0.9712)].into(),
             ..ModelInfo::default()
         };
+        let lstm = ModelInfo {
+            name: "lstm".into(),
+            version: "1".into(),
+            task: Task::TextClassification.into(),
+            state: ModelState::Ready.into(),
+            is_default: true,
+            architecture: "lstm".into(),
+            labels: vec!["NEGATIVE".into(), "POSITIVE".into()],
+            inputs: vec![
+                tensor("tokens", "INT64", &[-1, -1]),
+                tensor("lengths", "INT32", &[-1]),
+            ],
+            outputs: vec![tensor("score", "FP32", &[-1])],
+            device: "cpu".into(),
+            instances: 2,
+            max_batch_size: 32,
+            parameters: 1_331_521,
+            metrics: [("test_accuracy".to_owned(), 0.885)].into(),
+            ..ModelInfo::default()
+        };
         let broken = ModelInfo {
             name: "cnn".into(),
             version: "1".into(),
@@ -224,7 +350,7 @@ impl InferenceService for Service {
             ..ModelInfo::default()
         };
         Ok(Response::new(ListModelsResponse {
-            models: vec![broken, ready],
+            models: vec![broken, lstm, ready],
         }))
     }
 }

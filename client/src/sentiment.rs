@@ -1,0 +1,138 @@
+//! What `SentimentScore` takes and gives.
+
+use quintet_proto::v1 as wire;
+
+use crate::{
+    classify::Timing,
+    error::{ErrorKind, Failure},
+};
+
+/// Texts to score, and by which model.
+///
+/// One text, a list or an array of them turns into a request with the defaults: the server's default sentiment model,
+/// its newest version.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentimentRequest {
+    texts: Vec<String>,
+    model: String,
+    version: String,
+}
+
+/// The answer to a [`SentimentRequest`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Sentiments {
+    /// One for each text, in the request's order.
+    pub texts: Vec<Sentiment>,
+    /// The model that answered.
+    pub model: String,
+    /// Its version.
+    pub version: String,
+    /// Where the time went.
+    pub timing: Timing,
+}
+
+/// What the model makes of one text.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Sentiment {
+    /// How probable it is that the text speaks well of its subject, in [0, 1].
+    pub score: f32,
+    /// The likelier of the model's two labels, such as "POSITIVE": the positive one from 0.5 on.
+    pub label: String,
+    /// Tokens that the model read, the start marker included.
+    pub tokens: u32,
+    /// Whether the text was longer than what the model reads; then it read the text's end.
+    pub truncated: bool,
+}
+
+// === impl SentimentRequest ===
+
+impl SentimentRequest {
+    /// A request for these texts, all else by default. The server bounds how many it takes at once, and refuses an
+    /// empty list. An empty text is answered too.
+    pub fn new(texts: impl IntoIterator<Item: Into<String>>) -> Self {
+        Self {
+            texts: texts.into_iter().map(Into::into).collect(),
+            model: String::new(),
+            version: String::new(),
+        }
+    }
+
+    /// The model's name. Default: the server's default sentiment model.
+    pub fn model(self, model: impl Into<String>) -> Self {
+        Self {
+            model: model.into(),
+            ..self
+        }
+    }
+
+    /// The model's version, a positive decimal number. Default: the newest that is ready.
+    pub fn version(self, version: impl Into<String>) -> Self {
+        Self {
+            version: version.into(),
+            ..self
+        }
+    }
+
+    pub(crate) fn into_wire(self) -> wire::SentimentScoreRequest {
+        wire::SentimentScoreRequest {
+            texts: self.texts,
+            model: self.model,
+            version: self.version,
+        }
+    }
+}
+
+impl From<&str> for SentimentRequest {
+    fn from(text: &str) -> Self {
+        Self::new([text])
+    }
+}
+
+impl From<String> for SentimentRequest {
+    fn from(text: String) -> Self {
+        Self::new([text])
+    }
+}
+
+impl<T: Into<String>> From<Vec<T>> for SentimentRequest {
+    fn from(texts: Vec<T>) -> Self {
+        Self::new(texts)
+    }
+}
+
+impl<T: Into<String>, const N: usize> From<[T; N]> for SentimentRequest {
+    fn from(texts: [T; N]) -> Self {
+        Self::new(texts)
+    }
+}
+
+// === impl Sentiments ===
+
+impl Sentiments {
+    /// Takes the reply to a request of that many texts; another number of answers would pair them wrongly.
+    pub(crate) fn from_wire(
+        reply: wire::SentimentScoreResponse,
+        texts: usize,
+    ) -> Result<Self, Failure> {
+        if reply.sentiments.len() != texts {
+            let answers = reply.sentiments.len();
+            let message = format!("{answers} answers came for {texts} texts");
+            return Err(Failure::new(ErrorKind::Protocol, message));
+        }
+        let sentiment = |it: wire::Sentiment| Sentiment {
+            score: it.score,
+            label: it.label,
+            tokens: it.tokens,
+            truncated: it.truncated,
+        };
+        Ok(Self {
+            texts: reply.sentiments.into_iter().map(sentiment).collect(),
+            model: reply.model,
+            version: reply.version,
+            timing: reply.timing.map(Timing::from_wire).unwrap_or_default(),
+        })
+    }
+}

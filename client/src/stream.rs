@@ -1,0 +1,220 @@
+//! `ClassifyStream`: many requests on one call, each answered as soon as it is done.
+
+mod flow;
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use quintet_proto::v1::{
+    self as wire, classify_stream_response::Result as Outcome,
+    inference_service_client::InferenceServiceClient,
+};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_stream::Stream;
+use tonic::{Code, Response, Status, Streaming, transport::Channel};
+
+use self::flow::{Flow, Requests};
+use crate::{
+    call::LONGEST_TIMEOUT,
+    classify::{Classifications, ClassifyRequest},
+    error::{Error, ErrorKind, Failure},
+};
+
+const RPC: &str = "ClassifyStream";
+
+/// Answers to a stream of requests, in the order in which they are done; made by
+/// [`Client::classify_stream`](crate::Client::classify_stream).
+///
+/// An item is a request's place among the requests, from 0, and its answer or why it has none. Each request that was
+/// taken from the caller's stream gets one item, and the stream goes on after a request that failed. When the whole
+/// stream fails (its time is up, the connection is lost, the server shuts down), every request under way gets that
+/// error, and the answers end; with none under way, the error comes under the place that the next request would have
+/// had. So no failure goes unseen, and no request is silently left out but those that were never taken.
+///
+/// Dropping it cancels what is under way and drops the caller's stream.
+#[must_use = "nothing is sent until the answers are asked for"]
+pub struct ClassifyStream {
+    state: State,
+    flow: Arc<Flow>,
+    deadline: Pin<Box<Sleep>>,
+    timeout: Duration,
+}
+
+enum State {
+    Opening(Opening),
+    Open(Box<Streaming<wire::ClassifyStreamResponse>>),
+    Ended,
+}
+
+type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
+type Opened = Result<Response<Streaming<wire::ClassifyStreamResponse>>, Status>;
+
+// === impl ClassifyStream ===
+
+impl ClassifyStream {
+    pub(crate) fn new<S>(
+        mut service: InferenceServiceClient<Channel>,
+        requests: S,
+        timeout: Duration,
+        max_message_size: usize,
+    ) -> Self
+    where
+        S: Stream<Item: Into<ClassifyRequest>> + Send + 'static,
+    {
+        let deadline = Instant::now() + timeout.min(LONGEST_TIMEOUT);
+        let flow = Arc::new(Flow::new(max_message_size));
+        let requests = Requests::new(requests, Arc::clone(&flow));
+        let opening = async move {
+            let mut request = tonic::Request::new(requests);
+            request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+            service.classify_stream(request).await
+        };
+        Self {
+            state: State::Opening(Box::pin(opening)),
+            flow,
+            deadline: Box::pin(sleep_until(deadline)),
+            timeout,
+        }
+    }
+
+    /// The next answer; `None` when each request has had its own, or the stream has failed and said so.
+    ///
+    /// Safe to drop before it is done: no answer is lost.
+    pub async fn next(&mut self) -> Option<(usize, Result<Classifications, Error>)> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// What comes next from the server: an answer, or how the stream ended.
+    fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<wire::ClassifyStreamResponse, Option<Failure>>> {
+        if self.deadline.as_mut().poll(cx).is_ready() {
+            let message = format!("the stream did not end within {:?}", self.timeout);
+            let failure = Failure::new(ErrorKind::DeadlineExceeded, message);
+            return Poll::Ready(Err(Some(failure)));
+        }
+        loop {
+            match &mut self.state {
+                State::Opening(opening) => match std::task::ready!(opening.as_mut().poll(cx)) {
+                    Ok(response) => self.state = State::Open(Box::new(response.into_inner())),
+                    Err(status) => return Poll::Ready(Err(Some(status.into()))),
+                },
+                State::Open(answers) => {
+                    return Pin::new(answers).poll_next(cx).map(|it| match it {
+                        Some(Ok(answer)) => Ok(answer),
+                        Some(Err(status)) => Err(Some(status.into())),
+                        None => Err(None),
+                    });
+                }
+                State::Ended => return Poll::Ready(Err(None)),
+            }
+        }
+    }
+
+    /// Gives the answer to its request. The error is one of the whole stream.
+    fn settle(&self, answer: wire::ClassifyStreamResponse) -> Result<(), Failure> {
+        let index = answer.index;
+        let Some(sent) = self.flow.take(index) else {
+            let message = format!("an answer came to request {index}, which is not under way");
+            return Err(Failure::new(ErrorKind::Protocol, message));
+        };
+        let result = match answer.result {
+            Some(Outcome::Response(reply)) => Classifications::from_wire(reply, sent.images),
+            Some(Outcome::Error(error)) => Err(of_request(error)),
+            None => Err(Failure::new(
+                ErrorKind::Protocol,
+                "an answer came that is neither a response nor an error",
+            )),
+        };
+        let result = result.map_err(|failure| Error::new(RPC, failure, 1, sent.at.elapsed()));
+        self.flow.finish(index as usize, result);
+        Ok(())
+    }
+
+    /// Ends the stream: what has no answer by now gets this failure.
+    fn end(&mut self, failure: Option<Failure>) {
+        self.state = State::Ended;
+        let rest = self.flow.close();
+        if rest.under_way.is_empty() && rest.exhausted {
+            return;
+        }
+        let mut failure = failure.unwrap_or_else(|| {
+            let message = "the server ended the stream before the requests did";
+            Failure::new(ErrorKind::Protocol, message)
+        });
+        if rest.under_way.is_empty() {
+            let error = Error::new(RPC, failure, 1, rest.elapsed);
+            self.flow.finish(rest.next, Err(error));
+            return;
+        }
+        for (index, sent) in rest.under_way {
+            // What lay below goes to the first; the others name it in words.
+            let again = Failure {
+                retry_delay: failure.retry_delay,
+                ..Failure::new(failure.kind.clone(), failure.message.clone())
+            };
+            let failure = std::mem::replace(&mut failure, again);
+            let error = Error::new(RPC, failure, 1, sent.at.elapsed());
+            self.flow.finish(index as usize, Err(error));
+        }
+    }
+}
+
+impl Stream for ClassifyStream {
+    type Item = (usize, Result<Classifications, Error>);
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(item) = this.flow.finished(cx.waker()) {
+                return Poll::Ready(Some(item));
+            }
+            if matches!(this.state, State::Ended) {
+                return Poll::Ready(None);
+            }
+            let settled = match std::task::ready!(this.poll_answer(cx)) {
+                Ok(answer) => this.settle(answer).map_err(Some),
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = settled {
+                this.end(failure);
+            }
+        }
+    }
+}
+
+impl Drop for ClassifyStream {
+    fn drop(&mut self) {
+        self.flow.close();
+    }
+}
+
+impl fmt::Debug for ClassifyStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Opening(_) => "opening",
+            State::Open(_) => "open",
+            State::Ended => "ended",
+        };
+        f.debug_struct("ClassifyStream")
+            .field("state", &state)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The failure of one request, as Classify would have told it.
+fn of_request(error: wire::StreamError) -> Failure {
+    let retry_after = Duration::from_millis(error.retry_after_ms);
+    let status = Status::new(Code::from_i32(error.code), error.message);
+    Failure {
+        retry_delay: (!retry_after.is_zero()).then_some(retry_after),
+        ..Failure::from(status)
+    }
+}
