@@ -29,12 +29,13 @@ fn quintet() {
             Usage: quintet [OPTIONS] <COMMAND>
 
             Commands:
-              classify  Name what is in images (PNG or JPEG files)
-              models    List the models that the server has
-              health    Say whether the server, or one model, takes calls; exit code 0 only if it does
-              evaluate  Measure a model's accuracy and speed on the MNIST test set, through the server
-              bench     Put load on the server, and measure its throughput and latency
-              help      Print this message or the help of the given subcommand(s)
+              classify   Name what is in images (PNG or JPEG files)
+              sentiment  Say of texts how well they speak of their subject
+              models     List the models that the server has
+              health     Say whether the server, or one model, takes calls; exit code 0 only if it does
+              evaluate   Measure a model's accuracy and speed on the MNIST test set, through the server
+              bench      Put load on the server, and measure its throughput and latency
+              help       Print this message or the help of the given subcommand(s)
 
             Options:
               -h, --help     Print help
@@ -89,6 +90,40 @@ fn classify() {
               requests[]     in the order sent: model, version, images (how many),
                              timing with preprocess_us, queue_us, compute_us (microseconds) and batch_size
         "#]],
+    );
+}
+
+#[test]
+fn sentiment() {
+    check(
+        &["sentiment"],
+        &expect![[r#"
+        Say of texts how well they speak of their subject
+
+        Usage: quintet sentiment [OPTIONS] <TEXT>...
+
+        Arguments:
+          <TEXT>...  Texts; - reads one from each line of stdin, of at most 1 MiB, and answers as they come
+
+        Options:
+              --model <MODEL>      The model's name [default: the server's default sentiment model]
+              --version <VERSION>  The model's version [default: the newest that is ready]
+              --json               Print JSON, one object a line
+          -h, --help               Print help
+
+        Connection:
+              --server <URL>    The server: http://host:port, or host:port for short [env: QUINTET_SERVER]
+                                [default: http://127.0.0.1:50051]
+              --timeout <TIME>  The most time for one call, retries included: 500ms, 10s or 2m [default:
+                                10s]
+
+        Prints each text's likelier label, its score, which is how probable the positive label is, and
+        the text's start, in the order of the texts. An empty line is an empty text. The first failure
+        ends it, with the texts before answered.
+        With --json, one object a text:
+          line (its number in stdin), text, label, score (0 to 1), tokens (that the model read),
+          truncated (whether there were more), model, version
+    "#]],
     );
 }
 

@@ -21,5 +21,7 @@ mod process;
 #[cfg(feature = "cli")]
 mod quintet;
 mod sdk;
+#[cfg(feature = "cli")]
+mod sentiment;
 mod stream;
 mod support;

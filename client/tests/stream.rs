@@ -40,28 +40,34 @@ where
     F: Fn(Streaming<ClassifyStreamRequest>, Answers) -> W + Send + Sync + 'static,
     W: Future<Output = ()> + Send + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address: SocketAddr = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port is free");
+    let address: SocketAddr = listener.local_addr().expect("the listener is bound");
     let server = Server::builder()
         .add_service(InferenceServiceServer::new(Service(script)))
         .serve_with_incoming(TcpListenerStream::new(listener));
     tokio::spawn(server);
     let client = Client::builder(address.to_string());
-    client.connect().await.unwrap()
+    client.connect().await.expect("the server listens")
 }
 
 /// Sends the answer; false when nobody waits for it any more.
 async fn answer(answers: &Answers, request: ClassifyStreamRequest) -> bool {
     let response = ClassifyStreamResponse {
         index: request.index,
-        result: Some(Outcome::Response(sevens(&request.request.unwrap()))),
+        result: Some(Outcome::Response(sevens(
+            &request.request.unwrap_or_default(),
+        ))),
     };
     answers.send(Ok(response)).await.is_ok()
 }
 
 fn requests(images: &[usize]) -> impl tokio_stream::Stream<Item = ClassifyRequest> + use<> {
-    let images = images.to_owned().into_iter();
-    tokio_stream::iter(images.map(|count| vec![Image::encoded("a file"); count].into()))
+    let requests = images
+        .iter()
+        .map(|&count| vec![Image::encoded("a file"); count].into());
+    tokio_stream::iter(requests.collect::<Vec<_>>())
 }
 
 /// The rest of the answers: how many predictions, or the kind of the error.

@@ -24,6 +24,14 @@ With --json, one object:
   requests[]     in the order sent: model, version, images (how many),
                  timing with preprocess_us, queue_us, compute_us (microseconds) and batch_size";
 
+const SENTIMENT_JSON: &str = "\
+Prints each text's likelier label, its score, which is how probable the positive label is, and
+the text's start, in the order of the texts. An empty line is an empty text. The first failure
+ends it, with the texts before answered.
+With --json, one object a text:
+  line (its number in stdin), text, label, score (0 to 1), tokens (that the model read),
+  truncated (whether there were more), model, version";
+
 const MODELS_JSON: &str = "\
 With --json, one object:
   models[]  name, version, task, state, reason, is_default, architecture, labels[],
@@ -73,6 +81,9 @@ pub(crate) enum Command {
     /// Name what is in images (PNG or JPEG files).
     #[command(after_help = CLASSIFY_JSON)]
     Classify(ClassifyArgs),
+    /// Say of texts how well they speak of their subject.
+    #[command(after_help = SENTIMENT_JSON)]
+    Sentiment(SentimentArgs),
     /// List the models that the server has.
     #[command(after_help = MODELS_JSON)]
     Models(ModelsArgs),
@@ -105,6 +116,22 @@ pub(crate) struct ClassifyArgs {
     #[arg(long, value_enum, default_value_t = FramingArg::Auto)]
     pub(crate) framing: FramingArg,
     /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SentimentArgs {
+    /// Texts; - reads one from each line of stdin, of at most 1 MiB, and answers as they come.
+    #[arg(value_name = "TEXT", required = true)]
+    pub(crate) texts: Vec<String>,
+    /// The model's name [default: the server's default sentiment model].
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// The model's version [default: the newest that is ready].
+    #[arg(long)]
+    pub(crate) version: Option<String>,
+    /// Print JSON, one object a line.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -63,7 +63,7 @@ pub(crate) async fn run(client: &Client, args: ClassifyArgs) -> Result<(), Failu
             .classify(request(&args, files))
             .await
             .map_err(|error| {
-                Failure::of_images(&error, client.address(), |index| {
+                Failure::of_items(&error, client.address(), |index| {
                     files.get(index).map(|it| it.name.clone())
                 })
             })?;

@@ -44,11 +44,11 @@ impl Failure {
 
     /// A failed call to `server`.
     pub(crate) fn of_call(error: &Error, server: &str) -> Self {
-        Self::of_images(error, server, |_| None)
+        Self::of_items(error, server, |_| None)
     }
 
-    /// A failed call that sent images; `name` gives an image's name by its place in the request.
-    pub(crate) fn of_images(
+    /// A failed call that sent images or texts; `name` gives an item's name by its place in the request.
+    pub(crate) fn of_items(
         error: &Error,
         server: &str,
         name: impl Fn(usize) -> Option<String>,
@@ -65,7 +65,7 @@ impl Failure {
                     "start one with quintet-server, or name another with --server or QUINTET_SERVER",
                 )
             }
-            // The server's words repeat the fields, which come below with the names of their files.
+            // The server's words repeat the fields, which come below with the names of their items.
             ErrorKind::InvalidArgument { violations } if !violations.is_empty() => {
                 Self::new(format!("{}: {}", error.rpc(), error.kind()))
             }
@@ -108,16 +108,17 @@ fn field(violation: &FieldViolation, name: impl Fn(usize) -> Option<String>) -> 
     let FieldViolation {
         field, description, ..
     } = violation;
-    match image_index(field).and_then(name) {
+    match item_index(field).and_then(name) {
         Some(name) => format!("field: {field} ({name}): {description}"),
         None => format!("field: {field}: {description}"),
     }
 }
 
-/// The 3 of `images[3].encoded`.
-fn image_index(field: &str) -> Option<usize> {
+/// The 3 of `images[3].encoded` and of `texts[3]`.
+fn item_index(field: &str) -> Option<usize> {
     field
-        .strip_prefix("images[")?
+        .strip_prefix("images[")
+        .or_else(|| field.strip_prefix("texts["))?
         .split_once(']')?
         .0
         .parse()
@@ -129,15 +130,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_names_its_image() {
+    fn a_field_names_its_item() {
         for (field, index) in [
             ("images[3].encoded", Some(3)),
             ("images[12]", Some(12)),
+            ("texts[3]", Some(3)),
             ("images", None),
             ("images[]", None),
             ("model", None),
         ] {
-            assert_eq!(image_index(field), index, "{field}");
+            assert_eq!(item_index(field), index, "{field}");
         }
     }
 }

@@ -16,7 +16,7 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// How much one request holds: well inside gRPC's usual 4 MiB.
 pub(crate) const REQUEST_LIMIT: RequestLimit = RequestLimit {
-    images: 16,
+    items: 16,
     bytes: 3 << 20,
 };
 
@@ -27,10 +27,10 @@ pub(crate) struct ImageFile {
     pub(crate) bytes: Bytes,
 }
 
-/// The most that one request holds. A single larger image goes alone.
+/// The most that one request holds. A single larger item goes alone.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestLimit {
-    pub(crate) images: usize,
+    pub(crate) items: usize,
     pub(crate) bytes: usize,
 }
 
@@ -76,12 +76,12 @@ fn read_bounded(file: impl Read) -> io::Result<Vec<u8>> {
 // === impl RequestLimit ===
 
 impl RequestLimit {
-    /// Cuts images of these sizes, in order, into ranges that each fit.
+    /// Cuts items of these sizes, in order, into ranges that each fit.
     pub(crate) fn split(self, sizes: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
         let mut requests = Vec::new();
         let (mut start, mut end, mut bytes) = (0, 0, 0);
         for size in sizes {
-            if end > start && (end - start == self.images || bytes + size > self.bytes) {
+            if end > start && (end - start == self.items || bytes + size > self.bytes) {
                 requests.push(start..end);
                 (start, bytes) = (end, 0);
             }
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn requests_are_cut_by_count_and_by_bytes() {
         let limit = RequestLimit {
-            images: 3,
+            items: 3,
             bytes: 10,
         };
         for (sizes, requests) in [
@@ -119,14 +119,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_image_is_sent_once_and_in_order(
+        fn every_item_is_sent_once_and_in_order(
             sizes in proptest::collection::vec(0_usize..50, 0..40),
-            images in 1_usize..6, bytes in 1_usize..60,
+            items in 1_usize..6, bytes in 1_usize..60,
         ) {
-            let requests = RequestLimit { images, bytes }.split(sizes.clone());
+            let requests = RequestLimit { items, bytes }.split(sizes.clone());
             prop_assert!(requests.iter().cloned().flatten().eq(0..sizes.len()));
             for request in requests {
-                prop_assert!(request.len() <= images);
+                prop_assert!(request.len() <= items);
                 let total: usize = sizes[request.clone()].iter().sum();
                 prop_assert!(request.len() == 1 || total <= bytes);
             }

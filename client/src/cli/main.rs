@@ -9,9 +9,11 @@ mod evaluate;
 mod failure;
 mod health;
 mod input;
+mod lines;
 mod models;
 mod output;
 mod score;
+mod sentiment;
 
 use std::process::ExitCode;
 
@@ -58,6 +60,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::of_call(&error, &cli.server))?;
     match cli.command {
         Command::Classify(args) => classify::run(&client, args).await?,
+        Command::Sentiment(args) => sentiment::run(&client, args).await?,
         Command::Models(args) => models::run(&client, &args).await?,
         Command::Health(args) => return health::run(&client, &args).await,
         Command::Evaluate(args) => evaluate::run(&client, args).await?,
