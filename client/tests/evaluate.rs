@@ -152,3 +152,113 @@ async fn missing_data_is_named() {
         finished.stderr
     );
 }
+
+/// An archive with the published number of reviews; each says "love" where it is good, but for every fifth good one.
+fn imdb(folder: &std::path::Path) {
+    use std::io::Write as _;
+
+    let mut archive = Vec::new();
+    let mut add = |path: String, text: &str| {
+        let mut header = [0; 512];
+        let mut put = |at: usize, field: &str| {
+            header[at..at + field.len()].copy_from_slice(field.as_bytes());
+        };
+        put(0, &path);
+        put(100, "0000644\0");
+        put(124, &format!("{:011o}\0", text.len()));
+        put(148, "        ");
+        put(156, "0");
+        put(257, "ustar\0");
+        put(263, "00");
+        let sum: u32 = header.iter().map(|&it| u32::from(it)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        archive.extend(header);
+        archive.extend(text.as_bytes());
+        archive.resize(archive.len().next_multiple_of(512), 0);
+    };
+    for split in ["train", "test"] {
+        for number in 0..12_500 {
+            let good = if number % 5 == 0 { "fine" } else { "I love it" };
+            add(format!("aclImdb/{split}/pos/{number}_9.txt"), good);
+            add(format!("aclImdb/{split}/neg/{number}_2.txt"), "a waste");
+        }
+    }
+    archive.resize(archive.len() + 1024, 0);
+    let file = std::fs::File::create(folder.join("aclImdb_v1.tar.gz")).expect("a file can be made");
+    let mut file = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    file.write_all(&archive).expect("the folder can be written");
+    file.finish().expect("the folder can be written");
+}
+
+#[tokio::test]
+async fn a_text_model_is_evaluated_on_the_reviews() {
+    let server = reader().await;
+    let data = mnist(10);
+    imdb(data.path());
+    let folder = data.path().display().to_string();
+    let args = ["evaluate", "--data-dir", &folder, "--model", "lstm"];
+    let finished = run(&server.url(), &[&args[..], &["--json"]].concat()).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(report["texts"], 25_000);
+    assert_eq!(report["correct"], 22_500);
+    assert_eq!(
+        report["labels"],
+        serde_json::json!(["NEGATIVE", "POSITIVE"])
+    );
+    assert_eq!(
+        report["confusion"],
+        serde_json::json!([[12_500, 0], [2500, 10_000]])
+    );
+    let calls = server.texts();
+    assert!(
+        calls
+            .iter()
+            .all(|it| it.model == "lstm" && it.texts.len() <= 16)
+    );
+    assert_eq!(calls.len(), 25_000_usize.div_ceil(16));
+    assert_eq!(server.calls().len(), 0);
+
+    // Without a model, the default classifier and then every text classifier.
+    let args = ["evaluate", "--data-dir", &folder, "--limit", "10"];
+    let mut finished = run(&server.url(), &args).await;
+    let lines = finished
+        .stdout
+        .lines()
+        .filter(|line| !line.starts_with("speed"));
+    finished.stdout = lines.skip(15).collect::<Vec<_>>().join("\n");
+    finished.check(
+        0,
+        data.path(),
+        &server.url(),
+        &expect![[r#"
+
+            model            lstm version 1
+            accuracy         90.00 % (9 of 10)
+            mean batch size  2.0
+
+            true \ answer NEGATIVE POSITIVE
+                 NEGATIVE        5        ·
+                 POSITIVE        1        4"#]],
+        &expect![[""]],
+    );
+}
+
+#[tokio::test]
+async fn missing_reviews_are_named() {
+    let server = reader().await;
+    let data = mnist(10);
+    let folder = data.path().display().to_string();
+    let args = ["evaluate", "--data-dir", &folder, "--model", "lstm"];
+    let finished = run(&server.url(), &args).await;
+    finished.check(
+        1,
+        data.path(),
+        &server.url(),
+        &expect![[""]],
+        &expect![[r#"
+            error: DIR has no aclImdb_v1.tar.gz
+              hint: --data-dir names the folder with the IMDB reviews
+        "#]],
+    );
+}

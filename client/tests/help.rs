@@ -33,7 +33,7 @@ fn quintet() {
               sentiment  Say of texts how well they speak of their subject
               models     List the models that the server has
               health     Say whether the server, or one model, takes calls; exit code 0 only if it does
-              evaluate   Measure a model's accuracy and speed on the MNIST test set, through the server
+              evaluate   Measure a model's accuracy and speed on a public test set, through the server
               bench      Put load on the server, and measure its throughput and latency
               help       Print this message or the help of the given subcommand(s)
 
@@ -182,16 +182,16 @@ fn evaluate() {
     check(
         &["evaluate"],
         &expect![[r#"
-            Measure a model's accuracy and speed on the MNIST test set, through the server
+            Measure a model's accuracy and speed on a public test set, through the server
 
             Usage: quintet evaluate [OPTIONS] --data-dir <DIR>
 
             Options:
-                  --data-dir <DIR>   Where the MNIST test set lies: DIR/mnist/ or DIR itself, packed (.gz) or
-                                     not
-                  --model <MODEL>    The model's name [default: the server's default classifier]
-                  --limit <N>        Send only the first N images
-                  --concurrency <N>  How many requests, of one image each, are under way at once [default: 32]
+                  --data-dir <DIR>   Where the MNIST test set lies, DIR/mnist/ or DIR itself, packed (.gz) or
+                                     not; and IMDB's aclImdb_v1.tar.gz, DIR/imdb/ or DIR itself
+                  --model <MODEL>    The model's name [default: see below]
+                  --limit <N>        Send only the first N images or texts; bad and good texts alternate
+                  --concurrency <N>  How many requests are under way at once [default: 32]
                   --json             Print JSON
               -h, --help             Print help
 
@@ -201,10 +201,13 @@ fn evaluate() {
                   --timeout <TIME>  The most time for one call, retries included: 500ms, 10s or 2m [default:
                                     10s]
 
-            With --json, one object:
-              model, version, images, correct, accuracy (0 to 1), confusion (10 rows, one for each
-              true digit, of 10 counts, one for each answer), seconds, images_per_second,
-              mean_batch_size, concurrency
+            An image classifier gets MNIST's test set, one image a request; a text classifier gets the 25,000
+            test reviews of IMDB, 16 a request. Without --model, the default classifier is measured, and every
+            text classifier that is ready if the reviews are there.
+            With --json, one object a model:
+              model, version, images or texts, correct, accuracy (0 to 1), labels[], confusion (a row for each
+              true label, of counts, one for each answered label), seconds, images_per_second or
+              texts_per_second, mean_batch_size, concurrency
         "#]],
     );
 }

@@ -40,10 +40,13 @@ With --json, one object:
 The states are loading, ready, unavailable and unknown; a reason is empty for a ready model.";
 
 const EVALUATE_JSON: &str = "\
-With --json, one object:
-  model, version, images, correct, accuracy (0 to 1), confusion (10 rows, one for each
-  true digit, of 10 counts, one for each answer), seconds, images_per_second,
-  mean_batch_size, concurrency";
+An image classifier gets MNIST's test set, one image a request; a text classifier gets the 25,000
+test reviews of IMDB, 16 a request. Without --model, the default classifier is measured, and every
+text classifier that is ready if the reviews are there.
+With --json, one object a model:
+  model, version, images or texts, correct, accuracy (0 to 1), labels[], confusion (a row for each
+  true label, of counts, one for each answered label), seconds, images_per_second or
+  texts_per_second, mean_batch_size, concurrency";
 
 /// Call a Quintet model server.
 #[derive(Debug, Parser)]
@@ -89,7 +92,7 @@ pub(crate) enum Command {
     Models(ModelsArgs),
     /// Say whether the server, or one model, takes calls; exit code 0 only if it does.
     Health(HealthArgs),
-    /// Measure a model's accuracy and speed on the MNIST test set, through the server.
+    /// Measure a model's accuracy and speed on a public test set, through the server.
     #[command(after_help = EVALUATE_JSON)]
     Evaluate(EvaluateArgs),
     /// Put load on the server, and measure its throughput and latency.
@@ -152,16 +155,17 @@ pub(crate) struct HealthArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
-    /// Where the MNIST test set lies: DIR/mnist/ or DIR itself, packed (.gz) or not.
+    /// Where the MNIST test set lies, DIR/mnist/ or DIR itself, packed (.gz) or not; and IMDB's aclImdb_v1.tar.gz,
+    /// DIR/imdb/ or DIR itself.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
-    /// The model's name [default: the server's default classifier].
+    /// The model's name [default: see below].
     #[arg(long)]
     pub(crate) model: Option<String>,
-    /// Send only the first N images.
+    /// Send only the first N images or texts; bad and good texts alternate.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<NonZeroUsize>,
-    /// How many requests, of one image each, are under way at once.
+    /// How many requests are under way at once.
     #[arg(long, value_name = "N", default_value = "32")]
     pub(crate) concurrency: NonZeroUsize,
     /// Print JSON.

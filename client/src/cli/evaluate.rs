@@ -1,7 +1,10 @@
-//! `quintet evaluate`: the MNIST test set through the server, one image a request, many requests at once, so that the
-//! figures are those of the server's own batching.
+//! `quintet evaluate`: a public test set through the server, many requests at once, so that the figures are those of the
+//! server's own batching.
+
+mod test_set;
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -9,64 +12,139 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
-use quintet_client::{ClassifyRequest, Client, Framing, Image};
-use quintet_data::mnist::{self, SIDE, Split};
+use quintet_client::{Client, ModelInfo, ModelState, Task};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use crate::{args::EvaluateArgs, failure::Failure, output, score::Score};
+use self::test_set::{Share, TestSet};
+use crate::{args::EvaluateArgs, failure::Failure, output};
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 struct Report {
     model: String,
     version: String,
-    images: u64,
+    #[serde(flatten)]
+    samples: Samples,
     correct: u64,
     accuracy: f64,
-    confusion: [[u64; 10]; 10],
+    labels: Vec<String>,
+    confusion: Vec<Vec<u64>>,
     seconds: f64,
-    images_per_second: f64,
     mean_batch_size: f64,
     concurrency: usize,
 }
 
-/// What the workers share: the images, and the next one to send.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(untagged)]
+enum Samples {
+    Images { images: u64, images_per_second: f64 },
+    Texts { texts: u64, texts_per_second: f64 },
+}
+
+/// What the workers share: the samples, and the next one to send.
 #[derive(Debug)]
 struct Work {
     client: Client,
     model: String,
-    images: Vec<(Bytes, u8)>,
+    set: TestSet,
     next: AtomicUsize,
     progress: ProgressBar,
-}
-
-/// What a worker's requests came to.
-#[derive(Debug, Default)]
-struct Share {
-    score: Score,
-    /// The model and version that answered; a share without answers has none.
-    model: Option<(String, String)>,
 }
 
 /// Clears the bar on every way out, a failure's and Ctrl-C's too.
 #[derive(Debug)]
 struct ClearedBar(ProgressBar);
 
+/// The data folder, and how many samples are wanted of a set.
+#[derive(Clone, Debug)]
+struct Data {
+    folder: PathBuf,
+    limit: usize,
+}
+
 pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failure> {
-    let (data_dir, limit) = (args.data_dir, args.limit);
-    let images =
-        tokio::task::spawn_blocking(move || load(&data_dir, limit.map_or(usize::MAX, Into::into)))
-            .await
-            .map_err(|error| Failure::new(format!("cannot read the data: {error}")))??;
-    let concurrency = args.concurrency.get().min(images.len());
+    let data = Data {
+        folder: args.data_dir.clone(),
+        limit: args.limit.map_or(usize::MAX, Into::into),
+    };
+    let models = client
+        .list_models()
+        .await
+        .map_err(|error| Failure::of_call(&error, client.address()))?;
+    if let Some(name) = &args.model {
+        let mut named = models.iter().filter(|it| it.name == *name);
+        // One that there is not is sent a digit: the server says best what it has.
+        let text = named.rfind(|it| it.task == Task::TextClassification);
+        let set = match text {
+            Some(model) => reviews(&data, model).await?.ok_or_else(|| {
+                let folder = data.folder.display();
+                Failure::new(format!("{folder} has no {}", quintet_data::imdb::ARCHIVE))
+                    .hint("--data-dir names the folder with the IMDB reviews")
+            })?,
+            None => digits(&data).await?,
+        };
+        return evaluate(client, name, set, &args).await;
+    }
+    evaluate(client, "", digits(&data).await?, &args).await?;
+    let mut evaluated: Option<&str> = None;
+    for model in &models {
+        if model.task != Task::TextClassification
+            || model.state != ModelState::Ready
+            || evaluated == Some(&model.name)
+        {
+            continue;
+        }
+        let Some(set) = reviews(&data, model).await? else {
+            break;
+        };
+        if !args.json {
+            output::print("\n")?;
+        }
+        evaluate(client, &model.name, set, &args).await?;
+        evaluated = Some(&model.name);
+    }
+    Ok(())
+}
+
+async fn digits(data: &Data) -> Result<TestSet, Failure> {
+    let Data { folder, limit } = data.clone();
+    read(move || TestSet::digits(&folder, limit)).await
+}
+
+async fn reviews(data: &Data, model: &ModelInfo) -> Result<Option<TestSet>, Failure> {
+    let Ok(labels) = <[String; 2]>::try_from(model.labels.clone()) else {
+        let (name, labels) = (&model.name, model.labels.len());
+        let message = format!("{name} has {labels} labels, the reviews have two");
+        return Err(Failure::new(message));
+    };
+    let Data { folder, limit } = data.clone();
+    read(move || TestSet::reviews(&folder, limit, labels)).await
+}
+
+async fn read<T: Send + 'static>(
+    load: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(load)
+        .await
+        .map_err(|error| Failure::new(format!("cannot read the data: {error}")))?
+}
+
+/// Sends the whole set to one model, and prints what came of it.
+async fn evaluate(
+    client: &Client,
+    model: &str,
+    set: TestSet,
+    args: &EvaluateArgs,
+) -> Result<(), Failure> {
+    let requests = set.len().div_ceil(set.per_request());
+    let concurrency = args.concurrency.get().min(requests);
     let work = Arc::new(Work {
         client: client.clone(),
-        model: args.model.unwrap_or_default(),
-        progress: progress_bar(images.len()),
-        images,
+        model: model.to_owned(),
+        progress: progress_bar(&set),
+        set,
         next: AtomicUsize::new(0),
     });
 
@@ -75,7 +153,7 @@ pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failu
     let mut workers: JoinSet<_> = (0..concurrency)
         .map(|_| Arc::clone(&work).run_worker())
         .collect();
-    let mut total = Share::default();
+    let mut total = Share::new(work.set.labels().len());
     // The first failure ends the run; dropping the set ends the other workers.
     while let Some(share) = workers.join_next().await {
         let share = share.map_err(|error| Failure::new(format!("a worker failed: {error}")))??;
@@ -84,35 +162,22 @@ pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failu
     let elapsed = start.elapsed();
     drop(progress);
 
-    let (report, score) = (Report::new(&total, elapsed, concurrency), total.score);
+    let report = Report::new(&work.set, &total, elapsed, concurrency);
     if args.json {
         output::print_json(&report)
     } else {
-        output::print(&report.render(&score))
+        output::print(&(report.render() + &total.score.render(&report.labels)))
     }
-}
-
-fn load(data_dir: &std::path::Path, limit: usize) -> Result<Vec<(Bytes, u8)>, Failure> {
-    let digits = mnist::load(data_dir, Split::Test).map_err(|error| {
-        Failure::new(error.to_string()).hint("--data-dir names the folder with the MNIST files")
-    })?;
-    let images = Bytes::from(digits.images);
-    let size = SIDE * SIDE;
-    let labels = digits.labels.into_iter().take(limit).enumerate();
-    let images: Vec<_> = labels
-        .map(|(index, label)| (images.slice(index * size..(index + 1) * size), label))
-        .collect();
-    if images.is_empty() {
-        return Err(Failure::new("the test set has no images"));
-    }
-    Ok(images)
 }
 
 /// Drawn on stderr, and only on a terminal.
-fn progress_bar(images: usize) -> ProgressBar {
-    let template = "{wide_bar} {pos}/{len} images, {eta} left";
+fn progress_bar(set: &TestSet) -> ProgressBar {
+    let template = match set {
+        TestSet::Digits(_) => "{wide_bar} {pos}/{len} images, {eta} left",
+        TestSet::Reviews { .. } => "{wide_bar} {pos}/{len} texts, {eta} left",
+    };
     let style = ProgressStyle::with_template(template).expect("the template is well formed");
-    ProgressBar::new(images as u64).with_style(style)
+    ProgressBar::new(set.len() as u64).with_style(style)
 }
 
 // === impl ClearedBar ===
@@ -126,105 +191,78 @@ impl Drop for ClearedBar {
 // === impl Work ===
 
 impl Work {
-    /// Sends one image after the other, as long as there are any.
+    /// Sends one request after the other, as long as there are samples.
     async fn run_worker(self: Arc<Self>) -> Result<Share, Failure> {
-        let mut share = Share::default();
-        while let Some((pixels, truth)) = self
-            .images
-            .get(self.next.fetch_add(1, Ordering::Relaxed))
-            .cloned()
-        {
-            share.add(self.send(pixels, truth).await?)?;
-            self.progress.inc(1);
-        }
-        Ok(share)
-    }
-
-    async fn send(&self, pixels: Bytes, truth: u8) -> Result<Share, Failure> {
-        let side = SIDE as u32;
-        // MNIST's images are frames already: none is taken for another picture and framed again.
-        let request = ClassifyRequest::new([Image::raw(side, side, 1, pixels)])
-            .model(&self.model)
-            .framing(Framing::None);
-        let answer = self
-            .client
-            .classify(request)
-            .await
-            .map_err(|error| Failure::of_call(&error, self.client.address()))?;
-        let label = answer.predictions.first().and_then(|it| it.top());
-        let name = label.map(|it| it.name.as_str()).unwrap_or_default();
-        let Ok(digit @ 0..=9) = name.parse::<u8>() else {
-            let model = &answer.model;
-            return Err(Failure::new(format!(
-                "{model} answers {name:?}, which is not a digit"
-            )));
-        };
-        let mut score = Score::default();
-        score.count(truth, digit, answer.timing.batch_size);
-        Ok(Share {
-            score,
-            model: Some((answer.model, answer.version)),
-        })
-    }
-}
-
-// === impl Share ===
-
-impl Share {
-    /// Adds another share. Figures of two models in one number mean nothing, so that is a failure.
-    fn add(&mut self, other: Self) -> Result<(), Failure> {
-        match (&self.model, other.model) {
-            (Some(ours), Some(theirs)) if *ours != theirs => {
-                return Err(Failure::new(format!(
-                    "the model changed from {} version {} to {} version {} during the run",
-                    ours.0, ours.1, theirs.0, theirs.1
-                )));
+        let mut share = Share::new(self.set.labels().len());
+        let step = self.set.per_request();
+        loop {
+            let first = self.next.fetch_add(step, Ordering::Relaxed);
+            let samples = first..(first + step).min(self.set.len());
+            if samples.is_empty() {
+                return Ok(share);
             }
-            (None, theirs) => self.model = theirs,
-            _ => {}
+            let count = samples.len() as u64;
+            share.add(self.set.send(&self.client, &self.model, samples).await?)?;
+            self.progress.inc(count);
         }
-        self.score += other.score;
-        Ok(())
     }
 }
 
 // === impl Report ===
 
 impl Report {
-    fn new(total: &Share, elapsed: Duration, concurrency: usize) -> Self {
+    fn new(set: &TestSet, total: &Share, elapsed: Duration, concurrency: usize) -> Self {
         let (model, version) = total.model.clone().unwrap_or_default();
         let seconds = elapsed.as_secs_f64();
+        let count = total.score.samples();
+        let per_second = count as f64 / seconds;
         Self {
             model,
             version,
-            images: total.score.images(),
+            samples: match set {
+                TestSet::Digits(_) => Samples::Images {
+                    images: count,
+                    images_per_second: per_second,
+                },
+                TestSet::Reviews { .. } => Samples::Texts {
+                    texts: count,
+                    texts_per_second: per_second,
+                },
+            },
             correct: total.score.correct(),
             accuracy: total.score.accuracy(),
-            confusion: *total.score.confusion(),
+            labels: set.labels(),
+            confusion: total.score.confusion().to_vec(),
             seconds,
-            images_per_second: total.score.images() as f64 / seconds,
             mean_batch_size: total.score.mean_batch_size(),
             concurrency,
         }
     }
 
-    fn render(&self, score: &Score) -> String {
+    fn render(&self) -> String {
         let Self {
             model,
             version,
-            images,
             correct,
             concurrency,
             ..
         } = self;
+        let (count, per_second, noun) = match self.samples {
+            Samples::Images {
+                images,
+                images_per_second,
+            } => (images, images_per_second, "images"),
+            Samples::Texts {
+                texts,
+                texts_per_second,
+            } => (texts, texts_per_second, "texts"),
+        };
         format!(
             "model            {model} version {version}\n\
-             accuracy         {:.2} % ({correct} of {images})\n\
-             speed            {:.0} images/s ({:.1} s, {} at once)\n\
-             mean batch size  {:.1}\n\n\
-             {score}",
+             accuracy         {:.2} % ({correct} of {count})\n\
+             speed            {per_second:.0} {noun}/s ({:.1} s, {} at once)\n\
+             mean batch size  {:.1}\n\n",
             self.accuracy * 100.0,
-            self.images_per_second,
             self.seconds,
             output::count(*concurrency, "request"),
             self.mean_batch_size,

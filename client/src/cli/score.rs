@@ -1,91 +1,91 @@
-//! How a model did on a labelled set of digits: pure counting and its rendering.
+//! How a model did on a labelled set: pure counting and its rendering.
 
-use std::{
-    fmt::{self, Display},
-    ops::AddAssign,
-};
+use std::{fmt::Write as _, ops::AddAssign};
 
-/// The digits 0 to 9.
-const CLASSES: usize = 10;
-
-/// Counts of (true digit, answered digit), and of the batches that the images rode in.
-#[derive(Clone, Debug, Default)]
+/// Counts of (true class, answered class), and of the batches that the samples rode in.
+#[derive(Clone, Debug)]
 pub(crate) struct Score {
-    confusion: [[u64; CLASSES]; CLASSES],
-    /// Every image's share of its batch; over all rows of a batch they sum to 1.
+    confusion: Vec<Vec<u64>>,
+    /// Every sample's share of its batch; over all rows of a batch they sum to 1.
     batches: f64,
 }
 
 // === impl Score ===
 
 impl Score {
-    /// Counts one image that rode in a batch of `batch_size` rows. The digits are below 10.
-    pub(crate) fn count(&mut self, truth: u8, answer: u8, batch_size: u32) {
-        self.confusion[usize::from(truth)][usize::from(answer)] += 1;
+    pub(crate) fn new(classes: usize) -> Self {
+        Self {
+            confusion: vec![vec![0; classes]; classes],
+            batches: 0.0,
+        }
+    }
+
+    /// Counts one sample that rode in a batch of `batch_size` rows. There are so many classes.
+    pub(crate) fn count(&mut self, truth: usize, answer: usize, batch_size: u32) {
+        self.confusion[truth][answer] += 1;
         self.batches += 1.0 / f64::from(batch_size.max(1));
     }
 
-    pub(crate) fn images(&self) -> u64 {
-        self.confusion.as_flattened().iter().sum()
+    pub(crate) fn samples(&self) -> u64 {
+        self.confusion.iter().flatten().sum()
     }
 
     pub(crate) fn correct(&self) -> u64 {
-        (0..CLASSES).map(|digit| self.confusion[digit][digit]).sum()
+        let rows = self.confusion.iter().enumerate();
+        rows.map(|(class, row)| row[class]).sum()
     }
 
-    /// In [0, 1]; 0 for no images.
+    /// In [0, 1]; 0 for no samples.
     pub(crate) fn accuracy(&self) -> f64 {
-        ratio(self.correct() as f64, self.images() as f64)
+        ratio(self.correct() as f64, self.samples() as f64)
     }
 
-    /// The mean over the batches, as rows over runs give it; a mean over images would count large batches more often.
+    /// The mean over the batches, as rows over runs give it; a mean over samples would count large batches more often.
     pub(crate) fn mean_batch_size(&self) -> f64 {
-        ratio(self.images() as f64, self.batches)
+        ratio(self.samples() as f64, self.batches)
     }
 
-    /// One row for each true digit, one column for each answer.
-    pub(crate) fn confusion(&self) -> &[[u64; CLASSES]; CLASSES] {
+    /// One row for each true class, one column for each answer.
+    pub(crate) fn confusion(&self) -> &[Vec<u64>] {
         &self.confusion
+    }
+
+    /// The confusion matrix: true classes down, answers across, zeros as dots. `labels` name the classes.
+    pub(crate) fn render(&self, labels: &[String]) -> String {
+        let counts = self.confusion.iter().flatten().map(|it| match it {
+            0 => "·".to_owned(),
+            count => count.to_string(),
+        });
+        let counts: Vec<String> = counts.collect();
+        let cells = counts.iter().chain(labels).map(|it| it.chars().count());
+        let width = cells.max().unwrap_or_default().max(2) + 1;
+        let mut text = "true \\ answer".to_owned();
+        let mut cell = |cell: &str, width: usize| {
+            write!(text, "{cell:>width$}").expect("writing to a string does not fail");
+        };
+        for label in labels {
+            cell(label, width);
+        }
+        cell("\n", 0);
+        for (label, row) in labels.iter().zip(counts.chunks(labels.len().max(1))) {
+            cell(label, "true \\ answer".len());
+            for count in row {
+                cell(count, width);
+            }
+            cell("\n", 0);
+        }
+        text
     }
 }
 
 impl AddAssign for Score {
+    /// Both are of the same classes.
     fn add_assign(&mut self, other: Self) {
-        let counts = self.confusion.as_flattened_mut();
-        for (count, more) in counts.iter_mut().zip(other.confusion.as_flattened()) {
+        let counts = self.confusion.iter_mut().flatten();
+        for (count, more) in counts.zip(other.confusion.iter().flatten()) {
             *count += more;
         }
         self.batches += other.batches;
-    }
-}
-
-impl Display for Score {
-    /// The confusion matrix: true digits down, answers across, zeros as dots.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let largest = self
-            .confusion
-            .as_flattened()
-            .iter()
-            .max()
-            .copied()
-            .unwrap_or_default();
-        let width = largest.to_string().len().max(2) + 1;
-        write!(f, "true \\ answer")?;
-        for answer in 0..CLASSES {
-            write!(f, "{answer:>width$}")?;
-        }
-        writeln!(f)?;
-        for (truth, row) in self.confusion.iter().enumerate() {
-            write!(f, "{truth:>13}")?;
-            for count in row {
-                match count {
-                    0 => write!(f, "{:>width$}", "·")?,
-                    count => write!(f, "{count:>width$}")?,
-                }
-            }
-            writeln!(f)?;
-        }
-        Ok(())
     }
 }
 
@@ -101,15 +101,15 @@ mod tests {
 
     #[test]
     fn counts_add_up() {
-        let mut score = Score::default();
+        let mut score = Score::new(10);
         assert!(score.accuracy().abs() < f64::EPSILON);
         score.count(7, 7, 1);
         score.count(7, 1, 3);
-        let mut other = Score::default();
+        let mut other = Score::new(10);
         other.count(0, 0, 3);
         other.count(9, 9, 3);
         score += other;
-        assert_eq!((score.images(), score.correct()), (4, 3));
+        assert_eq!((score.samples(), score.correct()), (4, 3));
         assert!((score.accuracy() - 0.75).abs() < f64::EPSILON);
         assert!((score.mean_batch_size() - 2.0).abs() < 1e-9);
         assert_eq!(score.confusion()[7][1], 1);
@@ -117,11 +117,12 @@ mod tests {
 
     #[test]
     fn the_matrix_lines_up() {
-        let mut score = Score::default();
+        let mut score = Score::new(10);
         for _ in 0..120 {
             score.count(3, 3, 1);
         }
         score.count(3, 5, 1);
+        let labels: Vec<String> = (0..10).map(|it| it.to_string()).collect();
         expect![[r"
             true \ answer   0   1   2   3   4   5   6   7   8   9
                         0   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
@@ -135,6 +136,16 @@ mod tests {
                         8   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
                         9   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
         "]]
-        .assert_eq(&score.to_string());
+        .assert_eq(&score.render(&labels));
+
+        let mut score = Score::new(2);
+        score.count(0, 0, 1);
+        score.count(1, 0, 1);
+        expect![[r"
+            true \ answer NEGATIVE POSITIVE
+                 NEGATIVE        1        ·
+                 POSITIVE        1        ·
+        "]]
+        .assert_eq(&score.render(&["NEGATIVE".into(), "POSITIVE".into()]));
     }
 }

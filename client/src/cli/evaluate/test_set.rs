@@ -1,0 +1,243 @@
+//! What is sent and what the right answers are: MNIST's test images, or IMDB's test reviews.
+
+use std::{ops::Range, path::Path};
+
+use bytes::Bytes;
+use quintet_client::{ClassifyRequest, Client, Error, Framing, Image, SentimentRequest, Timing};
+use quintet_data::{
+    DataErrorKind,
+    imdb::{self, Reviews},
+    mnist::{self, SIDE, Split},
+};
+
+use crate::{failure::Failure, score::Score};
+
+/// A labelled set, and how its samples are sent.
+#[derive(Debug)]
+pub(super) enum TestSet {
+    /// Pixels and digits; one image a request, so that batches are the server's own.
+    Digits(Vec<(Bytes, u8)>),
+    /// Texts, and which of the labels is right; the negative label comes first.
+    Reviews {
+        texts: Vec<(String, u8)>,
+        labels: [String; 2],
+    },
+}
+
+/// What answers came to.
+#[derive(Debug)]
+pub(super) struct Share {
+    pub(super) score: Score,
+    /// The model and version that answered; a share without answers has none.
+    pub(super) model: Option<(String, String)>,
+}
+
+/// Texts that a request holds.
+const TEXTS: usize = 16;
+
+// === impl TestSet ===
+
+impl TestSet {
+    pub(super) fn digits(data_dir: &Path, limit: usize) -> Result<Self, Failure> {
+        let digits = mnist::load(data_dir, Split::Test).map_err(|error| {
+            Failure::new(error.to_string()).hint("--data-dir names the folder with the MNIST files")
+        })?;
+        let images = Bytes::from(digits.images);
+        let size = SIDE * SIDE;
+        let labels = digits.labels.into_iter().take(limit).enumerate();
+        let images: Vec<_> = labels
+            .map(|(index, label)| (images.slice(index * size..(index + 1) * size), label))
+            .collect();
+        if images.is_empty() {
+            return Err(Failure::new("the test set has no images"));
+        }
+        Ok(Self::Digits(images))
+    }
+
+    /// `None` where the reviews are not there.
+    pub(super) fn reviews(
+        data_dir: &Path,
+        limit: usize,
+        labels: [String; 2],
+    ) -> Result<Option<Self>, Failure> {
+        let reviews = match imdb::load(data_dir, |_, _| ()) {
+            Ok(all) => all.test,
+            Err(error) if matches!(error.kind, DataErrorKind::NotFetched { .. }) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(Failure::new(error.to_string())),
+        };
+        let texts = alternate(reviews).take(limit).collect();
+        Ok(Some(Self::Reviews { texts, labels }))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Digits(images) => images.len(),
+            Self::Reviews { texts, .. } => texts.len(),
+        }
+    }
+
+    /// How many samples a request holds.
+    pub(super) fn per_request(&self) -> usize {
+        match self {
+            Self::Digits(_) => 1,
+            Self::Reviews { .. } => TEXTS,
+        }
+    }
+
+    /// The classes' names.
+    pub(super) fn labels(&self) -> Vec<String> {
+        match self {
+            Self::Digits(_) => (0..10).map(|it| it.to_string()).collect(),
+            Self::Reviews { labels, .. } => labels.to_vec(),
+        }
+    }
+
+    /// Sends these samples, which is at least one, and compares the answers.
+    pub(super) async fn send(
+        &self,
+        client: &Client,
+        model: &str,
+        samples: Range<usize>,
+    ) -> Result<Share, Failure> {
+        let failed = |error: Error| Failure::of_call(&error, client.address());
+        match self {
+            Self::Digits(images) => {
+                let side = SIDE as u32;
+                let images = &images[samples];
+                // MNIST's images are frames already: none is taken for another picture and framed again.
+                let request = images
+                    .iter()
+                    .map(|(pixels, _)| Image::raw(side, side, 1, pixels.clone()));
+                let request = ClassifyRequest::new(request)
+                    .model(model)
+                    .framing(Framing::None);
+                let answer = client.classify(request).await.map_err(failed)?;
+                let names = answer.predictions.iter().map(|it| {
+                    let label = it.top();
+                    label.map(|it| it.name.as_str()).unwrap_or_default()
+                });
+                let truths = images.iter().map(|(_, truth)| *truth);
+                let pairs = truths.zip(names);
+                self.share(pairs, answer.timing, (answer.model.clone(), answer.version))
+            }
+            Self::Reviews { texts, .. } => {
+                let texts = &texts[samples];
+                let request = texts.iter().map(|(text, _)| text.as_str());
+                let request = SentimentRequest::new(request).model(model);
+                let answer = client.sentiment(request).await.map_err(failed)?;
+                let names = answer.texts.iter().map(|it| it.label.as_str());
+                let truths = texts.iter().map(|(_, truth)| *truth);
+                let pairs = truths.zip(names);
+                self.share(pairs, answer.timing, (answer.model.clone(), answer.version))
+            }
+        }
+    }
+
+    /// Counts pairs of a class and the answered label.
+    fn share<'a>(
+        &self,
+        pairs: impl Iterator<Item = (u8, &'a str)>,
+        timing: Timing,
+        model: (String, String),
+    ) -> Result<Share, Failure> {
+        let labels = self.labels();
+        let mut score = Score::new(labels.len());
+        for (truth, name) in pairs {
+            let Some(answer) = labels.iter().position(|it| it == name) else {
+                let (model, labels) = (&model.0, labels.join(", "));
+                return Err(Failure::new(format!(
+                    "{model} answers {name:?}, which is none of {labels}"
+                )));
+            };
+            score.count(truth.into(), answer, timing.batch_size);
+        }
+        let model = Some(model);
+        Ok(Share { score, model })
+    }
+}
+
+/// Bad and good reviews in turn, so that the first of them are a fair sample.
+fn alternate(reviews: Reviews) -> impl Iterator<Item = (String, u8)> {
+    let (bad, good): (Vec<_>, Vec<_>) = reviews
+        .texts
+        .into_iter()
+        .zip(reviews.labels)
+        .partition(|(_, label)| *label == imdb::NEGATIVE);
+    bad.into_iter().zip(good).flat_map(<[_; 2]>::from)
+}
+
+// === impl Share ===
+
+impl Share {
+    pub(super) fn new(classes: usize) -> Self {
+        Self {
+            score: Score::new(classes),
+            model: None,
+        }
+    }
+
+    /// Adds another share. Figures of two models in one number mean nothing, so that is a failure.
+    pub(super) fn add(&mut self, other: Self) -> Result<(), Failure> {
+        match (&self.model, other.model) {
+            (Some(ours), Some(theirs)) if *ours != theirs => {
+                return Err(Failure::new(format!(
+                    "the model changed from {} version {} to {} version {} during the run",
+                    ours.0, ours.1, theirs.0, theirs.1
+                )));
+            }
+            (None, theirs) => self.model = theirs,
+            _ => {}
+        }
+        self.score += other.score;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reviews_are_of_both_kinds() {
+        let reviews = Reviews {
+            texts: ["a", "b", "y", "z"].map(String::from).into(),
+            labels: vec![0, 0, 1, 1],
+        };
+        let order: Vec<_> = alternate(reviews).collect();
+        let expected = [("a", 0), ("y", 1), ("b", 0), ("z", 1)];
+        assert_eq!(
+            order,
+            expected.map(|(text, label)| (text.to_owned(), label))
+        );
+    }
+
+    #[test]
+    fn an_answer_that_is_no_class_is_a_failure() {
+        let set = TestSet::Reviews {
+            texts: Vec::new(),
+            labels: ["BAD", "GOOD"].map(String::from),
+        };
+        let share = |pairs: &[(u8, &'static str)]| {
+            let model = ("lstm".to_owned(), "1".to_owned());
+            set.share(pairs.iter().copied(), Timing::default(), model)
+        };
+        let counted = share(&[(0, "BAD"), (1, "BAD")]).unwrap();
+        assert_eq!(counted.score.confusion(), [[1, 0], [1, 0]]);
+        let failure = format!("{:?}", share(&[(0, "POSITIVE")]).unwrap_err());
+        assert!(failure.contains("none of BAD, GOOD"), "{failure}");
+    }
+
+    #[test]
+    fn two_models_are_not_counted_as_one() {
+        let share = |version: &str| Share {
+            score: Score::new(2),
+            model: Some(("lstm".into(), version.into())),
+        };
+        let mut total = Share::new(2);
+        total.add(share("1")).unwrap();
+        total.add(share("1")).unwrap();
+        assert!(total.add(share("2")).is_err());
+    }
+}
