@@ -65,6 +65,103 @@ async fn a_closed_loop_is_measured() {
 }
 
 #[tokio::test]
+async fn a_stream_is_shared_by_many_callers() {
+    let server = FakeServer::answering().await;
+    let args = "--stream --concurrency 8 --connections 2 --rows-per-request 3 --timeout 3s";
+    let finished = bench(&server.url(), &args.split_whitespace().collect::<Vec<_>>()).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let report = report(&finished);
+    assert_eq!(report["protocol"], "quintet");
+    assert_eq!(report["stream"], true);
+    assert_eq!(report["concurrency"], 8);
+    assert_eq!(report["connections"], 2);
+    assert_eq!(report["mean_batch_size"], 4.0);
+    assert_eq!(report["errors"], serde_json::json!({}));
+    let calls = server.calls();
+    let counted = report["requests"].as_u64().unwrap() as usize;
+    assert!(counted > 0);
+    assert!((counted + 1..=counted + 9).contains(&calls.len()));
+    // The first request, the measurement, what is waited for the last answers.
+    assert!(calls.iter().all(|it| it.grpc_timeout == "7200m"));
+    assert!(calls.iter().all(|it| it.message.images.len() == 3));
+}
+
+#[tokio::test]
+async fn refusals_on_a_stream_are_counted_and_end_nothing() {
+    let server =
+        sometimes(|number| (number % 2 == 1).then(|| Status::resource_exhausted("full"))).await;
+    let finished = bench(&server.url(), &["--stream", "--rate", "1000"]).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let report = report(&finished);
+    let refused = &report["errors"]["RESOURCE_EXHAUSTED"];
+    assert_eq!(
+        (&refused["message"], &refused["count"]),
+        (&"full".into(), &100.into())
+    );
+    assert_eq!(report["requests"], 100);
+}
+
+#[tokio::test]
+async fn a_text_model_is_sent_texts() {
+    let server = FakeServer::answering().await;
+    let args = [
+        "--model",
+        "lstm",
+        "--rows-per-request",
+        "2",
+        "--mix",
+        "both",
+    ];
+    let finished = bench(&server.url(), &args).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let report = report(&finished);
+    assert_eq!(
+        (&report["model"], &report["texts"]),
+        (&"lstm".into(), &"both".into())
+    );
+    assert_eq!(report["mean_batch_size"], 2.0);
+    assert!(report["requests"].as_u64() > Some(0));
+    for call in server.texts() {
+        let [review, sentence] = &call.texts[..] else {
+            panic!("two texts")
+        };
+        assert!(review.len() > sentence.len());
+    }
+}
+
+#[tokio::test]
+async fn an_image_model_is_sent_tensors() {
+    let server = FakeServer::answering().await;
+    let args = ["--protocol", "oip", "--rows-per-request", "2"];
+    let finished = bench(&server.url(), &args).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let report = report(&finished);
+    assert_eq!(
+        (&report["model"], &report["version"]),
+        (&"mlp".into(), &"2".into())
+    );
+    assert_eq!(report["protocol"], "oip");
+    assert_eq!(report["mean_batch_size"], Value::Null);
+    assert_eq!(report["errors"], serde_json::json!({}));
+    assert!(report["requests"].as_u64() > Some(0));
+}
+
+#[tokio::test]
+async fn options_that_do_not_fit_are_told() {
+    let server = FakeServer::answering().await;
+    for (args, code, message) in [
+        (&["--stream", "--protocol", "oip"][..], 2, "does not have"),
+        (&["--stream", "--model", "lstm"], 2, "takes texts"),
+        (&["--protocol", "oip", "--model", "lstm"], 2, "takes texts"),
+        (&["--protocol", "oip", "--model", "x"], 1, "no model \"x\""),
+    ] {
+        let finished = bench(&server.url(), args).await;
+        assert_eq!(finished.code, Some(code), "{args:?}");
+        assert!(finished.stderr.contains(message), "{}", finished.stderr);
+    }
+}
+
+#[tokio::test]
 async fn refusals_are_counted_apart() {
     let server =
         sometimes(|number| (number % 2 == 1).then(|| Status::resource_exhausted("full"))).await;

@@ -217,40 +217,50 @@ fn bench() {
     check(
         &["bench"],
         &expect![[r#"
-        Put load on the server, and measure its throughput and latency
+            Put load on the server, and measure its throughput and latency
 
-        Usage: quintet bench [OPTIONS]
+            Usage: quintet bench [OPTIONS]
 
-        Options:
-              --model <MODEL>         The model's name [default: the server's default classifier]
-              --concurrency <N>       How many requests are under way at once [default: 64]; with --rate,
-                                      the most [default: 4096]
-              --rate <N>              Send so many requests a second, whether or not answers come, and
-                                      measure latencies from when each was meant to go. Without it, an
-                                      answer makes room for the next request
-              --connections <N>       How many connections the requests are spread over [default: 1]
-              --duration <TIME>       How long to measure [default: 10s]
-              --warmup <TIME>         How long to send before that; may be 0s [default: 2s]
-              --rows-per-request <N>  How many images a request holds [default: 1]
-              --data-dir <DIR>        Send MNIST's test set, which lies in DIR/mnist/ or DIR itself
-                                      [default: noise]
-              --json                  Print JSON
-          -h, --help                  Print help
+            Options:
+                  --model <MODEL>         The model's name [default: the server's default classifier]
+                  --concurrency <N>       How many requests are under way at once [default: 64]; with --rate,
+                                          the most [default: 4096]
+                  --rate <N>              Send so many requests a second, whether or not answers come, and
+                                          measure latencies from when each was meant to go. Without it, an
+                                          answer makes room for the next request
+                  --connections <N>       How many connections the requests are spread over [default: 1]
+                  --stream                Send the requests of a connection on one ClassifyStream, of which a
+                                          server has at most 256 under way, and not as a call each
+                  --protocol <PROTOCOL>   quintet sends pictures and texts; oip sends an image model's input as
+                                          a tensor, by the Open Inference Protocol's ModelInfer [default:
+                                          quintet] [possible values: quintet, oip]
+                  --duration <TIME>       How long to measure [default: 10s]
+                  --warmup <TIME>         How long to send before that; may be 0s [default: 2s]
+                  --rows-per-request <N>  How many images or texts a request holds [default: 1]
+                  --data-dir <DIR>        Send MNIST's test set, which lies in DIR/mnist/ or DIR itself, or
+                                          IMDB's test reviews, in DIR/imdb/ or DIR [default: noise; for texts,
+                                          words without sense]
+                  --mix <MIX>             Which texts to send: whole reviews, their first sentences, or both in
+                                          turn [default: both] [possible values: both, reviews, sentences]
+                  --json                  Print JSON
+              -h, --help                  Print help
 
-        Connection:
-              --server <URL>    The server: http://host:port, or host:port for short [env: QUINTET_SERVER]
-                                [default: http://127.0.0.1:50051]
-              --timeout <TIME>  The most time for one call, retries included: 500ms, 10s or 2m [default:
-                                10s]
+            Connection:
+                  --server <URL>    The server: http://host:port, or host:port for short [env: QUINTET_SERVER]
+                                    [default: http://127.0.0.1:50051]
+                  --timeout <TIME>  The most time for one call, retries included: 500ms, 10s or 2m [default:
+                                    10s]
 
-        With --json, one object:
-          server, model, version, concurrency (closed loop, else null), rate (open loop, else null),
-          connections, rows_per_request, seconds, requests (answered), requests_per_second,
-          rows_per_second, mean_batch_size,
-          latency_us, refused_latency_us (of RESOURCE_EXHAUSTED, or null) and lateness_us (open loop,
-          or null) with p50, p90, p99, p99_9 and max in microseconds,
-          errors with count and message by gRPC code, or MALFORMED, RESET, UNSENT, UNANSWERED,
-          generator_cpu_us_per_request, generator_cpu (1 is one core all the time)
-    "#]],
+            An image classifier is sent Classify, a text classifier SentimentScore.
+            With --json, one object:
+              server, model, version, protocol, stream, texts (the mix, or null for images),
+              concurrency (closed loop, else null), rate (open loop, else null),
+              connections, rows_per_request, seconds, requests (answered), requests_per_second,
+              rows_per_second, mean_batch_size (null with oip, whose answers do not say),
+              latency_us, refused_latency_us (of RESOURCE_EXHAUSTED, or null) and lateness_us (open loop,
+              or null) with p50, p90, p99, p99_9 and max in microseconds,
+              errors with count and message by gRPC code, or MALFORMED, RESET, UNSENT, UNANSWERED,
+              generator_cpu_us_per_request, generator_cpu (1 is one core all the time)
+        "#]],
     );
 }

@@ -6,6 +6,11 @@ use std::{
 };
 
 use quintet_client::Client;
+use quintet_proto::inference::{
+    ModelInferRequest, ModelInferResponse,
+    grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer},
+    model_infer_response::InferOutputTensor,
+};
 use quintet_proto::v1::{
     Classification, ClassifyRequest, ClassifyResponse, ClassifyStreamRequest,
     ClassifyStreamResponse, Label, ListModelsRequest, ListModelsResponse, ModelInfo, ModelState,
@@ -78,6 +83,7 @@ impl FakeServer {
         let (health, health_service) = tonic_health::server::health_reporter();
         let server = Server::builder()
             .add_service(InferenceServiceServer::new(service))
+            .add_service(GrpcInferenceServiceServer::new(Tensors))
             .add_service(health_service)
             .serve_with_incoming(TcpListenerStream::new(listener));
         let task = tokio::spawn(async move { server.await.expect("the server runs") });
@@ -175,6 +181,35 @@ pub(crate) fn digits(request: &ClassifyRequest, digit: impl Fn(usize) -> u32) ->
             compute_us: 1500,
             batch_size: 4,
         }),
+    }
+}
+
+/// Answers `ModelInfer` as a classifier of ten classes.
+struct Tensors;
+
+#[tonic::async_trait]
+impl GrpcInferenceService for Tensors {
+    async fn model_infer(
+        &self,
+        request: Request<ModelInferRequest>,
+    ) -> Result<Response<ModelInferResponse>, Status> {
+        let request = request.into_inner();
+        let input = &request.inputs[0];
+        let bytes: i64 = input.shape.iter().product();
+        if input.name != "pixels" || request.raw_input_contents[0].len() as i64 != bytes {
+            return Err(Status::invalid_argument("another tensor"));
+        }
+        Ok(Response::new(ModelInferResponse {
+            model_name: request.model_name,
+            model_version: "2".into(),
+            outputs: vec![InferOutputTensor {
+                name: "probabilities".into(),
+                datatype: "FP32".into(),
+                shape: vec![input.shape[0], 10],
+                ..InferOutputTensor::default()
+            }],
+            ..ModelInferResponse::default()
+        }))
     }
 }
 

@@ -30,6 +30,14 @@ impl Failure {
         }
     }
 
+    /// Options that do not go together.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            code: Self::USAGE,
+            ..Self::new(message)
+        }
+    }
+
     pub(crate) fn interrupted() -> Self {
         Self {
             code: Self::INTERRUPTED,

@@ -1,4 +1,4 @@
-//! One HTTP/2 connection and the unary calls on it, with nothing done that gRPC does not need.
+//! One HTTP/2 connection and the calls on it, with nothing done that gRPC does not need.
 
 use std::{
     io,
@@ -8,21 +8,26 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use h2::{Reason, RecvStream, client::SendRequest};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header};
+use h2::{
+    Reason, RecvStream, SendStream,
+    client::{ResponseFuture, SendRequest},
+};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tonic::{Code, Status};
 
+use super::{framing::unframe, report::describe};
+
 /// Bytes that a server may have under way to us on one stream, and on the connection.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 /// Streams to open before the server's SETTINGS say how many it takes.
 const FIRST_STREAMS: usize = 1024;
-/// A message's prefix: one byte says whether it is compressed, four give its length, big-endian.
-const PREFIX: usize = 5;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -42,20 +47,24 @@ pub(super) struct Target<'a> {
     pub(super) authority: &'a str,
     /// `/package.Service/Method`.
     pub(super) path: &'static str,
-    /// The `grpc-timeout`.
+    /// The `grpc-timeout` of each call.
     pub(super) timeout: Duration,
 }
 
 /// Why a call has no answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
     /// The server's status, any but OK.
+    #[error("{}", describe(.0))]
     Status(Status),
     /// The server ended this stream alone.
+    #[error("the server ended it: {0}")]
     Reset(Reason),
     /// The reply is no gRPC.
+    #[error("{0}")]
     Malformed(&'static str),
     /// The connection is gone, and every call on it.
+    #[error("{0}")]
     Lost(String),
 }
 
@@ -63,31 +72,6 @@ pub(super) enum CallError {
 /// it would otherwise make a system call for every request.
 #[derive(Debug)]
 struct Gathered(TcpStream);
-
-/// A message as it travels: the prefix, then the message.
-pub(super) fn frame(message: &impl prost::Message) -> Bytes {
-    let mut framed = BytesMut::with_capacity(PREFIX + message.encoded_len());
-    framed.extend_from_slice(&[0]);
-    framed.extend_from_slice(&(message.encoded_len() as u32).to_be_bytes());
-    message
-        .encode(&mut framed)
-        .expect("the buffer grows as needed");
-    framed.freeze()
-}
-
-/// The message of a reply's body, which must hold exactly one.
-fn unframe(mut body: Bytes) -> Result<Bytes, CallError> {
-    let Some((&[compressed, ref length @ ..], message)) = body.split_first_chunk::<PREFIX>() else {
-        return Err(CallError::Malformed("a reply without a message"));
-    };
-    if compressed != 0 {
-        return Err(CallError::Malformed("a compressed reply, unasked"));
-    }
-    if u32::from_be_bytes(*length) as usize != message.len() {
-        return Err(CallError::Malformed("a reply whose length is wrong"));
-    }
-    Ok(body.split_off(PREFIX))
-}
 
 /// The header's value: at most eight digits and a unit.
 fn grpc_timeout(timeout: Duration) -> HeaderValue {
@@ -100,8 +84,22 @@ fn grpc_timeout(timeout: Duration) -> HeaderValue {
     HeaderValue::try_from(text).expect("digits and a letter are allowed")
 }
 
+/// The body of a response that is gRPC's and no refusal.
+pub(super) fn accepted(response: Response<RecvStream>) -> Result<RecvStream, CallError> {
+    if response.status() != StatusCode::OK {
+        return Err(CallError::Malformed("an HTTP status other than 200"));
+    }
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    if !content_type.is_some_and(|it| it.as_bytes().starts_with(GRPC.as_bytes())) {
+        return Err(CallError::Malformed("another content type than gRPC's"));
+    }
+    // A reply of headers alone is a refusal.
+    status(response.headers()).transpose()?;
+    Ok(response.into_body())
+}
+
 /// Whether the headers or trailers say OK; `None` where they say nothing.
-fn status(headers: &HeaderMap) -> Option<Result<(), CallError>> {
+pub(super) fn status(headers: &HeaderMap) -> Option<Result<(), CallError>> {
     let value = headers.get(GRPC_STATUS)?;
     if value.as_bytes() == b"0" {
         return Some(Ok(()));
@@ -141,24 +139,17 @@ impl Connection {
         Ok(Self { sender, request })
     }
 
+    /// Sends a call's headers.
+    pub(super) async fn start(&mut self) -> Result<(ResponseFuture, SendStream<Bytes>), CallError> {
+        std::future::poll_fn(|cx| self.sender.poll_ready(cx)).await?;
+        Ok(self.sender.send_request(self.request.clone(), false)?)
+    }
+
     /// Sends a framed message and gives the message of the answer.
     pub(super) async fn call(&mut self, body: Bytes) -> Result<Bytes, CallError> {
-        std::future::poll_fn(|cx| self.sender.poll_ready(cx)).await?;
-        let (response, mut stream) = self.sender.send_request(self.request.clone(), false)?;
+        let (response, mut stream) = self.start().await?;
         stream.send_data(body, true)?;
-        let response = response.await?;
-        if response.status() != StatusCode::OK {
-            return Err(CallError::Malformed("an HTTP status other than 200"));
-        }
-        let content_type = response.headers().get(header::CONTENT_TYPE);
-        if !content_type.is_some_and(|it| it.as_bytes().starts_with(GRPC.as_bytes())) {
-            return Err(CallError::Malformed("another content type than gRPC's"));
-        }
-        // A reply of headers alone is a refusal.
-        if let Some(Err(refusal)) = status(response.headers()) {
-            return Err(refusal);
-        }
-        let mut reply = response.into_body();
+        let mut reply = accepted(response.await?)?;
         let body = read(&mut reply).await?;
         let trailers = reply.trailers().await?;
         match trailers.as_ref().and_then(status) {
@@ -240,39 +231,7 @@ impl AsyncWrite for Gathered {
 
 #[cfg(test)]
 mod tests {
-    use quintet_proto::v1::ListModelsResponse;
-
     use super::*;
-
-    #[test]
-    fn a_frame_is_read_back() {
-        let message = quintet_proto::v1::Label {
-            name: "7".into(),
-            ..Default::default()
-        };
-        let framed = frame(&message);
-        assert_eq!(&framed[..], b"\0\0\0\0\x03\x0a\x017");
-        assert_eq!(unframe(framed).unwrap(), "\x0a\x017");
-        assert!(
-            unframe(frame(&ListModelsResponse::default()))
-                .unwrap()
-                .is_empty()
-        );
-    }
-
-    #[test]
-    fn bodies_that_are_no_single_message_are_refused() {
-        for body in [
-            "",
-            "\0\0\0\0",
-            "\x01\0\0\0\x01a",
-            "\0\0\0\0\x02a",
-            "\0\0\0\0\x01ab",
-        ] {
-            let error = unframe(Bytes::from(body)).unwrap_err();
-            assert!(matches!(error, CallError::Malformed(_)), "{body:?}");
-        }
-    }
 
     #[test]
     fn timeouts_have_at_most_eight_digits() {

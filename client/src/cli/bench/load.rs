@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    connection::Connection,
+    caller::Caller,
     pace::{Schedule, Timer},
     payload::Payload,
     report::{Recorder, Window},
@@ -78,10 +78,10 @@ struct OpenLoop {
     sent: Cell<u64>,
 }
 
-/// Sends `payload` over `connections` as planned.
+/// Sends `payload` through `connections` as planned.
 pub(super) async fn run(
     plan: Plan,
-    connections: &[Connection],
+    connections: &[Caller],
     payload: Payload,
 ) -> io::Result<Outcome> {
     let start = Instant::now();
@@ -145,7 +145,7 @@ fn cpu_time() -> Duration {
 }
 
 /// One call after the other, as long as there is one to send.
-async fn work(load: Rc<Load>, mut connection: Connection, mut intended: Instant) {
+async fn work(load: Rc<Load>, mut connection: Caller, mut intended: Instant) {
     loop {
         let result = connection.call(load.payload.next()).await;
         let now = Instant::now();
@@ -176,7 +176,7 @@ async fn work(load: Rc<Load>, mut connection: Connection, mut intended: Instant)
 
 impl Load {
     /// Starts the workers, for the whole run or as requests fall due.
-    async fn feed(self: &Rc<Self>, pace: Pace, connections: &[Connection]) -> io::Result<()> {
+    async fn feed(self: &Rc<Self>, pace: Pace, connections: &[Caller]) -> io::Result<()> {
         let mut connections = connections.iter().cycle();
         let mut spawn = |intended| {
             let connection = connections.next().expect("there is a connection").clone();

@@ -1,23 +1,36 @@
 //! The requests, encoded once before the run and sent again and again.
 
-use std::{cell::Cell, path::Path};
+mod images;
+mod texts;
+
+use std::cell::Cell;
 
 use bytes::Bytes;
 use prost::Message as _;
-use quintet_data::mnist::{self, PIXELS, SIDE, Split};
-use quintet_proto::v1::{
-    ClassifyRequest, ClassifyResponse, Framing, Image, RawImage, image::Source,
+use quintet_proto::{
+    inference::ModelInferResponse,
+    v1::{ClassifyResponse, SentimentScoreResponse, Timing},
 };
 
-use super::connection;
-use crate::failure::Failure;
+pub(super) use self::{
+    images::{Pixels, Tensor},
+    texts::{Mix, Texts},
+};
+use super::framing;
 
-/// Different random images; all of them fit into a core's cache.
-const RANDOM_IMAGES: usize = 256;
+/// The call that takes the requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rpc {
+    Classify,
+    ClassifyStream,
+    SentimentScore,
+    ModelInfer,
+}
 
-/// Framed requests, taken in turn.
+/// Encoded requests, taken in turn.
 #[derive(Debug)]
 pub(super) struct Payload {
+    rpc: Rpc,
     bodies: Vec<Bytes>,
     next: Cell<usize>,
     rows: usize,
@@ -28,66 +41,46 @@ pub(super) struct Payload {
 pub(super) struct Answer {
     pub(super) model: String,
     pub(super) version: String,
-    /// Rows of the batch that it rode in.
-    pub(super) batch_size: u32,
+    /// Rows of the batch that it rode in; a plain tensor's answer does not say.
+    pub(super) batch_size: Option<u32>,
+}
+
+// === impl Rpc ===
+
+impl Rpc {
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Classify => "/quintet.v1.InferenceService/Classify",
+            Self::ClassifyStream => "/quintet.v1.InferenceService/ClassifyStream",
+            Self::SentimentScore => "/quintet.v1.InferenceService/SentimentScore",
+            Self::ModelInfer => "/inference.GRPCInferenceService/ModelInfer",
+        }
+    }
+
+    /// A request as it is sent.
+    fn encode(self, request: &impl prost::Message) -> Bytes {
+        match self {
+            Self::ClassifyStream => framing::stream_request(request),
+            _ => framing::frame(request),
+        }
+    }
 }
 
 // === impl Payload ===
 
 impl Payload {
-    /// The call that takes these requests.
-    pub(super) const PATH: &'static str = "/quintet.v1.InferenceService/Classify";
-
-    /// Images of noise, always the same ones.
-    pub(super) fn random(model: &str, rows: usize) -> Self {
-        let mut random = fastrand::Rng::with_seed(0);
-        let pixels: Vec<u8> = std::iter::repeat_with(|| random.u8(..))
-            .take(RANDOM_IMAGES * PIXELS)
-            .collect();
-        Self::new(model, rows, &Bytes::from(pixels))
-    }
-
-    /// The images of MNIST's test set.
-    pub(super) fn mnist(model: &str, rows: usize, data_dir: &Path) -> Result<Self, Failure> {
-        let digits = mnist::load(data_dir, Split::Test).map_err(|error| {
-            Failure::new(error.to_string()).hint("--data-dir names the folder with the MNIST files")
-        })?;
-        if digits.labels.is_empty() {
-            return Err(Failure::new("the test set has no images"));
-        }
-        Ok(Self::new(model, rows, &Bytes::from(digits.images)))
-    }
-
-    /// `pixels` holds at least one image. Every image is in some request, and every request has `rows`.
-    fn new(model: &str, rows: usize, pixels: &Bytes) -> Self {
-        let images = pixels.len() / PIXELS;
-        let image = |index: usize| {
-            let start = index % images * PIXELS;
-            let raw = RawImage {
-                width: SIDE as u32,
-                height: SIDE as u32,
-                channels: 1,
-                data: pixels.slice(start..start + PIXELS),
-            };
-            Image {
-                source: Some(Source::Raw(raw)),
-            }
-        };
-        let request = |first: usize| ClassifyRequest {
-            images: (first..first + rows).map(image).collect(),
-            model: model.to_owned(),
-            // The pixels as they are, in the model's own size: no time goes into framing a digit.
-            framing: Framing::None.into(),
-            ..ClassifyRequest::default()
-        };
+    /// There is at least one request; each has `rows`.
+    fn new(rpc: Rpc, rows: usize, bodies: Vec<Bytes>) -> Self {
         Self {
-            bodies: (0..images)
-                .step_by(rows)
-                .map(|first| connection::frame(&request(first)))
-                .collect(),
+            rpc,
+            bodies,
             next: Cell::new(0),
             rows,
         }
+    }
+
+    pub(super) fn rpc(&self) -> Rpc {
+        self.rpc
     }
 
     /// The next request.
@@ -99,57 +92,85 @@ impl Payload {
 
     /// Reads a reply; `None` if it is not the answer to one of these requests.
     pub(super) fn read(&self, message: Bytes) -> Option<Answer> {
-        let reply = ClassifyResponse::decode(message).ok()?;
-        if reply.classifications.len() != self.rows {
-            return None;
-        }
-        Some(Answer {
-            model: reply.model,
-            version: reply.version,
-            batch_size: reply.timing?.batch_size,
-        })
+        let timed = |timing: Timing| Some(timing.batch_size);
+        let (rows, answer) = match self.rpc {
+            Rpc::Classify | Rpc::ClassifyStream => {
+                let reply = ClassifyResponse::decode(message).ok()?;
+                let answer = Answer {
+                    model: reply.model,
+                    version: reply.version,
+                    batch_size: timed(reply.timing?),
+                };
+                (reply.classifications.len(), answer)
+            }
+            Rpc::SentimentScore => {
+                let reply = SentimentScoreResponse::decode(message).ok()?;
+                let answer = Answer {
+                    model: reply.model,
+                    version: reply.version,
+                    batch_size: timed(reply.timing?),
+                };
+                (reply.sentiments.len(), answer)
+            }
+            Rpc::ModelInfer => {
+                let reply = ModelInferResponse::decode(message).ok()?;
+                let answer = Answer {
+                    model: reply.model_name,
+                    version: reply.model_version,
+                    batch_size: None,
+                };
+                let rows = *reply.outputs.first()?.shape.first()?;
+                (usize::try_from(rows).ok()?, answer)
+            }
+        };
+        (rows == self.rows).then_some(answer)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use quintet_proto::{inference::model_infer_response::InferOutputTensor, v1::Classification};
+
     use super::*;
 
     #[test]
-    fn every_image_is_sent_and_every_request_is_full() {
-        let pixels: Bytes = (0..5_u8).flat_map(|image| [image; PIXELS]).collect();
-        let payload = Payload::new("mlp", 2, &pixels);
-        let first_pixels = |mut body: Bytes| {
-            let request = ClassifyRequest::decode(body.split_off(5)).unwrap();
-            assert_eq!(
-                (request.model.as_str(), request.framing()),
-                ("mlp", Framing::None)
-            );
-            let images = request.images.into_iter();
-            let pixels = images.map(|it| match it.source {
-                Some(Source::Raw(raw)) if raw.data.len() == PIXELS => raw.data[0],
-                other => panic!("{other:?}"),
-            });
-            pixels.collect::<Vec<_>>()
-        };
-        let sent: Vec<_> = (0..4).map(|_| first_pixels(payload.next())).collect();
-        assert_eq!(sent, [[0, 1], [2, 3], [4, 0], [0, 1]]);
-    }
-
-    #[test]
     fn only_an_answer_to_all_rows_is_one() {
-        let payload = Payload::random("", 2);
-        let reply = |rows| ClassifyResponse {
-            classifications: vec![quintet_proto::v1::Classification::default(); rows],
-            timing: Some(quintet_proto::v1::Timing {
-                batch_size: 7,
-                ..Default::default()
-            }),
+        let payload = |rpc| Payload::new(rpc, 2, vec![Bytes::new()]);
+        let timing = Some(Timing {
+            batch_size: 7,
+            ..Default::default()
+        });
+        let image = |rows| ClassifyResponse {
+            classifications: vec![Classification::default(); rows],
+            timing,
             ..Default::default()
         };
-        let read = |reply: &ClassifyResponse| payload.read(reply.encode_to_vec().into());
-        assert_eq!(read(&reply(2)).map(|it| it.batch_size), Some(7));
-        assert_eq!(read(&reply(1)), None);
-        assert_eq!(payload.read(Bytes::from_static(b"\xff")), None);
+        for rpc in [Rpc::Classify, Rpc::ClassifyStream] {
+            let read = |rows| payload(rpc).read(image(rows).encode_to_vec().into());
+            assert_eq!(read(2).and_then(|it| it.batch_size), Some(7));
+            assert_eq!(read(1), None);
+        }
+        let text = |rows| SentimentScoreResponse {
+            sentiments: vec![quintet_proto::v1::Sentiment::default(); rows],
+            timing,
+            ..Default::default()
+        };
+        let read = |rows| payload(Rpc::SentimentScore).read(text(rows).encode_to_vec().into());
+        assert_eq!(read(2).and_then(|it| it.batch_size), Some(7));
+        assert_eq!(read(3), None);
+        let tensor = |rows| ModelInferResponse {
+            outputs: vec![InferOutputTensor {
+                shape: vec![rows, 10],
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        let read = |rows| payload(Rpc::ModelInfer).read(tensor(rows).encode_to_vec().into());
+        assert_eq!(read(2).map(|it| it.batch_size), Some(None));
+        assert_eq!(read(-2), None);
+        assert_eq!(
+            payload(Rpc::Classify).read(Bytes::from_static(b"\xff")),
+            None
+        );
     }
 }

@@ -8,7 +8,11 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use super::{connection::CallError, load::Outcome, payload::Payload};
+use super::{
+    connection::CallError,
+    load::Outcome,
+    payload::{Mix, Payload},
+};
 
 /// One answer in so many is read, for the size of the batch that it rode in.
 const SAMPLING: u64 = 16;
@@ -55,6 +59,12 @@ pub(super) struct Setting {
     pub(super) server: String,
     pub(super) model: String,
     pub(super) version: String,
+    /// "quintet" or "oip".
+    pub(super) protocol: &'static str,
+    /// Whether requests shared a stream.
+    pub(super) stream: bool,
+    /// Which texts were sent; `None` for images.
+    pub(super) texts: Option<Mix>,
     /// For a closed loop.
     pub(super) concurrency: Option<usize>,
     /// For an open loop, in requests per second.
@@ -80,7 +90,8 @@ pub(super) struct Report {
     /// Of an open loop: how long after their intended time requests went.
     lateness_us: Option<Latency>,
     errors: BTreeMap<String, Errors>,
-    mean_batch_size: f64,
+    /// `None` where answers do not say.
+    mean_batch_size: Option<f64>,
     generator_cpu_us_per_request: f64,
     /// 1 is one core, all the time.
     generator_cpu: f64,
@@ -225,8 +236,10 @@ impl Recorder {
         let Some(answer) = payload.read(message) else {
             return false;
         };
-        self.sampled += 1;
-        self.batches += 1.0 / f64::from(answer.batch_size.max(1));
+        if let Some(batch_size) = answer.batch_size {
+            self.sampled += 1;
+            self.batches += 1.0 / f64::from(batch_size.max(1));
+        }
         true
     }
 }
@@ -261,7 +274,8 @@ impl Report {
             refused_latency_us: Latency::of(&recorder.refused_latency),
             lateness_us: Latency::of(&recorder.lateness),
             errors: recorder.errors,
-            mean_batch_size: ratio(recorder.sampled as f64, recorder.batches),
+            mean_batch_size: (recorder.sampled > 0)
+                .then(|| ratio(recorder.sampled as f64, recorder.batches)),
             generator_cpu_us_per_request: ratio(cpu.as_secs_f64() * 1e6, recorder.ended as f64),
             generator_cpu: ratio(cpu.as_secs_f64(), seconds),
             setting,
@@ -281,11 +295,17 @@ impl Report {
         let Setting {
             model,
             version,
+            protocol,
             connections,
             rows_per_request,
             ..
         } = &self.setting;
-        line("model", &format!("{model} version {version}"));
+        let by = match (*protocol, self.setting.stream) {
+            ("quintet", false) => "",
+            ("quintet", true) => ", on streams",
+            _ => ", by the Open Inference Protocol",
+        };
+        line("model", &format!("{model} version {version}{by}"));
         let pace = match (self.setting.concurrency, self.setting.rate) {
             (_, Some(rate)) => format!("{rate} requests/s meant to go"),
             (concurrency, None) => format!("{} under way", concurrency.unwrap_or_default()),
@@ -313,7 +333,9 @@ impl Report {
                 line(name, &latency.render());
             }
         }
-        line("mean batch size", &format!("{:.1}", self.mean_batch_size));
+        if let Some(mean) = self.mean_batch_size {
+            line("mean batch size", &format!("{mean:.1}"));
+        }
         for (kind, errors) in &self.errors {
             line(
                 "errors",

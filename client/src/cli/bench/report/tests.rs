@@ -1,6 +1,9 @@
 //! Percentiles and both forms of the report, against values worked out by hand.
 
-use super::*;
+use super::{
+    super::payload::{Pixels, Rpc},
+    *,
+};
 
 #[test]
 fn percentiles_are_those_of_the_values() {
@@ -32,7 +35,7 @@ async fn throughput_counts_ends_and_latency_counts_starts() {
         from: at(100),
         to: at(200),
     };
-    let payload = Payload::random("", 1);
+    let payload = Pixels::random().classify(Rpc::Classify, "", 1);
     let mut recorder = Recorder::new(window);
     recorder.ended = 1; // not a sampled one
     for (intended, end) in [(0, 99), (50, 100), (100, 150), (199, 260), (200, 210)] {

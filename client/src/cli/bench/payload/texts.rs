@@ -1,0 +1,218 @@
+//! Requests of texts: IMDB's test reviews, or words put together.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use quintet_data::imdb;
+use quintet_proto::v1::SentimentScoreRequest;
+use serde::Serialize;
+
+use super::{Payload, Rpc};
+use crate::failure::Failure;
+
+/// Different texts; the same of every run.
+const TEXTS: usize = 2048;
+/// Words of generated texts.
+const REVIEW_WORDS: std::ops::Range<usize> = 60..420;
+const SENTENCE_WORDS: std::ops::Range<usize> = 4..24;
+const WORDS: [&str; 48] = [
+    "the",
+    "a",
+    "of",
+    "and",
+    "to",
+    "in",
+    "it",
+    "is",
+    "was",
+    "this",
+    "that",
+    "film",
+    "movie",
+    "story",
+    "plot",
+    "scene",
+    "actor",
+    "acting",
+    "director",
+    "character",
+    "time",
+    "hour",
+    "end",
+    "beginning",
+    "good",
+    "bad",
+    "great",
+    "awful",
+    "boring",
+    "wonderful",
+    "funny",
+    "sad",
+    "slow",
+    "long",
+    "old",
+    "new",
+    "love",
+    "hate",
+    "waste",
+    "see",
+    "watch",
+    "think",
+    "feel",
+    "never",
+    "always",
+    "very",
+    "not",
+    "but",
+];
+
+// No doc comments on the variants: clap would print them, and each help in its long form for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(in super::super) enum Mix {
+    Both,
+    Reviews,
+    Sentences,
+}
+
+/// Texts to score, at least one.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Texts(Vec<String>);
+
+// === impl Texts ===
+
+impl Texts {
+    /// Words without sense, of the lengths of reviews and of sentences, always the same.
+    pub(in super::super) fn generated(mix: Mix) -> Self {
+        let mut random = fastrand::Rng::with_seed(0);
+        let texts = (0..TEXTS).map(|index| {
+            let range = if mix.whole(index) {
+                REVIEW_WORDS
+            } else {
+                SENTENCE_WORDS
+            };
+            let count = random.usize(range);
+            let words = std::iter::repeat_with(|| WORDS[random.usize(..WORDS.len())]);
+            words.take(count).collect::<Vec<_>>().join(" ")
+        });
+        Self(texts.collect())
+    }
+
+    /// Test reviews of IMDB, whole or their first sentences.
+    pub(in super::super) fn imdb(data_dir: &Path, mix: Mix) -> Result<Self, Failure> {
+        let reviews = imdb::load(data_dir, |_, _| ()).map_err(|error| {
+            Failure::new(error.to_string())
+                .hint("--data-dir names the folder with the IMDB reviews")
+        })?;
+        let mut reviews = reviews.test.texts;
+        // They come sorted by label.
+        fastrand::Rng::with_seed(0).shuffle(&mut reviews);
+        reviews.truncate(TEXTS);
+        Ok(Self::of(reviews, mix))
+    }
+
+    fn of(reviews: Vec<String>, mix: Mix) -> Self {
+        let texts = reviews.into_iter().enumerate().map(|(index, review)| {
+            if mix.whole(index) {
+                review
+            } else {
+                first_sentence(&review).to_owned()
+            }
+        });
+        Self(texts.collect())
+    }
+
+    /// For SentimentScore. Every text is in some request.
+    pub(in super::super) fn score(&self, model: &str, rows: usize) -> Payload {
+        let texts = &self.0;
+        let request = |first: usize| SentimentScoreRequest {
+            texts: (first..first + rows)
+                .map(|index| texts[index % texts.len()].clone())
+                .collect(),
+            model: model.to_owned(),
+            version: String::new(),
+        };
+        let rpc = Rpc::SentimentScore;
+        let first = (0..texts.len()).step_by(rows);
+        let bodies = first.map(|first| rpc.encode(&request(first)));
+        Payload::new(rpc, rows, bodies.collect())
+    }
+}
+
+// === impl Mix ===
+
+impl Mix {
+    /// Whether the text at this place is a whole review.
+    fn whole(self, index: usize) -> bool {
+        match self {
+            Self::Both => index.is_multiple_of(2),
+            Self::Reviews => true,
+            Self::Sentences => false,
+        }
+    }
+}
+
+/// Up to the first full stop, exclamation or question mark that ends a word, or the first line break.
+fn first_sentence(review: &str) -> &str {
+    let line = review.split("<br").next().unwrap_or(review);
+    let line = if line.trim().is_empty() { review } else { line };
+    let end = line.match_indices(['.', '!', '?']).find_map(|(at, mark)| {
+        let rest = &line[at + mark.len()..];
+        let ends = rest.is_empty() || rest.starts_with(char::is_whitespace);
+        ends.then_some(at + mark.len())
+    });
+    line[..end.unwrap_or(line.len())].trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+    use crate::bench::framing::unframe;
+
+    #[test]
+    fn a_first_sentence_ends_where_it_should() {
+        for (review, sentence) in [
+            ("I love it! Really.", "I love it!"),
+            (" It has 3.5 stars. Or 4?", "It has 3.5 stars."),
+            ("No end", "No end"),
+            ("A line<br /><br />Another.", "A line"),
+            ("<br />Late.", "<br />Late."),
+            ("", ""),
+        ] {
+            assert_eq!(first_sentence(review), sentence, "{review:?}");
+        }
+    }
+
+    #[test]
+    fn the_mix_is_what_was_asked_for() {
+        let reviews = || ["One. Two.", "Three. Four."].map(String::from).to_vec();
+        for (mix, texts) in [
+            (Mix::Both, ["One. Two.", "Three."]),
+            (Mix::Reviews, ["One. Two.", "Three. Four."]),
+            (Mix::Sentences, ["One.", "Three."]),
+        ] {
+            assert_eq!(Texts::of(reviews(), mix).0, texts);
+            let generated = Texts::generated(mix).0;
+            assert_eq!(generated.len(), TEXTS);
+            for (index, text) in generated.iter().enumerate() {
+                let words = text.split(' ').count();
+                assert_eq!(mix.whole(index), REVIEW_WORDS.contains(&words), "{words}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_text_is_sent_and_every_request_is_full() {
+        let texts = Texts(["a", "b", "c"].map(String::from).to_vec());
+        let payload = texts.score("lstm", 2);
+        let sent = [(); 3].map(|()| {
+            let body = unframe(payload.next()).unwrap();
+            let request = SentimentScoreRequest::decode(body).unwrap();
+            assert_eq!(request.model, "lstm");
+            request.texts.concat()
+        });
+        assert_eq!(sent, ["ab", "ca", "ab"]);
+    }
+}

@@ -1,0 +1,88 @@
+//! What is to be measured: which model, and what it is sent.
+
+use quintet_client::{Client, ModelInfo, ModelState, Task};
+
+use super::{
+    args::{BenchArgs, Protocol},
+    payload::{Payload, Pixels, Rpc, Tensor, Texts},
+};
+use crate::failure::Failure;
+
+/// A model and what it takes.
+#[derive(Debug)]
+pub(super) enum Subject {
+    Images { rpc: Rpc, model: String },
+    Tensor(Tensor),
+    Texts { model: String },
+}
+
+// === impl Subject ===
+
+impl Subject {
+    /// Asks the server what the model takes, where that is in question.
+    pub(super) async fn find(client: &Client, args: &BenchArgs) -> Result<Self, Failure> {
+        let oip = args.protocol == Protocol::Oip;
+        if oip && args.stream {
+            let message = "--stream sends a ClassifyStream, which --protocol oip does not have";
+            return Err(Failure::usage(message));
+        }
+        let models = if oip || args.model.is_some() {
+            let models = client.list_models().await;
+            models.map_err(|error| Failure::of_call(&error, client.address()))?
+        } else {
+            Vec::new()
+        };
+        Self::choose(&models, args)
+    }
+
+    fn choose(models: &[ModelInfo], args: &BenchArgs) -> Result<Self, Failure> {
+        let name = args.model.clone().unwrap_or_default();
+        // The newest version that is ready is what answers; versions come oldest first.
+        let model = models.iter().rfind(|it| match &args.model {
+            Some(name) => it.name == *name && it.state == ModelState::Ready,
+            None => it.is_default && it.task == Task::ImageClassification,
+        });
+        let oip = args.protocol == Protocol::Oip;
+        match model {
+            Some(model) if model.task == Task::TextClassification => {
+                if oip || args.stream {
+                    return Err(Failure::usage(format!(
+                        "{} takes texts; --stream and --protocol oip are for images",
+                        model.name
+                    )));
+                }
+                Ok(Self::Texts { model: name })
+            }
+            Some(model) if oip => Ok(Self::Tensor(Tensor::of(model)?)),
+            None if oip => Err(Failure::new(format!("no model {name:?} is ready"))
+                .hint("quintet models lists what the server has, and what is ready")),
+            // A model that there is not is sent an image: the server says best what it has.
+            _ => Ok(Self::Images {
+                rpc: if args.stream {
+                    Rpc::ClassifyStream
+                } else {
+                    Rpc::Classify
+                },
+                model: name,
+            }),
+        }
+    }
+
+    /// The requests for it.
+    pub(super) fn payload(&self, args: &BenchArgs) -> Result<Payload, Failure> {
+        let rows = args.rows_per_request.get();
+        let pixels = || match &args.data_dir {
+            Some(data_dir) => Pixels::mnist(data_dir),
+            None => Ok(Pixels::random()),
+        };
+        Ok(match self {
+            Self::Images { rpc, model } => pixels()?.classify(*rpc, model, rows),
+            Self::Tensor(tensor) => pixels()?.infer(tensor, rows),
+            Self::Texts { model } => match &args.data_dir {
+                Some(data_dir) => Texts::imdb(data_dir, args.mix)?,
+                None => Texts::generated(args.mix),
+            }
+            .score(model, rows),
+        })
+    }
+}
