@@ -36,10 +36,12 @@ struct State {
 
 #[derive(Debug, Default)]
 struct Slot {
-    /// Set while no reply has come.
-    caller: Option<Waker>,
-    reply: Option<Result<Bytes, CallError>>,
+    /// Whether a request is under way.
     waiting: bool,
+    /// Whom to wake when its reply has come.
+    caller: Option<Waker>,
+    /// Until the caller takes it.
+    reply: Option<Result<Bytes, CallError>>,
 }
 
 // === impl Stream ===
