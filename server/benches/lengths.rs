@@ -80,19 +80,15 @@ fn lstm() -> Result<Vec<u8>, GraphError> {
         g.initializer_f32(name, shape, &noise(shape.iter().product()))
     };
     let table = weight(&mut g, "embedding", &[VOCABULARY, FEATURES])?;
-    let w = weight(&mut g, "w", &[1, 4 * HIDDEN, FEATURES])?;
-    let r = weight(&mut g, "r", &[1, 4 * HIDDEN, HIDDEN])?;
-    let b = weight(&mut g, "b", &[1, 8 * HIDDEN])?;
-    let fc1 = weight(&mut g, "fc1", &[HIDDEN, 32])?;
-    let fc2 = weight(&mut g, "fc2", &[32, 1])?;
-    let x = ops::gather(&mut g, &table, &tokens, 0)?;
     let inputs = RecurrentInputs {
-        x: &x,
-        w: &w,
-        r: &r,
-        b: Some(&b),
+        x: &ops::gather(&mut g, &table, &tokens, 0)?,
+        w: &weight(&mut g, "w", &[1, 4 * HIDDEN, FEATURES])?,
+        r: &weight(&mut g, "r", &[1, 4 * HIDDEN, HIDDEN])?,
+        b: Some(&weight(&mut g, "b", &[1, 8 * HIDDEN])?),
         sequence_lens: Some(&lengths),
     };
+    let fc1 = weight(&mut g, "fc1", &[HIDDEN, 32])?;
+    let fc2 = weight(&mut g, "fc2", &[32, 1])?;
     let state = ops::lstm(&mut g, &inputs)?.y_h;
     let state = ops::squeeze(&mut g, &state, &[0])?;
     let dense = ops::gemm(&mut g, &state, &fc1, None, GemmAttributes::default())?;

@@ -96,6 +96,10 @@ pub struct Options {
     #[arg(long, env = "QUINTET_MAX_TEXTS_PER_REQUEST", value_name = "N")]
     pub max_texts_per_request: Option<usize>,
 
+    /// The longest text in bytes; all of it is tokenised, though the model may read its end only [default: 1048576].
+    #[arg(long, env = "QUINTET_MAX_TEXT_BYTES", value_name = "BYTES")]
+    pub max_text_bytes: Option<usize>,
+
     /// The largest request in bytes [default: 16777216].
     #[arg(long, env = "QUINTET_MAX_MESSAGE_SIZE", value_name = "BYTES")]
     pub max_message_size: Option<usize>,

@@ -116,8 +116,21 @@ impl Service {
         reader: &Arc<Reader>,
         texts: Vec<String>,
     ) -> Result<SmallVec<[Reading; 1]>, ServeError> {
-        let bytes: usize = texts.iter().map(String::len).sum();
-        if bytes <= INLINE_BYTES {
+        let limit = self.limits().max_text_bytes;
+        let sizes = texts.iter().map(String::len);
+        let violations: Vec<_> = sizes
+            .clone()
+            .enumerate()
+            .filter(|(_, bytes)| *bytes > limit)
+            .map(|(index, bytes)| Violation {
+                field: format!("texts[{index}]"),
+                description: format!("is {bytes} bytes; at most {limit} are allowed"),
+            })
+            .collect();
+        if !violations.is_empty() {
+            return Err(ServeError::InvalidArgument { violations });
+        }
+        if sizes.sum::<usize>() <= INLINE_BYTES {
             return each(&texts, |text| reader.read(text).map(Some));
         }
         let reader = Arc::clone(reader);

@@ -35,6 +35,8 @@ pub struct Limits {
     pub max_image_pixels: u64,
     /// Texts in one request.
     pub max_texts_per_request: usize,
+    /// Bytes of one text.
+    pub max_text_bytes: usize,
 }
 
 /// The calls, free of transport. Cheap to clone.

@@ -92,6 +92,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Bytes of one text.
+    pub fn max_text_bytes(mut self, bytes: usize) -> Self {
+        self.options.max_text_bytes = Some(bytes);
+        self
+    }
+
     /// Bytes of one request.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.options.max_message_size = Some(bytes);

@@ -40,7 +40,9 @@ fn assert_same(found: f32, expected: f32) {
 fn assert_scores<T: AsRef<str>>(reply: &v1::SentimentScoreResponse, texts: &[T]) {
     assert_eq!(reply.sentiments.len(), texts.len());
     for (sentiment, text) in reply.sentiments.iter().zip(texts) {
-        let read = tokenizer().encode(text.as_ref(), MAX_TOKENS).unwrap();
+        let read = tokenizer()
+            .encode(text.as_ref(), MAX_TOKENS)
+            .expect("every text has tokens");
         let expected = score(&read.tokens);
         assert_same(sentiment.score, expected);
         let label = if expected >= 0.5 {
@@ -155,6 +157,22 @@ async fn lists_are_bounded() {
     }
     let three = ["good"; 3];
     assert_scores(&ask(&server, texts(&three)).await.unwrap(), &three);
+}
+
+#[tokio::test]
+async fn a_text_beyond_reason_is_refused() {
+    let server = server()
+        .text(tiny_text("reviews"))
+        .max_text_bytes(1_000)
+        .start()
+        .await;
+    let fits = "a".repeat(1_000);
+    let asked = [fits.as_str(), &"a".repeat(1_001)];
+    let status = ask(&server, texts(&asked)).await.unwrap_err();
+    let (field, words) = violation(&status);
+    assert_eq!(field, "texts[1]");
+    assert_eq!(words, "is 1001 bytes; at most 1000 are allowed");
+    assert_scores(&ask(&server, texts(&[&fits])).await.unwrap(), &[&fits]);
 }
 
 #[tokio::test]

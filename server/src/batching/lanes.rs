@@ -9,11 +9,6 @@ use smallvec::SmallVec;
 use super::clock::Instant;
 use super::request::Gather;
 
-/// Lanes in all: enough for any width that fits into memory.
-const LANES: usize = 32;
-/// The widest row of each lane but the last, which takes what is wider: each half as wide again as the one before.
-const BOUNDS: [usize; LANES - 1] = bounds();
-
 /// Waiting rows by width, each lane oldest first. Rows of width 1 have the first lane for themselves.
 pub(super) struct Lanes<R, O> {
     width: fn(&R) -> usize,
@@ -173,22 +168,10 @@ impl<R, O> Entry<R, O> {
     }
 }
 
-/// The lane of rows of this width.
+/// The lane of rows of this width: each takes widths up to twice those of the one before. Measured with the LSTM and 64
+/// callers: finer lanes are too thin to fill batches, coarser ones pad too much.
 fn lane_of(width: usize) -> usize {
-    if width <= 1 {
-        return 0;
-    }
-    BOUNDS.partition_point(|bound| *bound < width)
-}
-
-const fn bounds() -> [usize; LANES - 1] {
-    let mut bounds = [1_usize; LANES - 1];
-    let mut lane = 1;
-    while lane < bounds.len() {
-        bounds[lane] = bounds[lane - 1] + bounds[lane - 1].div_ceil(2);
-        lane += 1;
-    }
-    bounds
+    (usize::BITS - width.saturating_sub(1).leading_zeros()) as usize
 }
 
 #[cfg(test)]
@@ -197,22 +180,18 @@ mod tests {
 
     #[test]
     fn lanes_are_bands_of_widths() {
-        assert_eq!(
-            BOUNDS[..13],
-            [1, 2, 3, 5, 8, 12, 18, 27, 41, 62, 93, 140, 210]
-        );
-        for (width, lane) in [
-            (0, 0),
-            (1, 0),
-            (2, 1),
-            (4, 3),
-            (5, 3),
-            (140, 11),
-            (141, 12),
-            (210, 12),
-            (usize::MAX, LANES - 1),
+        for (widths, lane) in [
+            (0..=1, 0),
+            (2..=2, 1),
+            (3..=4, 2),
+            (5..=8, 3),
+            (129..=256, 8),
+            (257..=512, 9),
         ] {
-            assert_eq!(lane_of(width), lane, "{width}");
+            for width in widths {
+                assert_eq!(lane_of(width), lane, "{width}");
+            }
         }
+        assert_eq!(lane_of(usize::MAX), 64);
     }
 }

@@ -200,6 +200,12 @@ impl Options {
                     .or(file.max_texts_per_request)
                     .unwrap_or(256),
             )?,
+            max_text_bytes: at_least_one(
+                "max_text_bytes",
+                self.max_text_bytes
+                    .or(file.max_text_bytes)
+                    .unwrap_or(1 << 20),
+            )?,
         })
     }
 }
