@@ -16,6 +16,7 @@ mod readiness;
 mod readme;
 mod reflection;
 mod request_id;
+mod sdk;
 mod sentiment;
 mod served_models;
 mod shutdown;
