@@ -140,3 +140,48 @@ async fn a_burst_is_answered_or_refused() {
         refused
     );
 }
+
+/// Hundreds of callers whose deadlines pass, and hundreds that hang up: nothing is left of them, the next request is
+/// answered, and the server stops without giving anything up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_leaves_nothing_behind() {
+    let server = server()
+        .model(tiny("digits").slow())
+        .max_batch_size(4)
+        .max_queue_size(256)
+        .start()
+        .await;
+    let wire = server.wire().await;
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..300 {
+        let wire = wire.clone();
+        callers.spawn(async move {
+            let asked = request(&[frame(1)]);
+            wire.classify(&[("grpc-timeout", "1m")], &asked).await
+        });
+    }
+    while let Some(reply) = callers.join_next().await {
+        let code = reply.unwrap().unwrap().code();
+        let allowed = [Code::Ok, Code::DeadlineExceeded, Code::ResourceExhausted];
+        assert!(allowed.contains(&code), "{code:?}");
+    }
+
+    let body = quintet_e2e::grpc_message(&prost::Message::encode_to_vec(&request(&[frame(1)])));
+    let path = "/quintet.v1.InferenceService/Classify";
+    for _ in 0..20 {
+        let lost = server.wire().await;
+        for _ in 0..15 {
+            let _ = lost.send(path, &[], Some(body.clone())).await;
+        }
+    }
+    let left = |metrics: &quintet_e2e::Scrape| {
+        let model = [("model", "digits"), ("version", "1")];
+        metrics.value("quintet_requests_in_flight", &[])
+            + metrics.value("quintet_queue_depth_rows", &model)
+    };
+    server.metrics_when(|metrics| left(metrics) == 0).await;
+    let mut client = server.raw().await;
+    client.classify(request(&[frame(2)])).await.unwrap();
+    server.shutdown();
+    assert_eq!(server.stopped().await, 0);
+}

@@ -48,12 +48,25 @@ async fn the_run_through_prints_what_the_readme_says() {
 fn run(root: &Path, arguments: &str, url: &str) -> String {
     let tool = tool();
     let output = Command::new(&tool)
-        .args(arguments.split_whitespace())
+        .args(words(arguments))
         .env("QUINTET_SERVER", url)
         .current_dir(root)
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}; `make test` builds it", tool.display()));
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// The words of a command, as a shell would take them apart: by blanks, except within double quotes.
+fn words(command: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (index, part) in command.split('"').enumerate() {
+        if index % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
 }
 
 /// The tool that the same build has left beside the tests.

@@ -114,10 +114,14 @@ def perf_analyzer(programs, cuda, address, models):
     program.chmod(0o755)
     known = os.environ.get("LD_LIBRARY_PATH", "")
     environment = {**os.environ, "LD_LIBRARY_PATH": f"{libraries}:{known}"}
-    for model in sorted(path.name for path in models.iterdir() if path.is_dir()):
+    for bundle in sorted(path.parent for path in models.glob("*/*/manifest.toml")):
+        model = bundle.parent.name
+        data = ROOT / ".runtime" / "triton" / f"{model}.json"
+        subprocess.run([programs / "python", HERE / "samples.py", bundle, data], check=True)
         for extra in ([], ["-b", "4"], ["--streaming", "--async"]):
             print(f"triton: perf_analyzer {model} {' '.join(extra)}", flush=True)
             command = [program, "-i", "grpc", "-u", address, "-m", model, *extra]
+            command += ["--input-data", data]
             command += ["--concurrency-range", "8", "--measurement-interval", "1000"]
             # The question is whether it runs, not how fast: a busy machine is no failure.
             command += ["--max-trials", "5", "--stability-percentage", "999"]

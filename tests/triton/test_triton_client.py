@@ -8,6 +8,7 @@ import json
 import queue
 import struct
 import sys
+import tomllib
 from pathlib import Path
 
 import grpc
@@ -38,6 +39,11 @@ class Model:
             self.samples[kind][name] = array.reshape(entry["shape"])
             self.types[name] = TYPES[entry["dtype"]]
         self.rows = len(next(iter(self.samples["input"].values())))
+        manifest = tomllib.loads((folder / "manifest.toml").read_text())
+        tensors = [*manifest["inputs"], *manifest["outputs"]]
+        # A name stands for a size that varies.
+        size = lambda dim: -1 if isinstance(dim, str) else dim
+        self.shapes = {t["name"]: [size(dim) for dim in t["shape"]] for t in tensors}
 
     def inputs(self, rows=slice(None), times=1):
         """The samples as a request's inputs, several times over if asked for."""
@@ -82,8 +88,7 @@ def test_metadata(client, model):
     assert metadata.name == model.name and model.version in metadata.versions
     for kind, tensors in (("input", metadata.inputs), ("output", metadata.outputs)):
         given = {tensor.name: (tensor.datatype, list(tensor.shape)) for tensor in tensors}
-        samples = model.samples[kind].items()
-        assert given == {n: (model.types[n], [-1, *array.shape[1:]]) for n, array in samples}
+        assert given == {n: (model.types[n], model.shapes[n]) for n in model.samples[kind]}
     refused("NOT_FOUND", lambda: client.get_model_metadata("nobody"), "there is no model `nobody`")
 
 
@@ -94,7 +99,7 @@ def test_config(client, model):
     assert config.HasField("dynamic_batching")
     for tensors, kind in ((config.input, "input"), (config.output, "output")):
         assert {t.name: list(t.dims) for t in tensors} == {
-            name: list(array.shape[1:]) for name, array in model.samples[kind].items()
+            name: model.shapes[name][1:] for name in model.samples[kind]
         }
 
 
@@ -154,7 +159,7 @@ def test_wrong_requests(client, model):
 
     row = array[:1]
     large = np.zeros([1, *(size + 1 for size in row.shape[1:])], row.dtype)
-    refused("INVALID_ARGUMENT", ask(list(large.shape), large), "inputs[0].shape", "[-1, ")
+    refused("INVALID_ARGUMENT", ask(list(large.shape), large), "inputs[0].shape", "allowed")
     refused("INVALID_ARGUMENT", ask(list(row.shape[1:]), row[0]), "inputs[0].shape")
     none = np.zeros([0, *row.shape[1:]], row.dtype)
     refused("INVALID_ARGUMENT", ask(list(none.shape), none), "rows are allowed")
@@ -225,6 +230,26 @@ def test_statistics(client, model):
     assert (runs, rows) == (after.execution_count, after.inference_count)
     every = client.get_inference_statistics().model_stats
     assert model.name in [one.name for one in every]
+
+
+def test_what_could_fail_inside_a_batch(client, model):
+    """Tokens and lengths that the network could not read are refused before they join a batch."""
+    if "tokens" not in model.samples["input"]:
+        return
+    for name, place, value, words in (
+        ("tokens", [0, 1], 10_000, ["10000", "0 to 9999"]),
+        ("tokens", [0, 1], -1, ["-1", "0 to 9999"]),
+        ("lengths", [0], 0, ["is 0"]),
+        ("lengths", [0], 201, ["is 201"]),
+    ):
+        inputs = []
+        for given, array in model.samples["input"].items():
+            array = array.copy()
+            if given == name:
+                array[tuple(place)] = value
+            inputs.append(triton.InferInput(given, list(array.shape), model.types[given]))
+            inputs[-1].set_data_from_numpy(array)
+        refused("INVALID_ARGUMENT", lambda: client.infer(model.name, inputs), *words)
 
 
 def test_same_as_classify(client, model):
