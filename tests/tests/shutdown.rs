@@ -19,7 +19,7 @@ use crate::support::{is_answer_to, request};
 fn is_gone(status: &Status) -> bool {
     let made_here = status
         .source()
-        .is_some_and(|source| source.is::<tonic::transport::Error>());
+        .is_some_and(<dyn std::error::Error>::is::<tonic::transport::Error>);
     status.code() == Code::Unavailable || made_here
 }
 
