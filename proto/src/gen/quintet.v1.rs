@@ -137,8 +137,9 @@ pub struct StreamError {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SentimentScoreRequest {
-    /// 1..N texts in UTF-8; the server states its N as `max_texts_per_request` in the refusal of a longer list. An empty text
-    /// is answered too: with what the model says of a text of no words.
+    /// 1..N texts in UTF-8; the server states its N as `max_texts_per_request` in the refusal of a longer list, and the bytes
+    /// that one text may have as `max_text_bytes`. An empty text is answered too: with what the model says of a text of no
+    /// words.
     #[prost(string, repeated, tag = "1")]
     pub texts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// The model's name. Empty: the server's default sentiment model.

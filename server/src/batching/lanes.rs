@@ -94,9 +94,12 @@ impl<R, O> Lanes<R, O> {
 
     /// The lane with the oldest rows that somebody waits for.
     pub(super) fn oldest(&self) -> Option<usize> {
+        if let [only] = &self.bands[..] {
+            return only.iter().any(Entry::is_live).then_some(0);
+        }
         let lanes = self.bands.iter().enumerate();
         let oldest = lanes.filter_map(|(lane, entries)| {
-            Some((entries.iter().find(|it| it.is_live())?.turn, lane))
+            Some((entries.iter().find(|entry| entry.is_live())?.turn, lane))
         });
         oldest.min().map(|(_, lane)| lane)
     }
