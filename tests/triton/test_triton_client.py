@@ -45,6 +45,11 @@ class Model:
         size = lambda dim: -1 if isinstance(dim, str) else dim
         self.shapes = {t["name"]: [size(dim) for dim in t["shape"]] for t in tensors}
 
+    def shape(self, kind, name):
+        """As Triton writes it: an input's row that is one number is a list of one."""
+        shape = self.shapes[name]
+        return [*shape, 1] if kind == "input" and len(shape) == 1 else shape
+
     def inputs(self, rows=slice(None), times=1):
         """The samples as a request's inputs, several times over if asked for."""
         inputs = []
@@ -88,7 +93,7 @@ def test_metadata(client, model):
     assert metadata.name == model.name and model.version in metadata.versions
     for kind, tensors in (("input", metadata.inputs), ("output", metadata.outputs)):
         given = {tensor.name: (tensor.datatype, list(tensor.shape)) for tensor in tensors}
-        assert given == {n: (model.types[n], model.shapes[n]) for n in model.samples[kind]}
+        assert given == {n: (model.types[n], model.shape(kind, n)) for n in model.samples[kind]}
     refused("NOT_FOUND", lambda: client.get_model_metadata("nobody"), "there is no model `nobody`")
 
 
@@ -99,7 +104,7 @@ def test_config(client, model):
     assert config.HasField("dynamic_batching")
     for tensors, kind in ((config.input, "input"), (config.output, "output")):
         assert {t.name: list(t.dims) for t in tensors} == {
-            name: model.shapes[name][1:] for name in model.samples[kind]
+            name: model.shape(kind, name)[1:] for name in model.samples[kind]
         }
 
 

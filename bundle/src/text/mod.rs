@@ -4,6 +4,7 @@
 //! that other programs can read it too.
 
 mod error;
+mod scanner;
 mod tokenizer;
 
 pub use error::TokenizerError;

@@ -185,7 +185,7 @@ fn column(
 ) -> Result<Bytes, Violation> {
     let Tensor {
         datatype,
-        shape,
+        mut shape,
         elements,
         ..
     } = tensor;
@@ -193,6 +193,10 @@ fn column(
     if datatype != port.datatype.as_str() {
         let problem = format!("is `{datatype}`; {} is needed", port.datatype);
         return Err(violation(field("datatype"), problem));
+    }
+    // A row that is one number may come as a list of one, which is how Triton's clients write it.
+    if port.open_row_shape().count() == 0 && matches!(shape[..], [_, 1]) {
+        shape.pop();
     }
     let same = |(given, size): (&i64, i64)| *given == size || (size == -1 && *given >= 0);
     let fits = shape.len() == port.open_row_shape().count() + 1

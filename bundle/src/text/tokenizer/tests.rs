@@ -175,3 +175,76 @@ proptest! {
         prop_assert_eq!(tokens(tokenizer, &text), tokens(tokenizer, &words.join(" ")));
     }
 }
+
+/// What the crate alone makes of a text.
+fn by_the_crate(tokenizer: &Tokenizer) -> Tokenizer {
+    Tokenizer {
+        inner: tokenizer.inner.clone(),
+        scanner: None,
+    }
+}
+
+/// Whatever the scanner could trip over.
+fn fragments() -> impl Strategy<Value = String> {
+    let fragment = prop_oneof![
+        Just("<br"),
+        Just("<BR"),
+        Just("/>"),
+        Just(">"),
+        Just("<"),
+        Just("/"),
+        Just(" "),
+        Just("\n"),
+        Just("\u{b}"),
+        Just("\t"),
+        Just("\u{a0}"),
+        Just("\u{3000}"),
+        Just("'"),
+        Just("\u{2019}"),
+        Just("!"),
+        Just("?"),
+        Just("_"),
+        Just("-"),
+        Just("."),
+        Just("don"),
+        Just("t"),
+        Just("GOOD"),
+        Just("film"),
+        Just("5"),
+        Just("\u{e9}"),
+        Just("\u{301}"),
+        Just("\u{130}"),
+        Just("\u{212a}"),
+        Just("\u{df}"),
+        Just("\u{3a3}"),
+        Just("\u{65e5}\u{672c}"),
+        Just("\u{1f642}"),
+        Just("\0"),
+        Just("[PAD]"),
+        Just("\u{663}"),
+    ];
+    proptest::collection::vec(fragment, 0..30).prop_map(|fragments| fragments.concat())
+}
+
+proptest! {
+    #[test]
+    fn the_scanner_and_the_crate_agree(text in prop_oneof![fragments(), ".*", "[ -~\\s]{0,80}"]) {
+        let tokenizer = trained();
+        prop_assert!(tokenizer.scanner.is_some());
+        prop_assert_eq!(
+            tokenizer.encode(&text, usize::MAX).unwrap(),
+            by_the_crate(tokenizer).encode(&text, usize::MAX).unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_tokeniser_of_ours_is_known_again_and_another_is_not() {
+    let json = trained().to_bytes().unwrap();
+    assert!(Tokenizer::from_bytes(&json).unwrap().scanner.is_some());
+    let other = String::from_utf8(json).unwrap().replace("[!?]", "[!?.]");
+    let other = Tokenizer::from_bytes(other.as_bytes()).unwrap();
+    assert!(other.scanner.is_none());
+    let full_stop = tokens(&other, "good.");
+    assert_eq!(full_stop.len(), 3);
+}

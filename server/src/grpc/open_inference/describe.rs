@@ -39,11 +39,19 @@ pub(super) fn metadata(model: &Model, versions: Vec<String>) -> oip::ModelMetada
             shape: spec.shape.iter().map(size).collect(),
         }
     };
+    // Triton knows no row that is one number: it writes a list of one, and its clients cannot ask for less.
+    let input = |spec: &TensorSpec| {
+        let mut tensor = tensor(spec);
+        if tensor.shape.len() == 1 {
+            tensor.shape.push(1);
+        }
+        tensor
+    };
     oip::ModelMetadataResponse {
         name: model.name.to_string(),
         versions,
         platform: PLATFORM.to_owned(),
-        inputs: model.manifest.inputs.iter().map(tensor).collect(),
+        inputs: model.manifest.inputs.iter().map(input).collect(),
         outputs: model.manifest.outputs.iter().map(tensor).collect(),
     }
 }
@@ -55,7 +63,11 @@ pub(super) fn config(model: &Model) -> oip::ModelConfig {
     let inputs = model.signature.inputs.iter().map(|port| oip::ModelInput {
         name: port.name.clone(),
         data_type: data_type(port.datatype).into(),
-        dims: dims(port),
+        dims: match port.open_row_shape().count() {
+            // As in the metadata.
+            0 => vec![1],
+            _ => dims(port),
+        },
     });
     let outputs = model.signature.outputs.iter().map(|port| oip::ModelOutput {
         name: port.name.clone(),
