@@ -5,7 +5,7 @@ use std::error::Error;
 use quintet_proto::v1::inference_service_server::{InferenceService, InferenceServiceServer};
 use quintet_proto::v1::{
     Classification, ClassifyRequest, ClassifyResponse, Label, ListModelsRequest,
-    ListModelsResponse, Timing,
+    ListModelsResponse, Sentiment, SentimentScoreRequest, SentimentScoreResponse, Timing,
 };
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -15,6 +15,13 @@ use tonic::{Request, Response, Status};
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 const MAX_CONCURRENT_STREAMS: u32 = 1024;
+
+const TIMING: Timing = Timing {
+    preprocess_us: 1,
+    queue_us: 250,
+    compute_us: 150,
+    batch_size: 32,
+};
 
 /// Says "7" to every image, as surely as a model.
 #[derive(Debug)]
@@ -63,12 +70,26 @@ impl InferenceService for Echo {
             classifications: request.images.iter().map(|_| classification()).collect(),
             model: request.model,
             version: "1".to_owned(),
-            timing: Some(Timing {
-                preprocess_us: 1,
-                queue_us: 250,
-                compute_us: 150,
-                batch_size: 32,
-            }),
+            timing: Some(TIMING),
+        }))
+    }
+
+    async fn sentiment_score(
+        &self,
+        request: Request<SentimentScoreRequest>,
+    ) -> Result<Response<SentimentScoreResponse>, Status> {
+        let request = request.into_inner();
+        let sentiment = || Sentiment {
+            score: 0.87,
+            label: "POSITIVE".to_owned(),
+            tokens: 120,
+            truncated: false,
+        };
+        Ok(Response::new(SentimentScoreResponse {
+            sentiments: request.texts.iter().map(|_| sentiment()).collect(),
+            model: request.model,
+            version: "1".to_owned(),
+            timing: Some(TIMING),
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -26,7 +26,9 @@ pub(crate) struct Measured {
     #[serde(default)]
     pub(crate) refused_latency_us: Option<Latency>,
     pub(crate) errors: BTreeMap<String, Failed>,
-    pub(crate) mean_batch_size: f64,
+    /// Where answers tell it.
+    #[serde(default)]
+    pub(crate) mean_batch_size: Option<f64>,
     pub(crate) generator_cpu_us_per_request: f64,
 }
 
@@ -54,13 +56,30 @@ impl Generator {
         model: &str,
         concurrency: usize,
     ) -> Result<Measured, Box<dyn Error>> {
-        let measured = self.bench(address, model, &["--concurrency", &concurrency.to_string()])?;
-        match measured.errors.iter().next() {
-            None => Ok(measured),
-            Some((kind, Failed { count, message })) => {
-                Err(format!("{model}: {count} requests failed with {kind}: {message}").into())
-            }
-        }
+        sound(
+            model,
+            self.bench(address, model, &["--concurrency", &concurrency.to_string()])?,
+        )
+    }
+
+    /// As [`Generator::run`], with IMDB's reviews and as many of their sentences.
+    pub(crate) fn score(
+        &self,
+        address: &str,
+        model: &str,
+        data_dir: &Path,
+        concurrency: usize,
+    ) -> Result<Measured, Box<dyn Error>> {
+        let (data_dir, concurrency) = (crate::shown(data_dir), concurrency.to_string());
+        let how = [
+            "--concurrency",
+            &concurrency,
+            "--mix",
+            "both",
+            "--data-dir",
+            &data_dir,
+        ];
+        sound(model, self.bench(address, model, &how)?)
     }
 
     /// An open loop of `rate` requests a second, each with `timeout` to be answered in; refusals are part of it.
@@ -88,6 +107,16 @@ impl Generator {
             return Err(format!("the load generator failed: {}", said.trim()).into());
         }
         Ok(serde_json::from_slice(&output.stdout)?)
+    }
+}
+
+/// A measurement in which no request failed.
+fn sound(model: &str, measured: Measured) -> Result<Measured, Box<dyn Error>> {
+    match measured.errors.iter().next() {
+        None => Ok(measured),
+        Some((kind, Failed { count, message })) => {
+            Err(format!("{model}: {count} requests failed with {kind}: {message}").into())
+        }
     }
 }
 

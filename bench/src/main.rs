@@ -15,6 +15,7 @@ mod machine;
 mod overload;
 mod process;
 mod table;
+mod texts;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -69,14 +70,20 @@ struct Arguments {
 enum Command {
     /// Serve the echo alone, for another load generator. It says where it listens.
     Echo,
+    /// Measure the text models on reviews and sentences, which lie in DIR/imdb/ or DIR itself.
+    Texts {
+        #[arg(value_name = "DIR")]
+        data_dir: PathBuf,
+    },
     /// Offer each model twice what it can do, and print what becomes of it.
     Overload,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = match arguments.command {
+    let outcome = match &arguments.command {
         Some(Command::Echo) => echo::serve(),
+        Some(Command::Texts { data_dir }) => texts(&arguments, data_dir),
         Some(Command::Overload) => overload(&arguments),
         None => run(&arguments),
     };
@@ -89,58 +96,79 @@ fn main() -> ExitCode {
     }
 }
 
-/// The programs that take part, and the models.
-struct Parts {
-    generator: Generator,
-    models: Vec<Inference>,
-    quintet: Server,
+fn beside(given: Option<&PathBuf>, name: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let this = std::env::current_exe()?;
+    Ok(given.cloned().unwrap_or_else(|| this.with_file_name(name)))
 }
 
-fn parts(arguments: &Arguments) -> Result<Parts, Box<dyn Error>> {
-    let this = std::env::current_exe()?;
-    let beside =
-        |given: &Option<PathBuf>, name| given.clone().unwrap_or_else(|| this.with_file_name(name));
-    Ok(Parts {
-        generator: Generator {
-            program: beside(&arguments.generator, "quintet"),
-            duration: Duration::from_secs(arguments.seconds),
-            warmup: Duration::from_millis(arguments.seconds * 250),
-        },
-        models: inference::models(
-            &arguments.models_dir,
-            &arguments.model,
-            &arguments.onnxruntime,
-        )?,
-        quintet: Server::quintet(
-            &beside(&arguments.server, "quintet-server"),
-            &arguments.models_dir,
-            &arguments.onnxruntime,
-        )?,
+fn generator(arguments: &Arguments) -> Result<Generator, Box<dyn Error>> {
+    Ok(Generator {
+        program: beside(arguments.generator.as_ref(), "quintet")?,
+        duration: Duration::from_secs(arguments.seconds),
+        warmup: Duration::from_millis(arguments.seconds * 250),
     })
 }
 
+fn quintet(arguments: &Arguments) -> Result<Server, Box<dyn Error>> {
+    Server::quintet(
+        &beside(arguments.server.as_ref(), "quintet-server")?,
+        &arguments.models_dir,
+        &arguments.onnxruntime,
+    )
+}
+
+fn classifiers(arguments: &Arguments) -> Result<Vec<Inference>, Box<dyn Error>> {
+    inference::models(
+        &arguments.models_dir,
+        &arguments.model,
+        &arguments.onnxruntime,
+    )
+}
+
+fn texts(arguments: &Arguments, data_dir: &Path) -> Result<(), Box<dyn Error>> {
+    let models = texts::models(
+        &arguments.models_dir,
+        &arguments.model,
+        data_dir,
+        &arguments.onnxruntime,
+    )?;
+    let generator = generator(arguments)?;
+    let (echo, quintet) = (
+        Server::echo(&std::env::current_exe()?)?,
+        quintet(arguments)?,
+    );
+    let watch = machine::Watch::start();
+    let mut rows = Vec::new();
+    for model in &models {
+        let mut passes = Vec::new();
+        for pass in 1..=arguments.passes {
+            say(&format!(
+                "pass {pass} of {}: {}",
+                arguments.passes, model.name
+            ));
+            passes.push(model.measure(&generator, data_dir, &echo, &quintet)?);
+        }
+        rows.push((model.name.clone(), passes));
+    }
+    print(&texts::render(&rows, &machine::describe(&watch)))?;
+    Ok(())
+}
+
 fn overload(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let parts = parts(arguments)?;
+    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
     let watch = machine::Watch::start();
     let mut floods = Vec::new();
-    for model in &parts.models {
+    for model in classifiers(arguments)? {
         say(&format!("flooding {}", model.name));
-        floods.push(overload::measure(
-            &parts.generator,
-            &parts.quintet,
-            &model.name,
-        )?);
+        floods.push(overload::measure(&generator, &quintet, &model.name)?);
     }
     print(&overload::render(&floods, &machine::describe(&watch)))?;
     Ok(())
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let Parts {
-        generator,
-        models,
-        quintet,
-    } = parts(arguments)?;
+    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
+    let models = classifiers(arguments)?;
     let echo = Server::echo(&std::env::current_exe()?)?;
     let watch = machine::Watch::start();
     let mut rows = rows(&models);

@@ -108,7 +108,7 @@ impl Row {
             self.median(|pass| pass.quintet.requests_per_second),
             self.median(|pass| pass.quintet.latency_us.p50),
             self.median(|pass| pass.quintet.latency_us.p99),
-            self.median(|pass| pass.quintet.mean_batch_size),
+            self.median(|pass| pass.quintet.mean_batch_size.unwrap_or_default()),
             self.median(Pass::of_the_limit),
         )
     }
@@ -132,7 +132,7 @@ mod tests {
             },
             refused_latency_us: None,
             errors: BTreeMap::new(),
-            mean_batch_size: 24.0,
+            mean_batch_size: Some(24.0),
             generator_cpu_us_per_request: 7.0,
         }
     }

@@ -5,10 +5,13 @@
 //! reviews, where it has them, are passed over.
 
 mod archive;
+mod sample;
 
 use std::path::{Path, PathBuf};
 
 use crate::{DataError, DataErrorKind};
+
+pub use sample::{first_sentence, sample};
 
 /// File name of the archive.
 pub const ARCHIVE: &str = "aclImdb_v1.tar.gz";

@@ -100,26 +100,11 @@ impl Texts {
 
     /// Test reviews of IMDB, whole or their first sentences.
     pub(in super::super) fn imdb(data_dir: &Path, mix: Mix) -> Result<Self, Failure> {
-        let reviews = imdb::load(data_dir, |_, _| ()).map_err(|error| {
+        let texts = imdb::sample(data_dir, TEXTS, |index| mix.whole(index));
+        texts.map(Self).map_err(|error| {
             Failure::new(error.to_string())
                 .hint("--data-dir names the folder with the IMDB reviews")
-        })?;
-        let mut reviews = reviews.test.texts;
-        // They come sorted by label.
-        fastrand::Rng::with_seed(0).shuffle(&mut reviews);
-        reviews.truncate(TEXTS);
-        Ok(Self::of(reviews, mix))
-    }
-
-    fn of(reviews: Vec<String>, mix: Mix) -> Self {
-        let texts = reviews.into_iter().enumerate().map(|(index, review)| {
-            if mix.whole(index) {
-                review
-            } else {
-                first_sentence(&review).to_owned()
-            }
-        });
-        Self(texts.collect())
+        })
     }
 
     /// For SentimentScore. Every text is in some request.
@@ -152,18 +137,6 @@ impl Mix {
     }
 }
 
-/// Up to the first full stop, exclamation or question mark that ends a word, or the first line break.
-fn first_sentence(review: &str) -> &str {
-    let line = review.split("<br").next().unwrap_or(review);
-    let line = if line.trim().is_empty() { review } else { line };
-    let end = line.match_indices(['.', '!', '?']).find_map(|(at, mark)| {
-        let rest = &line[at + mark.len()..];
-        let ends = rest.is_empty() || rest.starts_with(char::is_whitespace);
-        ends.then_some(at + mark.len())
-    });
-    line[..end.unwrap_or(line.len())].trim()
-}
-
 #[cfg(test)]
 mod tests {
     use prost::Message as _;
@@ -172,28 +145,8 @@ mod tests {
     use crate::bench::framing::unframe;
 
     #[test]
-    fn a_first_sentence_ends_where_it_should() {
-        for (review, sentence) in [
-            ("I love it! Really.", "I love it!"),
-            (" It has 3.5 stars. Or 4?", "It has 3.5 stars."),
-            ("No end", "No end"),
-            ("A line<br /><br />Another.", "A line"),
-            ("<br />Late.", "<br />Late."),
-            ("", ""),
-        ] {
-            assert_eq!(first_sentence(review), sentence, "{review:?}");
-        }
-    }
-
-    #[test]
     fn the_mix_is_what_was_asked_for() {
-        let reviews = || ["One. Two.", "Three. Four."].map(String::from).to_vec();
-        for (mix, texts) in [
-            (Mix::Both, ["One. Two.", "Three."]),
-            (Mix::Reviews, ["One. Two.", "Three. Four."]),
-            (Mix::Sentences, ["One.", "Three."]),
-        ] {
-            assert_eq!(Texts::of(reviews(), mix).0, texts);
+        for mix in [Mix::Both, Mix::Reviews, Mix::Sentences] {
             let generated = Texts::generated(mix).0;
             assert_eq!(generated.len(), TEXTS);
             for (index, text) in generated.iter().enumerate() {

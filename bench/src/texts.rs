@@ -1,0 +1,198 @@
+//! Texts of all lengths: the server beside an echo of the same calls, and the same texts read and run in this process.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Barrier;
+use std::thread::{self, available_parallelism};
+use std::time::{Duration, Instant};
+
+use quintet_bundle::{Bundle, Task};
+use quintet_server::batching::Backend as _;
+use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature};
+use quintet_server::task::sentiment::Reader;
+
+use crate::load::{Generator, Measured};
+use crate::process::Server;
+use crate::table::median;
+
+/// As many as the load generator has.
+const TEXTS: usize = 2048;
+const CONCURRENCY: usize = 64;
+/// Batch sizes tried; the best counts.
+const BATCHES: [usize; 4] = [4, 8, 16, 32];
+/// How long each is tried.
+const TRIAL: Duration = Duration::from_secs(1);
+
+/// A text model to measure.
+pub(crate) struct TextModel {
+    pub(crate) name: String,
+    bundle: Bundle,
+    runtime: Runtime,
+    texts: Vec<String>,
+}
+
+/// Measured right after each other.
+pub(crate) struct Pass {
+    /// Texts a second in this process, and the batch size that gave them.
+    alone: (f64, usize),
+    echo: Measured,
+    quintet: Measured,
+}
+
+const HEADER: &str = "\
+| model | echo/s | read and run in process/s, batch | limit/s | Quintet/s | p50, p99 ms | mean batch | of the limit |
+|---|---|---|---|---|---|---|---|
+";
+
+/// Every text model of the repository, its newest version, or those of these names.
+pub(crate) fn models(
+    models_dir: &Path,
+    names: &[String],
+    data_dir: &Path,
+    onnxruntime: &Path,
+) -> Result<Vec<TextModel>, Box<dyn Error>> {
+    let runtime = Runtime::load(onnxruntime, DeviceChoice::Cpu, 1)?;
+    // Half reviews and half sentences, as the load generator's.
+    let texts = quintet_data::imdb::sample(data_dir, TEXTS, |place| place.is_multiple_of(2))?;
+    let mut models: Vec<TextModel> = Vec::new();
+    for found in quintet_bundle::discover(models_dir)? {
+        let bundle = Bundle::open(&found.path)?;
+        let is_wanted = names.is_empty() || names.contains(&found.name);
+        if !is_wanted || bundle.manifest().task != Task::TextClassification {
+            continue;
+        }
+        // Versions come oldest first.
+        models.retain(|model| model.name != found.name);
+        models.push(TextModel {
+            name: found.name,
+            bundle,
+            runtime: runtime.clone(),
+            texts: texts.clone(),
+        });
+    }
+    if models.is_empty() {
+        return Err(format!("no such text model in {}", crate::shown(models_dir)).into());
+    }
+    Ok(models)
+}
+
+/// The table as Markdown.
+pub(crate) fn render(rows: &[(String, Vec<Pass>)], machine: &str) -> String {
+    let mut text = HEADER.to_owned();
+    for (model, passes) in rows {
+        let middle = |figure: fn(&Pass) -> f64| median(passes.iter().map(figure).collect());
+        writeln!(
+            text,
+            "| {model} | {:.0} | {:.0}, {:.0} | {:.0} | {:.0} | {:.1}, {:.1} | {:.1} | {:.2} |",
+            middle(|pass| pass.echo.requests_per_second),
+            middle(|pass| pass.alone.0),
+            middle(|pass| pass.alone.1 as f64),
+            middle(Pass::limit),
+            middle(|pass| pass.quintet.requests_per_second),
+            middle(|pass| pass.quintet.latency_us.p50 / 1e3),
+            middle(|pass| pass.quintet.latency_us.p99 / 1e3),
+            middle(|pass| pass.quintet.mean_batch_size.unwrap_or_default()),
+            middle(|pass| pass.quintet.requests_per_second / pass.limit()),
+        )
+        .expect("writing to a string does not fail");
+    }
+    writeln!(
+        text,
+        "\n{machine}. {TEXTS} of IMDB's test reviews, half of them cut to their first sentences, one text a request, {CONCURRENCY} \
+         under way. In process: the same texts made tokens and run sorted by length, over all cores."
+    )
+    .expect("writing to a string does not fail");
+    text
+}
+
+// === impl TextModel ===
+
+impl TextModel {
+    pub(crate) fn measure(
+        &self,
+        generator: &Generator,
+        data_dir: &Path,
+        echo: &Server,
+        quintet: &Server,
+    ) -> Result<Pass, Box<dyn Error>> {
+        let score =
+            |server: &Server| generator.score(&server.address, &self.name, data_dir, CONCURRENCY);
+        Ok(Pass {
+            alone: self.alone()?,
+            echo: score(echo)?,
+            quintet: score(quintet)?,
+        })
+    }
+
+    fn alone(&self) -> Result<(f64, usize), Box<dyn Error>> {
+        let cores = available_parallelism()?.get();
+        let mut best = (0.0, 0);
+        for batch in BATCHES {
+            let start = Barrier::new(cores);
+            let speed: f64 = thread::scope(|scope| {
+                let work = || -> Result<f64, String> {
+                    let ready = self.instance();
+                    start.wait();
+                    let (mut session, reader) = ready?;
+                    self.run_for(&mut session, &reader, batch)
+                };
+                let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+                let joined = threads.into_iter().map(|thread| {
+                    thread
+                        .join()
+                        .unwrap_or_else(|_| Err("a thread panicked".to_owned()))
+                });
+                joined.sum::<Result<f64, String>>()
+            })?;
+            if speed > best.0 {
+                best = (speed, batch);
+            }
+        }
+        Ok(best)
+    }
+
+    fn instance(&self) -> Result<(SessionBackend, Reader), String> {
+        let signature = Signature::of(self.bundle.manifest()).map_err(|error| error.to_string())?;
+        let session = self.runtime.session(self.bundle.model(), &signature);
+        let reader = Reader::of(&self.bundle).map_err(|error| error.to_string())?;
+        Ok((session.map_err(|error| error.to_string())?, reader))
+    }
+
+    /// Texts a second of one thread.
+    fn run_for(
+        &self,
+        session: &mut SessionBackend,
+        reader: &Reader,
+        batch: usize,
+    ) -> Result<f64, String> {
+        let mut outputs = Vec::new();
+        let (start, mut done) = (Instant::now(), 0);
+        while start.elapsed() < TRIAL {
+            let rows: Result<Vec<Row>, _> = self
+                .texts
+                .iter()
+                .map(|text| reader.read(text).map(|reading| reading.row))
+                .collect();
+            let mut rows = rows.map_err(|error| error.to_string())?;
+            rows.sort_by_key(Row::steps);
+            for rows in rows.chunks(batch) {
+                outputs.clear();
+                session
+                    .run(rows, &mut outputs)
+                    .map_err(|error| error.to_string())?;
+            }
+            done += self.texts.len();
+        }
+        Ok(done as f64 / start.elapsed().as_secs_f64())
+    }
+}
+
+// === impl Pass ===
+
+impl Pass {
+    /// Texts a second if batching were free.
+    fn limit(&self) -> f64 {
+        1.0 / (1.0 / self.echo.requests_per_second + 1.0 / self.alone.0)
+    }
+}
