@@ -22,6 +22,7 @@ test: fetch-onnxruntime fetch-libtorch ## Run every test (with QUINTET_DATA_DIR 
 	@echo "test: building everything, the trainer included; minutes the first time"
 	$(CARGO) build --workspace --bins --features quintet-e2e/trainer
 	$(CARGO) test --workspace --features quintet-e2e/trainer
+	python3 tests/triton/run.py --server $(TARGET)/debug/quintet-server
 
 test-triton: fetch-onnxruntime ## Let NVIDIA's own client talk to the server (ARGS=--perf-analyzer: its load generator too)
 	$(CARGO) build -p quintet-server

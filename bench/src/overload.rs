@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct Flood {
     model: String,
     best: Measured,
-    flood: Measured,
+    during: Measured,
     before: Calm,
     after: Calm,
 }
@@ -51,11 +51,11 @@ pub(crate) fn measure(
     let best = generator.run(&server.address, model, BEST)?;
     let before = calm()?;
     let rate = best.requests_per_second * EXCESS;
-    let flood = generator.flood(&server.address, model, rate, TIMEOUT)?;
+    let during = generator.flood(&server.address, model, rate, TIMEOUT)?;
     Ok(Flood {
         model: model.to_owned(),
         best,
-        flood,
+        during,
         before,
         after: calm()?,
     })
@@ -84,14 +84,14 @@ impl Flood {
         let Self {
             model,
             best,
-            flood,
+            during,
             before,
             after,
         } = self;
         let ms = |latency: Option<Latency>| latency.map_or(0.0, |latency| latency.p99 / 1000.0);
         let refused = |kind: &str| kind == "RESOURCE_EXHAUSTED";
         let count = |wanted: bool| -> u64 {
-            let counts = flood.errors.iter();
+            let counts = during.errors.iter();
             counts
                 .filter(|(kind, _)| refused(kind) == wanted)
                 .map(|(_, failed)| failed.count)
@@ -102,11 +102,11 @@ impl Flood {
             "| {model} | {:.0} | {:.0} | {:.0} | {:.2} | {:.1} | {}, {:.1} | {} | {:.0}, {:.0} | {:.0}, {:.0} |\n",
             best.requests_per_second,
             best.requests_per_second * EXCESS,
-            flood.requests_per_second,
-            flood.requests_per_second / best.requests_per_second,
-            ms(Some(flood.latency_us)),
+            during.requests_per_second,
+            during.requests_per_second / best.requests_per_second,
+            ms(Some(during.latency_us)),
             count(true),
-            ms(flood.refused_latency_us),
+            ms(during.refused_latency_us),
             count(false),
             before.p50_us,
             after.p50_us,
