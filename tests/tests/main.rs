@@ -19,6 +19,7 @@ mod request_id;
 mod sdk;
 mod sentiment;
 mod served_models;
+mod served_text_models;
 mod shutdown;
 mod storm;
 mod support;

@@ -154,7 +154,8 @@ async fn open_dimensions_are_described_as_such() {
     };
     let metadata = client.model_metadata(asked).await.unwrap().into_inner();
     let shapes: Vec<_> = metadata.inputs.iter().map(|it| it.shape.clone()).collect();
-    assert_eq!(shapes, [vec![-1, -1], vec![-1]]);
+    // A row of `lengths` is one number, which Triton writes as a list of one; both forms are taken.
+    assert_eq!(shapes, [vec![-1, -1], vec![-1, 1]]);
     assert_eq!(metadata.outputs[0].shape, [-1]);
     let asked = oip::ModelConfigRequest {
         name: "reviews".to_owned(),
@@ -164,6 +165,11 @@ async fn open_dimensions_are_described_as_such() {
     let input = config.config.unwrap().input;
     assert_eq!(
         (&input[0].dims[..], &input[1].dims[..]),
-        (&[-1][..], &[][..])
+        (&[-1][..], &[1][..])
     );
+    for shape in [vec![1], vec![1, 1]] {
+        let mut asked = request(&[1, 3], 2, &[2]);
+        asked.inputs[1].shape = shape;
+        infer(&server, asked).await.unwrap();
+    }
 }
