@@ -13,10 +13,10 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
-import venv
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -24,19 +24,26 @@ ROOT = HERE.parent.parent
 CLIENT = ROOT / ".runtime" / "triton"
 
 
-def client(requirements, folder):
-    """The Python of an environment that holds the client."""
-    python = folder / "bin" / "python"
+def fetch(requirements, folder):
+    """The folder, with the packages in it. Plain pip does it: not every python3 can make environments."""
     stamp = folder / "requirements.sha256"
     wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
-        return python
+        return folder
     print(f"triton: fetching {requirements.name} into {folder}", flush=True)
-    venv.create(folder, with_pip=True, clear=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--no-deps", "--require-hashes", "-r", requirements], check=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip += ["--no-deps", "--require-hashes", "--target", folder, "-r", requirements]
+    subprocess.run(pip, check=True)
     stamp.write_text(wanted)
-    return python
+    return folder
+
+
+def python(packages, *command, **how):
+    """Runs this Python with the packages."""
+    return subprocess.run(
+        [sys.executable, *command], env={**os.environ, "PYTHONPATH": str(packages)}, **how
+    )
 
 
 def built_server():
@@ -90,14 +97,14 @@ def main():
     arguments.add_argument("--models-dir", type=Path, default=ROOT / "models")
     arguments.add_argument("--perf-analyzer", action="store_true")
     arguments = arguments.parse_args()
-    python = client(HERE / "requirements.txt", CLIENT / "client")
+    packages = fetch(HERE / "requirements.txt", CLIENT / "packages")
     server, address = start(arguments.server or built_server(), arguments.models_dir)
     try:
-        tests = [python, HERE / "test_triton_client.py", address, arguments.models_dir]
-        failed = subprocess.run(tests).returncode
+        tests = [HERE / "test_triton_client.py", address, arguments.models_dir]
+        failed = python(packages, *tests).returncode
         if arguments.perf_analyzer and not failed:
-            cuda = client(HERE / "requirements-perf.txt", CLIENT / "perf")
-            failed = perf_analyzer(python.parent, cuda, address, arguments.models_dir)
+            cuda = fetch(HERE / "requirements-perf.txt", CLIENT / "cuda")
+            failed = perf_analyzer(packages, cuda, address, arguments.models_dir)
     finally:
         server.terminate()
         stopped = server.wait(timeout=40)
@@ -106,10 +113,10 @@ def main():
     sys.exit(failed or stopped)
 
 
-def perf_analyzer(programs, cuda, address, models):
+def perf_analyzer(packages, cuda, address, models):
     """Runs the load generator on every model; its exit status."""
-    libraries = next(cuda.parent.parent.glob("lib/python*/site-packages/nvidia/cuda_runtime/lib"))
-    program = programs / "perf_analyzer"
+    libraries = cuda / "nvidia" / "cuda_runtime" / "lib"
+    program = packages / "bin" / "perf_analyzer"
     # pip does not keep the program's permission.
     program.chmod(0o755)
     known = os.environ.get("LD_LIBRARY_PATH", "")
@@ -117,7 +124,7 @@ def perf_analyzer(programs, cuda, address, models):
     for bundle in sorted(path.parent for path in models.glob("*/*/manifest.toml")):
         model = bundle.parent.name
         data = ROOT / ".runtime" / "triton" / f"{model}.json"
-        subprocess.run([programs / "python", HERE / "samples.py", bundle, data], check=True)
+        python(packages, HERE / "samples.py", bundle, data, check=True)
         for extra in ([], ["-b", "4"], ["--streaming", "--async"]):
             print(f"triton: perf_analyzer {model} {' '.join(extra)}", flush=True)
             command = [program, "-i", "grpc", "-u", address, "-m", model, *extra]
