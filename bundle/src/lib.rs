@@ -21,6 +21,7 @@ mod error;
 mod golden;
 pub mod image;
 mod manifest;
+pub mod noise;
 mod reader;
 mod signature;
 mod tensor;
