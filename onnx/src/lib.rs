@@ -52,7 +52,7 @@
 //!
 //! # What it is not
 //!
-//! It reads no models, optimises nothing, and knows only the operators that Quintet's models use, in the
+//! It reads nothing of a model but its weights, optimises nothing, and knows only the operators that Quintet's models use, in the
 //! forms that they use. It runs nothing either: the tests do that, in ONNX Runtime.
 
 mod attribute;
@@ -75,4 +75,5 @@ pub use self::error::{GraphError, NodeError};
 pub use self::graph::GraphBuilder;
 pub use self::model::{IR_VERSION, Model, OPSET, PRODUCER};
 pub use self::shape::{Dim, Shape};
+pub use self::tensor::{Initializer, ReadError, initializers};
 pub use self::value::Value;

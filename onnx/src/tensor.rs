@@ -1,10 +1,11 @@
-//! Initializers: Rust slices as little-endian `TensorProto`s.
+//! Initializers: Rust slices as little-endian `TensorProto`s, and weights read back from a file.
 
 use half::f16;
+use prost::Message;
 
 use crate::data_type::DataType;
 use crate::error::GraphError;
-use crate::proto::TensorProto;
+use crate::proto::{ModelProto, TensorProto};
 use crate::shape::{Shape, volume};
 
 /// A Rust type that ONNX has an element type for.
@@ -13,6 +14,74 @@ pub(crate) trait Element: Copy {
 
     /// Appends the element's little-endian bytes.
     fn write(self, bytes: &mut Vec<u8>);
+}
+
+/// A weight of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Initializer {
+    /// Its name in the graph.
+    pub name: String,
+    /// Its lengths; empty for a single number.
+    pub shape: Vec<usize>,
+    /// Its numbers in row-major order, whichever float type they are stored in.
+    pub data: Vec<f32>,
+}
+
+/// Why the weights of a file cannot be read.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Not an ONNX model.
+    #[error("not an ONNX model: {0}")]
+    Decode(#[from] prost::DecodeError),
+    /// A length is negative, or the data does not fill the shape.
+    #[error("initializer `{name}` of shape {shape:?} has {bytes} bytes")]
+    Length {
+        /// The initializer.
+        name: String,
+        /// Its shape.
+        shape: Vec<i64>,
+        /// Bytes that are there.
+        bytes: usize,
+    },
+}
+
+/// The float16 and float32 initializers of a model that [`crate::Model::to_bytes`] wrote.
+pub fn initializers(model: &[u8]) -> Result<Vec<Initializer>, ReadError> {
+    let graph = ModelProto::decode(model)?.graph.unwrap_or_default();
+    let mut read = Vec::new();
+    for tensor in graph.initializer {
+        let data: Vec<f32> = if tensor.data_type == DataType::Float32.code() {
+            let (numbers, _) = tensor.raw_data.as_chunks();
+            numbers.iter().map(|&it| f32::from_le_bytes(it)).collect()
+        } else if tensor.data_type == DataType::Float16.code() {
+            let (numbers, _) = tensor.raw_data.as_chunks();
+            numbers
+                .iter()
+                .map(|&it| f16::from_le_bytes(it).to_f32())
+                .collect()
+        } else {
+            continue;
+        };
+        let shape: Option<Vec<usize>> = tensor.dims.iter().map(|&it| it.try_into().ok()).collect();
+        match shape {
+            Some(shape) if shape.iter().product::<usize>() == data.len() => {
+                read.push(Initializer {
+                    name: tensor.name,
+                    shape,
+                    data,
+                });
+            }
+            _ => {
+                return Err(ReadError::Length {
+                    name: tensor.name,
+                    shape: tensor.dims,
+                    bytes: tensor.raw_data.len(),
+                });
+            }
+        }
+    }
+    Ok(read)
 }
 
 /// A constant named `name` that holds `data` in row-major order.

@@ -88,6 +88,9 @@ pub struct Evaluate {
     /// only what the networks asked for learn from is needed.
     #[arg(long, value_name = "DIR", default_value = "data-sets")]
     pub data_dir: PathBuf,
+    /// Bundle of the CNN that judges a GAN's digits [default: the newest cnn beside BUNDLE_DIR].
+    #[arg(long, value_name = "BUNDLE_DIR")]
+    pub judge: Option<PathBuf>,
 }
 
 /// Flags of `export`.
@@ -119,6 +122,14 @@ pub struct Output {
     /// unless --resume is given. The reviews as tokens are kept in DIR/cache for the next run.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs_dir: PathBuf,
+    /// Bundle of the CNN that judges the GAN's digits [default: the newest cnn in --models-dir].
+    #[arg(long, value_name = "BUNDLE_DIR")]
+    pub judge: Option<PathBuf>,
+    /// Digits that each epoch of the GAN, and its bundle, are judged by. The Fréchet distance of fewer
+    /// is larger, so only those of as many can be compared.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(2..=60_000))]
+    pub judged: u32,
 }
 
 /// One network or all of them.
@@ -133,6 +144,8 @@ pub enum Choice {
     SimpleRnn,
     /// Long short-term memory.
     Lstm,
+    /// Generative adversarial network.
+    Gan,
     /// All of them.
     All,
 }
@@ -167,6 +180,7 @@ impl Choice {
             Self::Cnn => &[Architecture::Cnn],
             Self::SimpleRnn => &[Architecture::SimpleRnn],
             Self::Lstm => &[Architecture::Lstm],
+            Self::Gan => &[Architecture::Gan],
             Self::All => &Architecture::ALL,
         }
     }

@@ -31,7 +31,7 @@ pub struct Confusion(pub Vec<Vec<u64>>);
 pub fn probabilities(network: &Network, samples: &Samples) -> Vec<f32> {
     let mut all = Vec::new();
     for start in (0..samples.len()).step_by(BATCH) {
-        let batch = network.probabilities(&samples.slice(start, BATCH).inputs);
+        let batch = network.output(&samples.slice(start, BATCH).inputs);
         let batch = batch.to_device(Device::Cpu).flatten(0, -1);
         all.extend(Vec::<f32>::try_from(batch).expect("probabilities are float32"));
     }

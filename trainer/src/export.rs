@@ -4,7 +4,7 @@ use quintet_bundle as bundle;
 use quintet_onnx::{DataType, Dim, GraphBuilder, GraphError, Model, Shape, Value, ops};
 use tch::{Device, Kind, Tensor};
 
-use crate::data::Dataset;
+use crate::layers::SignedPixels;
 use crate::network::Network;
 
 /// Height and width of an image.
@@ -36,21 +36,19 @@ pub fn export(network: &Network, precision: Precision) -> Result<Model, GraphErr
     let specs = architecture.inputs();
     let inputs = specs.iter().map(|it| input(&mut to.graph, it));
     let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
-    let logits = network.model().export(&mut to, &inputs)?;
-    let (probabilities, task) = match architecture.dataset() {
-        Dataset::Mnist => {
-            let probabilities = ops::softmax(&mut to.graph, &logits, -1)?;
-            (probabilities, "image_classification")
-        }
-        Dataset::Imdb => {
-            let score = ops::sigmoid(&mut to.graph, &logits)?;
-            (score, "text_classification")
-        }
+    let last = network.model().export(&mut to, &inputs)?;
+    let task = architecture.task();
+    let output = match task {
+        bundle::Task::ImageGeneration => SignedPixels.export(&mut to, &last)?,
+        bundle::Task::TextClassification => ops::sigmoid(&mut to.graph, &last)?,
+        _ => ops::softmax(&mut to.graph, &last, -1)?,
     };
-    to.graph
-        .output(&architecture.output().name, &probabilities)?;
-    to.graph
-        .build(&[("architecture", architecture.as_str()), ("task", task)])
+    to.graph.output(&architecture.output().name, &output)?;
+    let facts = [
+        ("architecture", architecture.as_str()),
+        ("task", task.as_str()),
+    ];
+    to.graph.build(&facts)
 }
 
 fn input(graph: &mut GraphBuilder, spec: &bundle::TensorSpec) -> Result<Value, GraphError> {

@@ -16,6 +16,7 @@ use crate::naive_bayes;
 use crate::network::Network;
 use crate::objective;
 use crate::optimizer::Adam;
+use crate::plots::PlotError;
 use crate::progress::Progress;
 use crate::random::SplitMix64;
 use crate::recipe::Recipe;
@@ -75,6 +76,9 @@ pub enum FitError {
     /// The run's other files cannot be written or read.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// A picture of the epoch cannot be written.
+    #[error(transparent)]
+    Picture(#[from] PlotError),
     /// libtorch failed.
     #[error("libtorch: {0}")]
     Torch(#[from] TchError),
@@ -114,7 +118,7 @@ pub fn fit(fit: &Fit<'_>, should_stop: &dyn Fn() -> bool) -> Result<Ending, FitE
     let mut state = State::new(recipe, train, fit.device)?;
     if fit.resume {
         state.restore(&Checkpoint::read(&run.last())?)?;
-        run.rewind_metrics(state.epoch)?;
+        run.rewind_metrics::<EpochMetrics>(state.epoch)?;
     }
     let augmenter = recipe
         .augmentation
@@ -159,7 +163,7 @@ pub fn read_best(run: &RunFolder, recipe: &Recipe) -> Result<(Network, u32), Fit
     Ok((network, checkpoint.number("epoch")? as u32))
 }
 
-fn write_best(network: &Network, epoch: u32, run: &RunFolder) -> Result<(), FitError> {
+pub(crate) fn write_best(network: &Network, epoch: u32, run: &RunFolder) -> Result<(), FitError> {
     let mut checkpoint = Checkpoint::default();
     checkpoint.insert("weights", network.weights());
     checkpoint.insert_number("epoch", f64::from(epoch));
@@ -210,7 +214,7 @@ fn train_epoch(
         if let (Some(augmenter), [pixels]) = (augmenter, &mut inputs[..]) {
             *pixels = augmenter.apply(pixels);
         }
-        let logits = state.network.logits(&inputs);
+        let logits = state.network.forward(&inputs);
         let loss = objective::loss(&logits, &labels, label_smoothing);
         state.adam.backward_step(&loss, learning_rate);
         state.average.update(&state.network, step);
@@ -232,7 +236,7 @@ fn train_epoch(
 }
 
 // Dropout and augmentation draw from libtorch's generator. Epoch 0 stands for the first weights.
-fn seed_libtorch(seed: u64, epoch: u32) {
+pub(crate) fn seed_libtorch(seed: u64, epoch: u32) {
     tch::manual_seed(SplitMix64::for_stream(!seed, u64::from(epoch)).next_u64() as i64);
 }
 
@@ -252,7 +256,7 @@ impl State {
             .map_or(0.0, |averaging| averaging.decay);
         Ok(Self {
             average: WeightAverage::new(&network, decay)?,
-            adam: Adam::new(network.weights(), &recipe.optimizer),
+            adam: Adam::new(network.trainable(), &recipe.optimizer),
             network,
             epoch: 0,
             best_loss: f64::INFINITY,

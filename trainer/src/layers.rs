@@ -2,6 +2,7 @@
 //!
 //! A layer's weights are named by its path (`fc1.weight`), in checkpoints and in the graph alike.
 
+mod adversarial;
 mod recurrent;
 
 use quintet_onnx::ops::{self, ConvAttributes, GemmAttributes, MaxPoolAttributes};
@@ -9,6 +10,9 @@ use quintet_onnx::{DataType, GraphError, Value};
 use tch::nn::{self, Init};
 use tch::{Kind, Tensor};
 
+pub use adversarial::{
+    BatchNorm, ConvTranspose2d, DownConv2d, LeakyRelu, Projection, SignedPixels,
+};
 pub use recurrent::{Cell, EMBEDDING, Embedding, Recurrent, onnx_gates};
 
 use crate::export::Exporter;

@@ -18,6 +18,7 @@ pub mod device;
 pub mod evaluate;
 pub mod export;
 pub mod fit;
+pub mod gan;
 pub mod golden;
 pub mod layers;
 pub mod models;

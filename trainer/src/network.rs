@@ -1,9 +1,10 @@
 //! A model together with its weights.
 
+use quintet_bundle::Task;
 use tch::{Device, TchError, Tensor, nn};
 
+use crate::layers::SignedPixels;
 use crate::models::{Architecture, Model, SequenceDropout};
-use crate::objective;
 
 /// A network and the weights it computes with.
 #[derive(Debug)]
@@ -51,20 +52,20 @@ impl Network {
         self.store.device()
     }
 
-    /// Logits with dropout on, for training; see [`Model::forward_t`].
-    pub fn logits(&self, inputs: &[Tensor]) -> Tensor {
+    /// What the last layer gives with dropout on, for training; see [`Model::forward_t`].
+    pub fn forward(&self, inputs: &[Tensor]) -> Tensor {
         self.model.forward_t(inputs, true)
     }
 
-    /// Probabilities with dropout off, as the exported graph gives them: float32 `[N, C]`, or `[N]`
-    /// of the second class where there are two.
-    pub fn probabilities(&self, inputs: &[Tensor]) -> Tensor {
+    /// What the exported graph gives, [`Architecture::output`], with dropout off: probabilities,
+    /// scores or pixels.
+    pub fn output(&self, inputs: &[Tensor]) -> Tensor {
         tch::no_grad(|| {
-            let logits = self.model.forward_t(inputs, false);
-            if objective::is_binary(&logits) {
-                logits.sigmoid()
-            } else {
-                logits.softmax(-1, None)
+            let last = self.model.forward_t(inputs, false);
+            match self.architecture.task() {
+                Task::ImageGeneration => SignedPixels.to_pixels(&last),
+                Task::TextClassification => last.sigmoid(),
+                _ => last.softmax(-1, None),
             }
         })
     }
@@ -76,9 +77,16 @@ impl Network {
         weights
     }
 
+    /// Those of the weights that training moves by their gradients; the others are running means.
+    pub fn trainable(&self) -> Vec<(String, Tensor)> {
+        let mut weights = self.weights();
+        weights.retain(|(_, weight)| weight.requires_grad());
+        weights
+    }
+
     /// How many numbers the network learns.
     pub fn parameters(&self) -> u64 {
-        self.weights()
+        self.trainable()
             .iter()
             .map(|(_, weight)| weight.numel() as u64)
             .sum()

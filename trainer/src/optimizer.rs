@@ -4,7 +4,6 @@ use tch::{Kind, Tensor};
 
 use crate::recipe;
 
-const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
@@ -13,6 +12,7 @@ const EPSILON: f64 = 1e-8;
 pub struct Adam {
     weight_decay: f64,
     clip_norm: Option<f64>,
+    beta1: f64,
     steps: i64,
     slots: Vec<Slot>,
 }
@@ -26,6 +26,18 @@ struct Slot {
     first: Tensor,
     /// Moving average of the squared gradient.
     second: Tensor,
+}
+
+// Shrinks all gradients together to a norm of at most `largest`, so that one batch that a
+// recurrent layer magnified does not throw the weights far off (Pascanu et al. 2013).
+fn clip(gradients: &[Tensor], largest: f64) {
+    let square = |gradient: &Tensor| gradient.square().sum(Kind::Float);
+    let squares: Vec<Tensor> = gradients.iter().map(square).collect();
+    let norm = Tensor::stack(&squares, 0).sum(Kind::Float).sqrt();
+    let factor = (largest / norm.double_value(&[])).min(1.0);
+    for gradient in gradients {
+        let _ = gradient.shallow_clone().g_mul_scalar_(factor);
+    }
 }
 
 // === impl Adam ===
@@ -42,36 +54,34 @@ impl Adam {
         Self {
             weight_decay: settings.weight_decay,
             clip_norm: settings.clip_norm,
+            beta1: settings.beta1,
             steps: 0,
             slots: slots.collect(),
         }
     }
 
-    /// Forgets old gradients, computes those of `loss` and moves the weights.
+    /// Computes the gradients of `loss` with respect to these weights, and no others, and moves them.
     pub fn backward_step(&mut self, loss: &Tensor, learning_rate: f64) {
-        for slot in &mut self.slots {
-            slot.weight.zero_grad();
-        }
-        loss.backward();
-        tch::no_grad(|| self.step(learning_rate));
+        let weights: Vec<&Tensor> = self.slots.iter().map(|slot| &slot.weight).collect();
+        let gradients = Tensor::run_backward(&[loss], &weights, false, false);
+        tch::no_grad(|| self.step(&gradients, learning_rate));
     }
 
-    fn step(&mut self, learning_rate: f64) {
+    fn step(&mut self, gradients: &[Tensor], learning_rate: f64) {
         self.steps += 1;
         if let Some(largest) = self.clip_norm {
-            self.clip(largest);
+            clip(gradients, largest);
         }
-        let correction1 = 1.0 - BETA1.powf(self.steps as f64);
+        let correction1 = 1.0 - self.beta1.powf(self.steps as f64);
         let correction2 = 1.0 - BETA2.powf(self.steps as f64);
-        for Slot {
-            weight,
-            first,
-            second,
-            ..
-        } in &mut self.slots
-        {
-            let gradient = weight.grad();
-            let _ = first.lerp_(&gradient, 1.0 - BETA1);
+        for (slot, gradient) in self.slots.iter_mut().zip(gradients) {
+            let Slot {
+                weight,
+                first,
+                second,
+                ..
+            } = slot;
+            let _ = first.lerp_(gradient, 1.0 - self.beta1);
             let _ = second.lerp_(&gradient.square(), 1.0 - BETA2);
             let mut spread = second.sqrt();
             let _ = spread.g_div_scalar_(correction2.sqrt());
@@ -82,18 +92,6 @@ impl Adam {
                 let _ = weight.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
             }
             let _ = weight.g_sub_(&change);
-        }
-    }
-
-    // Shrinks all gradients together to a norm of at most `largest`, so that one batch that a
-    // recurrent layer magnified does not throw the weights far off (Pascanu et al. 2013).
-    fn clip(&self, largest: f64) {
-        let square = |slot: &Slot| slot.weight.grad().square().sum(Kind::Float);
-        let squares: Vec<Tensor> = self.slots.iter().map(square).collect();
-        let norm = Tensor::stack(&squares, 0).sum(Kind::Float).sqrt();
-        let factor = (largest / norm.double_value(&[])).min(1.0);
-        for slot in &self.slots {
-            let _ = slot.weight.grad().g_mul_scalar_(factor);
         }
     }
 
@@ -144,6 +142,7 @@ mod tests {
             learning_rate: 0.05,
             weight_decay: 0.0,
             clip_norm: None,
+            beta1: 0.9,
         };
         let mut adam = Adam::new(vec![("w".to_owned(), ours.shallow_clone())], &settings);
         let (store, theirs) = weight();
@@ -163,6 +162,7 @@ mod tests {
             learning_rate: 0.1,
             weight_decay: 0.5,
             clip_norm: None,
+            beta1: 0.9,
         };
         let mut adam = Adam::new(vec![("w".to_owned(), weight.shallow_clone())], &settings);
         adam.backward_step(&(&weight * 0.0).sum(Kind::Float), 0.1);
@@ -174,21 +174,15 @@ mod tests {
 
     #[test]
     fn long_gradients_are_shortened_and_short_ones_left() {
-        for (clip_norm, expected) in [(1.0, [0.6, -0.8]), (10.0, [3.0, -4.0])] {
-            let store = nn::VarStore::new(Device::Cpu);
-            let start = Tensor::from_slice(&[1.0_f32, 1.0]);
-            let weight = store.root().var_copy("w", &start);
-            let settings = recipe::Optimizer {
-                learning_rate: 0.1,
-                weight_decay: 0.0,
-                clip_norm: Some(clip_norm),
-            };
-            let mut adam = Adam::new(vec![("w".to_owned(), weight.shallow_clone())], &settings);
-            let slope = Tensor::from_slice(&[3.0_f32, -4.0]);
-            adam.backward_step(&(&weight * slope).sum(Kind::Float), 0.1);
-            let gradient = Vec::<f32>::try_from(weight.grad()).unwrap();
-            for (value, expected) in gradient.iter().zip(expected) {
-                assert!((value - expected).abs() < 1e-6, "{gradient:?}");
+        for (largest, expected) in [(1.0, [0.6, -0.8]), (10.0, [3.0, -4.0])] {
+            let gradients = [
+                Tensor::from_slice(&[3.0_f32]),
+                Tensor::from_slice(&[-4.0_f32]),
+            ];
+            clip(&gradients, largest);
+            for (gradient, expected) in gradients.iter().zip(expected) {
+                let value = gradient.double_value(&[0]);
+                assert!((value - expected).abs() < 1e-6, "{value} for {expected}");
             }
         }
     }

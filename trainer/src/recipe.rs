@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::{fmt, fs, io};
 
+use quintet_bundle::Task;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -24,7 +25,9 @@ pub struct Recipe {
     /// Decides the first weights, the validation samples, the shuffling, dropout, augmentation and
     /// crops.
     pub seed: u64,
-    /// The part of the training samples that is held out to choose the best epoch, in (0, 1).
+    /// The part of the training samples that is held out to choose the best epoch, in (0, 1); 0 for
+    /// the GAN, which learns from all of them.
+    #[serde(default)]
     pub validation_fraction: f64,
     /// Adam's settings.
     pub optimizer: Optimizer,
@@ -42,9 +45,11 @@ pub struct Recipe {
     pub sequence_dropout: Option<SequenceDropout>,
     /// The first embedding of a network that reads texts; drawn by chance when absent.
     pub embedding: Option<FirstEmbedding>,
+    /// What steadies the GAN; nothing when absent.
+    pub adversarial: Option<Adversarial>,
 }
 
-/// Adam with decoupled weight decay (Loshchilov & Hutter 2019); its betas are 0.9 and 0.999.
+/// Adam with decoupled weight decay (Loshchilov & Hutter 2019).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Optimizer {
@@ -54,6 +59,15 @@ pub struct Optimizer {
     pub weight_decay: f64,
     /// The largest norm of a step's gradient; any when absent.
     pub clip_norm: Option<f64>,
+    /// How much of the mean gradient a step keeps; the mean square keeps 0.999. Radford et al. 2016
+    /// ("Unsupervised representation learning with deep convolutional GANs") found 0.5 to steady a
+    /// GAN.
+    #[serde(default = "usual_beta1")]
+    pub beta1: f64,
+}
+
+const fn usual_beta1() -> f64 {
+    0.9
 }
 
 /// Linear warm-up from zero, then half a cosine down to the final rate.
@@ -88,6 +102,18 @@ pub struct Averaging {
 pub struct FirstEmbedding {
     /// What each word's log-count ratio is multiplied with, see [`crate::naive_bayes`].
     pub naive_bayes: f64,
+}
+
+/// What keeps generator and discriminator in balance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adversarial {
+    /// How far below 1 the discriminator's target for handwritten digits is, and only for them
+    /// (Salimans et al. 2016, "Improved techniques for training GANs", section 3.4).
+    pub label_smoothing: f64,
+    /// The weight γ of the discriminator's squared gradient at handwritten digits, R₁ (Mescheder et
+    /// al. 2018, "Which training methods for GANs do actually converge?", equation 9).
+    pub gradient_penalty: f64,
 }
 
 /// Why a recipe cannot be used.
@@ -142,6 +168,7 @@ impl Recipe {
             Architecture::Cnn => include_str!("../recipes/cnn.toml"),
             Architecture::SimpleRnn => include_str!("../recipes/simple_rnn.toml"),
             Architecture::Lstm => include_str!("../recipes/lstm.toml"),
+            Architecture::Gan => include_str!("../recipes/gan.toml"),
         })
     }
 
@@ -152,6 +179,7 @@ impl Recipe {
             Architecture::Cnn => include_str!("../recipes/original-cnn.toml"),
             Architecture::SimpleRnn => include_str!("../recipes/original-simple_rnn.toml"),
             Architecture::Lstm => include_str!("../recipes/original-lstm.toml"),
+            Architecture::Gan => include_str!("../recipes/original-gan.toml"),
         })
     }
 
@@ -221,8 +249,11 @@ impl Recipe {
             i64::try_from(seed).is_ok(),
             "0 to 9223372036854775807",
         )?;
-        let is_part = fraction > 0.0 && fraction < 1.0;
-        check("validation_fraction", fraction, is_part, "above 0, below 1")?;
+        let (fits, allowed) = match self.architecture {
+            Architecture::Gan => (fraction.abs() <= 0.0, "0 for gan"),
+            _ => (fraction > 0.0 && fraction < 1.0, "above 0, below 1"),
+        };
+        check("validation_fraction", fraction, fits, allowed)?;
         let rate = self.optimizer.learning_rate;
         check(
             "optimizer.learning_rate",
@@ -243,12 +274,16 @@ impl Recipe {
         Ok(())
     }
 
-    // Images are not read word by word, nor texts deformed.
+    // Images are not read word by word, nor texts deformed, and only the GAN is two networks.
     fn check_tables(&self) -> Result<(), RecipeError> {
-        let reads_texts = self.architecture.dataset() == Dataset::Imdb;
         let architecture = self.architecture;
+        let reads_texts = architecture.dataset() == Dataset::Imdb;
+        let reads_images = architecture.task() == Task::ImageClassification;
+        let is_gan = architecture == Architecture::Gan;
         for (field, is_there, is_allowed) in [
-            ("augmentation", self.augmentation.is_some(), !reads_texts),
+            ("loss", self.loss.is_some(), !is_gan),
+            ("adversarial", self.adversarial.is_some(), is_gan),
+            ("augmentation", self.augmentation.is_some(), reads_images),
             ("crop", self.crop.is_some(), reads_texts),
             (
                 "sequence_dropout",
@@ -265,7 +300,10 @@ impl Recipe {
 
     // Key, value and largest value; the smallest is 0.
     fn limits(&self) -> Vec<(&'static str, f64, f64)> {
-        let mut limits = vec![("optimizer.weight_decay", self.optimizer.weight_decay, 1.0)];
+        let mut limits = vec![
+            ("optimizer.weight_decay", self.optimizer.weight_decay, 1.0),
+            ("optimizer.beta1", self.optimizer.beta1, 0.999),
+        ];
         if let Some(Schedule {
             warmup_fraction,
             final_fraction,
@@ -297,6 +335,10 @@ impl Recipe {
         }
         if let Some(FirstEmbedding { naive_bayes }) = self.embedding {
             limits.push(("embedding.naive_bayes", naive_bayes, 10.0));
+        }
+        if let Some(it) = &self.adversarial {
+            limits.push(("adversarial.label_smoothing", it.label_smoothing, 0.9));
+            limits.push(("adversarial.gradient_penalty", it.gradient_penalty, 1e3));
         }
         limits
     }

@@ -28,6 +28,9 @@ use manifest::{Facts, manifest};
 /// How far ONNX Runtime may be from libtorch, in absolute probability.
 pub const TOLERANCE: f32 = 1e-4;
 
+/// What a bundle says made it.
+pub const CREATED_BY: &str = concat!("quintet-trainer ", env!("CARGO_PKG_VERSION"));
+
 // Servers run other kernels, on other processors, than the ones compared here.
 const SERVING_TOLERANCE: f32 = 1e-3;
 
@@ -115,7 +118,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, ReleaseError> {
         runtime,
         ..
     } = *release;
-    let epochs = run.metrics()?;
+    let epochs: Vec<EpochMetrics> = run.metrics()?;
     if epochs.is_empty() || !run.best().exists() {
         return Err(ReleaseError::NoEpoch {
             path: run.path().to_owned(),
@@ -227,7 +230,7 @@ fn golden_samples(
         }
     };
     let tensors: Vec<tch::Tensor> = inputs.iter().map(torch).collect();
-    let output = network.probabilities(&tensors);
+    let output = network.output(&tensors);
     let shape: Vec<usize> = output.size().iter().map(|&it| it as usize).collect();
     let output = bundle::Tensor::from_f32(shape, Vec::try_from(output.flatten(0, -1))?)?;
     let architecture = network.architecture();

@@ -1,5 +1,7 @@
 //! What each command does.
 
+mod gan;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +16,7 @@ use crate::data::{Dataset, Loaded};
 use crate::device::{self, DeviceChoice, DeviceError};
 use crate::evaluate::Evaluation;
 use crate::fit::{Ending, Fit, FitError, fit};
+use crate::gan::{AdversarialFit, JudgeError};
 use crate::models::Architecture;
 use crate::progress::Progress;
 use crate::recipe::{Recipe, RecipeError};
@@ -55,6 +58,15 @@ pub enum CommandError {
     /// Training failed.
     #[error(transparent)]
     Fit(#[from] FitError),
+    /// There is no CNN to judge the GAN's digits.
+    #[error(
+        "the GAN's digits are judged by a CNN, and there is none in {0}: train it first, or name a \
+         bundle with --judge"
+    )]
+    NoJudge(PathBuf),
+    /// The bundle cannot judge the GAN's digits.
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
     /// No bundle was written.
     #[error(transparent)]
     Release(#[from] ReleaseError),
@@ -117,6 +129,30 @@ fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, Comman
             data.dataset.noun(),
             folder.display(),
         ));
+        if recipe.architecture == Architecture::Gan {
+            let judge = gan::judge(
+                args.output.judge.as_deref(),
+                &args.output.models_dir,
+                &data.test,
+                device,
+            )?;
+            let job = AdversarialFit {
+                recipe,
+                train: &data.train,
+                judge: &judge,
+                judged: args.output.judged as usize,
+                device,
+                run: &run,
+                resume: args.resume,
+                progress,
+            };
+            if crate::gan::fit(&job, &|| stop.is_requested())? == Ending::Stopped {
+                progress.line(&stopped(&run));
+                return Ok(Ending::Stopped);
+            }
+            gan::finish(&args.output, &run, recipe, data, &judge, &runtime, out)?;
+            continue;
+        }
         let job = Fit {
             recipe,
             train: &train,
@@ -156,6 +192,12 @@ fn export(cli: &Cli, args: &Export, out: &mut impl Write) -> Result<Ending, Comm
         let run = RunFolder::open(&args.output.runs_dir.join(architecture.as_str()));
         let recipe = run.recipe()?;
         let data = of_architecture(&data, architecture);
+        if architecture == Architecture::Gan {
+            let asked = args.output.judge.as_deref();
+            let judge = gan::judge(asked, &args.output.models_dir, &data.test, Device::Cpu)?;
+            gan::finish(&args.output, &run, &recipe, data, &judge, &runtime, out)?;
+            continue;
+        }
         let (train, _) = data.train.split(recipe.validation_fraction, recipe.seed);
         finish(
             &args.output,
@@ -175,7 +217,7 @@ fn evaluate(cli: &Cli, args: &Evaluate, out: &mut impl Write) -> Result<Ending, 
     let bundle = Bundle::open(&args.bundle)?;
     let manifest = bundle.manifest();
     let dataset = match manifest.task {
-        Task::ImageClassification => Dataset::Mnist,
+        Task::ImageClassification | Task::ImageGeneration => Dataset::Mnist,
         Task::TextClassification => Dataset::Imdb,
         _ => return Err(CommandError::Task(args.bundle.clone())),
     };
@@ -188,6 +230,13 @@ fn evaluate(cli: &Cli, args: &Evaluate, out: &mut impl Write) -> Result<Ending, 
         })?;
     check_data_dir(&args.data_dir)?;
     let test = dataset.load_test(&args.data_dir, tokenizer.as_ref(), Progress::detect())?;
+    if manifest.task == Task::ImageGeneration {
+        // Without --judge, the CNN beside it: models/gan/1 is judged by models/cnn/1.
+        let models_dir = args.bundle.join("../..");
+        let judge = gan::judge(args.judge.as_deref(), &models_dir, &test, Device::Cpu)?;
+        gan::evaluate(&bundle, &judge, &runtime, out)?;
+        return Ok(Ending::Finished);
+    }
     let probabilities = runtime.model(bundle.model())?.probabilities(&test)?;
     writeln!(
         out,
@@ -302,6 +351,8 @@ impl CommandError {
             Self::Recipe(_)
                 | Self::Device(_)
                 | Self::NoDataDir(_)
+                | Self::NoJudge(_)
+                | Self::Judge(JudgeError::Architecture { .. })
                 | Self::Verify(VerifyError::Library { .. })
                 | Self::Run(RunError::NothingToResume { .. } | RunError::OtherRecipe { .. })
         )

@@ -8,12 +8,14 @@
 //!   last.safetensors    everything needed to go on after the last epoch
 //!   curves.png  confusion.png  digits.png    of a network that reads images
 //!   curves.png  scores.png                   of one that reads texts
+//!   curves.png  samples.png  samples/epoch-001.png …    of the GAN
 //! ```
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -26,6 +28,12 @@ pub struct RunFolder {
 }
 
 /// What one epoch gave; one line of `metrics.jsonl`.
+pub trait EpochLine: Serialize + DeserializeOwned {
+    /// Which epoch it was, from 1.
+    fn epoch(&self) -> u32;
+}
+
+/// What one epoch of a network that classifies gave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EpochMetrics {
@@ -106,6 +114,7 @@ impl RunFolder {
             "confusion.png",
             "digits.png",
             "scores.png",
+            "samples.png",
         ] {
             match fs::remove_file(run.file(file)) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -113,6 +122,12 @@ impl RunFolder {
                 }
                 _ => {}
             }
+        }
+        match fs::remove_dir_all(run.file("samples")) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(run.io("samples", source));
+            }
+            _ => {}
         }
         fs::write(run.file("recipe.toml"), recipe.to_toml())
             .map_err(|source| run.io("recipe.toml", source))?;
@@ -172,9 +187,15 @@ impl RunFolder {
         self.file("last.safetensors")
     }
 
+    /// What the GAN drew after an epoch.
+    pub fn sample(&self, epoch: u32) -> PathBuf {
+        self.file(&format!("samples/epoch-{epoch:03}.png"))
+    }
+
     /// Adds an epoch to `metrics.jsonl`.
-    pub fn append_metrics(&self, metrics: &EpochMetrics) -> Result<(), RunError> {
-        let line = metrics.to_line();
+    pub fn append_metrics(&self, metrics: &impl EpochLine) -> Result<(), RunError> {
+        let line =
+            serde_json::to_string(metrics).expect("metrics are plain numbers and text") + "\n";
         fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -184,7 +205,7 @@ impl RunFolder {
     }
 
     /// The epochs so far.
-    pub fn metrics(&self) -> Result<Vec<EpochMetrics>, RunError> {
+    pub fn metrics<M: EpochLine>(&self) -> Result<Vec<M>, RunError> {
         let path = self.file("metrics.jsonl");
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -205,9 +226,9 @@ impl RunFolder {
     }
 
     /// Forgets what `metrics.jsonl` says of epochs after `epoch`, and gives the rest.
-    pub fn rewind_metrics(&self, epoch: u32) -> Result<Vec<EpochMetrics>, RunError> {
-        let mut kept = self.metrics()?;
-        kept.retain(|metrics| metrics.epoch <= epoch);
+    pub fn rewind_metrics<M: EpochLine>(&self, epoch: u32) -> Result<Vec<M>, RunError> {
+        let mut kept: Vec<M> = self.metrics()?;
+        kept.retain(|metrics| metrics.epoch() <= epoch);
         fs::write(self.file("metrics.jsonl"), "")
             .map_err(|source| self.io("metrics.jsonl", source))?;
         for metrics in &kept {
@@ -226,9 +247,9 @@ impl RunFolder {
 
 // === impl EpochMetrics ===
 
-impl EpochMetrics {
-    fn to_line(&self) -> String {
-        serde_json::to_string(self).expect("metrics are plain numbers and text") + "\n"
+impl EpochLine for EpochMetrics {
+    fn epoch(&self) -> u32 {
+        self.epoch
     }
 }
 
@@ -261,9 +282,15 @@ mod tests {
         let path = run.file("metrics.jsonl");
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("{text}{{\"epoch\":4,\"lea")).unwrap();
-        assert_eq!(run.rewind_metrics(2).unwrap(), [metrics(1), metrics(2)]);
+        assert_eq!(
+            run.rewind_metrics::<EpochMetrics>(2).unwrap(),
+            [metrics(1), metrics(2)]
+        );
         run.append_metrics(&metrics(3)).unwrap();
-        assert_eq!(run.metrics().unwrap(), [metrics(1), metrics(2), metrics(3)]);
+        assert_eq!(
+            run.metrics::<EpochMetrics>().unwrap(),
+            [metrics(1), metrics(2), metrics(3)]
+        );
     }
 
     #[test]
@@ -271,7 +298,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("metrics.jsonl"), "{\"epoch\":1}\n").unwrap();
         let message = RunFolder::open(folder.path())
-            .metrics()
+            .metrics::<EpochMetrics>()
             .unwrap_err()
             .to_string();
         assert!(

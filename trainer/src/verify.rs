@@ -9,7 +9,7 @@ use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::session::Session;
 use ort::session::SessionInputValue;
-use ort::value::Value;
+use ort::value::{PrimitiveTensorElementType, Value};
 use tch::{Kind, Tensor};
 
 use crate::data::Samples;
@@ -70,6 +70,17 @@ pub enum VerifyError {
         difference: f32,
         /// Its place in the lists.
         index: usize,
+        /// The largest difference allowed.
+        tolerance: f32,
+    },
+    /// ONNX Runtime and libtorch draw other images.
+    #[error(
+        "onnxruntime and libtorch differ by {difference:e} at a pixel in -1..=1, allowed: \
+         {tolerance:e}"
+    )]
+    Images {
+        /// The largest absolute difference of a pixel.
+        difference: f32,
         /// The largest difference allowed.
         tolerance: f32,
     },
@@ -155,11 +166,23 @@ impl LoadedModel {
 
     /// The same for one batch of the graph's inputs.
     pub fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<f32>, VerifyError> {
+        self.output(inputs)
+    }
+
+    /// Pixels uint8 `[n, 28, 28]`, row after row, that a generator draws of noise `[n, 100]` on the CPU.
+    pub fn pixels(&mut self, noise: &Tensor) -> Result<Vec<u8>, VerifyError> {
+        self.output(std::slice::from_ref(noise))
+    }
+
+    fn output<T: PrimitiveTensorElementType + Clone>(
+        &mut self,
+        inputs: &[Tensor],
+    ) -> Result<Vec<T>, VerifyError> {
         let rows = inputs.first().map_or(0, |input| input.size()[0]);
         let inputs = inputs.iter().map(value);
         let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
         let outputs = self.session.run(&inputs[..])?;
-        let (shape, values) = outputs[0].try_extract_tensor::<f32>()?;
+        let (shape, values) = outputs[0].try_extract_tensor::<T>()?;
         if shape.first() != Some(&rows) {
             return Err(VerifyError::Shape {
                 actual: shape.to_vec(),

@@ -1,14 +1,16 @@
-//! Pictures of digits: any picture to grey, and any grey picture to an MNIST frame.
+//! Pictures of digits: any picture to grey, any grey picture to an MNIST frame, and many frames to one picture.
 
 mod frame;
 mod grey;
 mod ground;
 mod resample;
+mod sheet;
 mod strokes;
 
 pub use ::image::GrayImage;
 pub use frame::{Framing, frame_digit};
 pub use grey::{ImageError, to_grey};
+pub use sheet::{sheet, square_columns};
 
 /// Width and height of a frame in pixels.
 pub const SIDE: usize = 28;

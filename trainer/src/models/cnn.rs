@@ -32,15 +32,25 @@ impl Cnn {
             fc2: Linear::new(vs, "fc2", 128, 10),
         }
     }
+
+    /// The penultimate features of images: float32 `[N, 128]`.
+    pub fn features(&self, pixels: &Tensor) -> Tensor {
+        let x = self.scale.forward(pixels).unsqueeze(1);
+        let x = MaxPool.forward(&Relu.forward(&self.conv1.forward(&x)));
+        let x = MaxPool.forward(&Relu.forward(&self.conv2.forward(&x)));
+        Relu.forward(&self.fc1.forward(&Flatten.forward(&x)))
+    }
+
+    /// Logits `[N, 10]` of features.
+    pub fn head(&self, features: &Tensor) -> Tensor {
+        self.fc2.forward(features)
+    }
 }
 
 impl Model for Cnn {
     fn forward_t(&self, inputs: &[Tensor], train: bool) -> Tensor {
-        let x = self.scale.forward(&inputs[0]).unsqueeze(1);
-        let x = MaxPool.forward(&Relu.forward(&self.conv1.forward(&x)));
-        let x = MaxPool.forward(&Relu.forward(&self.conv2.forward(&x)));
-        let x = Relu.forward(&self.fc1.forward(&Flatten.forward(&x)));
-        self.fc2.forward(&self.dropout.forward_t(&x, train))
+        let features = self.features(&inputs[0]);
+        self.head(&self.dropout.forward_t(&features, train))
     }
 
     fn export(&self, to: &mut Exporter, inputs: &[Value]) -> Result<Value, GraphError> {

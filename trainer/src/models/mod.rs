@@ -1,17 +1,19 @@
 //! The networks: one file each, computing themselves and writing themselves as ONNX.
 
 pub mod cnn;
+pub mod gan;
 pub mod mlp;
 pub mod sentiment;
 
 use std::fmt;
 
-use quintet_bundle::{DataType, Dim, TensorSpec};
+use quintet_bundle::{DataType, Dim, Task, TensorSpec};
 use quintet_onnx::{GraphError, Value};
 use serde::{Deserialize, Serialize};
 use tch::{Tensor, nn};
 
 pub use cnn::Cnn;
+pub use gan::{Discriminator, Generator};
 pub use mlp::Mlp;
 pub use sentiment::Sentiment;
 
@@ -19,15 +21,18 @@ use crate::data::Dataset;
 use crate::export::Exporter;
 use crate::layers::Cell;
 
-/// A network that classifies: images into the ten digits, or texts into bad and good.
+/// A network that classifies, images into the ten digits or texts into bad and good, or one that
+/// draws images.
 pub trait Model: fmt::Debug {
-    /// Logits of `inputs`, which are the tensors of [`Architecture::inputs`]: float32 `[N, C]`, or
-    /// `[N]` where there are two classes (the log odds of the second one).
+    /// What the last layer gives for `inputs`, which are the tensors of [`Architecture::inputs`]:
+    /// logits float32 `[N, C]`, or `[N]` where there are two classes (the log odds of the second
+    /// one); or images float32 `[N, 28, 28]` in −1..=1.
     ///
-    /// `train` turns dropout on. Images may also be float32, in 0..=255.
+    /// `train` turns dropout on, and normalises by the batch. Images to classify may also be
+    /// float32, in 0..=255.
     fn forward_t(&self, inputs: &[Tensor], train: bool) -> Tensor;
 
-    /// Writes the layers, from the graph's inputs to the logits.
+    /// Writes the layers, from the graph's inputs to what [`Model::forward_t`] gives.
     fn export(&self, to: &mut Exporter, inputs: &[Value]) -> Result<Value, GraphError>;
 }
 
@@ -58,13 +63,20 @@ pub enum Architecture {
     SimpleRnn,
     /// Long short-term memory.
     Lstm,
+    /// Generative adversarial network; the model that is kept is its generator.
+    Gan,
 }
 
 // === impl Architecture ===
 
 impl Architecture {
     /// Every architecture, in the order in which `train all` trains them.
-    pub const ALL: [Self; 4] = [Self::Mlp, Self::Cnn, Self::SimpleRnn, Self::Lstm];
+    ///
+    /// The GAN comes behind the CNN, which judges it.
+    pub const ALL: [Self; 5] = [Self::Mlp, Self::Cnn, Self::SimpleRnn, Self::Lstm, Self::Gan];
+
+    /// Those that learn from labelled samples.
+    pub const CLASSIFIERS: [Self; 4] = [Self::Mlp, Self::Cnn, Self::SimpleRnn, Self::Lstm];
 
     /// The name on the command line, in recipes, in `runs/` and in `models/`.
     pub const fn as_str(self) -> &'static str {
@@ -73,37 +85,50 @@ impl Architecture {
             Self::Cnn => "cnn",
             Self::SimpleRnn => "simple_rnn",
             Self::Lstm => "lstm",
+            Self::Gan => "gan",
         }
     }
 
-    /// How many numbers the network learns.
+    /// How many numbers the network learns; of the GAN those of the generator.
     pub const fn parameters(self) -> u64 {
         match self {
             Self::Mlp => 109_386,
             Self::Cnn => 225_034,
             Self::SimpleRnn => 1_294_465,
             Self::Lstm => 1_331_521,
+            Self::Gan => 2_305_472,
         }
     }
 
     /// The data that it learns from.
     pub const fn dataset(self) -> Dataset {
         match self {
-            Self::Mlp | Self::Cnn => Dataset::Mnist,
+            Self::Mlp | Self::Cnn | Self::Gan => Dataset::Mnist,
             Self::SimpleRnn | Self::Lstm => Dataset::Imdb,
         }
     }
 
+    /// What the network does.
+    pub const fn task(self) -> Task {
+        match self {
+            Self::Mlp | Self::Cnn => Task::ImageClassification,
+            Self::SimpleRnn | Self::Lstm => Task::TextClassification,
+            Self::Gan => Task::ImageGeneration,
+        }
+    }
+
     /// What the graph takes: images as `pixels` uint8 `[N, 28, 28]`, texts as `tokens` int64
-    /// `[N, L]`, padded behind their ends, and `lengths` int32 `[N]`.
+    /// `[N, L]`, padded behind their ends, and `lengths` int32 `[N]`, a generator `noise` float32
+    /// `[N, 100]`.
     pub fn inputs(self) -> Vec<TensorSpec> {
         let rows = || Dim::from("N");
-        match self.dataset() {
-            Dataset::Mnist => {
-                let shape = vec![rows(), Dim::Fixed(28), Dim::Fixed(28)];
-                vec![TensorSpec::new("pixels", DataType::Uint8, shape)]
+        match self {
+            Self::Mlp | Self::Cnn => vec![pixels()],
+            Self::Gan => {
+                let shape = vec![rows(), Dim::Fixed(gan::NOISE)];
+                vec![TensorSpec::new("noise", DataType::Float32, shape)]
             }
-            Dataset::Imdb => vec![
+            Self::SimpleRnn | Self::Lstm => vec![
                 TensorSpec::new("tokens", DataType::Int64, vec![rows(), Dim::from("L")]),
                 TensorSpec::new("lengths", DataType::Int32, vec![rows()]),
             ],
@@ -111,12 +136,13 @@ impl Architecture {
     }
 
     /// What the graph gives: `probabilities` float32 `[N, 10]` of images, `score` float32 `[N]` of
-    /// texts.
+    /// texts, `pixels` uint8 `[N, 28, 28]` of noise.
     pub fn output(self) -> TensorSpec {
         let rows = Dim::from("N");
-        let (name, shape) = match self.dataset() {
-            Dataset::Mnist => ("probabilities", vec![rows, Dim::Fixed(10)]),
-            Dataset::Imdb => ("score", vec![rows]),
+        let (name, shape) = match self {
+            Self::Mlp | Self::Cnn => ("probabilities", vec![rows, Dim::Fixed(10)]),
+            Self::SimpleRnn | Self::Lstm => ("score", vec![rows]),
+            Self::Gan => return pixels(),
         };
         TensorSpec::new(name, DataType::Float32, shape)
     }
@@ -128,8 +154,14 @@ impl Architecture {
             Self::Cnn => Box::new(Cnn::new(vs)),
             Self::SimpleRnn => Box::new(Sentiment::new(vs, Cell::SimpleRnn, dropout)),
             Self::Lstm => Box::new(Sentiment::new(vs, Cell::Lstm, dropout)),
+            Self::Gan => Box::new(Generator::new(vs)),
         }
     }
+}
+
+fn pixels() -> TensorSpec {
+    let shape = vec![Dim::from("N"), Dim::Fixed(28), Dim::Fixed(28)];
+    TensorSpec::new("pixels", DataType::Uint8, shape)
 }
 
 impl fmt::Display for Architecture {

@@ -1,4 +1,4 @@
-//! Loss and accuracy by epoch.
+//! What was measured of each epoch, as curves.
 
 use std::path::Path;
 
@@ -8,15 +8,22 @@ use plotters::prelude::*;
 use super::{BLUE, DrawError, FAINT, FONT, INK, ORANGE, PAPER, PlotError, with_fonts};
 use crate::run_folder::EpochMetrics;
 
+const TRAINING: &str = "training, with dropout";
+const VALIDATION: &str = "validation";
+
 type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
-/// One panel: a title, an axis label and two lines, one a `metric` of the training images.
-struct Panel<'a> {
-    title: &'a str,
-    unit: &'a str,
-    train: Vec<f64>,
-    validation: Vec<f64>,
-    best: usize,
+/// One panel: two curves over the epochs, on a logarithmic scale.
+#[derive(Debug)]
+pub struct Panel<'a> {
+    /// What stands above it.
+    pub title: &'a str,
+    /// What stands behind the numbers of its axis.
+    pub unit: &'a str,
+    /// The curves' names, and a value an epoch. The best epoch is marked on the second one.
+    pub lines: [(&'a str, Vec<f64>); 2],
+    /// Index of the best epoch.
+    pub best: usize,
 }
 
 /// Draws loss and accuracy of `epochs`, and marks `best_epoch`. PNG, 1200×520.
@@ -34,26 +41,42 @@ pub fn draw(
     let loss = Panel {
         title: "Loss (cross entropy)",
         unit: "",
-        train: column(|it| it.train_loss),
-        validation: column(|it| it.validation_loss),
+        lines: [
+            (TRAINING, column(|it| it.train_loss)),
+            (VALIDATION, column(|it| it.validation_loss)),
+        ],
         best,
     };
     let error = Panel {
         title: "Error (1 − accuracy)",
         unit: " %",
-        train: column(|it| 100.0 * (1.0 - it.train_accuracy)),
-        validation: column(|it| 100.0 * (1.0 - it.validation_accuracy)),
+        lines: [
+            (TRAINING, column(|it| 100.0 * (1.0 - it.train_accuracy))),
+            (
+                VALIDATION,
+                column(|it| 100.0 * (1.0 - it.validation_accuracy)),
+            ),
+        ],
         best,
     };
+    draw_panels(path, title, &[loss, error])
+}
+
+/// Draws two panels side by side. PNG, 1200×520.
+pub fn draw_panels(
+    path: &Path,
+    title: &str,
+    [left, right]: &[Panel<'_>; 2],
+) -> Result<(), PlotError> {
     with_fonts(path, || {
         let root = BitMapBackend::new(path, (1200, 520)).into_drawing_area();
         root.fill(&PAPER)?;
         let body = root
             .margin(10, 0, 0, 0)
             .titled(title, (FONT, 26).into_font().color(&INK))?;
-        let (left, right) = body.split_horizontally(600);
-        loss.draw(&left)?;
-        error.draw(&right)?;
+        let (first, second) = body.split_horizontally(600);
+        left.draw(&first)?;
+        right.draw(&second)?;
         root.present()
     })
 }
@@ -64,7 +87,8 @@ impl Panel<'_> {
     // Both figures fall over orders of magnitude, so the scale is logarithmic.
     fn draw(&self, area: &Area<'_>) -> Result<(), DrawError> {
         let (low, high) = self.range();
-        let last = self.train.len() as f64;
+        let [_, (_, marked)] = &self.lines;
+        let last = marked.len() as f64;
         let mut chart = ChartBuilder::on(area)
             .margin(16)
             .caption(self.title, (FONT, 20, &INK))
@@ -86,23 +110,20 @@ impl Panel<'_> {
             .bold_line_style(FAINT.mix(0.35))
             .draw()?;
         // Points show a few epochs; many would only thicken the line.
-        let point = if self.train.len() > 40 { 0 } else { 2 };
-        for (name, values, color) in [
-            ("training, with dropout", &self.train, ORANGE),
-            ("validation", &self.validation, BLUE),
-        ] {
+        let point = if marked.len() > 40 { 0 } else { 2 };
+        for ((name, values), color) in self.lines.iter().zip([ORANGE, BLUE]) {
             let points = values
                 .iter()
                 .enumerate()
                 .map(|(index, &value)| (index as f64 + 1.0, value.max(low)));
             chart
                 .draw_series(LineSeries::new(points, color.stroke_width(2)).point_size(point))?
-                .label(name)
+                .label(*name)
                 .legend(move |(x, y)| {
                     PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3))
                 });
         }
-        if let Some(&value) = self.validation.get(self.best) {
+        if let Some(&value) = marked.get(self.best) {
             let at = (self.best as f64 + 1.0, value.max(low));
             let label = format!(
                 "best, epoch {}: {}{}",
@@ -127,7 +148,10 @@ impl Panel<'_> {
 
     // A little more than the values need; an error of zero has no logarithm.
     fn range(&self) -> (f64, f64) {
-        let values = self.train.iter().chain(&self.validation).copied();
+        let values = self
+            .lines
+            .iter()
+            .flat_map(|(_, values)| values.iter().copied());
         let positive = || {
             values
                 .clone()

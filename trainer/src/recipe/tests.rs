@@ -2,6 +2,13 @@
 
 use super::*;
 
+fn steadied() -> Adversarial {
+    Adversarial {
+        label_smoothing: 0.1,
+        gradient_penalty: 1.0,
+    }
+}
+
 fn original() -> Recipe {
     Recipe::original(Architecture::Mlp)
 }
@@ -24,12 +31,14 @@ fn built_in_recipes_are_valid_and_name_their_network() {
 fn original_recipes_are_those_of_the_original_programs() {
     for architecture in Architecture::ALL {
         let recipe = Recipe::original(architecture);
-        let epochs = match architecture {
-            Architecture::Mlp | Architecture::Cnn => 5,
-            Architecture::SimpleRnn | Architecture::Lstm => 3,
+        let (epochs, batch_size, held_out) = match architecture {
+            Architecture::Mlp | Architecture::Cnn => (5, 32, 0.2),
+            Architecture::SimpleRnn | Architecture::Lstm => (3, 32, 0.2),
+            Architecture::Gan => (10, 64, 0.0_f64),
         };
-        assert_eq!((recipe.epochs, recipe.batch_size), (epochs, 32));
-        assert_eq!(recipe.validation_fraction.to_bits(), 0.2_f64.to_bits());
+        assert_eq!((recipe.epochs, recipe.batch_size), (epochs, batch_size));
+        assert_eq!(recipe.validation_fraction.to_bits(), held_out.to_bits());
+        assert!(recipe.adversarial.is_none() && recipe.optimizer.beta1 > 0.89);
         assert!(recipe.augmentation.is_none() && recipe.averaging.is_none());
         assert!(recipe.sequence_dropout.is_none() && recipe.embedding.is_none());
         assert!(recipe.crop.is_none());
@@ -69,7 +78,7 @@ fn an_unknown_architecture_is_answered_with_the_known_ones() {
 #[test]
 fn values_out_of_range_are_named() {
     type Change = fn(&mut Recipe);
-    let cases: [(&str, Change); 15] = [
+    let cases: [(&str, Change); 19] = [
         ("epochs is 0, allowed: 1 to 10000", |r| {
             r.epochs = 0;
         }),
@@ -124,6 +133,26 @@ fn values_out_of_range_are_named() {
                 words: 0.95,
                 ..SequenceDropout::default()
             });
+        }),
+        (
+            "adversarial is there, allowed: no such table for mlp",
+            |r| {
+                r.adversarial = Some(steadied());
+            },
+        ),
+        ("adversarial.gradient_penalty is -1, ", |r| {
+            *r = Recipe::original(Architecture::Gan);
+            r.adversarial = Some(Adversarial {
+                gradient_penalty: -1.0,
+                ..steadied()
+            });
+        }),
+        ("validation_fraction is 0.1, allowed: 0 for gan", |r| {
+            *r = Recipe::original(Architecture::Gan);
+            r.validation_fraction = 0.1;
+        }),
+        ("optimizer.beta1 is 1, allowed: 0 to 0.999", |r| {
+            r.optimizer.beta1 = 1.0;
         }),
         ("embedding.naive_bayes is -1, ", |r| {
             r.architecture = Architecture::SimpleRnn;

@@ -87,7 +87,7 @@ pub(super) fn manifest(release: &Release<'_>, facts: &Facts<'_>) -> bundle::Mani
             device: last.map_or_else(String::new, |it| it.device.clone()),
             parameters: facts.parameters,
             duration_seconds: facts.epochs.iter().map(|it| it.seconds).sum(),
-            created_by: concat!("quintet-trainer ", env!("CARGO_PKG_VERSION")).to_owned(),
+            created_by: super::CREATED_BY.to_owned(),
             metrics,
         },
         golden: bundle::Golden {

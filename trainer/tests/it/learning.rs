@@ -13,7 +13,7 @@ use quintet_trainer::models::Architecture;
 use quintet_trainer::network::Network;
 use quintet_trainer::progress::Progress;
 use quintet_trainer::recipe::Recipe;
-use quintet_trainer::run_folder::RunFolder;
+use quintet_trainer::run_folder::{EpochMetrics, RunFolder};
 use tch::Device;
 
 use crate::support::{alone, samples, small_recipe};
@@ -71,7 +71,7 @@ fn best(recipe: &Recipe, folder: &Path) -> (Network, u32) {
 #[test]
 fn thirty_two_samples_are_learned_by_heart() {
     let _turn = alone();
-    for architecture in Architecture::ALL {
+    for architecture in Architecture::CLASSIFIERS {
         let mut recipe = Recipe::original(architecture);
         recipe.epochs = 60;
         recipe.batch_size = 8;
@@ -90,7 +90,7 @@ fn thirty_two_samples_are_learned_by_heart() {
 #[test]
 fn the_same_seed_gives_the_same_weights_and_another_others() {
     let _turn = alone();
-    for architecture in Architecture::ALL {
+    for architecture in Architecture::CLASSIFIERS {
         let train_with = |seed| {
             let recipe = small_recipe(architecture);
             let recipe = Recipe {
@@ -117,7 +117,7 @@ fn the_same_seed_gives_the_same_weights_and_another_others() {
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one() {
     let _turn = alone();
-    for architecture in Architecture::ALL {
+    for architecture in Architecture::CLASSIFIERS {
         let recipe = small_recipe(architecture);
         let whole = tempfile::tempdir().unwrap();
         train(&recipe, &split(architecture), whole.path(), false, NEVER).unwrap();
@@ -135,7 +135,7 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
         );
         assert_eq!(ending.unwrap(), Ending::Stopped);
         let run = RunFolder::open(broken.path());
-        assert_eq!(run.metrics().unwrap().len(), 2);
+        assert_eq!(run.metrics::<EpochMetrics>().unwrap().len(), 2);
         let metrics = run.file("metrics.jsonl");
         let mut metrics = std::fs::OpenOptions::new()
             .append(true)
@@ -153,7 +153,7 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
             "{architecture}"
         );
         let losses = |folder: &Path| -> Vec<(u32, f64)> {
-            let metrics = RunFolder::open(folder).metrics().unwrap();
+            let metrics = RunFolder::open(folder).metrics::<EpochMetrics>().unwrap();
             metrics
                 .iter()
                 .map(|it| (it.epoch, it.validation_loss))

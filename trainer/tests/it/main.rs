@@ -8,6 +8,7 @@
 )]
 
 mod commands;
+mod gan;
 mod learning;
 mod parity;
 mod pictures;

@@ -1,0 +1,288 @@
+//! The GAN: its layers against their graphs, its judge, its training and its bundle.
+
+use std::cell::Cell;
+use std::path::Path;
+
+use quintet_bundle::{Bundle, Task};
+use quintet_trainer::checkpoint::Checkpoint;
+use quintet_trainer::data::Samples;
+use quintet_trainer::export::{Precision, export};
+use quintet_trainer::fit::{Ending, FitError};
+use quintet_trainer::gan::quality::{draw, noise_of};
+use quintet_trainer::gan::release::parity;
+use quintet_trainer::gan::{AdversarialFit, GanMetrics, Judge, fit};
+use quintet_trainer::models::{Architecture, Discriminator};
+use quintet_trainer::network::Network;
+use quintet_trainer::progress::Progress;
+use quintet_trainer::recipe::Recipe;
+use quintet_trainer::release::TOLERANCE;
+use quintet_trainer::run_folder::RunFolder;
+use quintet_trainer::verify::VerifyError;
+use tch::{Device, Kind, Tensor, nn};
+
+use crate::commands::{text, trainer};
+use crate::support::{alone, digits, runtime, samples, write_idx};
+
+const JUDGED: usize = 40;
+
+/// A generator as training leaves it: no weight, and no running mean, has the value that it starts with.
+fn generator() -> Network {
+    tch::manual_seed(11);
+    let network = Network::new(Architecture::Gan, Device::Cpu);
+    tch::no_grad(|| {
+        for (name, mut weight) in network.weights() {
+            let noise = Tensor::randn_like(&weight) * 0.1;
+            let _ = weight.g_add_(&noise);
+            if name.ends_with("running_var") {
+                let _ = weight.abs_();
+            }
+        }
+    });
+    network
+}
+
+fn judge() -> Judge {
+    let cnn = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/cnn/1");
+    let test = samples(Architecture::Cnn, 60, 2);
+    Judge::new(&Bundle::open(&cnn).unwrap(), &test, Device::Cpu).unwrap()
+}
+
+#[test]
+fn sizes_are_those_of_the_original() {
+    let _turn = alone();
+    let network = generator();
+    assert_eq!(network.parameters(), Architecture::Gan.parameters());
+    assert_eq!(network.parameters(), 2_305_472);
+    let noise = noise_of(1, 0, 3);
+    let images = network.forward(&[noise.shallow_clone()]);
+    assert_eq!(
+        (images.size(), images.kind()),
+        (vec![3, 28, 28], Kind::Float)
+    );
+    let pixels = network.output(&[noise]);
+    assert_eq!(
+        (pixels.size(), pixels.kind()),
+        (vec![3, 28, 28], Kind::Uint8)
+    );
+
+    let store = nn::VarStore::new(Device::Cpu);
+    let discriminator = Discriminator::new(&store.root());
+    let weights = store.trainable_variables();
+    assert_eq!(weights.iter().map(Tensor::numel).sum::<usize>(), 212_865);
+    assert_eq!(discriminator.logits(&images).size(), [3]);
+}
+
+#[test]
+fn the_graph_draws_what_libtorch_draws() {
+    let _turn = alone();
+    for precision in [Precision::Float32, Precision::Float16] {
+        let mut network = generator();
+        if precision == Precision::Float16 {
+            network.round_to_half();
+        }
+        let drawn = draw(&network, 0, 100).to_kind(Kind::Float);
+        let spread = drawn.std(true).double_value(&[]);
+        assert!(spread > 10.0, "too even to prove anything: {spread}");
+        let model = export(&network, precision).unwrap().to_bytes();
+        parity(&network, &mut runtime().model(&model).unwrap()).unwrap();
+    }
+}
+
+// A difference of a fortieth of a grey level cannot be seen in the levels themselves, but in where they change.
+#[test]
+fn a_graph_that_draws_otherwise_is_caught() {
+    let _turn = alone();
+    let network = generator();
+    let model = export(&network, Precision::Float32).unwrap().to_bytes();
+    let mut loaded = runtime().model(&model).unwrap();
+    for (name, mut weight) in network.weights() {
+        if name == "conv3.weight" {
+            let _ = tch::no_grad(|| weight.g_mul_scalar_(1.001));
+        }
+    }
+    let error = parity(&network, &mut loaded).unwrap_err();
+    assert!(
+        matches!(error, VerifyError::Images { difference, .. } if difference > TOLERANCE),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_judge_is_the_cnn_of_the_bundle() {
+    let judge = judge();
+    // Its own reference: no distance, whatever it thinks of the images.
+    let test = samples(Architecture::Cnn, 60, 2);
+    let quality = judge.judge(&test.inputs[0]);
+    assert!(quality.frechet_distance.abs() < 1e-3, "{quality:?}");
+    assert_eq!(quality.digits.iter().sum::<u64>(), 60);
+
+    // The golden samples of the bundle are the ten digits in type, which the CNN reads.
+    let cnn = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/cnn/1");
+    let cnn = Bundle::open(&cnn).unwrap();
+    let typed = cnn.golden().inputs["pixels"].as_u8().unwrap();
+    let quality = judge.judge(&Tensor::from_slice(&typed).reshape([10, 28, 28]));
+    let given = Tensor::from_slice(&cnn.golden().outputs["probabilities"].as_f32().unwrap());
+    let given = given.reshape([10, 10]).argmax(1, false);
+    for digit in 0..10 {
+        let count = given.eq(digit).sum(Kind::Int64).int64_value(&[]);
+        assert_eq!(quality.digits[digit as usize], count as u64, "{digit}");
+    }
+
+    let mlp = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/mlp/1");
+    let refused = Judge::new(&Bundle::open(&mlp).unwrap(), &test, Device::Cpu).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("architecture mlp, allowed: cnn"),
+        "{refused}"
+    );
+}
+
+fn recipe(seed: u64) -> Recipe {
+    Recipe {
+        seed,
+        epochs: 3,
+        batch_size: 8,
+        ..Recipe::built_in(Architecture::Gan)
+    }
+}
+
+fn train(
+    recipe: &Recipe,
+    folder: &Path,
+    resume: bool,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<Ending, FitError> {
+    let run = if resume {
+        RunFolder::resume(folder, recipe)?
+    } else {
+        RunFolder::create(folder, recipe)?
+    };
+    let train: Samples = samples(Architecture::Cnn, 24, 1);
+    let job = AdversarialFit {
+        recipe,
+        train: &train,
+        judge: &judge(),
+        judged: JUDGED,
+        device: Device::Cpu,
+        run: &run,
+        resume,
+        progress: Progress::Silent,
+    };
+    fit(&job, should_stop)
+}
+
+fn weights(folder: &Path) -> Vec<Vec<f32>> {
+    let checkpoint = Checkpoint::read(&RunFolder::open(folder).last()).unwrap();
+    let mut all = Vec::new();
+    for part in ["weights", "average"] {
+        let network = Network::new(Architecture::Gan, Device::Cpu);
+        checkpoint.restore(part, network.weights()).unwrap();
+        for (_, weight) in network.weights() {
+            all.push(Vec::try_from(weight.detach().flatten(0, -1)).unwrap());
+        }
+    }
+    all
+}
+
+#[test]
+fn a_stopped_run_goes_on_as_if_nothing_had_happened_and_seeds_differ() {
+    let _turn = alone();
+    let [whole, broken, other] = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let never = || false;
+    assert_eq!(
+        train(&recipe(1), whole.path(), false, &never).unwrap(),
+        Ending::Finished
+    );
+
+    // Three steps an epoch: stopped in the middle of the third epoch.
+    let steps = Cell::new(0);
+    let third_epoch = || steps.replace(steps.get() + 1) == 7;
+    let ending = train(&recipe(1), broken.path(), false, &third_epoch);
+    assert_eq!(ending.unwrap(), Ending::Stopped);
+    assert_eq!(
+        train(&recipe(1), broken.path(), true, &never).unwrap(),
+        Ending::Finished
+    );
+    assert!(
+        weights(whole.path()) == weights(broken.path()),
+        "the stop left its mark"
+    );
+
+    train(&recipe(2), other.path(), false, &never).unwrap();
+    assert!(
+        weights(whole.path()) != weights(other.path()),
+        "two seeds, one result"
+    );
+
+    let run = RunFolder::open(broken.path());
+    let epochs: Vec<GanMetrics> = run.metrics().unwrap();
+    assert_eq!(
+        epochs.iter().map(|it| it.epoch).collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
+    for it in &epochs {
+        assert_eq!(it.quality.digits.iter().sum::<u64>(), JUDGED as u64);
+        let sample = image::open(run.sample(it.epoch)).unwrap();
+        assert!(sample.width() > 0);
+    }
+    // An epoch a row, of twenty images of 28 pixels, twice as large.
+    let sheet = image::open(run.file("samples.png")).unwrap();
+    assert_eq!((sheet.width(), sheet.height()), (20 * 56, 3 * 56));
+}
+
+#[test]
+fn training_writes_a_bundle_that_evaluates() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    write_idx(folder.path(), "train", &digits(48, 1));
+    write_idx(folder.path(), "t10k", &digits(60, 2));
+    let cnn = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/cnn/1");
+    let (models, runs) = (path("models"), path("runs"));
+    let common = [
+        "--data-dir",
+        text(folder.path()),
+        "--models-dir",
+        text(&models),
+        "--runs-dir",
+        text(&runs),
+    ];
+
+    let alone = trainer(&[&["train", "gan"], &common[..]].concat());
+    let message = String::from_utf8_lossy(&alone.stderr);
+    assert!(
+        !alone.status.success() && message.contains("--judge"),
+        "{message}"
+    );
+
+    let small = [
+        "--judge",
+        text(&cnn),
+        "--judged",
+        "50",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "16",
+    ];
+    let trained = trainer(&[&["train", "gan"], &common[..], &small[..]].concat());
+    let message = String::from_utf8_lossy(&trained.stderr);
+    assert!(trained.status.success(), "{message}");
+    assert!(
+        message.contains("epoch 1/1  loss of the generator"),
+        "{message}"
+    );
+    let bundle = Bundle::open(&models.join("gan/1")).unwrap();
+    let manifest = bundle.manifest();
+    assert_eq!(manifest.task, Task::ImageGeneration);
+    assert_eq!(manifest.training.parameters, 2_305_472);
+    assert!(manifest.training.metrics["frechet_distance"] > 0.0);
+    for file in [
+        "curves.png",
+        "samples.png",
+        "samples/epoch-001.png",
+        "metrics.jsonl",
+    ] {
+        assert!(runs.join("gan").join(file).exists(), "{file}");
+    }
+}
