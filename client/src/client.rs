@@ -13,6 +13,7 @@ use crate::{
     call::Call,
     classify::{Classifications, ClassifyRequest},
     error::{Error, ErrorKind, Failure},
+    generate::{GenerateRequest, GenerateStream, GeneratedDigits},
     health::ServingStatus,
     model::ModelInfo,
     retry::RetryPolicy,
@@ -143,6 +144,69 @@ impl Client {
             }
         })
         .await
+    }
+
+    /// Makes images of digits that nobody wrote: a number of them, or what a whole [`GenerateRequest`] says.
+    ///
+    /// Without a seed, a call that is tried again makes other images than the try before it would have.
+    ///
+    /// # Errors
+    /// Among others: [`ErrorKind::InvalidArgument`] for a count of 0 or above the server's bound, a digit above 9 or a
+    /// confidence outside of [0, 1]; [`ErrorKind::NotFound`] for an unknown model or version;
+    /// [`ErrorKind::FailedPrecondition`] for a model of another task; [`ErrorKind::TooFewFound`] when the server's bound
+    /// on tries let it find too few images.
+    ///
+    /// ```no_run
+    /// # async fn example(client: quintet_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use quintet_client::{GenerateRequest, Image, Layout};
+    ///
+    /// let request = GenerateRequest::new(20).digit(7).seed(1).layout(Layout::Grid);
+    /// let sevens = client.generate(request).await?;
+    /// if let Some(png) = sevens.sheet.as_ref().and_then(Image::as_encoded) {
+    ///     std::fs::write("sevens.png", png)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn generate(
+        &self,
+        request: impl Into<GenerateRequest>,
+    ) -> Result<GeneratedDigits, Error> {
+        let call = self.call("GenerateDigits");
+        let request = request.into().into_wire();
+        let (count, layout) = (request.count, request.layout());
+        self.check_size(call, &request)?;
+        call.run(fastrand::f64, |remaining| {
+            let mut service = self.inference();
+            let request = timed(request.clone(), remaining);
+            async move {
+                let reply = service.generate_digits(request).await?.into_inner();
+                GeneratedDigits::from_wire(reply, count, layout)
+            }
+        })
+        .await
+    }
+
+    /// Makes many images, some at a time, as fast as they are read: those of [`Self::generate`] in the same order, for
+    /// counts that it refuses.
+    ///
+    /// The client's [timeout](ClientBuilder::timeout) is the whole stream's, from this call on; see
+    /// [`Self::with_timeout`]. Nothing is tried again: the same request with the seed that the first part told makes the
+    /// same images.
+    ///
+    /// ```no_run
+    /// # async fn example(client: quintet_client::Client) -> Result<(), quintet_client::Error> {
+    /// let mut parts = client.generate_stream(10_000);
+    /// while let Some(part) = parts.next().await {
+    ///     for digit in part?.digits {
+    ///         println!("candidate {}: {} ({:.3})", digit.index, digit.digit, digit.confidence);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn generate_stream(&self, request: impl Into<GenerateRequest>) -> GenerateStream {
+        GenerateStream::new(self.inference(), request.into(), self.settings.timeout)
     }
 
     /// Every model version of the server's repository: by name, then by version, oldest first.

@@ -24,6 +24,16 @@ pub enum ErrorKind {
     NotFound,
     /// The model serves another task (`FAILED_PRECONDITION`).
     FailedPrecondition,
+    /// Too few of the images that the server may draw were of the digit, or sure enough (`FAILED_PRECONDITION` for the
+    /// reason `TOO_FEW_FOUND`).
+    TooFewFound {
+        /// Images that were.
+        found: u64,
+        /// Images asked for.
+        wanted: u64,
+        /// Images drawn.
+        candidates: u64,
+    },
     /// The server's queue is full (`RESOURCE_EXHAUSTED`); [`Error::retry_delay`] says when to come back.
     Overloaded,
     /// The server drains, or the model is still loading (`UNAVAILABLE`).
@@ -171,6 +181,7 @@ impl fmt::Display for ErrorKind {
             Self::InvalidArgument { .. } => "invalid argument",
             Self::NotFound => "not found",
             Self::FailedPrecondition => "failed precondition",
+            Self::TooFewFound { .. } => "too few found",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
             Self::DeadlineExceeded => "deadline exceeded",

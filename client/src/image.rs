@@ -1,4 +1,4 @@
-//! A picture to classify.
+//! A picture, to classify or generated.
 
 use bytes::Bytes;
 use quintet_proto::v1 as wire;
@@ -6,6 +6,20 @@ use quintet_proto::v1 as wire;
 /// A picture, as a file or as pixels. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image(pub(crate) wire::Image);
+
+/// The pixels of an [`Image`] that is none of a file, as [`Image::raw`] takes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RawPixels<'a> {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Bytes of a pixel.
+    pub channels: u32,
+    /// Row by row from the top left: `width × height × channels` bytes, if who made the image kept to it.
+    pub data: &'a Bytes,
+}
 
 // === impl Image ===
 
@@ -27,6 +41,27 @@ impl Image {
             channels,
             data,
         }))
+    }
+
+    /// The PNG or JPEG file, if it is one.
+    pub fn as_encoded(&self) -> Option<&Bytes> {
+        match &self.0.source {
+            Some(wire::image::Source::Encoded(file)) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// The pixels, if it is made of such.
+    pub fn as_raw(&self) -> Option<RawPixels<'_>> {
+        match &self.0.source {
+            Some(wire::image::Source::Raw(raw)) => Some(RawPixels {
+                width: raw.width,
+                height: raw.height,
+                channels: raw.channels,
+                data: &raw.data,
+            }),
+            _ => None,
+        }
     }
 
     fn new(source: wire::image::Source) -> Self {

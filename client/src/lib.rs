@@ -1,4 +1,5 @@
-//! The Quintet client: send images and texts to a Quintet server and get labels and scores back.
+//! The Quintet client: send images and texts to a Quintet server and get labels and scores back,
+//! or have it make images.
 //!
 //! # Five minutes with the SDK
 //!
@@ -78,6 +79,22 @@
 //! # }
 //! ```
 //!
+//! Have digits made that nobody wrote, of one kind or as they come; a classifier on the server says what they show:
+//!
+//! ```no_run
+//! # async fn example(client: quintet_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! use quintet_client::GenerateRequest;
+//!
+//! let answer = client.generate(GenerateRequest::new(10).seed(1).min_confidence(0.9)).await?;
+//! for generated in answer.digits {
+//!     if let Some(png) = generated.image.as_ref().and_then(|it| it.as_encoded()) {
+//!         std::fs::write(format!("{}-{}.png", generated.index, generated.digit), png)?;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! When a call fails, the [`Error`] says what kind of failure it was, which fields were wrong, how often it was tried
 //! and how long that took:
 //!
@@ -130,9 +147,11 @@ mod call;
 mod classify;
 mod client;
 mod error;
+mod generate;
 mod health;
 mod image;
 mod model;
+mod replies;
 mod retry;
 mod sentiment;
 mod status;
@@ -142,8 +161,11 @@ pub use builder::ClientBuilder;
 pub use classify::{Classifications, ClassifyRequest, Framing, Label, Prediction, Timing};
 pub use client::Client;
 pub use error::{Error, ErrorKind, FieldViolation};
+pub use generate::{
+    GenerateRequest, GenerateStream, GeneratedDigit, GeneratedDigits, ImageFormat, Layout,
+};
 pub use health::ServingStatus;
-pub use image::Image;
+pub use image::{Image, RawPixels};
 pub use model::{ModelInfo, ModelState, Task, TensorMetadata};
 pub use retry::RetryPolicy;
 pub use sentiment::{Sentiment, SentimentRequest, Sentiments};

@@ -3,12 +3,14 @@
 use std::error::Error as StdError;
 
 use tonic::{Code, ConnectError, Status, TimeoutExpired};
-use tonic_types::StatusExt as _;
+use tonic_types::{ErrorInfo, StatusExt as _};
 
 use crate::error::{ErrorKind, Failure, FieldViolation};
 
 /// Under which key of `google.rpc.ErrorInfo` the server names an internal error.
 const ERROR_ID: &str = "error_id";
+/// The reason for which `google.rpc.ErrorInfo` counts images.
+const TOO_FEW_FOUND: &str = "TOO_FEW_FOUND";
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
@@ -62,7 +64,10 @@ fn kind(status: &Status, details: &tonic_types::ErrorDetails) -> ErrorKind {
                 .collect(),
         },
         Code::NotFound => ErrorKind::NotFound,
-        Code::FailedPrecondition => ErrorKind::FailedPrecondition,
+        Code::FailedPrecondition => details
+            .error_info()
+            .and_then(too_few_found)
+            .unwrap_or(ErrorKind::FailedPrecondition),
         Code::ResourceExhausted => ErrorKind::Overloaded,
         Code::Unavailable => ErrorKind::Unavailable,
         Code::DeadlineExceeded => ErrorKind::DeadlineExceeded,
@@ -81,6 +86,16 @@ fn kind(status: &Status, details: &tonic_types::ErrorDetails) -> ErrorKind {
         }
         Code::Ok | Code::Unknown | Code::AlreadyExists => ErrorKind::Protocol,
     }
+}
+
+fn too_few_found(info: &ErrorInfo) -> Option<ErrorKind> {
+    let count = |name| info.metadata.get(name)?.parse().ok();
+    (info.reason == TOO_FEW_FOUND).then_some(())?;
+    Some(ErrorKind::TooFewFound {
+        found: count("found")?,
+        wanted: count("wanted")?,
+        candidates: count("candidates")?,
+    })
 }
 
 /// Says whether the connection was never made or was lost, with the operating system's words, which lie deepest.
@@ -104,7 +119,7 @@ fn chain<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::{collections::HashMap, sync::Arc, time::Duration};
 
     use tonic_types::ErrorDetails;
 
@@ -176,6 +191,38 @@ mod tests {
                 id: Some("1f-0".into())
             }
         );
+    }
+
+    #[test]
+    fn too_few_images_are_counted() {
+        let with = |reason, counts: &[(&str, &str)]| {
+            let counts = counts
+                .iter()
+                .map(|&(name, count)| (name.to_owned(), count.to_owned()));
+            let mut details = ErrorDetails::new();
+            details.set_error_info(reason, "quintet.v1", counts.collect::<HashMap<_, _>>());
+            let code = Code::FailedPrecondition;
+            Failure::from(Status::with_error_details(code, "words", details))
+        };
+        let all = [("found", "3"), ("wanted", "20"), ("candidates", "5120")];
+        let failure = with(TOO_FEW_FOUND, &all);
+        let kind = ErrorKind::TooFewFound {
+            found: 3,
+            wanted: 20,
+            candidates: 5120,
+        };
+        assert_eq!(
+            (failure.to_string(), &failure.kind),
+            ("too few found: words".into(), &kind)
+        );
+        assert!(!failure.refusal().retryable);
+        for other in [
+            with("OTHER", &all),
+            with(TOO_FEW_FOUND, &all[1..]),
+            with(TOO_FEW_FOUND, &[all[0], all[1], ("candidates", "-1")]),
+        ] {
+            assert_eq!(other.kind, ErrorKind::FailedPrecondition);
+        }
     }
 
     #[test]

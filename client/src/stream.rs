@@ -14,15 +14,15 @@ use quintet_proto::v1::{
     self as wire, classify_stream_response::Result as Outcome,
     inference_service_client::InferenceServiceClient,
 };
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 use tokio_stream::Stream;
-use tonic::{Code, Response, Status, Streaming, transport::Channel};
+use tonic::{Code, Status, transport::Channel};
 
 use self::flow::{Flow, Requests};
 use crate::{
-    call::LONGEST_TIMEOUT,
     classify::{Classifications, ClassifyRequest},
     error::{Error, ErrorKind, Failure},
+    replies::Replies,
 };
 
 const RPC: &str = "ClassifyStream";
@@ -39,20 +39,9 @@ const RPC: &str = "ClassifyStream";
 /// Dropping it cancels what is under way and drops the caller's stream.
 #[must_use = "nothing is sent until the answers are asked for"]
 pub struct ClassifyStream {
-    state: State,
+    replies: Replies<wire::ClassifyStreamResponse>,
     flow: Arc<Flow>,
-    deadline: Pin<Box<Sleep>>,
-    timeout: Duration,
 }
-
-enum State {
-    Opening(Opening),
-    Open(Box<Streaming<wire::ClassifyStreamResponse>>),
-    Ended,
-}
-
-type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
-type Opened = Result<Response<Streaming<wire::ClassifyStreamResponse>>, Status>;
 
 // === impl ClassifyStream ===
 
@@ -66,20 +55,14 @@ impl ClassifyStream {
     where
         S: Stream<Item: Into<ClassifyRequest>> + Send + 'static,
     {
-        let deadline = Instant::now() + timeout.min(LONGEST_TIMEOUT);
         let flow = Arc::new(Flow::new(max_message_size));
         let requests = Requests::new(requests, Arc::clone(&flow));
-        let opening = async move {
+        let replies = Replies::new(timeout, |deadline| async move {
             let mut request = tonic::Request::new(requests);
             request.set_timeout(deadline.saturating_duration_since(Instant::now()));
             service.classify_stream(request).await
-        };
-        Self {
-            state: State::Opening(Box::pin(opening)),
-            flow,
-            deadline: Box::pin(sleep_until(deadline)),
-            timeout,
-        }
+        });
+        Self { replies, flow }
     }
 
     /// The next answer; `None` when each request has had its own, or the stream has failed and said so.
@@ -87,34 +70,6 @@ impl ClassifyStream {
     /// Safe to drop before it is done: no answer is lost.
     pub async fn next(&mut self) -> Option<(usize, Result<Classifications, Error>)> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
-    }
-
-    /// What comes next from the server: an answer, or how the stream ended.
-    fn poll_answer(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<wire::ClassifyStreamResponse, Option<Failure>>> {
-        if self.deadline.as_mut().poll(cx).is_ready() {
-            let message = format!("the stream did not end within {:?}", self.timeout);
-            let failure = Failure::new(ErrorKind::DeadlineExceeded, message);
-            return Poll::Ready(Err(Some(failure)));
-        }
-        loop {
-            match &mut self.state {
-                State::Opening(opening) => match std::task::ready!(opening.as_mut().poll(cx)) {
-                    Ok(response) => self.state = State::Open(Box::new(response.into_inner())),
-                    Err(status) => return Poll::Ready(Err(Some(status.into()))),
-                },
-                State::Open(answers) => {
-                    return Pin::new(answers).poll_next(cx).map(|it| match it {
-                        Some(Ok(answer)) => Ok(answer),
-                        Some(Err(status)) => Err(Some(status.into())),
-                        None => Err(None),
-                    });
-                }
-                State::Ended => return Poll::Ready(Err(None)),
-            }
-        }
     }
 
     /// Gives the answer to its request. The error is one of the whole stream.
@@ -139,7 +94,7 @@ impl ClassifyStream {
 
     /// Ends the stream: what has no answer by now gets this failure.
     fn end(&mut self, failure: Option<Failure>) {
-        self.state = State::Ended;
+        self.replies.end();
         let rest = self.flow.close();
         if rest.under_way.is_empty() && rest.exhausted {
             return;
@@ -175,10 +130,10 @@ impl Stream for ClassifyStream {
             if let Some(item) = this.flow.finished(cx.waker()) {
                 return Poll::Ready(Some(item));
             }
-            if matches!(this.state, State::Ended) {
+            if this.replies.has_ended() {
                 return Poll::Ready(None);
             }
-            let settled = match std::task::ready!(this.poll_answer(cx)) {
+            let settled = match std::task::ready!(this.replies.poll_next(cx)) {
                 Ok(answer) => this.settle(answer).map_err(Some),
                 Err(failure) => Err(failure),
             };
@@ -197,14 +152,8 @@ impl Drop for ClassifyStream {
 
 impl fmt::Debug for ClassifyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Opening(_) => "opening",
-            State::Open(_) => "open",
-            State::Ended => "ended",
-        };
         f.debug_struct("ClassifyStream")
-            .field("state", &state)
-            .field("timeout", &self.timeout)
+            .field("replies", &self.replies)
             .finish_non_exhaustive()
     }
 }

@@ -14,6 +14,7 @@ mod bench;
 mod commands;
 #[cfg(feature = "cli")]
 mod evaluate;
+mod generate_sdk;
 #[cfg(feature = "cli")]
 mod help;
 #[cfg(feature = "cli")]

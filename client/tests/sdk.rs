@@ -310,13 +310,14 @@ async fn texts_are_scored() {
 #[tokio::test]
 async fn models_are_listed_and_unknown_enums_bearable() {
     let server = FakeServer::answering().await;
-    let [broken, text, ready] = &server.client().list_models().await.unwrap()[..] else {
-        panic!("three models")
+    let [broken, generator, text, ready] = &server.client().list_models().await.unwrap()[..] else {
+        panic!("four models")
     };
     assert_eq!(
         (broken.task, broken.state),
         (Task::Unknown, ModelState::Unavailable)
     );
+    assert_eq!(generator.task, Task::ImageGeneration);
     assert_eq!(text.task, Task::TextClassification);
     assert_eq!(broken.reason, "golden samples differ by 0.3");
     assert_eq!(

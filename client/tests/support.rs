@@ -1,23 +1,25 @@
 //! A scripted server on a free port.
 
+pub(crate) mod generator;
+mod models;
+mod tensors;
+
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use quintet_client::Client;
-use quintet_proto::inference::{
-    ModelInferRequest, ModelInferResponse,
-    grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer},
-    model_infer_response::InferOutputTensor,
-};
-use quintet_proto::v1::{
-    Classification, ClassifyRequest, ClassifyResponse, ClassifyStreamRequest,
-    ClassifyStreamResponse, Label, ListModelsRequest, ListModelsResponse, ModelInfo, ModelState,
-    Sentiment, SentimentScoreRequest, SentimentScoreResponse, StreamError, Task, TensorMetadata,
-    Timing,
-    classify_stream_response::Result as Outcome,
-    inference_service_server::{InferenceService, InferenceServiceServer},
+use quintet_proto::{
+    inference::grpc_inference_service_server::GrpcInferenceServiceServer,
+    v1::{
+        Classification, ClassifyRequest, ClassifyResponse, ClassifyStreamRequest,
+        ClassifyStreamResponse, GenerateDigitsRequest, GenerateDigitsResponse, Label,
+        ListModelsRequest, ListModelsResponse, Sentiment, SentimentScoreRequest,
+        SentimentScoreResponse, StreamError, Timing,
+        classify_stream_response::Result as Outcome,
+        inference_service_server::{InferenceService, InferenceServiceServer},
+    },
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
@@ -25,12 +27,15 @@ use tonic::{Code, Request, Response, Status, Streaming, codegen::BoxStream, tran
 use tonic_health::server::HealthReporter;
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-/// A server that answers `Classify`, and the requests of `ClassifyStream`, as a test says, and `SentimentScore` by
-/// [`feeling`]. It has two models that are ready. It ends with the value.
+use self::tensors::Tensors;
+
+/// A server that answers `Classify`, and the requests of `ClassifyStream`, as a test says, `SentimentScore` by
+/// [`feeling`], and `GenerateDigits` by [`generator`]. It ends with the value.
 pub(crate) struct FakeServer {
     address: SocketAddr,
     calls: Calls,
     texts: Texts,
+    images: Arc<generator::Requests>,
     /// Sets what health checks answer; everything is serving at first.
     pub(crate) health: HealthReporter,
     task: JoinHandle<()>,
@@ -53,6 +58,7 @@ type Script =
 struct Service {
     calls: Calls,
     texts: Texts,
+    images: Arc<generator::Requests>,
     script: Arc<Script>,
 }
 
@@ -75,9 +81,11 @@ impl FakeServer {
         let listener = TcpListener::bind(address).await.expect("the port is free");
         let address = listener.local_addr().expect("the listener is bound");
         let (calls, texts) = (Calls::default(), Texts::default());
+        let images = Arc::<generator::Requests>::default();
         let service = Service {
             calls: Arc::clone(&calls),
             texts: Arc::clone(&texts),
+            images: Arc::clone(&images),
             script: Arc::new(Box::new(script)),
         };
         let (health, health_service) = tonic_health::server::health_reporter();
@@ -91,6 +99,7 @@ impl FakeServer {
             address,
             calls,
             texts,
+            images,
             health,
             task,
         }
@@ -119,6 +128,14 @@ impl FakeServer {
     /// The `SentimentScore` calls so far.
     pub(crate) fn texts(&self) -> Vec<SentimentScoreRequest> {
         self.texts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The `GenerateDigits` and `GenerateDigitsStream` calls so far, and their `grpc-timeout`.
+    pub(crate) fn images(&self) -> Vec<(GenerateDigitsRequest, String)> {
+        self.images
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -181,35 +198,6 @@ pub(crate) fn digits(request: &ClassifyRequest, digit: impl Fn(usize) -> u32) ->
             compute_us: 1500,
             batch_size: 4,
         }),
-    }
-}
-
-/// Answers `ModelInfer` as a classifier of ten classes.
-struct Tensors;
-
-#[tonic::async_trait]
-impl GrpcInferenceService for Tensors {
-    async fn model_infer(
-        &self,
-        request: Request<ModelInferRequest>,
-    ) -> Result<Response<ModelInferResponse>, Status> {
-        let request = request.into_inner();
-        let input = &request.inputs[0];
-        let bytes: i64 = input.shape.iter().product();
-        if input.name != "pixels" || request.raw_input_contents[0].len() as i64 != bytes {
-            return Err(Status::invalid_argument("another tensor"));
-        }
-        Ok(Response::new(ModelInferResponse {
-            model_name: request.model_name,
-            model_version: "2".into(),
-            outputs: vec![InferOutputTensor {
-                name: "probabilities".into(),
-                datatype: "FP32".into(),
-                shape: vec![input.shape[0], 10],
-                ..InferOutputTensor::default()
-            }],
-            ..ModelInferResponse::default()
-        }))
     }
 }
 
@@ -329,63 +317,31 @@ impl InferenceService for Service {
         }
     }
 
+    async fn generate_digits(
+        &self,
+        request: Request<GenerateDigitsRequest>,
+    ) -> Result<Response<GenerateDigitsResponse>, Status> {
+        let grpc_timeout = grpc_timeout(&request);
+        let request = request.into_inner();
+        generator::note(&self.images, &request, grpc_timeout);
+        generator::whole(&request).map(Response::new)
+    }
+
+    async fn generate_digits_stream(
+        &self,
+        request: Request<GenerateDigitsRequest>,
+    ) -> Result<Response<BoxStream<GenerateDigitsResponse>>, Status> {
+        let grpc_timeout = grpc_timeout(&request);
+        let request = request.into_inner();
+        generator::note(&self.images, &request, grpc_timeout);
+        let messages = tokio_stream::iter(generator::messages(&request));
+        Ok(Response::new(Box::pin(messages)))
+    }
+
     async fn list_models(
         &self,
         _: Request<ListModelsRequest>,
     ) -> Result<Response<ListModelsResponse>, Status> {
-        let tensor = |name: &str, datatype: &str, shape: &[i64]| TensorMetadata {
-            name: name.into(),
-            datatype: datatype.into(),
-            shape: shape.into(),
-        };
-        let ready = ModelInfo {
-            name: "mlp".into(),
-            version: "2".into(),
-            task: Task::ImageClassification.into(),
-            state: ModelState::Ready.into(),
-            is_default: true,
-            architecture: "mlp".into(),
-            labels: (0..10).map(|it| it.to_string()).collect(),
-            inputs: vec![tensor("pixels", "UINT8", &[-1, 28, 28])],
-            outputs: vec![tensor("probabilities", "FP32", &[-1, 10])],
-            device: "cpu".into(),
-            instances: 2,
-            max_batch_size: 64,
-            parameters: 109_386,
-            metrics: [("test_accuracy".to_owned(), 0.9712)].into(),
-            ..ModelInfo::default()
-        };
-        let lstm = ModelInfo {
-            name: "lstm".into(),
-            version: "1".into(),
-            task: Task::TextClassification.into(),
-            state: ModelState::Ready.into(),
-            is_default: true,
-            architecture: "lstm".into(),
-            labels: vec!["NEGATIVE".into(), "POSITIVE".into()],
-            inputs: vec![
-                tensor("tokens", "INT64", &[-1, -1]),
-                tensor("lengths", "INT32", &[-1]),
-            ],
-            outputs: vec![tensor("score", "FP32", &[-1])],
-            device: "cpu".into(),
-            instances: 2,
-            max_batch_size: 32,
-            parameters: 1_331_521,
-            metrics: [("test_accuracy".to_owned(), 0.885)].into(),
-            ..ModelInfo::default()
-        };
-        let broken = ModelInfo {
-            name: "cnn".into(),
-            version: "1".into(),
-            // A task of a later API.
-            task: 99,
-            state: ModelState::Unavailable.into(),
-            reason: "golden samples differ by 0.3".into(),
-            ..ModelInfo::default()
-        };
-        Ok(Response::new(ListModelsResponse {
-            models: vec![broken, lstm, ready],
-        }))
+        Ok(Response::new(models::list()))
     }
 }

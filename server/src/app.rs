@@ -71,6 +71,7 @@ impl Config {
         for (option, name) in [
             ("default_classifier", &self.defaults.classifier),
             ("default_sentiment_model", &self.defaults.sentiment_model),
+            ("default_generator", &self.defaults.generator),
         ] {
             if let Some(model) = name.clone()
                 && !repository.names().any(|known| known == model)

@@ -6,6 +6,7 @@
     reason = "the one place that reads the environment"
 )]
 
+mod limits;
 mod settings;
 
 pub use settings::{Config, ConfigError, LogFormat};
@@ -59,6 +60,10 @@ pub struct Options {
     #[arg(long, env = "QUINTET_DEFAULT_SENTIMENT_MODEL", value_name = "MODEL")]
     pub default_sentiment_model: Option<String>,
 
+    /// The generator for requests that name no model [default: the first by name that is ready].
+    #[arg(long, env = "QUINTET_DEFAULT_GENERATOR", value_name = "MODEL")]
+    pub default_generator: Option<String>,
+
     /// Models without which the server is not ready, separated by commas [default: all in the repository].
     #[arg(
         long,
@@ -99,6 +104,22 @@ pub struct Options {
     /// The longest text in bytes; all of it is tokenised, though the model may read its end only [default: 1048576].
     #[arg(long, env = "QUINTET_MAX_TEXT_BYTES", value_name = "BYTES")]
     pub max_text_bytes: Option<usize>,
+
+    /// The most images that one GenerateDigits may ask for [default: 1024].
+    #[arg(long, env = "QUINTET_MAX_IMAGES_PER_GENERATION", value_name = "N")]
+    pub max_images_per_generation: Option<usize>,
+
+    /// The most images that one GenerateDigitsStream may ask for [default: 100000].
+    #[arg(
+        long,
+        env = "QUINTET_MAX_IMAGES_PER_GENERATION_STREAM",
+        value_name = "N"
+    )]
+    pub max_images_per_generation_stream: Option<usize>,
+
+    /// How many candidates may be drawn for each image asked for, where not every one will do [default: 256].
+    #[arg(long, env = "QUINTET_MAX_CANDIDATES_PER_IMAGE", value_name = "N")]
+    pub max_candidates_per_image: Option<usize>,
 
     /// The largest request in bytes [default: 16777216].
     #[arg(long, env = "QUINTET_MAX_MESSAGE_SIZE", value_name = "BYTES")]

@@ -27,6 +27,31 @@ pub enum ServeError {
         /// The call's task.
         needs: &'static str,
     },
+    /// The classifier cannot say which digit an image shows.
+    #[error(
+        "model `{model}` cannot name digits: its labels are {labels}; exactly 0 to 9 are needed"
+    )]
+    NoDigits {
+        /// The model asked for.
+        model: String,
+        /// Its labels.
+        labels: String,
+    },
+    /// The filter has kept too few of the candidates that may be drawn.
+    #[error(
+        "found {found} of {wanted} images of {filter} in {candidates} candidates, as many as may be drawn for them \
+         (max_candidates_per_image); another seed or a lower min_confidence may give more"
+    )]
+    TooFewFound {
+        /// Images kept.
+        found: u64,
+        /// Images asked for.
+        wanted: u64,
+        /// Candidates drawn.
+        candidates: u64,
+        /// What an image has to be.
+        filter: String,
+    },
     /// Too much waits already.
     #[error("model `{model}` is busy: {refusal}")]
     QueueFull {
@@ -114,6 +139,13 @@ impl ServeError {
             Self::Unavailable { retry_after, .. } => *retry_after,
             _ => None,
         }
+    }
+
+    /// A fault of ours, logged here: `what` failed with `error`.
+    pub fn fault(what: &str, error: &dyn std::fmt::Display) -> Self {
+        let id = crate::request_id::next();
+        tracing::error!(error_id = %id, %error, "{what} failed");
+        Self::Internal { id }
     }
 
     /// The server is stopping.

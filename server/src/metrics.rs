@@ -12,6 +12,8 @@ use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
+use quintet_bundle::Task;
+
 use crate::batching::{BatchReport, DropReason, Observer};
 
 const REQUESTS: &str = "quintet_requests_total";
@@ -24,6 +26,7 @@ const BATCH_SIZE: &str = "quintet_batch_size_rows";
 const BATCH_ELEMENTS: &str = "quintet_batch_elements_total";
 const QUEUE_DEPTH: &str = "quintet_queue_depth_rows";
 const ROWS: &str = "quintet_rows_total";
+const CANDIDATES: &str = "quintet_candidates_total";
 const ROWS_DROPPED: &str = "quintet_rows_dropped_total";
 const BATCHES_FAILED: &str = "quintet_batches_failed_total";
 const INSTANCES_REPLACED: &str = "quintet_instances_replaced_total";
@@ -72,6 +75,8 @@ pub struct ModelMetrics {
     batches_failed: Counter,
     instances_replaced: Counter,
     ready: Gauge,
+    candidates_kept: Counter,
+    candidates_filtered: Counter,
 }
 
 // === impl Metrics ===
@@ -159,7 +164,7 @@ impl Metrics {
         name: &str,
         version: u32,
         architecture: &str,
-        task: &str,
+        task: Task,
         device: &str,
     ) -> ModelMetrics {
         let labels = [("model", name.to_owned()), ("version", version.to_string())];
@@ -169,7 +174,7 @@ impl Metrics {
                 name,
                 version,
                 ("architecture", architecture.to_owned()),
-                ("task", task.to_owned()),
+                ("task", task.as_str().to_owned()),
                 ("device", device.to_owned()),
             ];
             metrics::gauge!(MODEL_INFO, &info).set(1);
@@ -183,6 +188,16 @@ impl Metrics {
             let elements = |kind: &'static str| {
                 let [name, version] = labels.clone();
                 metrics::counter!(BATCH_ELEMENTS, &[name, version, ("kind", kind.to_owned())])
+            };
+            let candidates = |outcome: &'static str| {
+                if task != Task::ImageGeneration {
+                    return Counter::noop();
+                }
+                let [name, version] = labels.clone();
+                metrics::counter!(
+                    CANDIDATES,
+                    &[name, version, ("outcome", outcome.to_owned())]
+                )
             };
             ModelMetrics {
                 preprocess: metrics::histogram!(PREPROCESS_DURATION, &labels),
@@ -200,6 +215,8 @@ impl Metrics {
                 batches_failed: metrics::counter!(BATCHES_FAILED, &labels),
                 instances_replaced: metrics::counter!(INSTANCES_REPLACED, &labels),
                 ready: metrics::gauge!(MODEL_READY, &labels),
+                candidates_kept: candidates("kept"),
+                candidates_filtered: candidates("filtered"),
             }
         })
     }
@@ -232,6 +249,12 @@ impl ModelMetrics {
     /// Decoding and pre-processing of a request took this long.
     pub fn preprocessed(&self, took: Duration) {
         self.preprocess.record(took);
+    }
+
+    /// Of a generator's images, so many were what the caller wants, and so many were not.
+    pub fn judged(&self, kept: u64, filtered: u64) {
+        self.candidates_kept.increment(kept);
+        self.candidates_filtered.increment(filtered);
     }
 
     /// Whether the model can be called.
@@ -313,6 +336,10 @@ fn describe() {
     );
     describe_gauge!(QUEUE_DEPTH, "Rows waiting");
     describe_counter!(ROWS, "Rows answered");
+    describe_counter!(
+        CANDIDATES,
+        "Generated images, by outcome: kept, or filtered as another digit than asked for or not surely it"
+    );
     describe_counter!(ROWS_DROPPED, "Rows that got no answer, by reason");
     describe_counter!(BATCHES_FAILED, "Batches that failed");
     describe_counter!(

@@ -105,7 +105,7 @@ impl Model {
             &manifest.name,
             manifest.version,
             &manifest.architecture,
-            manifest.task.as_str(),
+            manifest.task,
             &device.to_string(),
         );
         let statistics = Arc::new(Statistics::new(settings.max_batch_size));

@@ -27,6 +27,8 @@ pub struct Defaults {
     pub classifier: Option<String>,
     /// For texts.
     pub sentiment_model: Option<String>,
+    /// For images from noise.
+    pub generator: Option<String>,
 }
 
 /// A version's place.
@@ -260,6 +262,7 @@ impl Defaults {
         match task {
             Task::ImageClassification => self.classifier.as_deref(),
             Task::TextClassification => self.sentiment_model.as_deref(),
+            Task::ImageGeneration => self.generator.as_deref(),
             _ => None,
         }
     }

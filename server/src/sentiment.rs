@@ -1,17 +1,16 @@
 //! Sentiment once the wire is off it: check, tokenise, submit, wait, finish.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use quintet_bundle::Task;
 use quintet_bundle::text::TokenizerError;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use crate::batching::{Failure, Timing};
 use crate::error::{ServeError, Violation};
+use crate::flow::{Rows, Served};
 use crate::model::Model;
-use crate::service::{Service, within};
+use crate::service::Service;
 use crate::task::sentiment::{self, Reader, Reading, Sentiment};
 
 /// Texts of a request that together have no more bytes than this are tokenised where they arrive: a quarter of a ms in
@@ -29,17 +28,6 @@ pub struct Scored {
     pub truncated: bool,
 }
 
-/// A score per text, and where the time went.
-#[derive(Debug)]
-pub struct Sentiments {
-    /// One per text.
-    pub scored: Vec<Scored>,
-    /// Tokenising.
-    pub preprocess: Duration,
-    /// Inside the batching core.
-    pub timing: Timing,
-}
-
 impl Service {
     /// The sentiment model that a request means.
     pub fn sentiment_model(&self, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
@@ -47,13 +35,13 @@ impl Service {
             .resolve(Task::TextClassification, name, version)
     }
 
-    /// Scores texts with `model`, within the deadline.
+    /// Scores texts with `model`, within the deadline: one score per text.
     pub async fn sentiment(
         &self,
         model: &Model,
         texts: Vec<String>,
         deadline: Option<Instant>,
-    ) -> Result<Sentiments, ServeError> {
+    ) -> Result<Served<Vec<Scored>>, ServeError> {
         let (count, limit) = (texts.len(), self.limits().max_texts_per_request);
         if !(1..=limit).contains(&count) {
             return Err(ServeError::invalid(
@@ -68,46 +56,27 @@ impl Service {
                 needs: Task::TextClassification.as_str(),
             });
         };
-        let started = Instant::now();
-        let work = async {
-            let readings = self.read(reader, texts).await?;
-            let preprocess = started.elapsed();
-            model.metrics.preprocessed(preprocess);
-
-            let (mut rows, mut seen) = (SmallVec::new(), Vec::with_capacity(count));
-            for reading in readings {
+        let prepare = async {
+            let (mut rows, mut seen) = (Rows::new(), Vec::with_capacity(count));
+            for reading in self.read(reader, texts).await? {
                 seen.push((reading.row.steps(), reading.truncated));
                 rows.push(reading.row);
             }
-            let answer = self.run(model, rows, deadline).await?;
-            let ran = Instant::now();
-            let scored = answer.outputs.iter().zip(seen);
-            let scored = scored.map(|(row, (tokens, truncated))| {
-                sentiment::finish(row).map(|sentiment| Scored {
-                    sentiment,
-                    tokens,
-                    truncated,
-                })
-            });
-            let scored = scored.collect::<Option<_>>().ok_or_else(|| {
-                let failure = Failure::Backend("an output is no probability".to_owned());
-                ServeError::from_failure(&model.name, failure)
-            })?;
-            let timing = answer.timing;
-            model
-                .statistics
-                .succeeded(started.elapsed(), preprocess, timing, ran.elapsed());
-            Ok(Sentiments {
-                scored,
-                preprocess,
-                timing,
-            })
+            Ok((rows, seen))
         };
-        let outcome = within(deadline, work).await;
-        if outcome.is_err() {
-            model.statistics.failed(started.elapsed());
-        }
-        outcome
+        model
+            .serve(deadline, prepare, |outputs, seen| {
+                let scored = outputs.iter().zip(seen);
+                let scored = scored.map(|(row, (tokens, truncated))| {
+                    sentiment::finish(row).map(|sentiment| Scored {
+                        sentiment,
+                        tokens,
+                        truncated,
+                    })
+                });
+                scored.collect()
+            })
+            .await
     }
 
     /// Tokenises the texts: short ones here, long ones on a thread for such work.

@@ -1,8 +1,6 @@
 //! What the server does with a request once the wire is off it: validate, prepare, submit, wait, finish.
 
 use std::sync::{Arc, Weak};
-use std::task::Poll;
-use std::time::Duration;
 
 use quintet_bundle::Task;
 use quintet_bundle::image::Framing;
@@ -10,18 +8,17 @@ use smallvec::SmallVec;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::batching::{Answer, Timing};
-use crate::deadline;
 use crate::decode::{BadPicture, Picture};
 use crate::error::{ServeError, Violation};
+use crate::flow::{Rows, Served};
 use crate::model::Model;
 use crate::repository::Repository;
 use crate::runtime::Row;
 use crate::task::classify::{self, RankedLabel};
 
-/// Pictures of a request that together have no more pixels than this are decoded where they arrive: it takes less
-/// time than handing them over.
-const INLINE_PIXELS: u64 = 128 * 128;
+/// Pictures of a request that together have no more pixels than this are decoded where they arrive, and written where
+/// they were drawn: it takes less time than handing them over.
+pub(crate) const INLINE_PIXELS: u64 = 128 * 128;
 
 /// The pixels of a whole request, in images of the largest size.
 const IMAGES_OF_FULL_SIZE: u64 = 4;
@@ -37,6 +34,8 @@ pub struct Limits {
     pub max_texts_per_request: usize,
     /// Bytes of one text.
     pub max_text_bytes: usize,
+    /// Images from noise.
+    pub generation: crate::generate::Limits,
 }
 
 /// The calls, free of transport. Cheap to clone.
@@ -57,17 +56,6 @@ pub struct Classify {
     pub top_k: usize,
     /// How a picture becomes a frame.
     pub framing: Framing,
-}
-
-/// Labels per picture, and where the time went.
-#[derive(Debug)]
-pub struct Classified {
-    /// One list per picture, the most probable label first.
-    pub labels: Vec<Vec<RankedLabel>>,
-    /// Decoding and pre-processing.
-    pub preprocess: Duration,
-    /// Inside the batching core.
-    pub timing: Timing,
 }
 
 impl Service {
@@ -96,13 +84,14 @@ impl Service {
             .resolve(Task::ImageClassification, name, version)
     }
 
-    /// Classifies pictures with `model`, within the deadline.
+    /// Classifies pictures with `model`, within the deadline: a list of labels per picture, the most probable label
+    /// first.
     pub async fn classify(
         &self,
         model: &Model,
         request: Classify,
         deadline: Option<Instant>,
-    ) -> Result<Classified, ServeError> {
+    ) -> Result<Served<Vec<Vec<RankedLabel>>>, ServeError> {
         let (count, limit) = (request.pictures.len(), self.limits.max_images_per_request);
         if !(1..=limit).contains(&count) {
             return Err(ServeError::invalid(
@@ -110,63 +99,18 @@ impl Service {
                 format!("holds {count} images; 1 to {limit} are allowed"),
             ));
         }
-        let started = Instant::now();
-        let work = async {
-            let top_k = request.top_k;
-            let rows = self.prepare(request).await?;
-            let preprocess = started.elapsed();
-            model.metrics.preprocessed(preprocess);
-
-            let answer = self.run(model, rows, deadline).await?;
-            let ran = Instant::now();
-            let labels = answer
-                .outputs
-                .iter()
-                .map(|row| classify::finish(row, top_k));
-            let labels = labels.collect::<Option<_>>().ok_or_else(|| {
-                let failure = crate::batching::Failure::Backend(
-                    "an output is not a finite number".to_owned(),
-                );
-                ServeError::from_failure(&model.name, failure)
-            })?;
-            let timing = answer.timing;
-            model
-                .statistics
-                .succeeded(started.elapsed(), preprocess, timing, ran.elapsed());
-            Ok(Classified {
-                labels,
-                preprocess,
-                timing,
+        let top_k = request.top_k;
+        let prepare = async { Ok((self.prepare(request).await?, ())) };
+        let labels = |row: &Row| classify::finish(row, top_k);
+        model
+            .serve(deadline, prepare, |outputs, ()| {
+                outputs.iter().map(labels).collect()
             })
-        };
-        let outcome = within(deadline, work).await;
-        if outcome.is_err() {
-            model.statistics.failed(started.elapsed());
-        }
-        outcome
-    }
-
-    /// Takes rows through the model's batching core.
-    pub(crate) async fn run(
-        &self,
-        model: &Model,
-        rows: SmallVec<[Row; 1]>,
-        deadline: Option<Instant>,
-    ) -> Result<Answer<Row>, ServeError> {
-        let ticket = model
-            .engine
-            .submit(rows, deadline.map(Instant::into_std))
-            .map_err(|refusal| ServeError::from_refusal(&model.name, &refusal))?;
-        // Requests that came in the same breath are submitted before anything runs.
-        let_others_run().await;
-        model.engine.dispatch();
-        ticket
             .await
-            .map_err(|failure| ServeError::from_failure(&model.name, failure))
     }
 
     /// Decodes and frames the pictures: small ones here, large ones on a thread for such work.
-    async fn prepare(&self, request: Classify) -> Result<SmallVec<[Row; 1]>, ServeError> {
+    async fn prepare(&self, request: Classify) -> Result<Rows, ServeError> {
         let Classify {
             pictures, framing, ..
         } = request;
@@ -201,12 +145,8 @@ impl Service {
     ) -> Result<T, ServeError> {
         let caller = Arc::new(());
         let caller_waits = Arc::downgrade(&caller);
-        // The semaphore is never closed, and a panic while preparing is a fault of ours, not of the process.
-        let fault = |error: &dyn std::fmt::Display| {
-            let id = crate::request_id::next();
-            tracing::error!(error_id = %id, %error, "preparing a request failed");
-            ServeError::Internal { id }
-        };
+        // The semaphore is never closed, and a panic in the work is a fault of ours, not of the process.
+        let fault = |error: &dyn std::fmt::Display| ServeError::fault("work beside I/O", error);
         let permit = Arc::clone(&self.decoders)
             .acquire_owned()
             .await
@@ -245,37 +185,4 @@ fn each<T>(
     } else {
         Err(ServeError::InvalidArgument { violations })
     }
-}
-
-/// Lets the tasks run that are ready now. Tokio's own way to yield looks at the sockets first, which costs two system
-/// calls, as much as a small batch.
-async fn let_others_run() {
-    let mut have_run = false;
-    std::future::poll_fn(|context| {
-        if std::mem::replace(&mut have_run, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// Gives the work up when the deadline passes.
-pub(crate) async fn within<T>(
-    deadline: Option<Instant>,
-    work: impl Future<Output = Result<T, ServeError>>,
-) -> Result<T, ServeError> {
-    let Some(deadline) = deadline else {
-        return work.await;
-    };
-    if deadline <= Instant::now() {
-        return Err(ServeError::DeadlineExceeded {
-            stage: "on arrival",
-        });
-    }
-    let late = ServeError::DeadlineExceeded {
-        stage: "in the queue or while running",
-    };
-    deadline::before(deadline, work).await.unwrap_or(Err(late))
 }

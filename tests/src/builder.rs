@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use quintet_server::config::{BatchingOptions, Options};
 
+use crate::generator::TinyGenerator;
 use crate::models::TinyModel;
 use crate::server::Server;
 use crate::text::TinyText;
@@ -14,6 +15,7 @@ use crate::text::TinyText;
 pub struct ServerBuilder {
     models: Vec<TinyModel>,
     texts: Vec<TinyText>,
+    generators: Vec<TinyGenerator>,
     options: Options,
 }
 
@@ -45,6 +47,12 @@ impl ServerBuilder {
     /// Puts a sentiment model into the server's repository.
     pub fn text(mut self, model: TinyText) -> Self {
         self.texts.push(model);
+        self
+    }
+
+    /// Puts a generator into the server's repository.
+    pub fn generator(mut self, model: TinyGenerator) -> Self {
+        self.generators.push(model);
         self
     }
 
@@ -98,6 +106,24 @@ impl ServerBuilder {
         self
     }
 
+    /// Images of one GenerateDigits.
+    pub fn max_images_per_generation(mut self, images: usize) -> Self {
+        self.options.max_images_per_generation = Some(images);
+        self
+    }
+
+    /// Images of one GenerateDigitsStream.
+    pub fn max_images_per_generation_stream(mut self, images: usize) -> Self {
+        self.options.max_images_per_generation_stream = Some(images);
+        self
+    }
+
+    /// Candidates that may be drawn for each image asked for.
+    pub fn max_candidates_per_image(mut self, candidates: usize) -> Self {
+        self.options.max_candidates_per_image = Some(candidates);
+        self
+    }
+
     /// Bytes of one request.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.options.max_message_size = Some(bytes);
@@ -134,6 +160,12 @@ impl ServerBuilder {
         self
     }
 
+    /// The generator of requests that name none.
+    pub fn default_generator(mut self, name: &str) -> Self {
+        self.options.default_generator = Some(name.to_owned());
+        self
+    }
+
     /// Starts the server and waits until it is ready.
     pub async fn start(self) -> Server {
         let server = self.start_loading().await;
@@ -153,6 +185,7 @@ impl ServerBuilder {
         let Self {
             models,
             texts,
+            generators,
             mut options,
         } = self;
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
@@ -161,6 +194,9 @@ impl ServerBuilder {
         }
         for text in &texts {
             text.write(folder.path());
+        }
+        for generator in &generators {
+            generator.write(folder.path());
         }
         options
             .models_dir

@@ -45,7 +45,11 @@ pub(crate) fn graph(body: Body, output: &str) -> Result<Vec<u8>, GraphError> {
 }
 
 /// Zeros `[N, 1]` that take long to compute.
-fn idle_work(g: &mut GraphBuilder, x: &Value, convolutions: usize) -> Result<Value, GraphError> {
+pub(crate) fn idle_work(
+    g: &mut GraphBuilder,
+    x: &Value,
+    convolutions: usize,
+) -> Result<Value, GraphError> {
     let same = ops::ConvAttributes {
         pads: [1; 4],
         ..Default::default()

@@ -16,6 +16,7 @@
 mod admin;
 mod builder;
 mod frame;
+mod generator;
 mod graph;
 mod models;
 mod picture;
@@ -26,6 +27,7 @@ mod wire;
 pub use admin::{Page, Scrape, get};
 pub use builder::{ServerBuilder, server};
 pub use frame::{CLASSES, Frame, frame, near, softmax};
+pub use generator::{TinyGenerator, tiny_generator};
 pub use models::{Flaw, TinyModel, tiny};
 pub use picture::{Canvas, jpeg, png, png_bomb};
 pub use server::Server;

@@ -31,6 +31,7 @@ pub enum Flaw {
 pub struct TinyModel {
     name: String,
     version: u32,
+    labels: Vec<String>,
     body: Body,
     flaw: Option<Flaw>,
 }
@@ -40,6 +41,7 @@ pub fn tiny(name: &str) -> TinyModel {
     TinyModel {
         name: name.to_owned(),
         version: 1,
+        labels: (0..CLASSES).map(|class| format!("class-{class}")).collect(),
         body: Body::default(),
         flaw: None,
     }
@@ -52,6 +54,15 @@ impl TinyModel {
     #[must_use]
     pub fn version(mut self, version: u32) -> Self {
         self.version = version;
+        self
+    }
+
+    /// Calls the classes by the digits, so that it can name images from noise: with [`TinyModel::turn`], too, the digit is
+    /// the pixel's that is the evidence for it.
+    #[must_use]
+    pub fn digits(mut self) -> Self {
+        let digit = |class: usize| ((class + self.body.turn) % CLASSES).to_string();
+        self.labels = (0..CLASSES).map(digit).collect();
         self
     }
 
@@ -127,7 +138,7 @@ impl TinyModel {
             version: self.version,
             task,
             architecture: "tiny".to_owned(),
-            labels: (0..CLASSES).map(|class| format!("class-{class}")).collect(),
+            labels: self.labels.clone(),
             preprocessing: Some(Preprocessing::DigitFrame {
                 width: 28,
                 height: 28,

@@ -1,9 +1,11 @@
 //! The README's run-through, run: every `console` block's commands against the committed models, word for word.
 
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use quintet_e2e::server;
+use tempfile::TempDir;
 
 /// Stands for anything within one line of the expected output.
 const ANYTHING: &str = "[..]";
@@ -21,6 +23,7 @@ async fn the_run_through_prints_what_the_readme_says() {
         "the README has {} console blocks",
         blocks.len()
     );
+    let folder = lookalike(root);
     for block in blocks {
         let block = block
             .split("```")
@@ -31,8 +34,8 @@ async fn the_run_through_prints_what_the_readme_says() {
             .strip_prefix("$ quintet ")
             .expect("a block runs `$ quintet ...`");
         let (arguments, url) = (arguments.to_owned(), server.url());
-        let root = root.to_owned();
-        let printed = tokio::task::spawn_blocking(move || run(&root, &arguments, &url))
+        let folder = folder.path().to_owned();
+        let printed = tokio::task::spawn_blocking(move || run(&folder, &arguments, &url))
             .await
             .expect("the command runs");
         assert!(
@@ -44,13 +47,23 @@ async fn the_run_through_prints_what_the_readme_says() {
     assert_eq!(server.stopped().await, 0);
 }
 
+/// A folder with links to all that lies in `root`: what a command writes there does not stay.
+fn lookalike(root: &Path) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for entry in std::fs::read_dir(root).expect("the workspace can be read") {
+        let entry = entry.expect("the workspace can be read");
+        symlink(entry.path(), folder.path().join(entry.file_name())).expect("a link");
+    }
+    folder
+}
+
 /// What the tool prints, both streams.
-fn run(root: &Path, arguments: &str, url: &str) -> String {
+fn run(folder: &Path, arguments: &str, url: &str) -> String {
     let tool = tool();
     let output = Command::new(&tool)
         .args(words(arguments))
         .env("QUINTET_SERVER", url)
-        .current_dir(root)
+        .current_dir(folder)
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}; `make test` builds it", tool.display()));
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)

@@ -2,6 +2,14 @@
 
 use quintet_e2e::{server, tiny};
 
+/// Of the second service.
+const METHODS: [&[u8]; 5] = [
+    b"Classify",
+    b"ClassifyStream",
+    b"SentimentScore",
+    b"GenerateDigits",
+    b"GenerateDigitsStream",
+];
 const SERVICES: [&str; 2] = ["grpc.health.v1.Health", "quintet.v1.InferenceService"];
 
 macro_rules! services {
@@ -28,10 +36,13 @@ macro_rules! services {
             panic!("{first:?}");
         };
         let second = answers.message().await.unwrap().unwrap().message_response;
-        assert!(
-            matches!(second, Some(MessageResponse::FileDescriptorResponse(_))),
-            "{second:?}"
-        );
+        let Some(MessageResponse::FileDescriptorResponse(files)) = second else {
+            panic!("{second:?}");
+        };
+        for method in METHODS {
+            let names = |file: &Vec<u8>| file.windows(method.len()).any(|it| it == method);
+            assert!(files.file_descriptor_proto.iter().any(names), "{method:?}");
+        }
         list.service
             .into_iter()
             .map(|service| service.name)

@@ -178,6 +178,86 @@ pub struct Sentiment {
     #[prost(bool, tag = "4")]
     pub truncated: bool,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GenerateDigitsRequest {
+    /// How many images, 1..N; the server states its N, `max_images_per_generation` or for the stream
+    /// `max_images_per_generation_stream`, in the refusal of a larger count.
+    #[prost(uint32, tag = "1")]
+    pub count: u32,
+    /// Decides every image. Absent: the server draws one and says which.
+    #[prost(uint64, optional, tag = "2")]
+    pub seed: ::core::option::Option<u64>,
+    /// Only images of this digit, 0..9: the server draws candidates and keeps those that the classifier calls so. It draws at
+    /// most a bounded number of candidates per image asked for; finding too few is FAILED_PRECONDITION, which says how many
+    /// were found.
+    #[prost(uint32, optional, tag = "3")]
+    pub digit: ::core::option::Option<u32>,
+    /// How sure of its digit the classifier must be at least, in \[0, 1\]. Absent: 0.9 with `digit`, and 0 without. Above 0 it
+    /// filters as `digit` does.
+    #[prost(float, optional, tag = "4")]
+    pub min_confidence: ::core::option::Option<f32>,
+    /// How an image is written.
+    #[prost(enumeration = "ImageFormat", tag = "5")]
+    pub format: i32,
+    /// Whether each image comes by itself.
+    #[prost(enumeration = "Layout", tag = "6")]
+    pub layout: i32,
+    /// The generator's name. Empty: the server's default generator.
+    #[prost(string, tag = "7")]
+    pub model: ::prost::alloc::string::String,
+    /// The generator's version, a positive decimal number. Empty: the newest that is ready.
+    #[prost(string, tag = "8")]
+    pub version: ::prost::alloc::string::String,
+    /// The classifier that names the digits; it must know exactly the ten digits. Empty: the server's default classifier.
+    #[prost(string, tag = "9")]
+    pub classifier: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GenerateDigitsResponse {
+    /// One per image, in the order in which the seed gives them; on a stream the next ones.
+    #[prost(message, repeated, tag = "1")]
+    pub digits: ::prost::alloc::vec::Vec<GeneratedDigit>,
+    /// The sheet, with layout GRID.
+    #[prost(message, optional, tag = "2")]
+    pub sheet: ::core::option::Option<Image>,
+    /// The seed of the images: the request's or the one that was drawn.
+    #[prost(uint64, tag = "3")]
+    pub seed: u64,
+    /// Candidates drawn so far, the kept ones included.
+    #[prost(uint64, tag = "4")]
+    pub candidates: u64,
+    /// The generator that answered.
+    #[prost(string, tag = "5")]
+    pub model: ::prost::alloc::string::String,
+    /// Its version.
+    #[prost(string, tag = "6")]
+    pub version: ::prost::alloc::string::String,
+    /// The classifier that named the digits.
+    #[prost(string, tag = "7")]
+    pub classifier: ::prost::alloc::string::String,
+    /// Its version.
+    #[prost(string, tag = "8")]
+    pub classifier_version: ::prost::alloc::string::String,
+    /// Of the generator's and the classifier's rows together; `preprocess_us` is drawing noise and writing images. On a
+    /// stream: of this message.
+    #[prost(message, optional, tag = "9")]
+    pub timing: ::core::option::Option<Timing>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GeneratedDigit {
+    /// The picture, light on dark, 28 x 28: what Classify takes. Absent with layout GRID.
+    #[prost(message, optional, tag = "1")]
+    pub image: ::core::option::Option<Image>,
+    /// What the classifier calls it, 0..9.
+    #[prost(uint32, tag = "2")]
+    pub digit: u32,
+    /// The probability that it gives to that, in \[0, 1\].
+    #[prost(float, tag = "3")]
+    pub confidence: f32,
+    /// Which of the seed's candidates it is, from 0.
+    #[prost(uint64, tag = "4")]
+    pub index: u64,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListModelsRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -267,6 +347,70 @@ impl Framing {
             "FRAMING_UNSPECIFIED" => Some(Self::Unspecified),
             "FRAMING_AUTO" => Some(Self::Auto),
             "FRAMING_NONE" => Some(Self::None),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ImageFormat {
+    /// PNG.
+    Unspecified = 0,
+    /// A PNG file of eight bits grey.
+    Png = 1,
+    /// Pixels of one channel.
+    Raw = 2,
+}
+impl ImageFormat {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "IMAGE_FORMAT_UNSPECIFIED",
+            Self::Png => "IMAGE_FORMAT_PNG",
+            Self::Raw => "IMAGE_FORMAT_RAW",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "IMAGE_FORMAT_UNSPECIFIED" => Some(Self::Unspecified),
+            "IMAGE_FORMAT_PNG" => Some(Self::Png),
+            "IMAGE_FORMAT_RAW" => Some(Self::Raw),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Layout {
+    /// SEPARATE.
+    Unspecified = 0,
+    /// Each image by itself, in its GeneratedDigit.
+    Separate = 1,
+    /// One sheet with all of them, row by row, as near to a square as the count allows.
+    Grid = 2,
+}
+impl Layout {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LAYOUT_UNSPECIFIED",
+            Self::Separate => "LAYOUT_SEPARATE",
+            Self::Grid => "LAYOUT_GRID",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LAYOUT_UNSPECIFIED" => Some(Self::Unspecified),
+            "LAYOUT_SEPARATE" => Some(Self::Separate),
+            "LAYOUT_GRID" => Some(Self::Grid),
             _ => None,
         }
     }
@@ -503,6 +647,65 @@ pub mod inference_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Draws handwritten digits that nobody wrote, and says which digit a classifier sees in each. The same seed, models and
+        /// counts give the same images, at most one grey level apart, however the calls were batched.
+        pub async fn generate_digits(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GenerateDigitsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GenerateDigitsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quintet.v1.InferenceService/GenerateDigits",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("quintet.v1.InferenceService", "GenerateDigits"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// GenerateDigits for large counts: the same images in the same order, some a message, made as fast as the caller
+        /// reads them. The server holds a message or two of a stream, never the whole answer. `layout` must be SEPARATE.
+        pub async fn generate_digits_stream(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GenerateDigitsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::GenerateDigitsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quintet.v1.InferenceService/GenerateDigitsStream",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "quintet.v1.InferenceService",
+                        "GenerateDigitsStream",
+                    ),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// Every model version of the repository, whether or not it can be called now.
         pub async fn list_models(
             &mut self,
@@ -574,6 +777,28 @@ pub mod inference_service_server {
             request: tonic::Request<super::SentimentScoreRequest>,
         ) -> std::result::Result<
             tonic::Response<super::SentimentScoreResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Draws handwritten digits that nobody wrote, and says which digit a classifier sees in each. The same seed, models and
+        /// counts give the same images, at most one grey level apart, however the calls were batched.
+        async fn generate_digits(
+            &self,
+            request: tonic::Request<super::GenerateDigitsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GenerateDigitsResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// GenerateDigits for large counts: the same images in the same order, some a message, made as fast as the caller
+        /// reads them. The server holds a message or two of a stream, never the whole answer. `layout` must be SEPARATE.
+        async fn generate_digits_stream(
+            &self,
+            request: tonic::Request<super::GenerateDigitsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<BoxStream<super::GenerateDigitsResponse>>,
             tonic::Status,
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
@@ -801,6 +1026,102 @@ pub mod inference_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quintet.v1.InferenceService/GenerateDigits" => {
+                    #[allow(non_camel_case_types)]
+                    struct GenerateDigitsSvc<T: InferenceService>(pub Arc<T>);
+                    impl<
+                        T: InferenceService,
+                    > tonic::server::UnaryService<super::GenerateDigitsRequest>
+                    for GenerateDigitsSvc<T> {
+                        type Response = super::GenerateDigitsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GenerateDigitsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InferenceService>::generate_digits(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GenerateDigitsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quintet.v1.InferenceService/GenerateDigitsStream" => {
+                    #[allow(non_camel_case_types)]
+                    struct GenerateDigitsStreamSvc<T: InferenceService>(pub Arc<T>);
+                    impl<
+                        T: InferenceService,
+                    > tonic::server::ServerStreamingService<super::GenerateDigitsRequest>
+                    for GenerateDigitsStreamSvc<T> {
+                        type Response = super::GenerateDigitsResponse;
+                        type ResponseStream = BoxStream<super::GenerateDigitsResponse>;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GenerateDigitsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InferenceService>::generate_digits_stream(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GenerateDigitsStreamSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

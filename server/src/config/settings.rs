@@ -130,6 +130,7 @@ impl Options {
                 sentiment_model: self
                     .default_sentiment_model
                     .or(file.default_sentiment_model),
+                generator: self.default_generator.or(file.default_generator),
             },
             required_models: self
                 .required_models
@@ -180,33 +181,6 @@ impl Options {
         }
         config.settings("", config.batching.clone(), Device::Cpu)?;
         Ok(config)
-    }
-
-    fn limits(&self, file: &Self) -> Result<Limits, ConfigError> {
-        Ok(Limits {
-            max_images_per_request: at_least_one(
-                "max_images_per_request",
-                self.max_images_per_request
-                    .or(file.max_images_per_request)
-                    .unwrap_or(256),
-            )?,
-            max_image_pixels: self
-                .max_image_pixels
-                .or(file.max_image_pixels)
-                .unwrap_or(1 << 24),
-            max_texts_per_request: at_least_one(
-                "max_texts_per_request",
-                self.max_texts_per_request
-                    .or(file.max_texts_per_request)
-                    .unwrap_or(256),
-            )?,
-            max_text_bytes: at_least_one(
-                "max_text_bytes",
-                self.max_text_bytes
-                    .or(file.max_text_bytes)
-                    .unwrap_or(1 << 20),
-            )?,
-        })
     }
 }
 
@@ -303,7 +277,7 @@ fn beside_the_program() -> PathBuf {
     program.with_file_name("lib").join("libonnxruntime.so")
 }
 
-fn at_least_one(option: &str, value: usize) -> Result<usize, ConfigError> {
+pub(super) fn at_least_one(option: &str, value: usize) -> Result<usize, ConfigError> {
     if value == 0 {
         Err(error(option, "is 0; at least 1 is needed".to_owned()))
     } else {

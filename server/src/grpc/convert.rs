@@ -10,10 +10,12 @@ use super::status::status;
 use crate::batching::Timing;
 use crate::decode::Picture;
 use crate::error::{ServeError, Violation};
+use crate::flow::Served;
 use crate::model::Model;
 use crate::repository::{State, VersionId};
-use crate::sentiment::{Scored, Sentiments};
-use crate::service::{Classified, Classify};
+use crate::sentiment::Scored;
+use crate::service::Classify;
+use crate::task::classify::RankedLabel;
 
 /// A request as the domain takes it.
 pub(super) fn classify(request: v1::ClassifyRequest) -> Result<Classify, ServeError> {
@@ -56,9 +58,12 @@ pub(super) fn classify(request: v1::ClassifyRequest) -> Result<Classify, ServeEr
 }
 
 /// An answer as the wire carries it.
-pub(super) fn classified(model: &Model, classified: Classified) -> v1::ClassifyResponse {
-    let classifications = classified
-        .labels
+pub(super) fn classified(
+    model: &Model,
+    served: Served<Vec<Vec<RankedLabel>>>,
+) -> v1::ClassifyResponse {
+    let classifications = served
+        .answer
         .into_iter()
         .map(|labels| v1::Classification {
             labels: labels
@@ -75,12 +80,12 @@ pub(super) fn classified(model: &Model, classified: Classified) -> v1::ClassifyR
         classifications,
         model: model.name.to_string(),
         version: model.version.to_string(),
-        timing: Some(timing(classified.preprocess, classified.timing)),
+        timing: Some(timing(served.preprocess, served.timing)),
     }
 }
 
 /// An answer as the wire carries it.
-pub(super) fn sentiments(model: &Model, answer: Sentiments) -> v1::SentimentScoreResponse {
+pub(super) fn sentiments(model: &Model, served: Served<Vec<Scored>>) -> v1::SentimentScoreResponse {
     let sentiment = |scored: Scored| v1::Sentiment {
         score: scored.sentiment.score,
         label: label_name(model, scored.sentiment.label),
@@ -88,10 +93,10 @@ pub(super) fn sentiments(model: &Model, answer: Sentiments) -> v1::SentimentScor
         truncated: scored.truncated,
     };
     v1::SentimentScoreResponse {
-        sentiments: answer.scored.into_iter().map(sentiment).collect(),
+        sentiments: served.answer.into_iter().map(sentiment).collect(),
         model: model.name.to_string(),
         version: model.version.to_string(),
-        timing: Some(timing(answer.preprocess, answer.timing)),
+        timing: Some(timing(served.preprocess, served.timing)),
     }
 }
 
@@ -150,7 +155,8 @@ fn label_name(model: &Model, index: usize) -> String {
     label.cloned().unwrap_or_default()
 }
 
-fn timing(preprocess: Duration, inside: Timing) -> v1::Timing {
+/// Where a request's time went.
+pub(super) fn timing(preprocess: Duration, inside: Timing) -> v1::Timing {
     v1::Timing {
         preprocess_us: preprocess.as_micros() as u64,
         queue_us: inside.queue.as_micros() as u64,

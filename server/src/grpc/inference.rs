@@ -10,8 +10,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::call::Call;
 use super::status::status;
-use super::{convert, stream};
+use super::{convert, generate, stream};
 use crate::error::ServeError;
+use crate::generate::Delivery;
 use crate::lifecycle::Lifecycle;
 use crate::service::Service;
 
@@ -53,6 +54,17 @@ impl Inference {
             .sentiment(&model, request.texts, call.deadline)
             .await?;
         Ok(convert::sentiments(&model, answer))
+    }
+
+    /// The GenerateDigits call.
+    pub(super) async fn generate(
+        &self,
+        call: &Call,
+        request: v1::GenerateDigitsRequest,
+    ) -> Result<v1::GenerateDigitsResponse, ServeError> {
+        self.lifecycle.check()?;
+        let drawing = generate::drawing(&self.service, call, &request, Delivery::Whole)?;
+        generate::whole(drawing).await
     }
 }
 
@@ -117,12 +129,37 @@ impl InferenceService for Inference {
         answer.map(Response::new).map_err(|error| status(&error))
     }
 
+    async fn generate_digits(
+        &self,
+        request: Request<v1::GenerateDigitsRequest>,
+    ) -> Result<Response<v1::GenerateDigitsResponse>, Status> {
+        let call = Call::of(&request);
+        let answer = self.generate(&call, request.into_inner()).await;
+        answer.map(Response::new).map_err(|error| status(&error))
+    }
+
+    async fn generate_digits_stream(
+        &self,
+        request: Request<v1::GenerateDigitsRequest>,
+    ) -> Result<Response<BoxStream<v1::GenerateDigitsResponse>>, Status> {
+        self.lifecycle.check().map_err(|error| status(&error))?;
+        let (call, request) = (Call::of(&request), request.into_inner());
+        let drawing = generate::drawing(&self.service, &call, &request, Delivery::Stream);
+        let drawing = drawing.map_err(|error| status(&error))?;
+        let answers = generate::stream(drawing, Arc::clone(&self.lifecycle));
+        Ok(Response::new(answers))
+    }
+
     async fn list_models(
         &self,
         _request: Request<v1::ListModelsRequest>,
     ) -> Result<Response<v1::ListModelsResponse>, Status> {
         let repository = self.service.repository();
-        let tasks = [Task::ImageClassification, Task::TextClassification];
+        let tasks = [
+            Task::ImageClassification,
+            Task::TextClassification,
+            Task::ImageGeneration,
+        ];
         let defaults = tasks.map(|task| repository.resolve(task, "", "").ok());
         let is_default = |name: &str, version: u32| {
             let mut defaults = defaults.iter().flatten();

@@ -3,6 +3,7 @@
 mod call;
 mod convert;
 mod endless;
+mod generate;
 mod health;
 mod inference;
 mod listener;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use prost::Message;
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::service::Routes;
@@ -121,23 +122,50 @@ impl Shared {
         call: Call,
         request: Request<Incoming>,
     ) -> (Response<Reply>, Code) {
-        let limit = self.max_message_size;
-        match rpc.kind {
-            Kind::Classify if unary::is_plain(request.headers()) => {
-                let answer = async |message| self.inference.classify(&call, message).await;
-                unary::carry(request.into_body(), limit, call.deadline, answer).await
+        let inference = &self.inference;
+        let kind = if unary::is_plain(request.headers()) {
+            rpc.kind
+        } else {
+            // What is compressed is tonic's to refuse.
+            Kind::Plain
+        };
+        match kind {
+            Kind::Classify => {
+                let answer = async |message| inference.classify(&call, message).await;
+                self.carry(&call, request, answer).await
             }
-            Kind::SentimentScore if unary::is_plain(request.headers()) => {
-                let answer = async |message| self.inference.sentiment(&call, message).await;
-                unary::carry(request.into_body(), limit, call.deadline, answer).await
+            Kind::SentimentScore => {
+                let answer = async |message| inference.sentiment(&call, message).await;
+                self.carry(&call, request, answer).await
             }
-            Kind::ModelInfer if unary::is_plain(request.headers()) => {
+            Kind::ModelInfer => {
                 let answer = async |message| self.open_inference.infer(&call, message).await;
-                unary::carry(request.into_body(), limit, call.deadline, answer).await
+                self.carry(&call, request, answer).await
             }
-            // Boxed, so that the others' futures are not as large as this one's.
-            _ => Box::pin(self.route(rpc, call, request)).await,
+            // Boxed, as the next, so that the others' futures are not as large as these.
+            Kind::GenerateDigits => {
+                let answer = async |message| inference.generate(&call, message).await;
+                Box::pin(self.carry(&call, request, answer)).await
+            }
+            Kind::Plain | Kind::Stream | Kind::Endless => {
+                Box::pin(self.route(rpc, call, request)).await
+            }
         }
+    }
+
+    /// Straight from HTTP/2.
+    async fn carry<M, A>(
+        &self,
+        call: &Call,
+        request: Request<Incoming>,
+        answer: impl AsyncFnOnce(M) -> Result<A, ServeError>,
+    ) -> (Response<Reply>, Code)
+    where
+        M: Message + Default,
+        A: Message,
+    {
+        let (body, limit) = (request.into_body(), self.max_message_size);
+        unary::carry(body, limit, call.deadline, answer).await
     }
 
     /// By tonic.

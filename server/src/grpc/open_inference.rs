@@ -95,7 +95,7 @@ async fn infer(
     let deadline = [call.deadline, timeout].into_iter().flatten().min();
     let (request, form) = convert::request(request)?;
     let answer = service.infer(&model, request, deadline).await?;
-    Ok(convert::answer(&model, form, answer))
+    Ok(convert::answer(&model, form, answer.answer))
 }
 
 /// One request of a stream.

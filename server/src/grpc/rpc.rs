@@ -15,19 +15,21 @@ pub(super) enum Kind {
     Classify,
     /// The same for texts.
     SentimentScore,
+    /// The same for images from noise.
+    GenerateDigits,
     /// The same, by the Open Inference Protocol.
     ModelInfer,
     /// By tonic: one answer.
     Plain,
-    /// By tonic: many requests in one call, which has ended with its last answer, not with its first.
+    /// By tonic: many answers in one call, which has ended with its last, not with its first.
     Stream,
     /// By tonic: its answers end only when the caller wants it.
     Endless,
 }
 
 /// The busiest first.
-static RPCS: [Rpc; 19] = {
-    use Kind::{Classify, Endless, ModelInfer, Plain, SentimentScore, Stream};
+static RPCS: [Rpc; 21] = {
+    use Kind::{Classify, Endless, GenerateDigits, ModelInfer, Plain, SentimentScore, Stream};
     const fn rpc(kind: Kind, path: &'static str) -> Rpc {
         Rpc { path, kind }
     }
@@ -39,6 +41,11 @@ static RPCS: [Rpc; 19] = {
         ),
         rpc(ModelInfer, "/inference.GRPCInferenceService/ModelInfer"),
         rpc(Stream, "/quintet.v1.InferenceService/ClassifyStream"),
+        rpc(
+            GenerateDigits,
+            "/quintet.v1.InferenceService/GenerateDigits",
+        ),
+        rpc(Stream, "/quintet.v1.InferenceService/GenerateDigitsStream"),
         rpc(Plain, "/quintet.v1.InferenceService/ListModels"),
         rpc(Stream, "/inference.GRPCInferenceService/ModelStreamInfer"),
         rpc(Plain, "/inference.GRPCInferenceService/ServerLive"),

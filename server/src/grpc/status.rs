@@ -19,7 +19,22 @@ pub(super) fn status(error: &ServeError) -> Status {
             Code::InvalidArgument
         }
         ServeError::ModelNotFound(_) => Code::NotFound,
-        ServeError::WrongTask { .. } => Code::FailedPrecondition,
+        ServeError::WrongTask { .. } | ServeError::NoDigits { .. } => Code::FailedPrecondition,
+        ServeError::TooFewFound {
+            found,
+            wanted,
+            candidates,
+            ..
+        } => {
+            let counts = [
+                ("found", found),
+                ("wanted", wanted),
+                ("candidates", candidates),
+            ];
+            let counts = counts.map(|(name, count)| (name.to_owned(), count.to_string()));
+            details.set_error_info("TOO_FEW_FOUND", DOMAIN, counts);
+            Code::FailedPrecondition
+        }
         ServeError::QueueFull { retry_after, .. } => {
             details.set_retry_info(Some(*retry_after));
             Code::ResourceExhausted
@@ -69,6 +84,7 @@ pub(super) fn code_name(code: Code) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::fmt::Write as _;
     use std::time::Duration;
 
@@ -90,6 +106,16 @@ mod tests {
                 model: "lstm".into(),
                 does: "text",
                 needs: "images",
+            },
+            ServeError::NoDigits {
+                model: "pets".into(),
+                labels: "cat, dog".into(),
+            },
+            ServeError::TooFewFound {
+                found: 3,
+                wanted: 20,
+                candidates: 5120,
+                filter: "a 7 with a confidence of at least 0.9".into(),
             },
             ServeError::QueueFull {
                 model: "cnn".into(),
@@ -115,13 +141,14 @@ mod tests {
                 .bad_request()
                 .map(|bad| bad.field_violations[0].field.clone());
             let retry = details.retry_info().and_then(|info| info.retry_delay);
-            let id = details
-                .error_info()
-                .map(|info| info.metadata["error_id"].clone());
+            let info = details.error_info().map(|info| {
+                let facts: BTreeMap<_, _> = info.metadata.iter().collect();
+                format!("{} {facts:?}", info.reason)
+            });
             let code = code_name(status.code());
             writeln!(
                 table,
-                "{code}: {} {fields:?} {retry:?} {id:?}",
+                "{code}: {} {fields:?} {retry:?} {info:?}",
                 status.message()
             )
             .unwrap();
@@ -130,11 +157,13 @@ mod tests {
             INVALID_ARGUMENT: images[3].encoded: is 0 bytes that are neither PNG nor JPEG Some("images[3].encoded") None None
             NOT_FOUND: there is no model `vgg`; there is cnn, mlp None None None
             FAILED_PRECONDITION: model `lstm` does text, this call needs images None None None
+            FAILED_PRECONDITION: model `pets` cannot name digits: its labels are cat, dog; exactly 0 to 9 are needed None None None
+            FAILED_PRECONDITION: found 3 of 20 images of a 7 with a confidence of at least 0.9 in 5120 candidates, as many as may be drawn for them (max_candidates_per_image); another seed or a lower min_confidence may give more None None Some("TOO_FEW_FOUND {\"candidates\": \"5120\", \"found\": \"3\", \"wanted\": \"20\"}")
             RESOURCE_EXHAUSTED: model `cnn` is busy: full None Some(1s) None
             UNAVAILABLE: loading None Some(1s) None
             UNAVAILABLE: broken None None None
             DEADLINE_EXCEEDED: the deadline passed in the queue None None None
-            INTERNAL: internal error 1f-0 None None Some("1f-0")
+            INTERNAL: internal error 1f-0 None None Some("INTERNAL {\"error_id\": \"1f-0\"}")
         "#]]
         .assert_eq(&table);
     }

@@ -19,7 +19,7 @@ use tonic::{Code, Status};
 
 use super::status::status;
 use crate::error::ServeError;
-use crate::service::within;
+use crate::flow::within;
 
 /// The compression flag and the length, before each message.
 const PREFIX: usize = 5;

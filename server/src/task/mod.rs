@@ -1,6 +1,7 @@
 //! What callers want of a model: each task prepares rows from a request and finishes an answer from rows.
 
 pub mod classify;
+pub mod generate;
 pub mod sentiment;
 pub mod tensors;
 
@@ -19,6 +20,7 @@ pub fn check(manifest: &Manifest) -> Result<(), UnsupportedModel> {
     let outcome = match manifest.task {
         Task::ImageClassification => classify::check(manifest),
         Task::TextClassification => sentiment::check(manifest),
+        Task::ImageGeneration => generate::check(manifest),
         _ => Err("this server has no such task".to_owned()),
     };
     outcome.map_err(|reason| UnsupportedModel {

@@ -95,7 +95,7 @@ pub(super) fn request(request: oip::ModelInferRequest) -> Result<(Infer, Form), 
 
 /// An answer as the wire carries it.
 pub(super) fn answer(model: &Model, form: Form, inferred: Inferred) -> oip::ModelInferResponse {
-    let Inferred { rows, outputs, .. } = inferred;
+    let Inferred { rows, outputs } = inferred;
     let mut answer = oip::ModelInferResponse {
         model_name: model.name.to_string(),
         model_version: model.version.to_string(),

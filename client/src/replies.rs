@@ -1,0 +1,97 @@
+//! The server's side of a stream: its messages, up to the deadline.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_stream::Stream as _;
+use tonic::{Response, Status, Streaming};
+
+use crate::{
+    call::LONGEST_TIMEOUT,
+    error::{ErrorKind, Failure},
+};
+
+/// Messages of a stream that is opened when they are first asked for.
+pub(crate) struct Replies<T> {
+    state: State<T>,
+    deadline: Pin<Box<Sleep>>,
+    timeout: Duration,
+}
+
+enum State<T> {
+    Opening(Opening<T>),
+    Open(Box<Streaming<T>>),
+    Ended,
+}
+
+type Opening<T> = Pin<Box<dyn Future<Output = Result<Response<Streaming<T>>, Status>> + Send>>;
+
+// === impl Replies ===
+
+impl<T> Replies<T> {
+    /// `open` makes the call, which must end at the instant that it is given.
+    pub(crate) fn new<F>(timeout: Duration, open: impl FnOnce(Instant) -> F) -> Self
+    where
+        F: Future<Output = Result<Response<Streaming<T>>, Status>> + Send + 'static,
+    {
+        let deadline = Instant::now() + timeout.min(LONGEST_TIMEOUT);
+        Self {
+            state: State::Opening(Box::pin(open(deadline))),
+            deadline: Box::pin(sleep_until(deadline)),
+            timeout,
+        }
+    }
+
+    /// The next message, or how the stream ended: `None` says that the server ended it, and without a failure.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Option<Failure>>> {
+        if self.deadline.as_mut().poll(cx).is_ready() {
+            let message = format!("the stream did not end within {:?}", self.timeout);
+            let failure = Failure::new(ErrorKind::DeadlineExceeded, message);
+            return Poll::Ready(Err(Some(failure)));
+        }
+        loop {
+            match &mut self.state {
+                State::Opening(opening) => match std::task::ready!(opening.as_mut().poll(cx)) {
+                    Ok(response) => self.state = State::Open(Box::new(response.into_inner())),
+                    Err(status) => return Poll::Ready(Err(Some(status.into()))),
+                },
+                State::Open(messages) => {
+                    return Pin::new(messages).poll_next(cx).map(|it| match it {
+                        Some(Ok(message)) => Ok(message),
+                        Some(Err(status)) => Err(Some(status.into())),
+                        None => Err(None),
+                    });
+                }
+                State::Ended => return Poll::Ready(Err(None)),
+            }
+        }
+    }
+
+    /// Cancels what is under way; nothing comes any more.
+    pub(crate) fn end(&mut self) {
+        self.state = State::Ended;
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+}
+
+impl<T> fmt::Debug for Replies<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Opening(_) => "opening",
+            State::Open(_) => "open",
+            State::Ended => "ended",
+        };
+        f.debug_struct("Replies")
+            .field("state", &state)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,49 @@
+//! The options that bound what one request may ask for.
+
+use super::Options;
+use super::settings::{ConfigError, at_least_one};
+use crate::generate;
+use crate::service::Limits;
+
+impl Options {
+    /// These limits, where they say nothing the file's, else the defaults.
+    pub(super) fn limits(&self, file: &Self) -> Result<Limits, ConfigError> {
+        let limit = |name, own: fn(&Self) -> Option<usize>, default| {
+            at_least_one(name, own(self).or(own(file)).unwrap_or(default))
+        };
+        Ok(Limits {
+            max_images_per_request: limit(
+                "max_images_per_request",
+                |it| it.max_images_per_request,
+                256,
+            )?,
+            max_image_pixels: self
+                .max_image_pixels
+                .or(file.max_image_pixels)
+                .unwrap_or(1 << 24),
+            max_texts_per_request: limit(
+                "max_texts_per_request",
+                |it| it.max_texts_per_request,
+                256,
+            )?,
+            max_text_bytes: limit("max_text_bytes", |it| it.max_text_bytes, 1 << 20)?,
+            generation: generate::Limits {
+                max_images: limit(
+                    "max_images_per_generation",
+                    |it| it.max_images_per_generation,
+                    1024,
+                )?,
+                max_images_per_stream: limit(
+                    "max_images_per_generation_stream",
+                    |it| it.max_images_per_generation_stream,
+                    100_000,
+                )?,
+                max_candidates_per_image: limit(
+                    "max_candidates_per_image",
+                    |it| it.max_candidates_per_image,
+                    256,
+                )?,
+            },
+        })
+    }
+}

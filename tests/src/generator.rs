@@ -1,0 +1,211 @@
+//! A tiny generator, made in memory, whose images a test can predict.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use quintet_bundle::{
+    BundleContents, DataType, Golden, GoldenSamples, Manifest, Task, Tensor, TensorSpec, Training,
+    noise, write_bundle,
+};
+use quintet_onnx::{Dim, GraphBuilder, GraphError, ops};
+
+use crate::frame::{CLASSES, frame, softmax};
+use crate::graph::idle_work;
+
+/// Numbers of noise that make one image.
+const NOISE: usize = 100;
+/// Pixels of an image.
+const PIXELS: usize = 784;
+/// How decidedly the first ten numbers of noise choose a frame.
+const SHARPNESS: f32 = 10.0;
+/// The last row of pixels shows the numbers of noise that follow, so that no two images are the same.
+const TRACE: usize = 28;
+/// A number of noise in grey levels, and what they are added to.
+const TRACE_LEVELS: (f32, f32) = (8.0, 16.0);
+
+/// A generator of ten frames: the largest of the first ten numbers of noise chooses one, and is mixed with others that are
+/// nearly as large.
+#[derive(Debug, Clone)]
+pub struct TinyGenerator {
+    name: String,
+    version: u32,
+    /// Ten frames, one behind the other.
+    frames: Vec<u8>,
+    convolutions: usize,
+}
+
+/// A small, quick and sound generator, version 1, of the frames that a tiny classifier knows.
+pub fn tiny_generator(name: &str) -> TinyGenerator {
+    TinyGenerator {
+        name: name.to_owned(),
+        version: 1,
+        frames: (0..CLASSES).flat_map(|it| frame(it as u8).0).collect(),
+        convolutions: 0,
+    }
+}
+
+// === impl TinyGenerator ===
+
+impl TinyGenerator {
+    /// Another version.
+    #[must_use]
+    pub fn version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Other frames, ten of 784 pixels one behind the other.
+    #[must_use]
+    pub fn frames(mut self, frames: Vec<u8>) -> Self {
+        assert_eq!(frames.len(), CLASSES * PIXELS, "ten frames");
+        self.frames = frames;
+        self
+    }
+
+    /// Makes a row take some tens of milliseconds.
+    #[must_use]
+    pub fn slow(mut self) -> Self {
+        self.convolutions = 40;
+        self
+    }
+
+    /// The pixels of a candidate, at most one grey level from what any run gives.
+    pub fn pixels(&self, seed: u64, candidate: u64) -> Vec<u8> {
+        let mut numbers = [0.0; NOISE];
+        noise::fill(seed, candidate, &mut numbers);
+        let choice: Vec<f32> = numbers[..CLASSES].iter().map(|it| it * SHARPNESS).collect();
+        let choice = softmax(&choice);
+        let mut pixels = vec![0.0; PIXELS];
+        for (frame, share) in self.frames.chunks_exact(PIXELS).zip(choice) {
+            for (pixel, level) in pixels.iter_mut().zip(frame) {
+                *pixel += share * f32::from(*level);
+            }
+        }
+        let trace = &numbers[CLASSES..CLASSES + TRACE];
+        for (pixel, number) in pixels[PIXELS - TRACE..].iter_mut().zip(trace) {
+            *pixel += number * TRACE_LEVELS.0 + TRACE_LEVELS.1;
+        }
+        let level = |pixel: &f32| pixel.clamp(0.0, 255.0).round_ties_even() as u8;
+        pixels.iter().map(level).collect()
+    }
+
+    /// Writes the bundle.
+    pub fn write(&self, models_dir: &Path) {
+        let contents = BundleContents {
+            manifest: self.manifest(),
+            model: self.graph().expect("the graph is sound"),
+            golden: self.golden(),
+            extra: BTreeMap::new(),
+        };
+        write_bundle(models_dir, contents).expect("the bundle can be written");
+    }
+
+    /// A slow generator has one sample, so that it is soon warm.
+    fn samples(&self) -> usize {
+        if self.convolutions > 0 { 1 } else { 4 }
+    }
+
+    fn manifest(&self) -> Manifest {
+        Manifest {
+            format_version: quintet_bundle::FORMAT_VERSION,
+            name: self.name.clone(),
+            version: self.version,
+            task: Task::ImageGeneration,
+            architecture: "tiny-generator".to_owned(),
+            labels: vec![],
+            preprocessing: None,
+            inputs: vec![TensorSpec::new(
+                "noise",
+                DataType::Float32,
+                ["N".into(), NOISE.into()],
+            )],
+            outputs: vec![TensorSpec::new(
+                "pixels",
+                DataType::Uint8,
+                ["N".into(), 28.into(), 28.into()],
+            )],
+            training: Training {
+                data: "none".to_owned(),
+                train_samples: 0,
+                epochs: 1,
+                batch_size: 1,
+                seed: 1,
+                recipe: "by hand".to_owned(),
+                device: "cpu".to_owned(),
+                parameters: 7840,
+                duration_seconds: 0.0,
+                created_by: "quintet-e2e".to_owned(),
+                metrics: BTreeMap::new(),
+            },
+            golden: Golden {
+                samples: self.samples(),
+                // In grey levels.
+                tolerance: 1.0,
+            },
+            files: BTreeMap::new(),
+        }
+    }
+
+    fn golden(&self) -> GoldenSamples {
+        let rows = self.samples();
+        let mut numbers = vec![0.0; rows * NOISE];
+        for (index, row) in numbers.chunks_exact_mut(NOISE).enumerate() {
+            noise::fill(0, index as u64, row);
+        }
+        let pixels = (0..rows as u64).flat_map(|index| self.pixels(0, index));
+        let fits = "the samples have the signature's shape";
+        GoldenSamples {
+            inputs: BTreeMap::from([(
+                "noise".to_owned(),
+                Tensor::from_f32([rows, NOISE], &numbers).expect(fits),
+            )]),
+            outputs: BTreeMap::from([(
+                "pixels".to_owned(),
+                Tensor::from_u8([rows, 28, 28], pixels.collect()).expect(fits),
+            )]),
+        }
+    }
+
+    /// `noise: float32 [N, 100]` to `pixels: uint8 [N, 28, 28]`, as an .onnx file.
+    fn graph(&self) -> Result<Vec<u8>, GraphError> {
+        let mut g = GraphBuilder::new("tiny-generator");
+        let noise = g.input(
+            "noise",
+            quintet_onnx::DataType::Float32,
+            [Dim::symbol("N"), NOISE.into()],
+        )?;
+        let mut choose = vec![0.0; NOISE * CLASSES];
+        for class in 0..CLASSES {
+            choose[class * CLASSES + class] = SHARPNESS;
+        }
+        let choose = g.initializer_f32("choose", &[NOISE, CLASSES], &choose)?;
+        let frames: Vec<f32> = self.frames.iter().map(|level| f32::from(*level)).collect();
+        let frames = g.initializer_f32("frames", &[CLASSES, PIXELS], &frames)?;
+        let mut trace = vec![0.0; NOISE * PIXELS];
+        let mut paper = vec![0.0; PIXELS];
+        for place in 0..TRACE {
+            let pixel = PIXELS - TRACE + place;
+            trace[(CLASSES + place) * PIXELS + pixel] = TRACE_LEVELS.0;
+            paper[pixel] = TRACE_LEVELS.1;
+        }
+        let trace = g.initializer_f32("trace", &[NOISE, PIXELS], &trace)?;
+        let paper = g.initializer_f32("paper", &[PIXELS], &paper)?;
+
+        let plain = ops::GemmAttributes::default();
+        let choice = ops::gemm(&mut g, &noise, &choose, None, plain)?;
+        let choice = ops::softmax(&mut g, &choice, -1)?;
+        let mixed = ops::gemm(&mut g, &choice, &frames, None, plain)?;
+        let trace = ops::gemm(&mut g, &noise, &trace, Some(&paper), plain)?;
+        let mut pixels = ops::add(&mut g, &mixed, &trace)?;
+        if self.convolutions > 0 {
+            let idle = idle_work(&mut g, &pixels, self.convolutions)?;
+            pixels = ops::add(&mut g, &pixels, &idle)?;
+        }
+        let pixels = ops::clip(&mut g, &pixels, Some(0.0), Some(255.0))?;
+        let pixels = ops::round(&mut g, &pixels)?;
+        let pixels = ops::cast(&mut g, &pixels, quintet_onnx::DataType::Uint8)?;
+        let pixels = ops::reshape(&mut g, &pixels, &[0, 28, 28])?;
+        g.output("pixels", &pixels)?;
+        Ok(g.build(&[])?.to_bytes())
+    }
+}

@@ -1,0 +1,138 @@
+//! A filter keeps the very images that are there without it, and says when it finds too few.
+
+use quintet_e2e::{near, tiny_generator};
+use quintet_proto::v1;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::generate::{asked, assert_same, generate, verdict, with_models};
+use crate::generate_stream::stream;
+
+/// The filter of a request, and the same as a function.
+fn wanted(request: &v1::GenerateDigitsRequest, digit: &v1::GeneratedDigit) -> bool {
+    let least = request.min_confidence.unwrap_or(match request.digit {
+        Some(_) => 0.9,
+        None => 0.0,
+    });
+    request.digit.is_none_or(|wanted| wanted == digit.digit) && digit.confidence >= least
+}
+
+fn filtered(count: u32, digit: Option<u32>, least: Option<f32>) -> v1::GenerateDigitsRequest {
+    v1::GenerateDigitsRequest {
+        digit,
+        min_confidence: least,
+        ..asked(count)
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_is_what_was_there_without_the_filter() {
+    let server = with_models().start().await;
+    // Where a batch is one row, so is a chunk.
+    let one_by_one = with_models().max_batch_size(1).start().await;
+    let all = generate(&server, asked(1000)).await.unwrap().digits;
+    for (digit, least) in [
+        (Some(7), None),
+        (Some(0), Some(0.0)),
+        (Some(3), Some(0.99)),
+        (None, Some(0.95)),
+        (None, Some(0.0)),
+    ] {
+        let request = filtered(12, digit, least);
+        let expected: Vec<_> = all
+            .iter()
+            .filter(|digit| wanted(&request, digit))
+            // A grey level may decide about one at the very edge.
+            .take(12)
+            .cloned()
+            .collect();
+        assert_eq!(expected.len(), 12, "{digit:?} {least:?}");
+        for server in [&server, &one_by_one] {
+            let answer = generate(server, request.clone()).await.unwrap();
+            assert_same(&answer.digits, &expected);
+            assert_eq!(answer.candidates, expected[11].index + 1);
+            assert!(answer.digits.iter().all(|digit| wanted(&request, digit)));
+        }
+        let streamed = stream(&server, request).await.unwrap();
+        let streamed: Vec<_> = streamed.into_iter().flat_map(|it| it.digits).collect();
+        assert_same(&streamed, &expected);
+    }
+}
+
+#[tokio::test]
+async fn little_more_is_drawn_than_is_needed() {
+    let server = with_models().start().await;
+    let answer = generate(&server, asked(50)).await.unwrap();
+    assert_eq!(answer.candidates, 50);
+    let rows = async || {
+        let labels = [("model", "gan"), ("version", "1")];
+        server.metrics().await.value("quintet_rows_total", &labels)
+    };
+    assert_eq!(
+        rows().await,
+        50,
+        "without a filter, nothing is drawn in vain"
+    );
+    let answer = generate(&server, filtered(5, Some(4), None)).await.unwrap();
+    let drawn = rows().await - 50;
+    assert!(
+        (answer.candidates..answer.candidates + 32).contains(&drawn),
+        "{drawn} drawn, {} needed",
+        answer.candidates
+    );
+    let outcome = async |outcome| {
+        let labels = [("model", "gan"), ("version", "1"), ("outcome", outcome)];
+        let metrics = server.metrics().await;
+        metrics.get("quintet_candidates_total", &labels).unwrap()
+    };
+    assert!(outcome("kept").await >= 55);
+    assert_eq!(
+        outcome("kept").await + outcome("filtered").await,
+        rows().await
+    );
+}
+
+#[tokio::test]
+async fn too_few_are_counted_and_asking_again_is_of_no_use() {
+    let server = with_models().max_candidates_per_image(2).start().await;
+    let sevens = (0..40)
+        .filter(|candidate| {
+            let (digit, confidence) = verdict(&tiny_generator("gan").pixels(5, *candidate));
+            assert!(!near(confidence, 0.9), "a seed that leaves no doubt");
+            digit == 7 && confidence >= 0.9
+        })
+        .count();
+    assert!((1..20).contains(&sevens), "{sevens}");
+    let request = filtered(20, Some(7), None);
+    let check = |status: &Status| {
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        let words = format!(
+            "found {sevens} of 20 images of a 7 with a confidence of at least 0.9 in 40 candidates"
+        );
+        assert!(status.message().contains(&words), "{status:?}");
+        assert!(status.message().contains("max_candidates_per_image"));
+        let details = status.get_error_details();
+        assert!(details.retry_info().is_none());
+        let info = details.error_info().unwrap();
+        assert_eq!(info.reason, "TOO_FEW_FOUND");
+        let found = ["found", "wanted", "candidates"].map(|name| info.metadata[name].clone());
+        assert_eq!(found, [sevens.to_string(), "20".into(), "40".into()]);
+    };
+    check(&generate(&server, request.clone()).await.unwrap_err());
+    // A stream gives those that there are first.
+    let answers = server.raw().await.generate_digits_stream(request).await;
+    let (mut answers, mut found) = (answers.unwrap().into_inner(), 0);
+    let end = loop {
+        match answers.message().await {
+            Ok(Some(answer)) => found += answer.digits.len(),
+            Ok(None) => panic!("the stream ended as if all were there"),
+            Err(status) => break status,
+        }
+    };
+    check(&end);
+    assert_eq!(found, sevens);
+    let none = generate(&server, filtered(3, None, Some(1.0))).await;
+    let none = none.unwrap_err();
+    let words = "found 0 of 3 images of any digit with a confidence of at least 1 in 6 candidates";
+    assert!(none.message().contains(words), "{none:?}");
+}
