@@ -262,3 +262,16 @@ async fn missing_reviews_are_named() {
         "#]],
     );
 }
+
+#[tokio::test]
+async fn a_generator_has_no_accuracy() {
+    let server = reader().await;
+    let args = ["evaluate", "--data-dir", "nowhere", "--model", "gan"];
+    let finished = run(&server.url(), &args).await;
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(1), ""));
+    expect![[r"
+        error: gan makes images, and what it makes has no right answers
+          hint: quintet generate --json says how sure a classifier is of them
+    "]]
+    .assert_eq(&finished.stderr);
+}

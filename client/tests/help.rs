@@ -31,6 +31,7 @@ fn quintet() {
             Commands:
               classify   Name what is in images (PNG or JPEG files)
               sentiment  Say of texts how well they speak of their subject
+              generate   Make images of handwritten digits that nobody wrote
               models     List the models that the server has
               health     Say whether the server, or one model, takes calls; exit code 0 only if it does
               evaluate   Measure a model's accuracy and speed on a public test set, through the server
@@ -151,6 +152,53 @@ fn models() {
                         inputs[] and outputs[] with name, datatype and shape, device, instances,
                         max_batch_size, parameters, metrics
             The states are loading, ready, unavailable and unknown; a reason is empty for a ready model.
+        "#]],
+    );
+}
+
+#[test]
+fn generate() {
+    check(
+        &["generate"],
+        &expect![[r#"
+            Make images of handwritten digits that nobody wrote
+
+            Usage: quintet generate [OPTIONS]
+
+            Options:
+                  --count <N>                How many images [default: 10]
+                  --digit <0..9>             Only images of this digit [default: all digits, as they come]
+                  --min-confidence <P>       How sure of its digit the classifier must be of each image, 0 to 1
+                                             [default: 0.9 with --digit, else 0]
+                  --seed <S>                 Decides every image, 0 to 2^64 - 1 [default: one that the server
+                                             draws]
+                  --model <MODEL>            The generator's name [default: the server's default generator]
+                  --version <VERSION>        The generator's version [default: the newest that is ready]
+                  --classifier <CLASSIFIER>  The name of the classifier that names the digits [default: the
+                                             server's default classifier]
+                  --out <PNG|DIR>            Where to write: a .png file for one sheet of all images, or a
+                                             folder for a file each. Files of the same names are replaced, a
+                                             folder that is not there is made [default: the terminal, where it
+                                             can show images]
+                  --no-preview               Show no images in the terminal
+                  --json                     Print JSON, and show no images
+              -h, --help                     Print help
+
+            Connection:
+                  --server <URL>    The server: http://host:port, or host:port for short [env: QUINTET_SERVER]
+                                    [default: http://127.0.0.1:50051]
+                  --timeout <TIME>  The most time for one call, retries included: 500ms, 10s or 2m [default:
+                                    10s]
+
+            The same seed, models and options give the same files. With a digit, the server draws candidates
+            and keeps those that its classifier calls so; it gives up after a bounded number of them. A folder
+            takes larger counts than a sheet does, and its files are named by place and digit, such as
+            0007-digit-3.png; --timeout then bounds the wait for the next images, not for all of them. Nothing
+            is written before all images are there.
+            With --json, one object:
+              out, count, seed, candidates (drawn, those kept included), model, version, classifier,
+              classifier_version, digits[] (how many images of 0, of 1, ... of 9), mean_confidence (0 to 1),
+              images[] with index (which candidate of the seed), digit, confidence, and file (null on a sheet)
         "#]],
     );
 }

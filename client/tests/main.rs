@@ -14,6 +14,8 @@ mod bench;
 mod commands;
 #[cfg(feature = "cli")]
 mod evaluate;
+#[cfg(feature = "cli")]
+mod generate;
 mod generate_sdk;
 #[cfg(feature = "cli")]
 mod help;

@@ -5,7 +5,10 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use quintet_client::Framing;
 
-use crate::bench::{BENCH_JSON, BenchArgs};
+use crate::{
+    bench::{BENCH_JSON, BenchArgs},
+    generate::{GENERATE_JSON, GenerateArgs},
+};
 
 /// The heading of the options that every command has.
 const CONNECTION: &str = "Connection";
@@ -87,6 +90,9 @@ pub(crate) enum Command {
     /// Say of texts how well they speak of their subject.
     #[command(after_help = SENTIMENT_JSON)]
     Sentiment(SentimentArgs),
+    /// Make images of handwritten digits that nobody wrote.
+    #[command(after_help = GENERATE_JSON)]
+    Generate(GenerateArgs),
     /// List the models that the server has.
     #[command(after_help = MODELS_JSON)]
     Models(ModelsArgs),

@@ -12,13 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use quintet_client::{Client, ModelInfo, ModelState, Task};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
 use self::test_set::{Share, TestSet};
-use crate::{args::EvaluateArgs, failure::Failure, output};
+use crate::{args::EvaluateArgs, failure::Failure, output, progress::Progress};
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -53,10 +53,6 @@ struct Work {
     progress: ProgressBar,
 }
 
-/// Clears the bar on every way out, a failure's and Ctrl-C's too.
-#[derive(Debug)]
-struct ClearedBar(ProgressBar);
-
 /// The data folder, and how many samples are wanted of a set.
 #[derive(Clone, Debug)]
 struct Data {
@@ -75,6 +71,11 @@ pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failu
         .map_err(|error| Failure::of_call(&error, client.address()))?;
     if let Some(name) = &args.model {
         let mut named = models.iter().filter(|it| it.name == *name);
+        if named.clone().any(|it| it.task == Task::ImageGeneration) {
+            let message = format!("{name} makes images, and what it makes has no right answers");
+            let hint = "quintet generate --json says how sure a classifier is of them";
+            return Err(Failure::new(message).hint(hint));
+        }
         // One that there is not is sent a digit: the server says best what it has.
         let text = named.rfind(|it| it.task == Task::TextClassification);
         let set = match text {
@@ -140,15 +141,15 @@ async fn evaluate(
 ) -> Result<(), Failure> {
     let requests = set.len().div_ceil(set.per_request());
     let concurrency = args.concurrency.get().min(requests);
+    let progress = Progress::new(set.len() as u64, set.things());
     let work = Arc::new(Work {
         client: client.clone(),
         model: model.to_owned(),
-        progress: progress_bar(&set),
+        progress: progress.bar(),
         set,
         next: AtomicUsize::new(0),
     });
 
-    let progress = ClearedBar(work.progress.clone());
     let start = Instant::now();
     let mut workers: JoinSet<_> = (0..concurrency)
         .map(|_| Arc::clone(&work).run_worker())
@@ -167,24 +168,6 @@ async fn evaluate(
         output::print_json(&report)
     } else {
         output::print(&(report.render() + &total.score.render(&report.labels)))
-    }
-}
-
-/// Drawn on stderr, and only on a terminal.
-fn progress_bar(set: &TestSet) -> ProgressBar {
-    let template = match set {
-        TestSet::Digits(_) => "{wide_bar} {pos}/{len} images, {eta} left",
-        TestSet::Reviews { .. } => "{wide_bar} {pos}/{len} texts, {eta} left",
-    };
-    let style = ProgressStyle::with_template(template).expect("the template is well formed");
-    ProgressBar::new(set.len() as u64).with_style(style)
-}
-
-// === impl ClearedBar ===
-
-impl Drop for ClearedBar {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
     }
 }
 

@@ -7,11 +7,13 @@ mod bench;
 mod classify;
 mod evaluate;
 mod failure;
+mod generate;
 mod health;
 mod input;
 mod lines;
 mod models;
 mod output;
+mod progress;
 mod score;
 mod sentiment;
 
@@ -61,6 +63,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Classify(args) => classify::run(&client, args).await?,
         Command::Sentiment(args) => sentiment::run(&client, args).await?,
+        Command::Generate(args) => generate::run(&client, cli.timeout, args).await?,
         Command::Models(args) => models::run(&client, &args).await?,
         Command::Health(args) => return health::run(&client, &args).await,
         Command::Evaluate(args) => evaluate::run(&client, args).await?,

@@ -78,6 +78,14 @@ impl TestSet {
         }
     }
 
+    /// What the samples are.
+    pub(super) fn things(&self) -> &'static str {
+        match self {
+            Self::Digits(_) => "images",
+            Self::Reviews { .. } => "texts",
+        }
+    }
+
     /// How many samples a request holds.
     pub(super) fn per_request(&self) -> usize {
         match self {
