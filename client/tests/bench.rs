@@ -149,12 +149,49 @@ async fn an_image_model_is_sent_tensors() {
 }
 
 #[tokio::test]
+async fn a_generator_is_asked_for_digits() {
+    let server = FakeServer::answering().await;
+    let args = ["--model", "gan", "--rows-per-request", "5"];
+    let finished = bench(&server.url(), &args).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let report = report(&finished);
+    assert_eq!(
+        (&report["model"], &report["version"]),
+        (&"gan".into(), &"3".into())
+    );
+    assert_eq!(report["mean_batch_size"], 8.0);
+    assert_eq!(report["errors"], serde_json::json!({}));
+    assert!(report["requests"].as_u64() > Some(0));
+    for (place, (request, _)) in server.images().iter().enumerate() {
+        assert_eq!(request.count, 5);
+        assert_eq!(request.seed.map(|it| it as usize), Some(place % 256));
+    }
+}
+
+#[tokio::test]
+async fn a_generator_is_sent_noise() {
+    let server = FakeServer::answering().await;
+    let args = "--model gan --protocol oip --rows-per-request 3";
+    let finished = bench(&server.url(), &args.split_whitespace().collect::<Vec<_>>()).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let report = report(&finished);
+    assert_eq!(
+        (&report["model"], &report["protocol"]),
+        (&"gan".into(), &"oip".into())
+    );
+    assert_eq!(report["errors"], serde_json::json!({}));
+    assert!(report["requests"].as_u64() > Some(0));
+}
+
+#[tokio::test]
 async fn options_that_do_not_fit_are_told() {
     let server = FakeServer::answering().await;
     for (args, code, message) in [
         (&["--stream", "--protocol", "oip"][..], 2, "does not have"),
         (&["--stream", "--model", "lstm"], 2, "takes texts"),
         (&["--protocol", "oip", "--model", "lstm"], 2, "takes texts"),
+        (&["--stream", "--model", "gan"], 2, "makes images"),
+        (&["--data-dir", ".", "--model", "gan"], 2, "makes images"),
         (&["--protocol", "oip", "--model", "x"], 1, "no model \"x\""),
     ] {
         let finished = bench(&server.url(), args).await;

@@ -279,12 +279,14 @@ fn bench() {
                   --connections <N>       How many connections the requests are spread over [default: 1]
                   --stream                Send the requests of a connection on one ClassifyStream, of which a
                                           server has at most 256 under way, and not as a call each
-                  --protocol <PROTOCOL>   quintet sends pictures and texts; oip sends an image model's input as
-                                          a tensor, by the Open Inference Protocol's ModelInfer [default:
-                                          quintet] [possible values: quintet, oip]
+                  --protocol <PROTOCOL>   quintet sends pictures and texts, or asks for digits; oip sends an
+                                          image model's or a generator's input as a tensor, by the Open
+                                          Inference Protocol's ModelInfer [default: quintet] [possible values:
+                                          quintet, oip]
                   --duration <TIME>       How long to measure [default: 10s]
                   --warmup <TIME>         How long to send before that; may be 0s [default: 2s]
-                  --rows-per-request <N>  How many images or texts a request holds [default: 1]
+                  --rows-per-request <N>  How many images or texts a request holds, or digits it asks for
+                                          [default: 1]
                   --data-dir <DIR>        Send MNIST's test set, which lies in DIR/mnist/ or DIR itself, or
                                           IMDB's test reviews, in DIR/imdb/ or DIR [default: noise; for texts,
                                           words without sense]
@@ -299,9 +301,10 @@ fn bench() {
                   --timeout <TIME>  The most time for one call, retries included: 500ms, 10s or 2m [default:
                                     10s]
 
-            An image classifier is sent Classify, a text classifier SentimentScore.
+            An image classifier is sent Classify, a text classifier SentimentScore, and a generator
+            GenerateDigits, or noise with oip; a row is an image, a text or a generated image.
             With --json, one object:
-              server, model, version, protocol, stream, texts (the mix, or null for images),
+              server, model, version, protocol, stream, texts (the mix, or null without texts),
               concurrency (closed loop, else null), rate (open loop, else null),
               connections, rows_per_request, seconds, requests (answered), requests_per_second,
               rows_per_second, mean_batch_size (null with oip, whose answers do not say),

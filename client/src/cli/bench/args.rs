@@ -8,9 +8,10 @@ use super::payload::Mix;
 use crate::args::time;
 
 pub(crate) const BENCH_JSON: &str = "\
-An image classifier is sent Classify, a text classifier SentimentScore.
+An image classifier is sent Classify, a text classifier SentimentScore, and a generator
+GenerateDigits, or noise with oip; a row is an image, a text or a generated image.
 With --json, one object:
-  server, model, version, protocol, stream, texts (the mix, or null for images),
+  server, model, version, protocol, stream, texts (the mix, or null without texts),
   concurrency (closed loop, else null), rate (open loop, else null),
   connections, rows_per_request, seconds, requests (answered), requests_per_second,
   rows_per_second, mean_batch_size (null with oip, whose answers do not say),
@@ -38,8 +39,8 @@ pub(crate) struct BenchArgs {
     /// a call each.
     #[arg(long)]
     pub(super) stream: bool,
-    /// quintet sends pictures and texts; oip sends an image model's input as a tensor, by the Open Inference Protocol's
-    /// ModelInfer.
+    /// quintet sends pictures and texts, or asks for digits; oip sends an image model's or a generator's input as a
+    /// tensor, by the Open Inference Protocol's ModelInfer.
     #[arg(long, value_enum, default_value_t = Protocol::Quintet)]
     pub(super) protocol: Protocol,
     /// How long to measure.
@@ -48,7 +49,7 @@ pub(crate) struct BenchArgs {
     /// How long to send before that; may be 0s.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = warmup)]
     pub(super) warmup: Duration,
-    /// How many images or texts a request holds.
+    /// How many images or texts a request holds, or digits it asks for.
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) rows_per_request: NonZeroUsize,
     /// Send MNIST's test set, which lies in DIR/mnist/ or DIR itself, or IMDB's test reviews, in DIR/imdb/ or DIR

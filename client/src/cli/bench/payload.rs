@@ -1,5 +1,6 @@
 //! The requests, encoded once before the run and sent again and again.
 
+mod digits;
 mod images;
 mod texts;
 
@@ -7,16 +8,19 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 use prost::Message as _;
+use quintet_client::ModelInfo;
 use quintet_proto::{
     inference::ModelInferResponse,
-    v1::{ClassifyResponse, SentimentScoreResponse, Timing},
+    v1::{ClassifyResponse, GenerateDigitsResponse, SentimentScoreResponse, Timing},
 };
 
 pub(super) use self::{
+    digits::{Noise, generate},
     images::{Pixels, Tensor},
     texts::{Mix, Texts},
 };
 use super::framing;
+use crate::failure::Failure;
 
 /// The call that takes the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,7 @@ pub(super) enum Rpc {
     Classify,
     ClassifyStream,
     SentimentScore,
+    GenerateDigits,
     ModelInfer,
 }
 
@@ -45,6 +50,19 @@ pub(super) struct Answer {
     pub(super) batch_size: Option<u32>,
 }
 
+/// A model whose inputs are other ones than the benchmark makes.
+fn unfit(model: &ModelInfo, made: &str) -> Failure {
+    let tensors = model
+        .inputs
+        .iter()
+        .map(|it| format!("{} {:?}", it.datatype, it.shape));
+    let tensors = tensors.collect::<Vec<_>>().join(" and ");
+    let name = &model.name;
+    Failure::new(format!(
+        "{name} takes {tensors}; the benchmark makes {made}"
+    ))
+}
+
 // === impl Rpc ===
 
 impl Rpc {
@@ -53,6 +71,7 @@ impl Rpc {
             Self::Classify => "/quintet.v1.InferenceService/Classify",
             Self::ClassifyStream => "/quintet.v1.InferenceService/ClassifyStream",
             Self::SentimentScore => "/quintet.v1.InferenceService/SentimentScore",
+            Self::GenerateDigits => "/quintet.v1.InferenceService/GenerateDigits",
             Self::ModelInfer => "/inference.GRPCInferenceService/ModelInfer",
         }
     }
@@ -112,6 +131,15 @@ impl Payload {
                 };
                 (reply.sentiments.len(), answer)
             }
+            Rpc::GenerateDigits => {
+                let reply = GenerateDigitsResponse::decode(message).ok()?;
+                let answer = Answer {
+                    model: reply.model,
+                    version: reply.version,
+                    batch_size: timed(reply.timing?),
+                };
+                (reply.digits.len(), answer)
+            }
             Rpc::ModelInfer => {
                 let reply = ModelInferResponse::decode(message).ok()?;
                 let answer = Answer {
@@ -158,6 +186,14 @@ mod tests {
         let read = |rows| payload(Rpc::SentimentScore).read(text(rows).encode_to_vec().into());
         assert_eq!(read(2).and_then(|it| it.batch_size), Some(7));
         assert_eq!(read(3), None);
+        let digits = |rows| GenerateDigitsResponse {
+            digits: vec![quintet_proto::v1::GeneratedDigit::default(); rows],
+            timing,
+            ..Default::default()
+        };
+        let read = |rows| payload(Rpc::GenerateDigits).read(digits(rows).encode_to_vec().into());
+        assert_eq!(read(2).and_then(|it| it.batch_size), Some(7));
+        assert_eq!(read(1), None);
         let tensor = |rows| ModelInferResponse {
             outputs: vec![InferOutputTensor {
                 shape: vec![rows, 10],

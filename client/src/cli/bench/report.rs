@@ -63,7 +63,7 @@ pub(super) struct Setting {
     pub(super) protocol: &'static str,
     /// Whether requests shared a stream.
     pub(super) stream: bool,
-    /// Which texts were sent; `None` for images.
+    /// Which texts were sent; `None` without texts.
     pub(super) texts: Option<Mix>,
     /// For a closed loop.
     pub(super) concurrency: Option<usize>,

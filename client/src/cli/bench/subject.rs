@@ -4,7 +4,7 @@ use quintet_client::{Client, ModelInfo, ModelState, Task};
 
 use super::{
     args::{BenchArgs, Protocol},
-    payload::{Payload, Pixels, Rpc, Tensor, Texts},
+    payload::{self, Noise, Payload, Pixels, Rpc, Tensor, Texts},
 };
 use crate::failure::Failure;
 
@@ -14,6 +14,8 @@ pub(super) enum Subject {
     Images { rpc: Rpc, model: String },
     Tensor(Tensor),
     Texts { model: String },
+    Digits { model: String },
+    Noise(Noise),
 }
 
 // === impl Subject ===
@@ -53,6 +55,18 @@ impl Subject {
                 }
                 Ok(Self::Texts { model: name })
             }
+            Some(model) if model.task == Task::ImageGeneration => {
+                if args.stream || args.data_dir.is_some() {
+                    return Err(Failure::usage(format!(
+                        "{} makes images; --stream and --data-dir are for models that take some",
+                        model.name
+                    )));
+                }
+                if oip {
+                    return Ok(Self::Noise(Noise::of(model)?));
+                }
+                Ok(Self::Digits { model: name })
+            }
             Some(model) if oip => Ok(Self::Tensor(Tensor::of(model)?)),
             None if oip => Err(Failure::new(format!("no model {name:?} is ready"))
                 .hint("quintet models lists what the server has, and what is ready")),
@@ -83,6 +97,8 @@ impl Subject {
                 None => Texts::generated(args.mix),
             }
             .score(model, rows),
+            Self::Digits { model } => payload::generate(model, rows)?,
+            Self::Noise(noise) => noise.infer(rows),
         })
     }
 }

@@ -115,16 +115,7 @@ impl Tensor {
                 model: model.name.clone(),
                 input: input.name.clone(),
             }),
-            inputs => {
-                let tensors = inputs
-                    .iter()
-                    .map(|it| format!("{} {:?}", it.datatype, it.shape));
-                let tensors = tensors.collect::<Vec<_>>().join(" and ");
-                Err(Failure::new(format!(
-                    "{} takes {tensors}; the benchmark makes UINT8 [-1, {side}, {side}]",
-                    model.name
-                )))
-            }
+            _ => Err(super::unfit(model, &format!("UINT8 [-1, {side}, {side}]"))),
         }
     }
 }
