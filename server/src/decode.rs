@@ -89,6 +89,11 @@ impl Picture {
     }
 }
 
+/// Bytes of RGBA of 16 bits a channel.
+const WIDEST_PIXEL: u64 = 8;
+/// Room for what surrounds a PNG's pixels, beside the file's own size.
+const PNG_SLACK: u64 = 64 * 1024;
+
 /// Reads the file's header: what decodes the rest, and how many pixels that is, if they are within `max_pixels`.
 fn open(file: &[u8], max_pixels: u64) -> Result<(impl ImageDecoder, u64), BadPicture> {
     let bad = |description: String| BadPicture {
@@ -102,16 +107,28 @@ fn open(file: &[u8], max_pixels: u64) -> Result<(impl ImageDecoder, u64), BadPic
             file.len()
         )));
     };
+    let canvas = match format {
+        ImageFormat::Png => within("encoded", png_canvas(file).unwrap_or_default(), max_pixels)?
+            .saturating_add((file.len() as u64 + PNG_SLACK) / WIDEST_PIXEL),
+        _ => max_pixels,
+    };
     let mut reader = ImageReader::with_format(Cursor::new(file), format);
     let mut limits = Limits::no_limits();
-    // The widest pixel is RGBA of 16 bits a channel.
-    limits.max_alloc = Some(max_pixels.saturating_mul(8));
+    limits.max_alloc = Some(canvas.saturating_mul(WIDEST_PIXEL));
     reader.limits(limits);
     let decoder = reader
         .into_decoder()
         .map_err(|error| bad(format!("cannot be decoded: {error}")))?;
     let pixels = within("encoded", decoder.dimensions(), max_pixels)?;
     Ok((decoder, pixels))
+}
+
+/// The canvas that a PNG's first chunk promises (PNG specification, 11.2.1). It is read before there is a decoder, because
+/// a decoder inflates what stands between it and the pixels, and a colour profile can be a bomb as well as pixels can.
+fn png_canvas(file: &[u8]) -> Option<(u32, u32)> {
+    let number = |at| Some(u32::from_be_bytes(*file.get(at..)?.first_chunk()?));
+    let is_header = file.get(12..16)? == b"IHDR";
+    is_header.then_some((number(16)?, number(20)?))
 }
 
 /// The pixels of a canvas, if they are not too many.

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::batching::{Failure, Refusal};
 
+/// Violations that a caller is told of; clients take trailers of 8 KiB and more.
+const TOLD: usize = 16;
+
 /// Why a request got no answer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -105,6 +108,20 @@ impl ServeError {
         }
     }
 
+    /// An [`ServeError::InvalidArgument`] about some fields, at least one. The first few are told and the rest counted, so
+    /// that the answer stays small however much is wrong.
+    pub fn violations(mut violations: Vec<Violation>) -> Self {
+        let more = violations.len().saturating_sub(TOLD);
+        if more > 0 {
+            violations.truncate(TOLD);
+            violations.push(Violation {
+                field: "request".to_owned(),
+                description: format!("has {more} more violations, which are not listed"),
+            });
+        }
+        Self::InvalidArgument { violations }
+    }
+
     /// What a refusal by the batching core of `model` means to the caller.
     pub fn from_refusal(model: &str, refusal: &Refusal) -> Self {
         match refusal {
@@ -163,4 +180,25 @@ fn join(violations: &[Violation]) -> String {
         .map(|violation| format!("{}: {}", violation.field, violation.description))
         .collect();
     lines.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_violations_the_first_are_told_and_the_rest_counted() {
+        let wrong = |count: usize| {
+            let violations = (0..count).map(|index| Violation {
+                field: format!("images[{index}]"),
+                description: "is empty".to_owned(),
+            });
+            ServeError::violations(violations.collect()).to_string()
+        };
+        assert_eq!(wrong(1), "images[0]: is empty");
+        assert!(wrong(TOLD).ends_with("images[15]: is empty"));
+        assert!(wrong(100_000).ends_with(
+            "images[15]: is empty; request: has 99984 more violations, which are not listed"
+        ));
+    }
 }

@@ -35,7 +35,7 @@ impl Service {
         request: Infer,
         deadline: Option<Instant>,
     ) -> Result<Served<Inferred>, ServeError> {
-        let refuse = |violations| ServeError::InvalidArgument { violations };
+        let refuse = ServeError::violations;
         let prepare = async {
             let Infer { inputs, outputs } = request;
             let names = outputs.iter().map(String::as_str);

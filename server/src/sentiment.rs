@@ -97,7 +97,7 @@ impl Service {
             })
             .collect();
         if !violations.is_empty() {
-            return Err(ServeError::InvalidArgument { violations });
+            return Err(ServeError::violations(violations));
         }
         if sizes.sum::<usize>() <= INLINE_BYTES {
             return each(&texts, |text| reader.read(text).map(Some));
@@ -133,6 +133,6 @@ fn each(
     if violations.is_empty() {
         Ok(readings)
     } else {
-        Err(ServeError::InvalidArgument { violations })
+        Err(ServeError::violations(violations))
     }
 }

@@ -84,6 +84,18 @@ impl Service {
             .resolve(Task::ImageClassification, name, version)
     }
 
+    /// Checks how many images a request has, before anything is done for each.
+    pub(crate) fn check_images(&self, count: usize) -> Result<(), ServeError> {
+        let limit = self.limits.max_images_per_request;
+        if (1..=limit).contains(&count) {
+            return Ok(());
+        }
+        Err(ServeError::invalid(
+            "images",
+            format!("holds {count} images; 1 to {limit} are allowed"),
+        ))
+    }
+
     /// Classifies pictures with `model`, within the deadline: a list of labels per picture, the most probable label
     /// first.
     pub async fn classify(
@@ -92,13 +104,6 @@ impl Service {
         request: Classify,
         deadline: Option<Instant>,
     ) -> Result<Served<Vec<Vec<RankedLabel>>>, ServeError> {
-        let (count, limit) = (request.pictures.len(), self.limits.max_images_per_request);
-        if !(1..=limit).contains(&count) {
-            return Err(ServeError::invalid(
-                "images",
-                format!("holds {count} images; 1 to {limit} are allowed"),
-            ));
-        }
         let top_k = request.top_k;
         let prepare = async { Ok((self.prepare(request).await?, ())) };
         let labels = |row: &Row| classify::finish(row, top_k);
@@ -183,6 +188,6 @@ fn each<T>(
     if violations.is_empty() {
         Ok(done)
     } else {
-        Err(ServeError::InvalidArgument { violations })
+        Err(ServeError::violations(violations))
     }
 }

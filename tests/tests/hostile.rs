@@ -111,6 +111,31 @@ async fn an_unknown_compression_is_unimplemented() {
     assert_eq!(reply.unwrap().code(), Code::Unimplemented);
 }
 
+/// Two bytes an image, eight million of them, in a message of the largest size. Neither the decoder nor the list of what
+/// is wrong may make gigabytes of it.
+#[tokio::test]
+async fn a_list_of_millions_of_nothings_is_counted_and_refused() {
+    let server = digits().await;
+    let wire = server.wire().await;
+    let empty_image = [0x0a, 0];
+    for count in [300, 60_000, 4_000_000] {
+        let list = empty_image.repeat(count);
+        let reply = wire.call(CLASSIFY, &[], grpc_message(&list)).await.unwrap();
+        assert_eq!(reply.code(), Code::InvalidArgument, "{count}");
+        let message = reply.status.message();
+        assert!(message.contains("are allowed"), "{message}");
+        assert!(message.len() < 200, "{message}");
+    }
+    // As many as may be: the first that are wrong are told.
+    let reply = wire
+        .call(CLASSIFY, &[], grpc_message(&empty_image.repeat(200)))
+        .await;
+    let reply = reply.unwrap();
+    assert_eq!(reply.code(), Code::InvalidArgument);
+    assert!(reply.status.message().contains("has 184 more violations"));
+    assert_works(&server).await;
+}
+
 /// A message of 4 GiB, as its prefix says. It must be refused before memory is set aside for it.
 #[tokio::test]
 async fn a_prefix_that_promises_too_much_is_refused() {

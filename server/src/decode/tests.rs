@@ -99,6 +99,25 @@ fn a_canvas_over_the_limit_is_refused_from_its_header() {
     }
 }
 
+/// A megabyte of a colour profile, packed into a kilobyte, before the pixels of a small picture.
+#[test]
+fn a_colour_profile_far_larger_than_its_file_is_not_inflated() {
+    let mut file = Vec::new();
+    let mut encoder = image::codecs::png::PngEncoder::new(&mut file);
+    encoder.set_icc_profile(vec![0; 1 << 20]).unwrap();
+    let pixels = [9; 28 * 28];
+    let colour = image::ExtendedColorType::L8;
+    encoder.write_image(&pixels, 28, 28, colour).unwrap();
+    assert!(file.len() < 8 * 1024, "{}", file.len());
+
+    {
+        let (mut decoder, _) = open(&file, 16 * LIMIT).unwrap();
+        assert_eq!(decoder.icc_profile().unwrap(), None);
+    }
+    let grey = Picture::Encoded(file.into()).to_grey(16 * LIMIT).unwrap();
+    assert_eq!(grey.into_raw(), pixels);
+}
+
 #[test]
 fn bad_pictures_are_named_by_field() {
     let encoded = |bytes: &'static [u8]| Picture::Encoded(Bytes::from_static(bytes));

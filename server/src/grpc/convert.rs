@@ -48,7 +48,7 @@ pub(super) fn classify(request: v1::ClassifyRequest) -> Result<Classify, ServeEr
         }
     }
     if !violations.is_empty() {
-        return Err(ServeError::InvalidArgument { violations });
+        return Err(ServeError::violations(violations));
     }
     Ok(Classify {
         pictures,

@@ -94,7 +94,7 @@ fn plan(
         Ok(plan) if violations.is_empty() => Ok(plan),
         outcome => {
             violations.extend(outcome.err().into_iter().flatten());
-            Err(ServeError::InvalidArgument { violations })
+            Err(ServeError::violations(violations))
         }
     }
 }

@@ -76,6 +76,7 @@ async fn classify(
 ) -> Result<v1::ClassifyResponse, ServeError> {
     let model = service.classifier(&request.model, &request.version)?;
     call.reached(&model.name);
+    service.check_images(request.images.len())?;
     let request = convert::classify(request)?;
     let answer = service.classify(&model, request, call.deadline).await?;
     Ok(convert::classified(&model, answer))

@@ -83,7 +83,7 @@ pub(super) fn request(request: oip::ModelInferRequest) -> Result<(Infer, Form), 
         outputs.push(output.name);
     }
     if !violations.is_empty() {
-        return Err(ServeError::InvalidArgument { violations });
+        return Err(ServeError::violations(violations));
     }
     let infer = Infer {
         inputs: tensors,
