@@ -7,6 +7,7 @@ use tch::{Device, Kind, Reduction, Tensor, nn};
 
 use super::pictures;
 use super::quality::{self, Judge, Quality};
+use super::typical::typical;
 use crate::averaging::WeightAverage;
 use crate::checkpoint::Checkpoint;
 use crate::data::Samples;
@@ -19,12 +20,15 @@ use crate::models::{Architecture, Discriminator};
 use crate::network::Network;
 use crate::optimizer::Adam;
 use crate::progress::Progress;
-use crate::recipe::Recipe;
+use crate::recipe::{Adversarial, Recipe};
 use crate::run_folder::{EpochLine, RunFolder};
 
 // The gradient penalty is taken every so many steps, and counts as many times (Karras et al. 2020, "Analyzing and improving
 // the image quality of StyleGAN", section 3.1).
 const PENALTY_INTERVAL: usize = 16;
+
+// The part of all steps after which the generator learns from the best of its digits only.
+const TOP_AFTER: f64 = 0.25;
 
 /// One training run.
 #[derive(Debug)]
@@ -55,7 +59,7 @@ pub struct GanMetrics {
     pub epoch: u32,
     /// The learning rate of the last step.
     pub learning_rate: f64,
-    /// Mean cross entropy of the generator's digits with "handwritten".
+    /// Mean cross entropy of the digits that the generator learned from with "handwritten".
     pub generator_loss: f64,
     /// Mean cross entropy of the discriminator, for handwritten and drawn digits together; ln 4 ≈ 1.39 is blind guessing.
     pub discriminator_loss: f64,
@@ -102,6 +106,8 @@ pub fn fit(fit: &AdversarialFit<'_>, should_stop: &dyn Fn() -> bool) -> Result<E
         let (train, validation) = (0, 0);
         return Err(FitError::TooFewSamples { train, validation });
     }
+    let adversarial = recipe.adversarial.clone().unwrap_or_default();
+    let train = typical(fit.train, adversarial.typical_part);
     let mut state = State::new(recipe, fit.device)?;
     if fit.resume {
         state.restore(&Checkpoint::read(&run.last())?)?;
@@ -110,7 +116,7 @@ pub fn fit(fit: &AdversarialFit<'_>, should_stop: &dyn Fn() -> bool) -> Result<E
     while state.epoch < recipe.epochs {
         let epoch = state.epoch + 1;
         let start = Instant::now();
-        let Some(trained) = train_epoch(fit, &mut state, should_stop)? else {
+        let Some(trained) = train_epoch(fit, &train, &adversarial, &mut state, should_stop)? else {
             return Ok(Ending::Stopped);
         };
         let generator = state.average.network();
@@ -145,14 +151,17 @@ pub fn fit(fit: &AdversarialFit<'_>, should_stop: &dyn Fn() -> bool) -> Result<E
 // One pass over the handwritten digits; none when asked to stop.
 fn train_epoch(
     fit: &AdversarialFit<'_>,
+    train: &Samples,
+    adversarial: &Adversarial,
     state: &mut State,
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Option<Trained>, FitError> {
     let recipe = fit.recipe;
     let epoch = state.epoch + 1;
     seed_libtorch(recipe.seed, epoch);
-    let batches = fit.train.batches(recipe.batch_size, recipe.seed, epoch);
-    let steps = Batches::count(fit.train.len(), recipe.batch_size);
+    let batches = train.batches(recipe.batch_size, recipe.seed, epoch);
+    let steps = Batches::count(train.len(), recipe.batch_size);
+    let all_steps = recipe.epochs as usize * steps;
     let progress = fit.progress.epoch(epoch, recipe.epochs, steps);
     let (mut generator_sum, mut discriminator_sum, mut learning_rate) = (0.0, 0.0, 0.0);
     for (index, indices) in batches.iter().enumerate() {
@@ -160,10 +169,11 @@ fn train_epoch(
             return Ok(None);
         }
         let step = (epoch as usize - 1) * steps + index;
-        learning_rate = recipe.learning_rate(step, recipe.epochs as usize * steps);
-        let written = SignedPixels.from_pixels(&fit.train.select(indices).inputs[0]);
+        learning_rate = recipe.learning_rate(step, all_steps);
+        let written = SignedPixels.from_pixels(&train.select(indices).inputs[0]);
+        let top = top_part(adversarial, step, all_steps);
         let (generator_loss, discriminator_loss) =
-            state.step(recipe, &written, learning_rate, step);
+            state.step(adversarial, &written, learning_rate, step, top);
         state.average.update(&state.generator, step);
         generator_sum += generator_loss;
         discriminator_sum += discriminator_loss;
@@ -182,6 +192,19 @@ fn train_epoch(
         discriminator_loss,
         learning_rate,
     }))
+}
+
+// The part of its digits that the generator learns from at step `step` of `steps`.
+fn top_part(adversarial: &Adversarial, step: usize, steps: usize) -> f64 {
+    let progress = step as f64 / (steps as f64 * TOP_AFTER);
+    1.0 - (1.0 - adversarial.top_part) * progress.min(1.0)
+}
+
+// The largest of some log odds: the `part` of them, at least one.
+fn top(logits: &Tensor, part: f64) -> Tensor {
+    let count = logits.size()[0];
+    let kept = ((count as f64 * part).round() as i64).clamp(1, count);
+    logits.topk(kept, 0, true, false).0
 }
 
 // Mean cross entropy of log odds with one target for all.
@@ -234,33 +257,37 @@ impl State {
     // One step of the discriminator, then one of the generator; their losses.
     fn step(
         &mut self,
-        recipe: &Recipe,
+        adversarial: &Adversarial,
         written: &Tensor,
         learning_rate: f64,
         step: usize,
+        top_part: f64,
     ) -> (f64, f64) {
-        let (smoothing, penalty) = recipe
-            .adversarial
-            .as_ref()
-            .map_or((0.0, 0.0), |it| (it.label_smoothing, it.gradient_penalty));
+        let Adversarial {
+            label_smoothing,
+            gradient_penalty,
+            learning_rate_ratio,
+            ..
+        } = *adversarial;
         let noise = Tensor::randn(
             [written.size()[0], NOISE as i64],
             (Kind::Float, written.device()),
         );
         let drawn = self.generator.forward(&[noise]);
 
-        let real = cross_entropy(&self.discriminator.logits(written), 1.0 - smoothing);
+        let real = cross_entropy(&self.discriminator.logits(written), 1.0 - label_smoothing);
         let fake = cross_entropy(&self.discriminator.logits(&drawn.detach()), 0.0);
         let discriminator_loss = real + fake;
         let mut objective = discriminator_loss.shallow_clone();
-        if penalty > 0.0 && step.is_multiple_of(PENALTY_INTERVAL) {
-            let factor = penalty * PENALTY_INTERVAL as f64;
+        if gradient_penalty > 0.0 && step.is_multiple_of(PENALTY_INTERVAL) {
+            let factor = gradient_penalty * PENALTY_INTERVAL as f64;
             objective += squared_gradient(&self.discriminator, written) * factor;
         }
         self.discriminator_adam
-            .backward_step(&objective, learning_rate);
+            .backward_step(&objective, learning_rate * learning_rate_ratio);
 
-        let generator_loss = cross_entropy(&self.discriminator.logits(&drawn), 1.0);
+        let logits = self.discriminator.logits(&drawn);
+        let generator_loss = cross_entropy(&top(&logits, top_part), 1.0);
         self.generator_adam
             .backward_step(&generator_loss, learning_rate);
         (

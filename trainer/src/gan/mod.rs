@@ -9,6 +9,7 @@ pub mod fit;
 pub mod pictures;
 pub mod quality;
 pub mod release;
+pub mod typical;
 
 pub use fit::{AdversarialFit, GanMetrics, fit};
 pub use quality::{Judge, JudgeError, Quality};

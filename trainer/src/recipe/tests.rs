@@ -6,6 +6,7 @@ fn steadied() -> Adversarial {
     Adversarial {
         label_smoothing: 0.1,
         gradient_penalty: 1.0,
+        ..Adversarial::default()
     }
 }
 
@@ -78,7 +79,7 @@ fn an_unknown_architecture_is_answered_with_the_known_ones() {
 #[test]
 fn values_out_of_range_are_named() {
     type Change = fn(&mut Recipe);
-    let cases: [(&str, Change); 19] = [
+    let cases: [(&str, Change); 20] = [
         ("epochs is 0, allowed: 1 to 10000", |r| {
             r.epochs = 0;
         }),
@@ -147,6 +148,16 @@ fn values_out_of_range_are_named() {
                 ..steadied()
             });
         }),
+        (
+            "adversarial.typical_part is 0, allowed: above 0, up to 1",
+            |r| {
+                *r = Recipe::original(Architecture::Gan);
+                r.adversarial = Some(Adversarial {
+                    typical_part: 0.0,
+                    ..steadied()
+                });
+            },
+        ),
         ("validation_fraction is 0.1, allowed: 0 for gan", |r| {
             *r = Recipe::original(Architecture::Gan);
             r.validation_fraction = 0.1;
