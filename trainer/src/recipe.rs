@@ -1,5 +1,7 @@
 //! A recipe: everything that decides what a training run does, as one TOML file.
 
+mod adversarial;
+
 use std::path::Path;
 use std::{fmt, fs, io};
 
@@ -7,6 +9,7 @@ use quintet_bundle::Task;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use self::adversarial::Adversarial;
 use crate::data::Dataset;
 use crate::data::augmentation::Augmentation;
 use crate::data::crop::Crop;
@@ -102,40 +105,6 @@ pub struct Averaging {
 pub struct FirstEmbedding {
     /// What each word's log-count ratio is multiplied with, see [`crate::naive_bayes`].
     pub naive_bayes: f64,
-}
-
-/// What keeps generator and discriminator in balance.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Adversarial {
-    /// How far below 1 the discriminator's target for handwritten digits is, and only for them
-    /// (Salimans et al. 2016, "Improved techniques for training GANs", section 3.4).
-    pub label_smoothing: f64,
-    /// The weight γ of the discriminator's squared gradient at handwritten digits, R₁ (Mescheder et
-    /// al. 2018, "Which training methods for GANs do actually converge?", equation 9).
-    pub gradient_penalty: f64,
-    /// The discriminator's learning rate over the generator's (Heusel et al. 2017, "GANs trained by
-    /// a two time-scale update rule converge to a local Nash equilibrium").
-    pub learning_rate_ratio: f64,
-    /// The part of a batch's digits that the generator learns from in the end: those that the
-    /// discriminator thinks best. It starts with all, and is there after a quarter of the steps
-    /// (Sinha et al. 2020, "Top-k training of GANs").
-    pub top_part: f64,
-    /// The part of each digit's handwritten samples to learn from, see [`crate::gan::typical`].
-    pub typical_part: f64,
-}
-
-impl Default for Adversarial {
-    /// Nothing is added: as the original program trained.
-    fn default() -> Self {
-        Self {
-            label_smoothing: 0.0,
-            gradient_penalty: 0.0,
-            learning_rate_ratio: 1.0,
-            top_part: 1.0,
-            typical_part: 1.0,
-        }
-    }
 }
 
 /// Why a recipe cannot be used.
@@ -287,7 +256,7 @@ impl Recipe {
             let is_norm = norm > 0.0 && norm.is_finite();
             check("optimizer.clip_norm", norm, is_norm, "above 0")?;
         }
-        for (field, part) in self.parts() {
+        for (field, part) in self.adversarial.iter().flat_map(Adversarial::parts) {
             let is_part = part > 0.0 && part <= 1.0;
             check(field, part, is_part, "above 0, up to 1")?;
         }
@@ -322,16 +291,6 @@ impl Recipe {
             check(field, "there", !is_there || is_allowed, &allowed)?;
         }
         Ok(())
-    }
-
-    // Key and value of what is part of a whole and never nothing.
-    fn parts(&self) -> Vec<(&'static str, f64)> {
-        self.adversarial.as_ref().map_or(Vec::new(), |it| {
-            vec![
-                ("adversarial.top_part", it.top_part),
-                ("adversarial.typical_part", it.typical_part),
-            ]
-        })
     }
 
     // Key, value and largest value; the smallest is 0.
@@ -372,12 +331,7 @@ impl Recipe {
         if let Some(FirstEmbedding { naive_bayes }) = self.embedding {
             limits.push(("embedding.naive_bayes", naive_bayes, 10.0));
         }
-        if let Some(it) = &self.adversarial {
-            limits.push(("adversarial.label_smoothing", it.label_smoothing, 0.9));
-            limits.push(("adversarial.gradient_penalty", it.gradient_penalty, 1e3));
-            let ratio = it.learning_rate_ratio;
-            limits.push(("adversarial.learning_rate_ratio", ratio, 1e3));
-        }
+        limits.extend(self.adversarial.iter().flat_map(Adversarial::limits));
         limits
     }
 

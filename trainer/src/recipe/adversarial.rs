@@ -1,0 +1,57 @@
+//! What a recipe says of the GAN alone.
+
+use serde::{Deserialize, Serialize};
+
+/// What keeps generator and discriminator in balance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adversarial {
+    /// How far below 1 the discriminator's target for handwritten digits is, and only for them
+    /// (Salimans et al. 2016, "Improved techniques for training GANs", section 3.4).
+    pub label_smoothing: f64,
+    /// The weight γ of the discriminator's squared gradient at handwritten digits, R₁ (Mescheder et
+    /// al. 2018, "Which training methods for GANs do actually converge?", equation 9).
+    pub gradient_penalty: f64,
+    /// The discriminator's learning rate over the generator's (Heusel et al. 2017, "GANs trained by
+    /// a two time-scale update rule converge to a local Nash equilibrium").
+    pub learning_rate_ratio: f64,
+    /// The part of a batch's digits that the generator learns from in the end: those that the
+    /// discriminator thinks best. It starts with all, and is there after a quarter of the steps
+    /// (Sinha et al. 2020, "Top-k training of GANs").
+    pub top_part: f64,
+    /// The part of each digit's handwritten samples to learn from, see [`crate::gan::typical`].
+    pub typical_part: f64,
+}
+
+impl Default for Adversarial {
+    /// Nothing is added: as the original program trained.
+    fn default() -> Self {
+        Self {
+            label_smoothing: 0.0,
+            gradient_penalty: 0.0,
+            learning_rate_ratio: 1.0,
+            top_part: 1.0,
+            typical_part: 1.0,
+        }
+    }
+}
+
+impl Adversarial {
+    // Key and value of what is part of a whole and never nothing.
+    pub(super) fn parts(&self) -> [(&'static str, f64); 2] {
+        [
+            ("adversarial.top_part", self.top_part),
+            ("adversarial.typical_part", self.typical_part),
+        ]
+    }
+
+    // Key, value and largest value; the smallest is 0.
+    pub(super) fn limits(&self) -> [(&'static str, f64, f64); 3] {
+        let ratio = self.learning_rate_ratio;
+        [
+            ("adversarial.label_smoothing", self.label_smoothing, 0.9),
+            ("adversarial.gradient_penalty", self.gradient_penalty, 1e3),
+            ("adversarial.learning_rate_ratio", ratio, 1e3),
+        ]
+    }
+}
