@@ -14,7 +14,7 @@ HEALTH = "grpc.health.v1.Health"
 
 def call(address, method, message=None, check=True):
     """One call; gives the messages of its answer."""
-    command = [grpcurl(), "-plaintext", "-max-time", "20", "-d", "@", address, method]
+    command = [grpcurl(), "-plaintext", "-max-time", "60", "-d", "@", address, method]
     if not check:
         return subprocess.run(command, input=json.dumps(message), capture_output=True, text=True)
     printed = run(*command, stdin=json.dumps(message or {}))
