@@ -6,7 +6,7 @@ CARGO ?= cargo
 MODELS ?= mlp cnn simple_rnn lstm
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help serve build test check bench test-triton train generate fetch-onnxruntime fetch-libtorch
+.PHONY: help serve build test check bench test-triton test-deploy check-kubernetes train generate fetch-onnxruntime fetch-libtorch
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 22
@@ -27,6 +27,15 @@ test: fetch-onnxruntime fetch-libtorch ## Run every test (with QUINTET_DATA_DIR 
 test-triton: fetch-onnxruntime ## Let NVIDIA's own client talk to the server (ARGS=--perf-analyzer: its load generator too)
 	$(CARGO) build -p quintet-server
 	python3 tests/triton/run.py $(ARGS)
+
+test-deploy: ## Build the images and try the deployment (needs a Docker Engine, compose and grpcurl; minutes)
+	python3 -B deploy/tests/run.py
+
+check-kubernetes: ## Hold Kubernetes' own resources in deploy/kubernetes to its published schemas
+	python3 -m venv .runtime/kubernetes-validate
+	.runtime/kubernetes-validate/bin/pip install -q --disable-pip-version-check kubernetes-validate==1.37.0
+	.runtime/kubernetes-validate/bin/kubernetes-validate --strict $(addprefix deploy/kubernetes/base/, \
+	  namespace.yaml deployment.yaml services.yaml disruption.yaml network.yaml)
 
 check: fetch-onnxruntime fetch-libtorch ## Formatting, lints and documentation, all without a warning
 	$(CARGO) fmt --all --check

@@ -3,6 +3,7 @@
 
     deploy/fetch.py onnxruntime   the runtime that the server loads (24 MB to fetch)
     deploy/fetch.py libtorch      what the trainer links, the CPU part (540 MB to fetch)
+    deploy/fetch.py onnxruntime-gpu   the runtime for NVIDIA GPUs, and what it links of CUDA 13 (about 1.2 GB to fetch)
 
 Both come from the wheels on PyPI through pip, so the machine's own pip settings (a mirror, a proxy, a cache)
 apply. They land in .runtime/ and a second call finds them there and returns at once.
@@ -25,6 +26,9 @@ WHEELS = {
     "onnxruntime==1.31.1": {
         "x86_64": "1f3dea47f2f0e5117c2404cea7d21fd253ae7836a3bf167a501cdfbb2600d536",
     },
+    "onnxruntime-gpu==1.31.1": {
+        "x86_64": "05d548956197b9d01f59b625de740e0d6be3593f874e241a12dc0362650ecdf7",
+    },
     "torch==2.11.0": {
         "x86_64": "0f68f4ac6d95d12e896c3b7a912b5871619542ec54d3649cf48cc1edd4dd2756",
     },
@@ -33,6 +37,18 @@ WHEELS = {
     },
     "nvidia-cuda-runtime==13.0.96": {
         "x86_64": "7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548",
+    },
+    "nvidia-cuda-nvrtc==13.0.88": {
+        "x86_64": "ad9b6d2ead2435f11cbb6868809d2adeeee302e9bb94bcf0539c7a40d80e8575",
+    },
+    "nvidia-cublas==13.1.0.3": {
+        "x86_64": "ee8722c1f0145ab246bccb9e452153b5e0515fd094c3678df50b2a0888b8b171",
+    },
+    "nvidia-curand==10.4.0.35": {
+        "x86_64": "1aee33a5da6e1db083fe2b90082def8915f30f3248d5896bcec36a579d941bfc",
+    },
+    "nvidia-cudnn-cu13==9.19.0.56": {
+        "x86_64": "d20e1734305e9d68889a96e3f35094d733ff1f83932ebe462753973e53a572bf",
     },
 }
 
@@ -43,6 +59,31 @@ LIBRARIES = {
         "wheels": ["onnxruntime==1.31.1"],
         "members": {"onnxruntime/capi/libonnxruntime.so.1.31.1": "lib/libonnxruntime.so"},
         "folders": {},
+    },
+    "onnxruntime-gpu": {
+        "why": "ONNX Runtime 1.31.1 with CUDA 13 and cuDNN 9, which runs the models on NVIDIA GPUs",
+        "wheels": [
+            "onnxruntime-gpu==1.31.1",
+            "nvidia-cuda-runtime==13.0.96",
+            "nvidia-cuda-nvrtc==13.0.88",
+            "nvidia-cublas==13.1.0.3",
+            "nvidia-curand==10.4.0.35",
+            "nvidia-cudnn-cu13==9.19.0.56",
+        ],
+        # The providers are looked for beside the library.
+        "members": {
+            "onnxruntime/capi/libonnxruntime.so.1.31.1": "lib/libonnxruntime.so",
+            "onnxruntime/capi/libonnxruntime_providers_shared.so": "lib/libonnxruntime_providers_shared.so",
+            "onnxruntime/capi/libonnxruntime_providers_cuda.so": "lib/libonnxruntime_providers_cuda.so",
+            "nvidia/cu13/lib/libcudart.so.13": "lib/libcudart.so.13",
+            "nvidia/cu13/lib/libnvrtc.so.13": "lib/libnvrtc.so.13",
+            "nvidia/cu13/lib/libnvrtc-builtins.so.13.0": "lib/libnvrtc-builtins.so.13.0",
+            "nvidia/cu13/lib/libcublas.so.13": "lib/libcublas.so.13",
+            "nvidia/cu13/lib/libcublasLt.so.13": "lib/libcublasLt.so.13",
+            "nvidia/cu13/lib/libcurand.so.10": "lib/libcurand.so.10",
+        },
+        # cuDNN opens its own parts by name.
+        "folders": {"nvidia/cudnn/lib/": "lib/"},
     },
     "libtorch": {
         "why": "libtorch 2.11.0 for CPU, which the trainer links",

@@ -1,13 +1,15 @@
 //! How a client is set up.
 
-use std::{fmt::Display, time::Duration};
+use std::time::Duration;
 
-use tonic::transport::{Endpoint, Uri};
+use tonic::transport::Endpoint;
 
 use crate::{
+    balance::Balanced,
     client::Client,
     error::{Error, ErrorKind, Failure},
     retry::RetryPolicy,
+    target::Target,
 };
 
 /// The pause between pings on a connection with calls in flight: a server that vanished without a word is noticed
@@ -93,20 +95,18 @@ impl ClientBuilder {
 
     /// Connects, and gives the client.
     ///
-    /// One try, bounded by the connect timeout, so a wrong address shows at once; for a server that is still starting,
-    /// take [`Self::connect_lazy`] and [`Client::wait_until_ready`]. A connection that is lost later is made again by
-    /// the call that needs it.
+    /// One try an address until one is reached, bounded by the connect timeout, so a wrong address shows at once; for a
+    /// server that is still starting, take [`Self::connect_lazy`] and [`Client::wait_until_ready`]. A connection that is
+    /// lost later is made again by the call that needs it.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for a bad address, [`ErrorKind::Connect`] when nobody listens there.
     pub async fn connect(self) -> Result<Client, Error> {
-        let (address, endpoint) = self.endpoint()?;
         let start = tokio::time::Instant::now();
-        let channel = endpoint
-            .connect()
-            .await
-            .map_err(|error| Error::new("connect", error.into(), 1, start.elapsed()))?;
-        Ok(Client::new(channel, address, self.settings))
+        let client = self.connect_lazy()?;
+        let failed = |failure| Error::new("connect", failure, 1, start.elapsed());
+        client.connection().connect().await.map_err(failed)?;
+        Ok(client)
     }
 
     /// Gives a client that connects with its first call.
@@ -114,19 +114,21 @@ impl ClientBuilder {
     /// # Errors
     /// [`ErrorKind::Config`] for a bad address, or outside a Tokio runtime, which the connection's task needs.
     pub fn connect_lazy(self) -> Result<Client, Error> {
-        let (address, endpoint) = self.endpoint()?;
+        let target = Target::parse(&self.server).map_err(config)?;
+        let connect_timeout = self.connect_timeout;
+        let endpoint = move |address: &str| -> Result<Endpoint, tonic::transport::Error> {
+            let endpoint = Endpoint::from_shared(address.to_owned())?;
+            let agent = concat!("quintet-client/", env!("CARGO_PKG_VERSION"));
+            let endpoint = endpoint
+                .user_agent(agent)?
+                .connect_timeout(connect_timeout)
+                .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL);
+            Ok(endpoint)
+        };
         tokio::runtime::Handle::try_current().map_err(|error| config(error.to_string()))?;
-        Ok(Client::new(endpoint.connect_lazy(), address, self.settings))
-    }
-
-    fn endpoint(&self) -> Result<(String, Endpoint), Error> {
-        let address = address(&self.server).map_err(config)?;
-        let endpoint = Endpoint::from_shared(address.clone())
-            .and_then(|it| it.user_agent(concat!("quintet-client/", env!("CARGO_PKG_VERSION"))))
-            .map_err(|error| config(error.to_string()))?
-            .connect_timeout(self.connect_timeout)
-            .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL);
-        Ok((address, endpoint))
+        let channel =
+            Balanced::new(&target, endpoint).map_err(|error| config(error.to_string()))?;
+        Ok(Client::new(channel, target.to_string(), self.settings))
     }
 }
 
@@ -139,47 +141,9 @@ fn config(message: String) -> Error {
     )
 }
 
-/// The server's URL: `http://host[:port]`, or `host:port` for short.
-fn address(server: &str) -> Result<String, String> {
-    let bad = |why: &dyn Display| {
-        format!("bad server address {server:?}: {why}; write http://host:port or host:port")
-    };
-    let server_url = match server.split_once("://") {
-        Some(("http", _)) => server.to_owned(),
-        Some(("https", _)) => {
-            return Err(bad(&"TLS is not built in, a proxy can add it"));
-        }
-        Some((scheme, _)) => return Err(bad(&format_args!("unknown scheme {scheme:?}"))),
-        None => format!("http://{server}"),
-    };
-    let uri: Uri = server_url.parse().map_err(|error| bad(&error))?;
-    if uri.host().is_none_or(str::is_empty) {
-        return Err(bad(&"no host"));
-    }
-    if !server.contains("://") && uri.port().is_none() {
-        return Err(bad(&"no port"));
-    }
-    if uri.path_and_query().is_some_and(|it| it.as_str() != "/") {
-        return Err(bad(&"a path is not allowed"));
-    }
-    Ok(server_url.trim_end_matches('/').to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_in_both_forms_are_taken() {
-        for (given, taken) in [
-            ("http://127.0.0.1:50051", "http://127.0.0.1:50051"),
-            ("http://models.example/", "http://models.example"),
-            ("localhost:50051", "http://localhost:50051"),
-            ("[::1]:50051", "http://[::1]:50051"),
-        ] {
-            assert_eq!(address(given).as_deref(), Ok(taken));
-        }
-    }
 
     #[test]
     fn bad_addresses_are_refused_with_the_reason() {
@@ -193,6 +157,9 @@ mod tests {
             ("localhost:50051/v2", "a path"),
             ("local host:1", "bad server address"),
             ("localhost:99999", "bad server address"),
+            ("localhost:1,", "bad server address"),
+            ("dns:///localhost", "no port"),
+            ("dns:///localhost:1,localhost:2", "one name"),
         ] {
             let error = Client::builder(given).connect_lazy().unwrap_err();
             assert_eq!(error.kind(), &ErrorKind::Config, "{given}");

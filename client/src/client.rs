@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 use quintet_proto::v1::{self as wire, inference_service_client::InferenceServiceClient};
 use tokio::time::{Instant, sleep};
 use tokio_stream::Stream;
-use tonic::transport::Channel;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
+    balance::Balanced,
     builder::{ClientBuilder, Settings},
     call::Call,
     classify::{Classifications, ClassifyRequest},
@@ -24,13 +24,13 @@ use crate::{
 /// How often [`Client::wait_until_ready`] asks.
 const READY_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A connection to a Quintet server.
+/// A connection to a Quintet server, or to several.
 ///
 /// Cheap to clone; clones share the connection, and one client carries many calls at once. Dropping a call's future
 /// cancels the call.
 #[derive(Clone, Debug)]
 pub struct Client {
-    channel: Channel,
+    channel: Balanced,
     address: Arc<str>,
     settings: Settings,
 }
@@ -39,11 +39,16 @@ pub struct Client {
 
 impl Client {
     /// Starts a client for the server at `server`: `http://host:port`, or `host:port` for short.
+    ///
+    /// Several servers that serve the same models, separated by commas, get calls in turn. So do all addresses of a name,
+    /// written `dns:///host:port`: it is looked up again every 10 s and when a server fails, so that servers may come and
+    /// go. A server that cannot be reached, or refuses calls as UNAVAILABLE, is left alone for 250 ms to 5 s; with the
+    /// [retries](RetryPolicy), a restart of one server is not seen by callers. A stream stays with its server.
     pub fn builder(server: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(server.into())
     }
 
-    pub(crate) fn new(channel: Channel, address: String, settings: Settings) -> Self {
+    pub(crate) fn new(channel: Balanced, address: String, settings: Settings) -> Self {
         Self {
             channel,
             address: address.into(),
@@ -51,7 +56,11 @@ impl Client {
         }
     }
 
-    /// The server's URL.
+    pub(crate) fn connection(&self) -> &Balanced {
+        &self.channel
+    }
+
+    /// Where calls go: the server's URL, several separated by commas, or `dns:///host:port`.
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -306,7 +315,7 @@ impl Client {
         Err(Error::new(call.rpc, failure, 0, Duration::ZERO))
     }
 
-    fn inference(&self) -> InferenceServiceClient<Channel> {
+    fn inference(&self) -> InferenceServiceClient<Balanced> {
         InferenceServiceClient::new(self.channel.clone())
             .max_decoding_message_size(self.settings.max_message_size)
     }

@@ -142,6 +142,7 @@
 //! `cli` (default) builds the command line tool `quintet`; a service that embeds the SDK turns it off with
 //! `default-features = false`. Connections are plain HTTP/2; put a proxy in front where TLS is needed.
 
+mod balance;
 mod builder;
 mod call;
 mod classify;
@@ -153,9 +154,11 @@ mod image;
 mod model;
 mod replies;
 mod retry;
+mod rotation;
 mod sentiment;
 mod status;
 mod stream;
+mod target;
 
 pub use builder::ClientBuilder;
 pub use classify::{Classifications, ClassifyRequest, Framing, Label, Prediction, Timing};

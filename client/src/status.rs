@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use tonic::{Code, ConnectError, Status, TimeoutExpired};
 use tonic_types::{ErrorInfo, StatusExt as _};
 
+use crate::balance::Unresolved;
 use crate::error::{ErrorKind, Failure, FieldViolation};
 
 /// Under which key of `google.rpc.ErrorInfo` the server names an internal error.
@@ -35,6 +36,16 @@ impl From<Status> for Failure {
             message: status.message().to_owned(),
             retry_delay: details.retry_info().and_then(|it| it.retry_delay),
             source: Some(status.into()),
+        }
+    }
+}
+
+impl From<Unresolved> for Failure {
+    fn from(error: Unresolved) -> Self {
+        let message = error.to_string();
+        Self {
+            source: Some(error.into()),
+            ..Self::new(ErrorKind::Connect, message)
         }
     }
 }
@@ -104,7 +115,7 @@ fn connection_message(cause: &(dyn StdError + 'static)) -> String {
         .last()
         .map(ToString::to_string)
         .unwrap_or_default();
-    if chain(cause).any(<dyn StdError>::is::<ConnectError>) {
+    if chain(cause).any(|it| it.is::<ConnectError>() || it.is::<Unresolved>()) {
         deepest
     } else {
         format!("the connection was lost: {deepest}")

@@ -16,10 +16,11 @@ use quintet_proto::v1::{
 };
 use tokio::time::Instant;
 use tokio_stream::Stream;
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status};
 
 use self::flow::{Flow, Requests};
 use crate::{
+    balance::Balanced,
     classify::{Classifications, ClassifyRequest},
     error::{Error, ErrorKind, Failure},
     replies::Replies,
@@ -47,7 +48,7 @@ pub struct ClassifyStream {
 
 impl ClassifyStream {
     pub(crate) fn new<S>(
-        mut service: InferenceServiceClient<Channel>,
+        mut service: InferenceServiceClient<Balanced>,
         requests: S,
         timeout: Duration,
         max_message_size: usize,

@@ -8,6 +8,7 @@
     )
 )]
 
+mod balance;
 #[cfg(feature = "cli")]
 mod bench;
 #[cfg(feature = "cli")]

@@ -33,6 +33,7 @@ pub(crate) fn routes(admin: Admin) -> Router {
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
+    admin.metrics.set_ready(admin.unready().is_empty());
     (
         [(
             header::CONTENT_TYPE,
@@ -42,14 +43,18 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
     )
 }
 
-async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
-    if admin.lifecycle.is_leaving() {
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the server is shutting down\n".to_owned(),
-        );
+impl Admin {
+    /// Why the server is not ready; empty: it is.
+    fn unready(&self) -> Vec<String> {
+        if self.lifecycle.is_leaving() {
+            return vec!["the server is shutting down".to_owned()];
+        }
+        self.repository.unready()
     }
-    let reasons = admin.repository.unready();
+}
+
+async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
+    let reasons = admin.unready();
     if reasons.is_empty() {
         return (StatusCode::OK, "ready\n".to_owned());
     }

@@ -179,6 +179,9 @@ async fn load_all(
 ) {
     let started = Instant::now();
     let versions: Vec<VersionId> = repository.versions().map(|(id, _)| id).collect();
+    for id in &versions {
+        metrics.model_found(&id.name, id.version);
+    }
     for id in versions {
         let (config, runtime, metrics) = (config.clone(), runtime.clone(), metrics.clone());
         let path = id.path.clone();
@@ -202,7 +205,7 @@ async fn load_all(
                     max_batch_size = settings.max_batch_size,
                     "model ready: its golden samples agree"
                 );
-                model.metrics.set_ready(true);
+                model.metrics.set_ready(settings.max_queue_size);
                 State::Ready(Arc::new(model))
             }
             Ok(Err(error)) => State::Unavailable(error.to_string()),

@@ -26,6 +26,11 @@ use serde::Deserialize;
 #[command(name = "quintet-server", version)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    #[serde(skip)]
+    pub command: Option<Command>,
+
     /// TOML file with these options; flags and variables win over it.
     #[arg(long, env = "QUINTET_CONFIG", value_name = "FILE")]
     #[serde(skip)]
@@ -143,6 +148,15 @@ pub struct Options {
     pub log_format: Option<String>,
 }
 
+/// What the program can do beside serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Subcommand)]
+pub enum Command {
+    /// Ask the running server that has these options whether it is ready: exit code 0 if it is, else 1 and the reason.
+    ///
+    /// It finds the server by --admin-listen, QUINTET_ADMIN_LISTEN or the file.
+    Healthcheck,
+}
+
 /// How requests become batches, in Triton's words.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -170,11 +184,14 @@ pub struct BatchingOptions {
 }
 
 impl Options {
-    /// Reads flags, variables and the file that they name.
+    /// Reads flags, variables and the file that they name; also what to do instead of serving.
     ///
     /// # Errors
     /// [`ConfigError`], naming the option, what came and what is allowed.
-    pub fn load() -> Result<Config, ConfigError> {
-        Self::parse().into_config(std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from))
+    pub fn load() -> Result<(Config, Option<Command>), ConfigError> {
+        let options = Self::parse();
+        let command = options.command;
+        let config = options.into_config(std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from))?;
+        Ok((config, command))
     }
 }

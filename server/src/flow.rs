@@ -48,8 +48,10 @@ impl Model {
                 let words = "an output holds a number that its task does not allow";
                 ServeError::from_failure(&self.name, Failure::Backend(words.to_owned()))
             })?;
+            let postprocess = ran.elapsed();
+            self.metrics.postprocessed(postprocess);
             self.statistics
-                .succeeded(started.elapsed(), preprocess, timing, ran.elapsed());
+                .succeeded(started.elapsed(), preprocess, timing, postprocess);
             Ok(Served {
                 answer,
                 preprocess,

@@ -22,6 +22,7 @@ pub mod error;
 pub mod flow;
 pub mod generate;
 mod grpc;
+pub mod healthcheck;
 pub mod infer;
 mod io_threads;
 mod lifecycle;

@@ -1,9 +1,9 @@
-//! `quintet-server`: parse, build, bind, serve.
+//! `quintet-server`: parse, build, bind, serve; or ask another one whether it is ready.
 
 use std::process::ExitCode;
 
-use quintet_server::config::Options;
-use quintet_server::{shutdown, telemetry};
+use quintet_server::config::{Command, Options};
+use quintet_server::{healthcheck, shutdown, telemetry};
 use tokio::net::TcpListener;
 
 /// A request makes and frees some dozens of small things, often on two threads; glibc's allocator takes a lock for the
@@ -25,13 +25,17 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let config = match Options::load() {
-        Ok(config) => config,
+    let (config, command) = match Options::load() {
+        Ok(loaded) => loaded,
         Err(error) => {
             report(&error);
             return Ok(ExitCode::from(USAGE));
         }
     };
+    if let Some(Command::Healthcheck) = command {
+        healthcheck::ask(config.admin_listen)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     telemetry::init(&config.log, config.log_format)?;
     let (listen, admin_listen) = (config.listen, config.admin_listen);
     let app = config.build()?;

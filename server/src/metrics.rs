@@ -22,9 +22,11 @@ const REQUESTS_IN_FLIGHT: &str = "quintet_requests_in_flight";
 const PREPROCESS_DURATION: &str = "quintet_preprocess_duration_seconds";
 const QUEUE_DURATION: &str = "quintet_queue_duration_seconds";
 const COMPUTE_DURATION: &str = "quintet_compute_duration_seconds";
+const POSTPROCESS_DURATION: &str = "quintet_postprocess_duration_seconds";
 const BATCH_SIZE: &str = "quintet_batch_size_rows";
 const BATCH_ELEMENTS: &str = "quintet_batch_elements_total";
 const QUEUE_DEPTH: &str = "quintet_queue_depth_rows";
+const QUEUE_LIMIT: &str = "quintet_queue_limit_rows";
 const ROWS: &str = "quintet_rows_total";
 const CANDIDATES: &str = "quintet_candidates_total";
 const ROWS_DROPPED: &str = "quintet_rows_dropped_total";
@@ -32,6 +34,7 @@ const BATCHES_FAILED: &str = "quintet_batches_failed_total";
 const INSTANCES_REPLACED: &str = "quintet_instances_replaced_total";
 const MODEL_INFO: &str = "quintet_model_info";
 const MODEL_READY: &str = "quintet_model_ready";
+const SERVER_READY: &str = "quintet_server_ready";
 const BUILD_INFO: &str = "quintet_build_info";
 const PROCESS_PREFIX: &str = "quintet_";
 
@@ -51,6 +54,7 @@ struct Inner {
     handle: PrometheusHandle,
     process: metrics_process::Collector,
     in_flight: Gauge,
+    ready: Gauge,
     requests: RwLock<HashMap<RequestKey, (Counter, Histogram)>>,
 }
 
@@ -63,10 +67,12 @@ pub struct ModelMetrics {
     preprocess: Histogram,
     queue: Histogram,
     compute: Histogram,
+    postprocess: Histogram,
     batch_size: Histogram,
     elements_real: Counter,
     elements_padding: Counter,
     depth: Gauge,
+    limit: Gauge,
     rows: Counter,
     dropped_deadline: Counter,
     dropped_cancelled: Counter,
@@ -90,6 +96,7 @@ impl Metrics {
             PREPROCESS_DURATION,
             QUEUE_DURATION,
             COMPUTE_DURATION,
+            POSTPROCESS_DURATION,
         ] {
             builder = builder
                 .set_buckets_for_metric(Matcher::Full(name.into()), &DURATION_BUCKETS)
@@ -101,7 +108,7 @@ impl Metrics {
             .build_recorder();
         let handle = recorder.handle();
         let process = metrics_process::Collector::new(PROCESS_PREFIX);
-        let in_flight = with_local_recorder(&recorder, || {
+        let (in_flight, ready) = with_local_recorder(&recorder, || {
             describe();
             process.describe();
             let labels = [
@@ -109,13 +116,17 @@ impl Metrics {
                 ("onnxruntime", onnxruntime.to_owned()),
             ];
             metrics::gauge!(BUILD_INFO, &labels).set(1);
-            metrics::gauge!(REQUESTS_IN_FLIGHT)
+            (
+                metrics::gauge!(REQUESTS_IN_FLIGHT),
+                metrics::gauge!(SERVER_READY),
+            )
         });
         Self(Arc::new(Inner {
             recorder,
             handle,
             process,
             in_flight,
+            ready,
             requests: RwLock::default(),
         }))
     }
@@ -156,6 +167,19 @@ impl Metrics {
         let (count, duration) = known.unwrap_or_else(|| self.add_request_labels(key));
         count.increment(1);
         duration.record(took);
+    }
+
+    /// Whether the server as a whole is ready, as `/readyz` says.
+    pub fn set_ready(&self, ready: bool) {
+        self.0.ready.set(f64::from(u8::from(ready)));
+    }
+
+    /// A model version lies in the repository and is not ready yet: one that never will be is seen too.
+    pub fn model_found(&self, name: &str, version: u32) {
+        let labels = [("model", name.to_owned()), ("version", version.to_string())];
+        with_local_recorder(&self.0.recorder, || {
+            metrics::gauge!(MODEL_READY, &labels).set(0);
+        });
     }
 
     /// The handles of one model version, and its info series.
@@ -203,10 +227,12 @@ impl Metrics {
                 preprocess: metrics::histogram!(PREPROCESS_DURATION, &labels),
                 queue: metrics::histogram!(QUEUE_DURATION, &labels),
                 compute: metrics::histogram!(COMPUTE_DURATION, &labels),
+                postprocess: metrics::histogram!(POSTPROCESS_DURATION, &labels),
                 batch_size: metrics::histogram!(BATCH_SIZE, &labels),
                 elements_real: elements("real"),
                 elements_padding: elements("padding"),
                 depth: metrics::gauge!(QUEUE_DEPTH, &labels),
+                limit: metrics::gauge!(QUEUE_LIMIT, &labels),
                 rows: metrics::counter!(ROWS, &labels),
                 dropped_deadline: dropped("deadline"),
                 dropped_cancelled: dropped("cancelled"),
@@ -251,15 +277,21 @@ impl ModelMetrics {
         self.preprocess.record(took);
     }
 
+    /// Making answers of outputs took this long, or encoding their pictures.
+    pub fn postprocessed(&self, took: Duration) {
+        self.postprocess.record(took);
+    }
+
     /// Of a generator's images, so many were what the caller wants, and so many were not.
     pub fn judged(&self, kept: u64, filtered: u64) {
         self.candidates_kept.increment(kept);
         self.candidates_filtered.increment(filtered);
     }
 
-    /// Whether the model can be called.
-    pub fn set_ready(&self, ready: bool) {
-        self.ready.set(f64::from(u8::from(ready)));
+    /// The model can be called; so many rows may wait for it.
+    pub fn set_ready(&self, queue_limit: usize) {
+        self.limit.set(queue_limit as f64);
+        self.ready.set(1);
     }
 }
 
@@ -329,12 +361,18 @@ fn describe() {
         "Waiting for an instance, per request and batch"
     );
     describe_histogram!(COMPUTE_DURATION, Unit::Seconds, "Running a batch");
+    describe_histogram!(
+        POSTPROCESS_DURATION,
+        Unit::Seconds,
+        "Making answers of outputs, and encoding pictures, per request and step"
+    );
     describe_histogram!(BATCH_SIZE, "Rows per batch");
     describe_counter!(
         BATCH_ELEMENTS,
         "Tokens that ran, by kind: real, or padding up to the longest row of the batch; an image counts as one"
     );
     describe_gauge!(QUEUE_DEPTH, "Rows waiting");
+    describe_gauge!(QUEUE_LIMIT, "Rows that may wait; more are refused");
     describe_counter!(ROWS, "Rows answered");
     describe_counter!(
         CANDIDATES,
@@ -350,6 +388,10 @@ fn describe() {
     describe_gauge!(
         MODEL_READY,
         "Whether each model version can be called: 1 or 0"
+    );
+    describe_gauge!(
+        SERVER_READY,
+        "Whether this server is ready, as /readyz says: 1 or 0"
     );
     describe_gauge!(BUILD_INFO, "What this server is; always 1");
 }

@@ -89,7 +89,12 @@ async fn rows_and_batches_are_counted() {
         metrics.value("quintet_preprocess_duration_seconds_count", &MODEL),
         3
     );
+    assert_eq!(
+        metrics.value("quintet_postprocess_duration_seconds_count", &MODEL),
+        3
+    );
     assert_eq!(metrics.value("quintet_queue_depth_rows", &MODEL), 0);
+    assert_eq!(metrics.value("quintet_queue_limit_rows", &MODEL), 512);
     let at_most = |bound: &str| {
         let labels = [("model", "digits"), ("version", "1"), ("le", bound)];
         metrics.value("quintet_batch_size_rows_bucket", &labels)

@@ -19,6 +19,11 @@ async fn is_ready(server: &Server) -> bool {
         health == ServingStatus::Serving,
         "{page:?}"
     );
+    let metrics = server.metrics().await;
+    assert_eq!(
+        metrics.value("quintet_server_ready", &[]),
+        u64::from(page.status == 200)
+    );
     assert_eq!(
         server.page("/healthz").await.status,
         200,

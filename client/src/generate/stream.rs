@@ -9,10 +9,10 @@ use std::{
 use quintet_proto::v1::{self as wire, inference_service_client::InferenceServiceClient};
 use tokio::time::Instant;
 use tokio_stream::Stream;
-use tonic::transport::Channel;
 
 use super::{GenerateRequest, GeneratedDigits};
 use crate::{
+    balance::Balanced,
     error::{Error, ErrorKind, Failure},
     replies::Replies,
 };
@@ -36,7 +36,7 @@ pub struct GenerateStream {
 
 impl GenerateStream {
     pub(crate) fn new(
-        mut service: InferenceServiceClient<Channel>,
+        mut service: InferenceServiceClient<Balanced>,
         request: GenerateRequest,
         timeout: Duration,
     ) -> Self {

@@ -182,7 +182,9 @@ impl Drawing {
         let (format, layout) = (self.plan.format, self.plan.layout);
         let written = self.service.write(frames, format, layout);
         let pictures = within(self.deadline, written).await.map_err(late)?;
-        spent.preprocess += started.elapsed();
+        let took = started.elapsed();
+        self.generator.metrics.postprocessed(took);
+        spent.preprocess += took;
         Ok(Generated {
             candidates: digits.last().map_or(0, |last| last.index + 1),
             digits,

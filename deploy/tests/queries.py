@@ -1,0 +1,65 @@
+"""Every query of the dashboard and of the rules, and whether a Prometheus has an answer to it.
+
+An empty answer is a failure, unless the panel's description says when it is empty. Of an alert, the part before its
+threshold is asked: an alert that is quiet gives nothing, and so does one whose metric is misspelt.
+"""
+
+import json
+import re
+from pathlib import Path
+
+DEPLOY = Path(__file__).resolve().parent.parent
+DASHBOARD = DEPLOY / "grafana" / "dashboards" / "quintet.json"
+RULES = [DEPLOY / "prometheus" / "rules.yml", DEPLOY / "prometheus" / "alerts.yml"]
+# What an alert compares with: `x > 0.01`, `x == 0`.
+THRESHOLD = re.compile(r"\s(?:>|<|==|!=|>=|<=)\s[0-9.]+$")
+# Without a server there is nothing else to ask for; the rest of the time it is empty, and promtool's tests cover it.
+EXCUSED = {"QuintetAbsent": "empty while there are servers"}
+
+
+def of_dashboard():
+    """(name, query, reason for being empty or None) of each target."""
+    for panel in json.loads(DASHBOARD.read_text())["panels"]:
+        reason = re.search(r"Empty [^.]*", panel.get("description", ""))
+        for target in panel.get("targets", []):
+            query = target["expr"].replace("$__rate_interval", "1m").replace("$model", ".+")
+            yield f"dashboard: {panel['title']}", query, reason and reason.group()
+
+
+def of_rules():
+    """The same for the recording rules and the alerts, read without a YAML library: these files keep to one form."""
+    for path in RULES:
+        text = path.read_text()
+        blocks = re.split(r"^ {6}- ", text, flags=re.MULTILINE)[1:]
+        for block in blocks:
+            kind, name = re.match(r"(record|alert): (\S+)", block).groups()
+            expression = re.search(r"^ {8}expr: (.*?)(?=^ {8}\w|\Z)", block, re.MULTILINE | re.DOTALL).group(1)
+            lines = [line for line in expression.splitlines() if not line.strip().startswith("#")]
+            query = " ".join(line.strip() for line in lines).removeprefix(">- ").strip()
+            if kind == "alert":
+                query, found = THRESHOLD.subn("", query)
+                assert found == 1, f"{path.name}: {name} has no threshold at its end"
+            yield f"{path.name}: {name}", query, EXCUSED.get(name)
+
+
+def all_queries():
+    queries = [*of_dashboard(), *of_rules()]
+    assert len(queries) > 30, f"only {len(queries)} queries were found"
+    return queries
+
+
+def check(ask):
+    """Asks every query; `ask` gives a list of (labels, value). Gives (answered, excused), or raises with all failures."""
+    answered, excused, empty = 0, [], []
+    for name, query, reason in all_queries():
+        rows = ask(query)
+        # NaN is an answer of a kind: a ratio or a quantile of nothing.
+        real = [value for _, value in rows if value == value]
+        if real:
+            answered += 1
+        elif reason:
+            excused.append(f"{name}: {reason}")
+        else:
+            empty.append(f"{name}: {query}")
+    assert not empty, "no answer to\n" + "\n".join(empty)
+    return answered, excused

@@ -1,0 +1,141 @@
+//! `quintet-server healthcheck`: asks a running server's `/readyz`, for containers that hold neither a shell nor curl.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long the whole question may take. Docker's own limit is above it, so that the reason is told here.
+const LIMIT: Duration = Duration::from_secs(2);
+/// The longest answer that is read; reasons for not being ready are some lines.
+const LONGEST_ANSWER: u64 = 64 << 10;
+
+/// Why a server does not count as ready.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unready {
+    /// Nobody answers.
+    #[error("no answer from {address}: {source}")]
+    NoAnswer {
+        /// Where it was asked.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Something answers that is not this server's HTTP side.
+    #[error("{0} does not speak HTTP")]
+    NotHttp(SocketAddr),
+    /// It is loading its models, draining, or a model failed.
+    #[error("not ready: {0}")]
+    NotReady(String),
+}
+
+/// Asks the server whose HTTP side listens at `listen` whether it is ready.
+///
+/// # Errors
+/// [`Unready`], with the server's own reasons where it gave some.
+pub fn ask(listen: SocketAddr) -> Result<(), Unready> {
+    let address = reachable(listen);
+    let answer = get(address, "/readyz").map_err(|source| Unready::NoAnswer { address, source })?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let mut status_line = head.lines().next().unwrap_or_default().split(' ');
+    match (status_line.next(), status_line.next()) {
+        (Some("HTTP/1.1"), Some("200")) => Ok(()),
+        (Some("HTTP/1.1"), Some(_)) => {
+            let reasons: Vec<&str> = body.trim().lines().collect();
+            Err(Unready::NotReady(reasons.join("; ")))
+        }
+        _ => Err(Unready::NotHttp(address)),
+    }
+}
+
+/// Where a server that listens there is asked: one that listens on all addresses is asked on the loopback one.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let address = match listen.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    };
+    SocketAddr::new(address, listen.port())
+}
+
+/// One HTTP/1.1 request, headers and body as they come; the server closes after it.
+fn get(address: SocketAddr, path: &str) -> io::Result<String> {
+    let end = Instant::now() + LIMIT;
+    let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+    )?;
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        // A server that sends a byte now and then must not keep the question open.
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        let read = stream.read(&mut piece)?;
+        answer.extend_from_slice(&piece[..read]);
+        if read == 0 || answer.len() as u64 >= LONGEST_ANSWER {
+            return Ok(String::from_utf8_lossy(&answer).into_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Answers one connection so.
+    fn answering(answer: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let read = stream.read(&mut request).unwrap();
+            assert!(request[..read].starts_with(b"GET /readyz HTTP/1.1\r\n"));
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        address
+    }
+
+    #[test]
+    fn only_200_is_ready() {
+        ask(answering("HTTP/1.1 200 OK\r\n\r\nready\n")).unwrap();
+        let unready =
+            answering("HTTP/1.1 503 Service Unavailable\r\n\r\ncnn: broken\nmlp: loading\n");
+        let error = ask(unready).unwrap_err();
+        assert_eq!(error.to_string(), "not ready: cnn: broken; mlp: loading");
+    }
+
+    #[test]
+    fn what_is_no_server_of_ours_is_told() {
+        for answer in ["", "SSH-2.0-OpenSSH_9.2\r\n"] {
+            let error = ask(answering(answer)).unwrap_err();
+            assert!(matches!(error, Unready::NotHttp(_)), "{error}");
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let nobody = listener.local_addr().unwrap();
+        drop(listener);
+        let error = ask(nobody).unwrap_err();
+        assert!(matches!(error, Unready::NoAnswer { .. }), "{error}");
+    }
+
+    #[test]
+    fn all_addresses_are_asked_on_the_loopback_one() {
+        for (listen, asked) in [
+            ("0.0.0.0:9464", "127.0.0.1:9464"),
+            ("[::]:9464", "[::1]:9464"),
+            ("10.1.2.3:80", "10.1.2.3:80"),
+        ] {
+            assert_eq!(reachable(listen.parse().unwrap()), asked.parse().unwrap());
+        }
+    }
+}
