@@ -174,10 +174,10 @@ fn values_out_of_range_are_named() {
 #[test]
 fn parts_are_never_nothing() {
     let mut recipe = Recipe::original(Architecture::Gan);
-    for (typical_part, top_part) in [(0.0, 1.0), (1.0, 1.5), (f64::NAN, 1.0)] {
+    for (top_part, typical_part) in [(1.0, 0.0), (1.5, 1.0), (1.0, f64::NAN)] {
         recipe.adversarial = Some(Adversarial {
-            typical_part,
             top_part,
+            typical_part,
             ..steadied()
         });
         let message = recipe.validate().unwrap_err().to_string();
