@@ -24,6 +24,7 @@ mod reflection;
 mod request_id;
 mod sdk;
 mod sentiment;
+mod served_generator;
 mod served_models;
 mod served_text_models;
 mod shutdown;

@@ -1,0 +1,87 @@
+//! The committed generator keeps its word over the wire: digits that the committed classifier is sure of, all ten of
+//! them, and the very images that the project shows.
+
+use std::path::{Path, PathBuf};
+
+use quintet_client::{GenerateRequest, Image, ImageFormat, Layout};
+use quintet_e2e::{Server, server};
+
+use crate::generate::at_most_a_level_apart;
+use crate::support::committed_models;
+
+/// Images that the generator was judged by when it was trained: the first of seed 0.
+const JUDGED: u32 = 10_000;
+/// The percentage of them that the classifier is at least 0.9 sure of, at the least.
+const SURE: u32 = 80;
+
+async fn committed() -> Option<Server> {
+    let models = committed_models(&["cnn", "gan"])?;
+    Some(server().models_dir(models.as_ref()).start().await)
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../client/examples")
+}
+
+/// The grey pixels of a picture, row by row.
+fn grey(picture: &[u8]) -> Vec<u8> {
+    let picture = image::load_from_memory(picture).expect("a picture");
+    picture.into_luma8().into_raw()
+}
+
+#[tokio::test]
+async fn most_digits_are_sure_and_none_is_rare() {
+    let Some(server) = committed().await else {
+        return;
+    };
+    let asked = GenerateRequest::new(JUDGED)
+        .seed(0)
+        .format(ImageFormat::Raw);
+    let client = server.client().await;
+    let mut stream = client.generate_stream(asked);
+    let (mut sure, mut counts) = (0, [0; 10]);
+    while let Some(part) = stream.next().await {
+        for digit in part.expect("the stream goes on").digits {
+            sure += u32::from(digit.confidence >= 0.9);
+            counts[digit.digit as usize] += 1;
+        }
+    }
+    assert_eq!(counts.iter().sum::<u32>(), JUDGED);
+    assert!(sure >= JUDGED * SURE / 100, "sure of {sure}");
+    assert!(counts.iter().all(|&it| it >= JUDGED / 20), "{counts:?}");
+}
+
+#[tokio::test]
+async fn the_sheet_that_the_project_shows_is_the_committed_models() {
+    let Some(server) = committed().await else {
+        return;
+    };
+    let asked = GenerateRequest::new(100).seed(1).layout(Layout::Grid);
+    let drawn = server
+        .client()
+        .await
+        .generate(asked)
+        .await
+        .expect("a sheet");
+    let sheet = drawn.sheet.expect("a grid was asked for");
+    let drawn = grey(sheet.as_encoded().expect("a PNG file"));
+    let shown = std::fs::read(examples().join("generated.png")).expect("it is committed");
+    assert!(at_most_a_level_apart(&drawn, &grey(&shown)));
+}
+
+#[tokio::test]
+async fn the_sample_digits_are_read_as_what_they_are() {
+    let Some(server) = committed().await else {
+        return;
+    };
+    let client = server.client().await;
+    for digit in 0..10 {
+        let path = examples().join(format!("digits/{digit}.png"));
+        let file = std::fs::read(&path).expect("it is committed");
+        let answer = client.classify(Image::encoded(file)).await;
+        let answer = answer.expect("a good request is answered");
+        let top = answer.predictions[0].top().expect("one label");
+        assert_eq!(top.name, digit.to_string(), "{}", path.display());
+        assert!(top.probability >= 0.9, "{}", path.display());
+    }
+}
