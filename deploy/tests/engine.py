@@ -29,6 +29,11 @@ def run(*command, stdin=None, check=True, env=None):
     return done.stdout
 
 
+def logs(container):
+    """What a container has logged, on both streams, as it wrote them."""
+    return subprocess.run([docker(), "logs", container], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+
+
 def works(*command):
     try:
         return subprocess.run(command, capture_output=True).returncode == 0

@@ -15,7 +15,7 @@ import time
 
 import calls
 import queries
-from engine import Compose, Load, build, docker, has_image, inspect, run, say, size, until
+from engine import Compose, Load, build, docker, has_image, inspect, logs, run, say, size, until
 
 GRAFANA = "grafana/grafana:12.2.0"
 BASE = "debian:bookworm-slim"
@@ -55,7 +55,7 @@ def start_time(image):
     ).strip()
     try:
         def ready():
-            lines = run(docker(), "logs", container).splitlines()
+            lines = logs(container).splitlines()
             return [line for line in lines if '"ready"' in line]
 
         line = json.loads(until("a server that is ready", ready)[0])
