@@ -58,7 +58,7 @@ def with_grpcurl(address):
     for method in ("GenerateDigits", "GenerateDigitsStream"):
         if generators:
             answers = ask(f"{QUINTET}/{method}", {"count": 2, "seed": 1})
-            assert sum(len(part["images"]) for part in answers) == 2, answers
+            assert sum(len(part["digits"]) for part in answers) == 2, answers
         else:
             refused = call(address, f"{QUINTET}/{method}", {"count": 2}, check=False)
             called.add(f"{QUINTET}.{method}")
@@ -104,7 +104,7 @@ def with_client(compose, generators):
     if generators:
         command = compose.client_command("balancer:50051")
         command[4:4] = ["--tmpfs", "/out:mode=1777"]
-        run(*command, "generate", "2", "--out", "/out/sheet.png")
+        run(*command, "generate", "--count", "2", "--out", "/out/sheet.png")
 
 
 def load(compose, server="balancer:50051", seconds=5):
