@@ -5,7 +5,7 @@
     deploy/fetch.py libtorch      what the trainer links, the CPU part (540 MB to fetch)
     deploy/fetch.py onnxruntime-gpu   the runtime for NVIDIA GPUs, and what it links of CUDA 13 (about 1.2 GB to fetch)
 
-Both come from the wheels on PyPI through pip, so the machine's own pip settings (a mirror, a proxy, a cache)
+All come from wheels on PyPI through pip, so the machine's own pip settings (a mirror, a proxy, a cache)
 apply. They land in .runtime/ and a second call finds them there and returns at once.
 """
 

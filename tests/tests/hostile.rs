@@ -111,7 +111,7 @@ async fn an_unknown_compression_is_unimplemented() {
     assert_eq!(reply.unwrap().code(), Code::Unimplemented);
 }
 
-/// Two bytes an image, eight million of them, in a message of the largest size. Neither the decoder nor the list of what
+/// Two bytes an image, four million of them, in a message that is not too large. Neither the decoder nor the list of what
 /// is wrong may make gigabytes of it.
 #[tokio::test]
 async fn a_list_of_millions_of_nothings_is_counted_and_refused() {

@@ -10,7 +10,7 @@ use tch::{Kind, Tensor};
 use crate::data::Samples;
 use crate::evaluate::CLASSES;
 
-// They hold 86 % of the variance of MNIST's pixels; those after them are mostly noise.
+// Most of the variance of MNIST's pixels; the components after them are mostly noise.
 const COMPONENTS: i64 = 64;
 
 /// The `part` (0 to 1) of each digit's samples that lies nearest to the digit's mean, by Mahalanobis distance.
@@ -18,8 +18,7 @@ const COMPONENTS: i64 = 64;
 /// Digits with too few samples for a covariance are kept whole.
 pub fn typical(samples: &Samples, part: f64) -> Samples {
     if part >= 1.0 {
-        let all: Vec<i64> = (0..samples.len() as i64).collect();
-        return samples.select(&all);
+        return samples.slice(0, samples.len());
     }
     let components = principal_components(&samples.inputs[0]);
     let mut kept: Vec<i64> = Vec::new();
