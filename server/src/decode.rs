@@ -43,8 +43,11 @@ impl Picture {
                 channels,
                 data,
             } => {
-                check_raw(*width, *height, *channels, data)?;
-                within("raw", (*width, *height), max_pixels)
+                // What a reader of the error can mend comes first: the size that was said, then the bytes that are not of that size.
+                check_size(*width, *height, *channels)?;
+                let pixels = within("raw", (*width, *height), max_pixels)?;
+                check_data((*width, *height), *channels, data)?;
+                Ok(pixels)
             }
         }
     }
@@ -146,7 +149,7 @@ fn within(
     Ok(pixels)
 }
 
-fn check_raw(width: u32, height: u32, channels: u32, data: &[u8]) -> Result<(), BadPicture> {
+fn check_size(width: u32, height: u32, channels: u32) -> Result<(), BadPicture> {
     for (field, value) in [("raw.width", width), ("raw.height", height)] {
         if value == 0 {
             return Err(BadPicture {
@@ -163,6 +166,10 @@ fn check_raw(width: u32, height: u32, channels: u32, data: &[u8]) -> Result<(), 
             description,
         });
     }
+    Ok(())
+}
+
+fn check_data((width, height): (u32, u32), channels: u32, data: &[u8]) -> Result<(), BadPicture> {
     let expected = u128::from(width) * u128::from(height) * u128::from(channels);
     if data.len() as u128 != expected {
         let description = format!(

@@ -8,7 +8,7 @@ use quintet_proto::v1::classify_stream_response::Result as Outcome;
 use tokio_stream::{StreamExt as _, iter};
 use tonic::Code;
 
-use crate::support::{assert_answers, request};
+use crate::support::{assert_answers, assert_works, request};
 
 fn item(index: u64, frame: Frame) -> v1::ClassifyStreamRequest {
     v1::ClassifyStreamRequest {
@@ -141,4 +141,27 @@ async fn a_shutdown_answers_what_was_taken_up_and_ends_the_stream() {
     assert!(answered >= 1);
     drop(client);
     assert_eq!(server.stopped().await, 0);
+}
+
+/// What an empty image takes on the wire is a fiftieth of what it takes in memory, so they are counted before they are decoded.
+#[tokio::test]
+async fn a_message_of_too_many_images_is_refused_before_it_is_decoded() {
+    let server = server().model(tiny("digits")).start().await;
+    let images = vec![v1::Image::default(); 70_000];
+    let request = v1::ClassifyRequest {
+        images,
+        ..v1::ClassifyRequest::default()
+    };
+    let item = v1::ClassifyStreamRequest {
+        index: 0,
+        request: Some(request),
+    };
+    let mut client = server.raw().await;
+    let refused = match client.classify_stream(iter([item])).await {
+        Ok(answers) => answers.into_inner().message().await.unwrap_err(),
+        Err(refused) => refused,
+    };
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+    assert!(refused.message().contains("too many fields"), "{refused:?}");
+    assert_works(&server).await;
 }

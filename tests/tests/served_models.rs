@@ -1,5 +1,8 @@
 //! The committed models keep their word over the wire: their accuracy on MNIST's 10,000 test images.
 
+use std::path::Path;
+
+use quintet_bundle::Bundle;
 use quintet_client::{ClassifyRequest, Client, Framing, Image};
 use quintet_data::mnist::{self, Digits, Split};
 use quintet_e2e::server;
@@ -52,4 +55,32 @@ async fn the_mlp_keeps_its_word() {
 #[tokio::test]
 async fn the_cnn_keeps_its_word() {
     check("cnn", 0.9940).await;
+}
+
+/// What a repository of the committed models may weigh in all, in bytes.
+const REPOSITORY: u64 = 12_000_000;
+/// The share of the test samples by which weights stored in 16 bits may be worse than those trained.
+const HALF_PRECISION_COSTS: f64 = 0.0005;
+
+#[test]
+fn the_committed_models_are_small_and_lose_nothing_by_it() {
+    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../models");
+    let found = quintet_bundle::discover(Path::new(models)).expect("models/ can be read");
+    assert!(!found.is_empty());
+    let mut bytes = 0;
+    for location in found {
+        let bundle = Bundle::open(&location.path).expect("a committed bundle is whole");
+        let manifest = bundle.manifest();
+        bytes += manifest.files.values().map(|file| file.bytes).sum::<u64>();
+        let metrics = &manifest.training.metrics;
+        let pair = (
+            metrics.get("test_accuracy"),
+            metrics.get("test_accuracy_float32"),
+        );
+        if let (Some(stored), Some(trained)) = pair {
+            let loss = trained - stored;
+            assert!(loss <= HALF_PRECISION_COSTS, "{}: {loss}", manifest.name);
+        }
+    }
+    assert!(bytes <= REPOSITORY, "{bytes} bytes, allowed: {REPOSITORY}");
 }

@@ -25,9 +25,9 @@ pub struct Cli {
     #[arg(long, global = true, env = "ORT_DYLIB_PATH", value_name = "FILE")]
     #[arg(default_value = "libonnxruntime.so", hide_env_values = true)]
     pub onnxruntime: PathBuf,
-    /// Threads that libtorch and ONNX Runtime compute with. Other numbers of threads add up in
-    /// another order, so the same seed gives slightly other weights.
-    #[arg(long, global = true, default_value_t = 2, value_name = "N")]
+    /// Threads that libtorch and ONNX Runtime compute with. More can be faster, but add up in another
+    /// order, so the same seed gives slightly other weights; the committed models were made with one.
+    #[arg(long, global = true, default_value_t = 1, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
 }
@@ -72,7 +72,8 @@ pub struct Train {
     #[arg(long, value_name = "auto|cpu|cuda[:N]", default_value = "auto")]
     pub device: DeviceChoice,
     /// Go on where a killed or stopped run ended. The recipe and its flags must be the same; the
-    /// weights will be those of a run that was never stopped.
+    /// weights will be those of a run that was never stopped. A network without a finished epoch
+    /// starts anew.
     #[arg(long)]
     pub resume: bool,
 }

@@ -7,13 +7,13 @@ use clap::Parser;
 use quintet_trainer::cli::Cli;
 use quintet_trainer::fit::Ending;
 use quintet_trainer::run::run;
+use quintet_trainer::stop::STOPPED;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli, &mut io::stdout().lock()) {
         Ok(Ending::Finished) => ExitCode::SUCCESS,
-        // As a shell reports a program that Ctrl-C ended.
-        Ok(Ending::Stopped) => ExitCode::from(130),
+        Ok(Ending::Stopped) => ExitCode::from(STOPPED),
         // `| head` has read enough: end as quietly as a program that SIGPIPE ended.
         Err(error) if error.is_closed_pipe() => ExitCode::from(141),
         Err(error) => {

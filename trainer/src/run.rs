@@ -113,11 +113,13 @@ fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, Comman
     progress.line(&format!("device {}{chosen}", device::name(device)));
     for recipe in &recipes {
         let folder = args.output.runs_dir.join(recipe.architecture.as_str());
-        let run = if args.resume {
+        let resumed = if args.resume {
             RunFolder::resume(&folder, recipe)?
         } else {
-            RunFolder::create(&folder, recipe)?
+            None
         };
+        let resume = resumed.is_some();
+        let run = resumed.map_or_else(|| RunFolder::create(&folder, recipe), Ok)?;
         let data = of_architecture(&data, recipe.architecture);
         let (train, validation) = data.train.split(recipe.validation_fraction, recipe.seed);
         progress.line(&format!(
@@ -143,7 +145,7 @@ fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, Comman
                 judged: args.output.judged as usize,
                 device,
                 run: &run,
-                resume: args.resume,
+                resume,
                 progress,
             };
             if crate::gan::fit(&job, &|| stop.is_requested())? == Ending::Stopped {
@@ -159,7 +161,7 @@ fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, Comman
             validation: &validation,
             device,
             run: &run,
-            resume: args.resume,
+            resume,
             progress,
         };
         let ending = fit(&job, &|| stop.is_requested())?;
@@ -354,7 +356,7 @@ impl CommandError {
                 | Self::NoJudge(_)
                 | Self::Judge(JudgeError::Architecture { .. })
                 | Self::Verify(VerifyError::Library { .. })
-                | Self::Run(RunError::NothingToResume { .. } | RunError::OtherRecipe { .. })
+                | Self::Run(RunError::OtherRecipe { .. })
         )
     }
 

@@ -21,6 +21,8 @@ use thiserror::Error;
 
 use crate::recipe::{Recipe, RecipeError};
 
+const METRICS: &str = "metrics.jsonl";
+
 /// The files of one run.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
@@ -77,12 +79,6 @@ pub enum RunError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// There is no run to go on with.
-    #[error("{path}: no run to resume, start one without --resume")]
-    NothingToResume {
-        /// The run's folder.
-        path: PathBuf,
-    },
     /// The run was started with another recipe.
     #[error(
         "{path}: the run to resume has another recipe, give the same recipe and flags again, or \
@@ -109,7 +105,7 @@ impl RunFolder {
         for file in [
             "last.safetensors",
             "best.safetensors",
-            "metrics.jsonl",
+            METRICS,
             "curves.png",
             "confusion.png",
             "digits.png",
@@ -134,18 +130,15 @@ impl RunFolder {
         Ok(run)
     }
 
-    /// Opens a run to go on with; its recipe must be `recipe`.
-    pub fn resume(path: &Path, recipe: &Recipe) -> Result<Self, RunError> {
-        let run = Self {
-            path: path.to_owned(),
-        };
+    /// Opens a run to go on with; its recipe must be `recipe`. None where no epoch has been finished: there is nothing to go
+    /// on with.
+    pub fn resume(path: &Path, recipe: &Recipe) -> Result<Option<Self>, RunError> {
+        let run = Self::open(path);
         if !run.last().exists() {
-            return Err(RunError::NothingToResume {
-                path: path.to_owned(),
-            });
+            return Ok(None);
         }
         if run.recipe()? == *recipe {
-            Ok(run)
+            Ok(Some(run))
         } else {
             Err(RunError::OtherRecipe {
                 path: run.file("recipe.toml"),
@@ -194,23 +187,21 @@ impl RunFolder {
 
     /// Adds an epoch to `metrics.jsonl`.
     pub fn append_metrics(&self, metrics: &impl EpochLine) -> Result<(), RunError> {
-        let line =
-            serde_json::to_string(metrics).expect("metrics are plain numbers and text") + "\n";
         fs::OpenOptions::new()
             .create(true)
             .append(true)
-            .open(self.file("metrics.jsonl"))
-            .and_then(|mut file| file.write_all(line.as_bytes()))
-            .map_err(|source| self.io("metrics.jsonl", source))
+            .open(self.file(METRICS))
+            .and_then(|mut file| file.write_all(json_line(metrics).as_bytes()))
+            .map_err(|source| self.io(METRICS, source))
     }
 
     /// The epochs so far.
     pub fn metrics<M: EpochLine>(&self) -> Result<Vec<M>, RunError> {
-        let path = self.file("metrics.jsonl");
+        let path = self.file(METRICS);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(self.io("metrics.jsonl", source)),
+            Err(source) => return Err(self.io(METRICS, source)),
         };
         // A kill can leave half a line at the end. Its epoch has no checkpoint yet.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -229,11 +220,12 @@ impl RunFolder {
     pub fn rewind_metrics<M: EpochLine>(&self, epoch: u32) -> Result<Vec<M>, RunError> {
         let mut kept: Vec<M> = self.metrics()?;
         kept.retain(|metrics| metrics.epoch() <= epoch);
-        fs::write(self.file("metrics.jsonl"), "")
-            .map_err(|source| self.io("metrics.jsonl", source))?;
-        for metrics in &kept {
-            self.append_metrics(metrics)?;
-        }
+        let lines: String = kept.iter().map(json_line).collect();
+        // A kill leaves the old file or the new one, never less than the kept epochs.
+        let temporary = self.file("metrics.jsonl.tmp");
+        fs::write(&temporary, lines)
+            .and_then(|()| fs::rename(&temporary, self.file(METRICS)))
+            .map_err(|source| self.io(METRICS, source))?;
         Ok(kept)
     }
 
@@ -243,6 +235,10 @@ impl RunFolder {
             source,
         }
     }
+}
+
+fn json_line(metrics: &impl EpochLine) -> String {
+    serde_json::to_string(metrics).expect("metrics are plain numbers and text") + "\n"
 }
 
 // === impl EpochMetrics ===
@@ -311,11 +307,12 @@ mod tests {
     fn only_the_same_recipe_resumes() {
         let folder = tempfile::tempdir().unwrap();
         let recipe = Recipe::original(Architecture::Mlp);
-        let nothing = RunFolder::resume(folder.path(), &recipe).unwrap_err();
-        assert!(matches!(nothing, RunError::NothingToResume { .. }));
+        let nothing = RunFolder::resume(folder.path(), &recipe).unwrap();
+        assert!(nothing.is_none(), "{nothing:?}");
         let run = RunFolder::create(folder.path(), &recipe).unwrap();
         fs::write(run.last(), "").unwrap();
-        assert!(RunFolder::resume(folder.path(), &recipe).is_ok());
+        let same = RunFolder::resume(folder.path(), &recipe).unwrap();
+        assert!(same.is_some());
         let other = Recipe { seed: 2, ..recipe };
         let refused = RunFolder::resume(folder.path(), &other).unwrap_err();
         assert!(matches!(refused, RunError::OtherRecipe { .. }));

@@ -143,7 +143,11 @@ fn bad_pictures_are_named_by_field() {
             "raw.data",
             "holds 783 bytes; 28x28 pixels of 1 channels are 784",
         ),
-        (raw(u32::MAX, u32::MAX, 4, 10), "raw.data", "holds 10 bytes"),
+        (
+            raw(u32::MAX, u32::MAX, 4, 10),
+            "raw",
+            "is 4294967295x4294967295 pixels; at most 1000000",
+        ),
         (
             raw(1_001, 1_000, 1, 1_001_000),
             "raw",

@@ -16,6 +16,9 @@ use crate::generate::Delivery;
 use crate::lifecycle::Lifecycle;
 use crate::service::Service;
 
+/// The field of a ClassifyStreamRequest that holds the request.
+pub(super) const WRAPPED_REQUEST: u32 = 2;
+
 /// The domain API over gRPC.
 #[derive(Debug)]
 pub(super) struct Inference {

@@ -1,8 +1,10 @@
 //! The wire: the only module that names tonic and prost. Services convert, call [`crate::service`], convert back.
 
 mod call;
+mod codec;
 mod convert;
 mod endless;
+mod fields;
 mod generate;
 mod health;
 mod inference;

@@ -6,15 +6,20 @@ use std::sync::Arc;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use prost::Message;
+use quintet_proto::inference::grpc_inference_service_server::GrpcInferenceService as _;
+use quintet_proto::v1::inference_service_server::InferenceService as _;
 use tokio::time::Instant;
 use tonic::body::Body;
+use tonic::codegen::BoxStream;
+use tonic::server::Grpc;
 use tonic::service::Routes;
-use tonic::{Code, Status};
-use tower::Service as _;
+use tonic::{Code, Status, Streaming};
+use tower::{Service as _, service_fn};
 
 use super::call::{Call, check_media_type};
+use super::codec::Bounded;
 use super::endless::UntilDrained;
-use super::inference::Inference;
+use super::inference::{Inference, WRAPPED_REQUEST};
 use super::open_inference::OpenInference;
 use super::recorded::Recorded;
 use super::rpc::{self, Kind, Rpc};
@@ -103,7 +108,7 @@ impl Observe {
         {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        if record.code == Code::Ok && record.rpc.kind == Kind::Stream {
+        if record.code == Code::Ok && record.rpc.kind.is_stream() {
             record.code = Code::Cancelled;
             let ended = move |code| record.end(code);
             response = response.map(|body| Reply::Tonic(Body::new(Recorded::new(body, ended))));
@@ -147,9 +152,11 @@ impl Shared {
                 let answer = async |message| inference.generate(&call, message).await;
                 Box::pin(self.carry(&call, request, answer)).await
             }
-            Kind::Plain | Kind::Stream | Kind::Endless => {
-                Box::pin(self.route(rpc, call, request)).await
-            }
+            Kind::ClassifyStream
+            | Kind::ModelStreamInfer
+            | Kind::Plain
+            | Kind::Stream
+            | Kind::Endless => Box::pin(self.route(rpc, call, request)).await,
         }
     }
 
@@ -168,6 +175,24 @@ impl Shared {
         unary::carry(body, limit, call.deadline, answer).await
     }
 
+    /// By tonic, but for the messages' decoder; their lists are in field `inner`, or at the top level.
+    async fn stream<M, A, W>(
+        &self,
+        inner: Option<u32>,
+        request: Request<Body>,
+        answer: impl FnMut(tonic::Request<Streaming<M>>) -> W + Send,
+    ) -> Response<Body>
+    where
+        M: Message + Default + 'static,
+        A: Message + 'static,
+        W: Future<Output = Result<tonic::Response<BoxStream<A>>, Status>> + Send,
+    {
+        Grpc::new(Bounded::<A, M>::new(inner))
+            .apply_max_message_size_config(Some(self.max_message_size), None)
+            .streaming(service_fn(answer), request)
+            .await
+    }
+
     /// By tonic.
     async fn route(
         &self,
@@ -177,9 +202,29 @@ impl Shared {
     ) -> (Response<Reply>, Code) {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(call);
-        // Not the router's own readiness: it has none.
-        let answered = self.routes.clone().call(request).await;
-        let response = answered.unwrap_or_else(|error| match error {});
+        let response = match rpc.kind {
+            Kind::ClassifyStream => {
+                let inference = Arc::clone(&self.inference);
+                let answer = move |requests| {
+                    let inference = Arc::clone(&inference);
+                    async move { inference.classify_stream(requests).await }
+                };
+                self.stream(Some(WRAPPED_REQUEST), request, answer).await
+            }
+            Kind::ModelStreamInfer => {
+                let open_inference = Arc::clone(&self.open_inference);
+                let answer = move |requests| {
+                    let open_inference = Arc::clone(&open_inference);
+                    async move { open_inference.model_stream_infer(requests).await }
+                };
+                self.stream(None, request, answer).await
+            }
+            // Not the router's own readiness: it has none.
+            _ => {
+                let answered = self.routes.clone().call(request).await;
+                answered.unwrap_or_else(|error| match error {})
+            }
+        };
         let failure = Status::from_header_map(response.headers());
         // What the codec says of a message that it cannot read, in codes that would blame the server.
         let unread = match &failure {

@@ -21,7 +21,11 @@ pub(super) enum Kind {
     ModelInfer,
     /// By tonic: one answer.
     Plain,
-    /// By tonic: many answers in one call, which has ended with its last, not with its first.
+    /// Requests and answers as they come, each message measured before it is decoded, see [`super::codec`].
+    ClassifyStream,
+    /// The same, by the Open Inference Protocol.
+    ModelStreamInfer,
+    /// By tonic: many answers in one call.
     Stream,
     /// By tonic: its answers end only when the caller wants it.
     Endless,
@@ -29,7 +33,10 @@ pub(super) enum Kind {
 
 /// The busiest first.
 static RPCS: [Rpc; 21] = {
-    use Kind::{Classify, Endless, GenerateDigits, ModelInfer, Plain, SentimentScore, Stream};
+    use Kind::{
+        Classify, ClassifyStream, Endless, GenerateDigits, ModelInfer, ModelStreamInfer, Plain,
+        SentimentScore, Stream,
+    };
     const fn rpc(kind: Kind, path: &'static str) -> Rpc {
         Rpc { path, kind }
     }
@@ -40,14 +47,20 @@ static RPCS: [Rpc; 21] = {
             "/quintet.v1.InferenceService/SentimentScore",
         ),
         rpc(ModelInfer, "/inference.GRPCInferenceService/ModelInfer"),
-        rpc(Stream, "/quintet.v1.InferenceService/ClassifyStream"),
+        rpc(
+            ClassifyStream,
+            "/quintet.v1.InferenceService/ClassifyStream",
+        ),
         rpc(
             GenerateDigits,
             "/quintet.v1.InferenceService/GenerateDigits",
         ),
         rpc(Stream, "/quintet.v1.InferenceService/GenerateDigitsStream"),
         rpc(Plain, "/quintet.v1.InferenceService/ListModels"),
-        rpc(Stream, "/inference.GRPCInferenceService/ModelStreamInfer"),
+        rpc(
+            ModelStreamInfer,
+            "/inference.GRPCInferenceService/ModelStreamInfer",
+        ),
         rpc(Plain, "/inference.GRPCInferenceService/ServerLive"),
         rpc(Plain, "/inference.GRPCInferenceService/ServerReady"),
         rpc(Plain, "/inference.GRPCInferenceService/ModelReady"),
@@ -74,6 +87,18 @@ static UNKNOWN: Rpc = Rpc {
     path: "unknown",
     kind: Kind::Plain,
 };
+
+// === impl Kind ===
+
+impl Kind {
+    /// Whether the call has ended with the last of its answers, not with the first.
+    pub(super) fn is_stream(self) -> bool {
+        matches!(
+            self,
+            Self::Stream | Self::ClassifyStream | Self::ModelStreamInfer
+        )
+    }
+}
 
 /// The call of this path.
 pub(super) fn find(path: &str) -> &'static Rpc {

@@ -13,20 +13,17 @@ use http_body::Frame;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use prost::Message;
-use prost::encoding::{DecodeContext, decode_key, skip_field};
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use super::fields;
 use super::status::status;
 use crate::error::ServeError;
 use crate::flow::within;
 
 /// The compression flag and the length, before each message.
 const PREFIX: usize = 5;
-/// Fields that a message may have at its top level. An empty element of a list takes two bytes on the wire and a hundred
-/// when it is decoded, so they are counted first.
-const MAX_FIELDS: usize = 65_536;
 
 /// The body of an answer.
 pub(super) enum Reply {
@@ -95,10 +92,7 @@ async fn read<M: Message + Default>(
         return Err(unreadable(&words));
     }
     whole.advance(PREFIX);
-    if has_more_fields(&whole, MAX_FIELDS) {
-        let words = format!("has too many fields; at most {MAX_FIELDS} are allowed");
-        return Err(ServeError::invalid("request", words));
-    }
+    fields::check(&whole, None)?;
     M::decode(whole).map_err(|error| unreadable(&error))
 }
 
@@ -134,23 +128,6 @@ fn length(body: &[u8], max_message_size: usize) -> Result<Option<usize>, ServeEr
         return Err(unreadable(&"more than one message came"));
     }
     Ok(Some(PREFIX + message))
-}
-
-/// Whether a message has more than `limit` fields at its top level. What cannot be read is left to the decoder to name.
-fn has_more_fields(mut message: &[u8], limit: usize) -> bool {
-    // Two bytes are the least that a field takes.
-    if message.len() / 2 <= limit {
-        return false;
-    }
-    let mut count = 0;
-    while let Ok((tag, wire_type)) = decode_key(&mut message) {
-        count += 1;
-        let context = DecodeContext::default();
-        if count > limit || skip_field(wire_type, tag, &mut message, context).is_err() {
-            break;
-        }
-    }
-    count > limit
 }
 
 fn unreadable(why: &dyn std::fmt::Display) -> ServeError {

@@ -154,7 +154,7 @@ fn train(
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Ending, FitError> {
     let run = if resume {
-        RunFolder::resume(folder, recipe)?
+        RunFolder::resume(folder, recipe)?.expect("a run to go on with")
     } else {
         RunFolder::create(folder, recipe)?
     };
