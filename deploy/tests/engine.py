@@ -96,7 +96,7 @@ class Compose:
             "QUINTET_PORT": str(self.port),
             "QUINTET_PROMETHEUS_PORT": str(self.prometheus_port),
             "QUINTET_GRAFANA_PORT": str(free_port()),
-            "COMPOSE_PROFILES": "observability",
+            "COMPOSE_PROFILES": "observability,train",
             **images,
         }
 

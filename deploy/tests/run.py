@@ -4,20 +4,27 @@
     make test-deploy
 
 Needs a Docker Engine, compose and grpcurl, and the base images or a registry that has them. Grafana is left out where
-its image cannot be had; the dashboard's queries are asked all the same.
+its image cannot be had; the dashboard's queries are asked all the same. With QUINTET_DATA_DIR, the folder of MNIST, the
+trainer's image is built and tried, too.
 """
 
 import datetime
 import json
+import os
 import re
 import sys
 import time
 
 import calls
 import queries
+import training
 from engine import Compose, Load, build, docker, has_image, inspect, logs, run, say, size, until
 
 GRAFANA = "grafana/grafana:12.2.0"
+PROMETHEUS = "prom/prometheus:v3.5.0"
+# What is taken where the pinned one cannot be had.
+ANY_PROMETHEUS = "prom/prometheus:latest"
+DATA = os.environ.get("QUINTET_DATA_DIR")
 BASE = "debian:bookworm-slim"
 MOST_BYTES = 100_000_000
 MOST_SECONDS = 3.0
@@ -25,7 +32,8 @@ MOST_SECONDS = 3.0
 
 def images():
     """Builds what compose starts, and holds the server to its size."""
-    names = {target: f"quintet-test-{target}" for target in ("server", "client", "balancer")}
+    targets = ["server", "client", "balancer"] + ["trainer"] * bool(DATA)
+    names = {target: f"quintet-test-{target}" for target in targets}
     for target, name in names.items():
         build(target, name)
     beyond = size(names["server"]) - size(BASE)
@@ -117,6 +125,13 @@ def main():
         services.append("grafana")
     else:
         say("Grafana's image cannot be had here: its service is left out, its queries are asked")
+    if not has_image(PROMETHEUS):
+        say(f"{PROMETHEUS} cannot be had here: {ANY_PROMETHEUS} is taken")
+        found["QUINTET_PROMETHEUS_IMAGE"] = ANY_PROMETHEUS
+    if DATA:
+        found["QUINTET_DATA"] = os.path.abspath(DATA)
+    else:
+        say("QUINTET_DATA_DIR is not set: the trainer is left out")
     took = start_time(found["QUINTET_SERVER_IMAGE"])
     assert took <= MOST_SECONDS, f"ready after {took:.2f} s; {MOST_SECONDS} s are allowed"
 
@@ -139,6 +154,8 @@ def main():
         answered, excused = queries.check(compose.query)
         say(f"{answered} queries answered; empty: {'; '.join(excused) or 'none'}")
 
+        if DATA:
+            training.upgrade_and_rollback(compose, BASE)
         compose("up", "-d", "--no-build", "--no-recreate", "--scale", "server=3", *services)
         compose.healthy("server", 3)
         three_get_calls(compose)

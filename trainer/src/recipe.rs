@@ -9,7 +9,7 @@ use quintet_bundle::Task;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use self::adversarial::Adversarial;
+pub use self::adversarial::{Adversarial, Tuning};
 use crate::data::Dataset;
 use crate::data::augmentation::Augmentation;
 use crate::data::crop::Crop;
@@ -337,7 +337,11 @@ impl Recipe {
 
     /// The learning rate of step `step` (from 0) of `steps`.
     pub fn learning_rate(&self, step: usize, steps: usize) -> f64 {
-        let highest = self.optimizer.learning_rate;
+        self.scheduled(self.optimizer.learning_rate, step, steps)
+    }
+
+    /// The same, of a schedule whose highest learning rate is `highest`.
+    pub fn scheduled(&self, highest: f64, step: usize, steps: usize) -> f64 {
         let Some(Schedule {
             warmup_fraction,
             final_fraction,

@@ -5,13 +5,12 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Reduction, Tensor, nn};
 
+use super::phase::{Moment, Phase, phases};
 use super::pictures;
 use super::quality::{self, Judge, Quality};
-use super::typical::typical;
 use crate::averaging::WeightAverage;
 use crate::checkpoint::Checkpoint;
 use crate::data::Samples;
-use crate::data::batches::Batches;
 use crate::device;
 use crate::fit::{Ending, FitError, seed_libtorch, write_best};
 use crate::layers::SignedPixels;
@@ -26,9 +25,6 @@ use crate::run_folder::{EpochLine, RunFolder};
 // The gradient penalty is taken every so many steps, and counts as many times (Karras et al. 2020, "Analyzing and improving
 // the image quality of StyleGAN", section 3.1).
 const PENALTY_INTERVAL: usize = 16;
-
-// The part of all steps after which the generator learns from the best of its digits only.
-const TOP_AFTER: f64 = 0.25;
 
 /// One training run.
 #[derive(Debug)]
@@ -107,7 +103,7 @@ pub fn fit(fit: &AdversarialFit<'_>, should_stop: &dyn Fn() -> bool) -> Result<E
         return Err(FitError::TooFewSamples { train, validation });
     }
     let adversarial = recipe.adversarial.clone().unwrap_or_default();
-    let train = typical(fit.train, adversarial.typical_part);
+    let phases = phases(recipe, &adversarial, fit.train);
     let mut state = State::new(recipe, fit.device)?;
     if fit.resume {
         state.restore(&Checkpoint::read(&run.last())?)?;
@@ -116,7 +112,9 @@ pub fn fit(fit: &AdversarialFit<'_>, should_stop: &dyn Fn() -> bool) -> Result<E
     while state.epoch < recipe.epochs {
         let epoch = state.epoch + 1;
         let start = Instant::now();
-        let Some(trained) = train_epoch(fit, &train, &adversarial, &mut state, should_stop)? else {
+        let phase = phases.iter().find(|it| it.has(epoch));
+        let phase = phase.expect("the phases have every epoch of the recipe");
+        let Some(trained) = train_epoch(fit, phase, &adversarial, &mut state, should_stop)? else {
             return Ok(Ending::Stopped);
         };
         let generator = state.average.network();
@@ -151,7 +149,7 @@ pub fn fit(fit: &AdversarialFit<'_>, should_stop: &dyn Fn() -> bool) -> Result<E
 // One pass over the handwritten digits; none when asked to stop.
 fn train_epoch(
     fit: &AdversarialFit<'_>,
-    train: &Samples,
+    phase: &Phase,
     adversarial: &Adversarial,
     state: &mut State,
     should_stop: &dyn Fn() -> bool,
@@ -159,29 +157,26 @@ fn train_epoch(
     let recipe = fit.recipe;
     let epoch = state.epoch + 1;
     seed_libtorch(recipe.seed, epoch);
+    let Phase { train, steps, .. } = phase;
     let batches = train.batches(recipe.batch_size, recipe.seed, epoch);
-    let steps = Batches::count(train.len(), recipe.batch_size);
-    let all_steps = recipe.epochs as usize * steps;
-    let progress = fit.progress.epoch(epoch, recipe.epochs, steps);
+    let progress = fit.progress.epoch(epoch, recipe.epochs, *steps);
     let (mut generator_sum, mut discriminator_sum, mut learning_rate) = (0.0, 0.0, 0.0);
     for (index, indices) in batches.iter().enumerate() {
         if should_stop() {
             return Ok(None);
         }
-        let step = (epoch as usize - 1) * steps + index;
-        learning_rate = recipe.learning_rate(step, all_steps);
+        let moment = phase.moment(recipe, adversarial, epoch, index);
+        learning_rate = moment.learning_rate;
         let written = SignedPixels.from_pixels(&train.select(indices).inputs[0]);
-        let top = top_part(adversarial, step, all_steps);
-        let (generator_loss, discriminator_loss) =
-            state.step(adversarial, &written, learning_rate, step, top);
-        state.average.update(&state.generator, step);
+        let (generator_loss, discriminator_loss) = state.step(adversarial, &written, &moment);
+        state.average.update(&state.generator, moment.step);
         generator_sum += generator_loss;
         discriminator_sum += discriminator_loss;
         progress.step(discriminator_sum / (index + 1) as f64);
     }
     let (generator_loss, discriminator_loss) = (
-        generator_sum / steps as f64,
-        discriminator_sum / steps as f64,
+        generator_sum / *steps as f64,
+        discriminator_sum / *steps as f64,
     );
     let loss = generator_loss + discriminator_loss;
     if !loss.is_finite() {
@@ -192,12 +187,6 @@ fn train_epoch(
         discriminator_loss,
         learning_rate,
     }))
-}
-
-// The part of its digits that the generator learns from at step `step` of `steps`.
-fn top_part(adversarial: &Adversarial, step: usize, steps: usize) -> f64 {
-    let progress = step as f64 / (steps as f64 * TOP_AFTER);
-    1.0 - (1.0 - adversarial.top_part) * progress.min(1.0)
 }
 
 // The largest of some log odds: the `part` of them, at least one.
@@ -255,14 +244,7 @@ impl State {
     }
 
     // One step of the discriminator, then one of the generator; their losses.
-    fn step(
-        &mut self,
-        adversarial: &Adversarial,
-        written: &Tensor,
-        learning_rate: f64,
-        step: usize,
-        top_part: f64,
-    ) -> (f64, f64) {
+    fn step(&mut self, adversarial: &Adversarial, written: &Tensor, moment: &Moment) -> (f64, f64) {
         let Adversarial {
             label_smoothing,
             gradient_penalty,
@@ -273,23 +255,24 @@ impl State {
             [written.size()[0], NOISE as i64],
             (Kind::Float, written.device()),
         );
-        let drawn = self.generator.forward(&[noise]);
+        let generator = self.generator.model();
+        let drawn = generator.forward_t(&[noise], !moment.frozen_norms);
 
         let real = cross_entropy(&self.discriminator.logits(written), 1.0 - label_smoothing);
         let fake = cross_entropy(&self.discriminator.logits(&drawn.detach()), 0.0);
         let discriminator_loss = real + fake;
         let mut objective = discriminator_loss.shallow_clone();
-        if gradient_penalty > 0.0 && step.is_multiple_of(PENALTY_INTERVAL) {
+        if gradient_penalty > 0.0 && moment.step.is_multiple_of(PENALTY_INTERVAL) {
             let factor = gradient_penalty * PENALTY_INTERVAL as f64;
             objective += squared_gradient(&self.discriminator, written) * factor;
         }
         self.discriminator_adam
-            .backward_step(&objective, learning_rate * learning_rate_ratio);
+            .backward_step(&objective, moment.learning_rate * learning_rate_ratio);
 
         let logits = self.discriminator.logits(&drawn);
-        let generator_loss = cross_entropy(&top(&logits, top_part), 1.0);
+        let generator_loss = cross_entropy(&top(&logits, moment.top_part), 1.0);
         self.generator_adam
-            .backward_step(&generator_loss, learning_rate);
+            .backward_step(&generator_loss, moment.learning_rate);
         (
             generator_loss.double_value(&[]),
             discriminator_loss.double_value(&[]),

@@ -6,6 +6,7 @@
 //! ```
 
 pub mod fit;
+mod phase;
 pub mod pictures;
 pub mod quality;
 pub mod release;

@@ -21,6 +21,22 @@ pub struct Adversarial {
     pub top_part: f64,
     /// The part of each digit's handwritten samples to learn from, see [`crate::gan::typical`].
     pub typical_part: f64,
+    /// What the last epochs do otherwise; nothing when absent.
+    pub tuning: Option<Tuning>,
+}
+
+/// The last epochs of the GAN: the learning rate starts again, at less than before, and the generator
+/// normalises by its running statistics, as it will when it is served, no more by each batch's own
+/// (Wu and Johnson 2021, "Rethinking 'batch' in BatchNorm", section 4).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tuning {
+    /// The part of the epochs that they are.
+    pub part: f64,
+    /// Their highest learning rate; it moves by the recipe's schedule, over these epochs.
+    pub learning_rate: f64,
+    /// Their `typical_part`.
+    pub typical_part: f64,
 }
 
 impl Default for Adversarial {
@@ -32,17 +48,24 @@ impl Default for Adversarial {
             learning_rate_ratio: 1.0,
             top_part: 1.0,
             typical_part: 1.0,
+            tuning: None,
         }
     }
 }
 
 impl Adversarial {
-    // Key and value of what is part of a whole and never nothing.
-    pub(super) fn parts(&self) -> [(&'static str, f64); 2] {
-        [
+    // Key and value of what is above 0 and at most 1.
+    pub(super) fn parts(&self) -> Vec<(&'static str, f64)> {
+        let mut parts = vec![
             ("adversarial.top_part", self.top_part),
             ("adversarial.typical_part", self.typical_part),
-        ]
+        ];
+        if let Some(it) = &self.tuning {
+            parts.push(("adversarial.tuning.part", it.part));
+            parts.push(("adversarial.tuning.learning_rate", it.learning_rate));
+            parts.push(("adversarial.tuning.typical_part", it.typical_part));
+        }
+        parts
     }
 
     // Key, value and largest value; the smallest is 0.

@@ -174,15 +174,26 @@ fn values_out_of_range_are_named() {
 #[test]
 fn parts_are_never_nothing() {
     let mut recipe = Recipe::original(Architecture::Gan);
-    for (top_part, typical_part) in [(1.0, 0.0), (1.5, 1.0), (1.0, f64::NAN)] {
+    for (top_part, typical_part, tuned_part) in [
+        (1.0, 0.0, 0.5),
+        (1.5, 1.0, 0.5),
+        (1.0, f64::NAN, 0.5),
+        (1.0, 1.0, 0.0),
+    ] {
+        let tuning = Tuning {
+            part: tuned_part,
+            learning_rate: 1e-4,
+            typical_part: 1.0,
+        };
         recipe.adversarial = Some(Adversarial {
             top_part,
             typical_part,
+            tuning: Some(tuning),
             ..steadied()
         });
         let message = recipe.validate().unwrap_err().to_string();
         assert!(
-            message.contains("_part is ") && message.contains("allowed: above 0, up to 1"),
+            message.contains("part is ") && message.contains("allowed: above 0, up to 1"),
             "{message}"
         );
     }

@@ -14,7 +14,7 @@ use quintet_trainer::gan::{AdversarialFit, GanMetrics, Judge, fit};
 use quintet_trainer::models::{Architecture, Discriminator};
 use quintet_trainer::network::Network;
 use quintet_trainer::progress::Progress;
-use quintet_trainer::recipe::Recipe;
+use quintet_trainer::recipe::{Adversarial, Recipe, Tuning};
 use quintet_trainer::release::TOLERANCE;
 use quintet_trainer::run_folder::RunFolder;
 use quintet_trainer::verify::VerifyError;
@@ -229,6 +229,36 @@ fn a_stopped_run_goes_on_as_if_nothing_had_happened_and_seeds_differ() {
     // An epoch a row, of twenty images of 28 pixels, twice as large.
     let sheet = image::open(run.file("samples.png")).unwrap();
     assert_eq!((sheet.width(), sheet.height()), (20 * 56, 3 * 56));
+}
+
+#[test]
+fn tuning_leaves_the_norms_statistics_and_moves_the_rest() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let mut recipe = recipe(1);
+    recipe.epochs = 1;
+    let tuning = Tuning {
+        part: 1.0,
+        learning_rate: 1e-3,
+        typical_part: 1.0,
+    };
+    recipe.adversarial = Some(Adversarial {
+        tuning: Some(tuning),
+        ..Adversarial::default()
+    });
+    train(&recipe, folder.path(), false, &|| false).unwrap();
+    let checkpoint = Checkpoint::read(&RunFolder::open(folder.path()).last()).unwrap();
+    let network = Network::new(Architecture::Gan, Device::Cpu);
+    checkpoint.restore("weights", network.weights()).unwrap();
+    for (name, weight) in network.weights() {
+        let first = if name.ends_with("running_var") {
+            1.0
+        } else {
+            0.0
+        };
+        let moved = (weight - first).abs().max().double_value(&[]) > 0.0;
+        assert_eq!(moved, !name.contains("running"), "{name}");
+    }
 }
 
 #[test]

@@ -1,0 +1,35 @@
+"""The trainer's image beside running servers: a model is trained into their volume, served, and rolled back."""
+
+import json
+
+from engine import docker, inspect, run, say
+
+VERSION = 2
+
+
+def versions(compose, model):
+    listed = json.loads(compose.client("models", "--json"))["models"]
+    return sorted(int(it["version"]) for it in listed if it["name"] == model and it["state"] == "ready")
+
+
+def restart(compose):
+    for container in compose.containers("server"):
+        run(docker(), "restart", "-t", "45", container)
+    compose.healthy("server", len(compose.containers("server")))
+
+
+def upgrade_and_rollback(compose, base):
+    """What the README's section on models says, by a pass over the real training images."""
+    before = versions(compose, "mlp")
+    compose(
+        "run", "--rm", "trainer", "train", "mlp", "--epochs", "1", "--model-version", VERSION,
+        "--data-dir", "/data", "--models-dir", "/models", "--runs-dir", "/runs",
+    )
+    restart(compose)
+    after = versions(compose, "mlp")
+    assert after == [*before, VERSION], f"versions of the mlp: {before}, after training {after}"
+    volume = f"{compose.project}_models"
+    run(docker(), "run", "--rm", "-v", f"{volume}:/models", base, "mv", f"/models/mlp/{VERSION}", f"/models/mlp/.{VERSION}")
+    restart(compose)
+    assert versions(compose, "mlp") == before, "the new version is still served after the rollback"
+    say("the trainer's image wrote a version into the volume; it was served, and rolled back")
