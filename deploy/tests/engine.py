@@ -48,10 +48,15 @@ def docker():
     return "/usr/bin/docker"
 
 
+def revision():
+    return subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip() or "unknown"
+
+
 def build(target, tag):
     started = time.monotonic()
     run(
-        docker(), "build", "-q", "-f", ROOT / "deploy" / "Dockerfile", "--target", target, "-t", tag, ROOT,
+        docker(), "build", "-q", "-f", ROOT / "deploy" / "Dockerfile", "--target", target, "-t", tag,
+        "--build-arg", f"REVISION={revision()}", ROOT,
         env={"DOCKER_BUILDKIT": "1"},
     )
     say(f"built {tag} in {time.monotonic() - started:.0f} s, {size(tag) / 1e6:.0f} MB")

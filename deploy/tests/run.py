@@ -5,26 +5,29 @@
 
 Needs a Docker Engine, compose and grpcurl, and the base images or a registry that has them. Grafana is left out where
 its image cannot be had; the dashboard's queries are asked all the same. With QUINTET_DATA_DIR, the folder of MNIST, the
-trainer's image is built and tried, too.
+trainer's image is built and tried, too. With QUINTET_TEST_CUDA=1 the image for GPUs is built (gigabytes); without a GPU
+it must say so and end, no more can be seen of it.
 """
 
 import datetime
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 
 import calls
 import queries
 import training
-from engine import Compose, Load, build, docker, has_image, inspect, logs, run, say, size, until
+from engine import ROOT, Compose, Load, build, docker, has_image, inspect, logs, run, say, size, until
 
 GRAFANA = "grafana/grafana:12.2.0"
 PROMETHEUS = "prom/prometheus:v3.5.0"
 # What is taken where the pinned one cannot be had.
 ANY_PROMETHEUS = "prom/prometheus:latest"
 DATA = os.environ.get("QUINTET_DATA_DIR")
+CUDA = os.environ.get("QUINTET_TEST_CUDA")
 BASE = "debian:bookworm-slim"
 MOST_BYTES = 100_000_000
 MOST_SECONDS = 3.0
@@ -32,7 +35,7 @@ MOST_SECONDS = 3.0
 
 def images():
     """Builds what compose starts, and holds the server to its size."""
-    targets = ["server", "client", "balancer"] + ["trainer"] * bool(DATA)
+    targets = ["server", "client", "balancer"] + ["trainer"] * bool(DATA) + ["server-cuda"] * bool(CUDA)
     names = {target: f"quintet-test-{target}" for target in targets}
     for target, name in names.items():
         build(target, name)
@@ -42,11 +45,26 @@ def images():
     config = inspect_image(names["server"])
     assert config["User"] not in ("", "0", "root"), config["User"]
     assert config["Labels"]["org.opencontainers.image.title"] == "Quintet"
-    return {f"QUINTET_{target.upper()}_IMAGE": name for target, name in names.items()}
+    return {f"QUINTET_{target.upper().replace('-', '_')}_IMAGE": name for target, name in names.items()}
 
 
 def inspect_image(image):
     return json.loads(run(docker(), "image", "inspect", image))[0]["Config"]
+
+
+def alerts(prometheus):
+    """promtool's tests of the alerts, by the Prometheus that will run them."""
+    files = ROOT / "deploy" / "prometheus"
+    mount = ["-v", f"{files}:/rules:ro", "-w", "/rules", "--entrypoint", "promtool"]
+    run(docker(), "run", "--rm", *mount, prometheus, "test", "rules", "tests.yml")
+    say("the alerts' tests pass")
+
+
+def no_gpu(image):
+    """The image for GPUs, where there is none: an explicit device that cannot be had is an error, never a CPU."""
+    done = subprocess.run([docker(), "run", "--rm", "--read-only", image], capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0 and "cuda" in done.stderr + done.stdout, done
+    say("the image for GPUs ends where there is none, and says why")
 
 
 def moment(text):
@@ -128,6 +146,9 @@ def main():
     if not has_image(PROMETHEUS):
         say(f"{PROMETHEUS} cannot be had here: {ANY_PROMETHEUS} is taken")
         found["QUINTET_PROMETHEUS_IMAGE"] = ANY_PROMETHEUS
+    alerts(found.get("QUINTET_PROMETHEUS_IMAGE", PROMETHEUS))
+    if CUDA:
+        no_gpu(found["QUINTET_SERVER_CUDA_IMAGE"])
     if DATA:
         found["QUINTET_DATA"] = os.path.abspath(DATA)
     else:

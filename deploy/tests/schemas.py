@@ -36,7 +36,7 @@ FOLDERS = {
     "gpu": {
         "Namespace", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "ScaledObject",
     },
-    "kserve": {"ServingRuntime", "InferenceService"},
+    "kserve": {"Namespace", "ServingRuntime", "InferenceService"},
 }
 
 

@@ -23,7 +23,6 @@ def upgrade_and_rollback(compose, base):
     before = versions(compose, "mlp")
     compose(
         "run", "--rm", "trainer", "train", "mlp", "--epochs", "1", "--model-version", VERSION,
-        "--data-dir", "/data", "--models-dir", "/models", "--runs-dir", "/runs",
     )
     restart(compose)
     after = versions(compose, "mlp")
