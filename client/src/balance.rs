@@ -22,7 +22,7 @@ use tonic::{
     transport::{Channel, Endpoint, Error},
 };
 
-use crate::{error::Failure, rotation::Rotation, target::Target};
+use crate::{error::Failure, proxied::as_grpc, rotation::Rotation, target::Target};
 
 /// How often a name is looked up again, so that new servers get calls.
 const LOOK_UP_INTERVAL: Duration = Duration::from_secs(10);
@@ -137,7 +137,7 @@ impl Service<http::Request<Body>> for Balanced {
             let (address, mut channel) = picked.ok_or_else(|| pool.unresolved("none is left"))?;
             let answer = async {
                 poll_fn(|context| channel.poll_ready(context)).await?;
-                channel.call(request).await
+                channel.call(request).await.map(as_grpc)
             };
             let answer = answer.await;
             let failed = answer.as_ref().map_or(true, is_refusal);

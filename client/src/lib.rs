@@ -152,6 +152,7 @@ mod generate;
 mod health;
 mod image;
 mod model;
+mod proxied;
 mod replies;
 mod retry;
 mod rotation;
