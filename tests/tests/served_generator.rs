@@ -12,7 +12,7 @@ use crate::support::committed_models;
 /// Images that the generator was judged by when it was trained: the first of seed 0.
 const JUDGED: u32 = 10_000;
 /// The percentage of them that the classifier is at least 0.9 sure of, at the least.
-const SURE: u32 = 80;
+const SURE: u32 = 85;
 
 async fn committed() -> Option<Server> {
     let models = committed_models(&["cnn", "gan"])?;
