@@ -206,10 +206,10 @@ async fn a_failure_leaves_nothing_behind() {
         // Sixteen images have come by then.
         (
             "images",
-            "--count 40 --seed 13",
+            "--count 40 --seed 1013",
             "GenerateDigitsStream: unavailable",
         ),
-        ("images", "--count 40 --seed 14", "24 images early"),
+        ("images", "--count 40 --seed 1014", "24 images early"),
     ] {
         let (folder, finished) = generate(&server, out, args).await;
         assert_eq!((finished.code, finished.stdout.as_str()), (Some(1), ""));
@@ -219,7 +219,7 @@ async fn a_failure_leaves_nothing_behind() {
     // So it does in a folder that was there.
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("0000-digit-0.png"), "old").unwrap();
-    let args = "--count 40 --seed 13";
+    let args = "--count 40 --seed 1013";
     let finished = generate_in(folder.path(), &server.url(), "", args).await;
     assert_eq!(finished.code, Some(1));
     assert_eq!(files(folder.path()), [file("0000-digit-0.png", "old")]);
