@@ -29,15 +29,8 @@ DEFINITIONS = {
     "serving.kserve.io": ("github.com/kserve/kserve@v0.15.2", "config/crd/full"),
 }
 # What each folder must come to, so that a resource that is left out shows.
-FOLDERS = {
-    "base": {
-        "Namespace", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "ScaledObject",
-    },
-    "gpu": {
-        "Namespace", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "ScaledObject",
-    },
-    "kserve": {"Namespace", "ServingRuntime", "InferenceService"},
-}
+SERVERS = {"Namespace", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "ScaledObject"}
+FOLDERS = {"base": SERVERS, "gpu": SERVERS, "kserve": {"Namespace", "ServingRuntime", "InferenceService"}}
 
 
 def go(*arguments):

@@ -232,32 +232,38 @@ fn a_stopped_run_goes_on_as_if_nothing_had_happened_and_seeds_differ() {
 }
 
 #[test]
-fn tuning_leaves_the_norms_statistics_and_moves_the_rest() {
+fn tuning_leaves_the_norms_statistics_and_learning_moves_them() {
     let _turn = alone();
-    let folder = tempfile::tempdir().unwrap();
-    let mut recipe = recipe(1);
-    recipe.epochs = 1;
     let tuning = Tuning {
         part: 1.0,
         learning_rate: 1e-3,
         typical_part: 1.0,
     };
-    recipe.adversarial = Some(Adversarial {
-        tuning: Some(tuning),
-        ..Adversarial::default()
-    });
-    train(&recipe, folder.path(), false, &|| false).unwrap();
-    let checkpoint = Checkpoint::read(&RunFolder::open(folder.path()).last()).unwrap();
-    let network = Network::new(Architecture::Gan, Device::Cpu);
-    checkpoint.restore("weights", network.weights()).unwrap();
-    for (name, weight) in network.weights() {
-        let first = if name.ends_with("running_var") {
-            1.0
-        } else {
-            0.0
+    for tuning in [None, Some(tuning)] {
+        let folder = tempfile::tempdir().unwrap();
+        let is_tuned = tuning.is_some();
+        let recipe = Recipe {
+            epochs: 1,
+            adversarial: Some(Adversarial {
+                tuning,
+                ..Adversarial::default()
+            }),
+            ..recipe(1)
         };
-        let moved = (weight - first).abs().max().double_value(&[]) > 0.0;
-        assert_eq!(moved, !name.contains("running"), "{name}");
+        train(&recipe, folder.path(), false, &|| false).unwrap();
+        let checkpoint = Checkpoint::read(&RunFolder::open(folder.path()).last()).unwrap();
+        let network = Network::new(Architecture::Gan, Device::Cpu);
+        checkpoint.restore("weights", network.weights()).unwrap();
+        let weights = network.weights().into_iter();
+        let means: Vec<_> = weights
+            .filter(|(name, _)| name.ends_with("running_mean"))
+            .collect();
+        assert_eq!(means.len(), 3);
+        for (name, mean) in means {
+            // They start at 0.
+            let moved = mean.abs().max().double_value(&[]) > 0.0;
+            assert_eq!(moved, !is_tuned, "{name}");
+        }
     }
 }
 
