@@ -80,7 +80,8 @@ impl Config {
             }
         }
         let metrics = Metrics::new(Runtime::version());
-        let io_threads = IoThreads::start(self.io_threads).map_err(StartError::IoThreads)?;
+        let io_threads = IoThreads::start(self.io_threads, self.cores, self.busy_poll)
+            .map_err(StartError::IoThreads)?;
         Ok(App {
             config: self,
             runtime,

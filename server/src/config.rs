@@ -90,6 +90,11 @@ pub struct Options {
     #[arg(long, env = "QUINTET_IO_THREADS", value_name = "N")]
     pub io_threads: Option<usize>,
 
+    /// How long an I/O thread that has answered everything looks for the next request before it sleeps, while requests
+    /// come that soon as a rule; 0s: not at all [default: 200us].
+    #[arg(long, env = "QUINTET_BUSY_POLL", value_name = "TIME")]
+    pub busy_poll: Option<String>,
+
     /// Threads that one run of a model may use inside ONNX Runtime [default: 1].
     #[arg(long, env = "QUINTET_INTRA_OP_THREADS", value_name = "N")]
     pub intra_op_threads: Option<usize>,

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
 use crate::batching::WakeQueue;
+use crate::busy_poll::{BusyPoll, Places};
 use crate::deadline::Deadlines;
 
 /// The threads. Dropping them ends every connection they serve.
@@ -34,22 +36,28 @@ pub(crate) struct Place {
 }
 
 impl IoThreads {
-    /// Starts `count` threads.
+    /// Starts `count` threads for a process that may use so many cores. They look for the next request for `busy_poll`
+    /// before they sleep.
     ///
     /// # Errors
     /// The operating system's, if it gives no thread.
-    pub(crate) fn start(count: usize) -> std::io::Result<Self> {
+    pub(crate) fn start(count: usize, cores: usize, busy_poll: Duration) -> std::io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
+        let places = Arc::new(Places::among(cores));
         let mut threads = Vec::with_capacity(count);
         for index in 0..count {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let handle = runtime.handle().clone();
             let mut stopped = stopped.clone();
+            let places = Arc::clone(&places);
             let thread = thread::Builder::new()
                 .name(format!("io-{index}"))
                 .spawn(move || {
                     runtime.spawn(WakeQueue::for_this_thread().serve());
                     runtime.spawn(Deadlines::for_this_thread().mind());
+                    if !busy_poll.is_zero() {
+                        runtime.spawn(BusyPoll::for_this_thread(busy_poll, places).look());
+                    }
                     // An error means that the sender is gone, which is as good as told.
                     let _ = runtime.block_on(stopped.wait_for(|stop| *stop));
                 })?;

@@ -14,6 +14,7 @@
 mod admin;
 pub mod app;
 pub mod batching;
+mod busy_poll;
 pub mod config;
 mod deadline;
 pub mod decode;

@@ -34,6 +34,8 @@ pub struct Config {
     pub limits: Limits,
     /// Threads that serve connections.
     pub io_threads: usize,
+    /// How long they look for the next request before they sleep.
+    pub busy_poll: Duration,
     /// Threads inside one run.
     pub intra_op_threads: usize,
     /// The largest request in bytes.
@@ -55,6 +57,9 @@ pub struct Config {
 /// Less than the requests that one connection may have open, so that a caller with a single connection is refused when
 /// the server is full, rather than held back on its own side without a word.
 const DEFAULT_MAX_QUEUE_SIZE: usize = 512;
+
+/// A caller on the same machine, or one or two switches away, sends its next request within this.
+const DEFAULT_BUSY_POLL: Duration = Duration::from_micros(200);
 
 /// A step of a recurrent network costs about as much beside its rows as for so many rows more: the LSTM takes 63 us for
 /// one row of 12 tokens and 154 us for eight.
@@ -140,6 +145,11 @@ impl Options {
             io_threads: at_least_one(
                 "io_threads",
                 self.io_threads.or(file.io_threads).unwrap_or(cores),
+            )?,
+            busy_poll: duration(
+                "busy_poll",
+                self.busy_poll.or(file.busy_poll),
+                DEFAULT_BUSY_POLL,
             )?,
             intra_op_threads: at_least_one(
                 "intra_op_threads",

@@ -25,6 +25,7 @@ use super::recorded::Recorded;
 use super::rpc::{self, Kind, Rpc};
 use super::status::{code_name, is_ours};
 use super::unary::{self, Reply};
+use crate::busy_poll;
 use crate::error::ServeError;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
@@ -72,6 +73,7 @@ impl Observe {
         request: Request<Incoming>,
     ) -> Result<Response<Reply>, Infallible> {
         let started = Instant::now();
+        let _under_way = busy_poll::enter(started);
         let Self(shared) = self;
         let headers = request.headers();
         let given = headers
