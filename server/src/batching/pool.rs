@@ -18,6 +18,12 @@ use super::{Backend, BackendFactory, Clock, DropReason, Observer, Settings};
 /// What a thread must have to do for it to pay that it is woken: about what it costs to wake one, on both sides.
 const WORTH_A_WAKE: Duration = Duration::from_micros(50);
 
+/// A run of so long hides what it costs to hand rows over, so that two of half the size cost no more than one.
+const LONG_RUN: Duration = Duration::from_micros(500);
+
+/// A run of so many times the rows that a run costs beside its own is as cheap by the row as a larger one, nearly.
+const MANY_OVERHEADS: usize = 4;
+
 /// The shared part of an engine.
 pub(super) struct Pool<B: Backend> {
     pub(super) settings: Settings,
@@ -79,16 +85,23 @@ impl<B: Backend> State<B> {
         (row * rows).clamp(Duration::from_millis(10), Duration::from_secs(5))
     }
 
-    /// The most rows for the next batch: what waits is shared out among the idle instances, where a share is worth waking
-    /// one more.
-    fn share(&self, max_batch_size: usize) -> usize {
-        let share = self.queue.depth().div_ceil(self.idle.len().max(1));
-        let cost = self.costs.map_or(Duration::ZERO, |costs| costs.row) * share as u32;
-        if cost < WORTH_A_WAKE {
-            max_batch_size
+    /// The most rows for the next batch. What waits is shared out among the idle instances, where a share is worth waking
+    /// one more; and among all, where a share is a long run in itself: one that took everything would leave the next
+    /// instance to be free with nothing to do, and its own callers would wait twice as long ("guided self-scheduling",
+    /// Polychronopoulos and Kuck, 1987).
+    fn share(&self, settings: &Settings) -> usize {
+        let cost = |rows: usize| self.costs.map_or(Duration::ZERO, |costs| costs.row) * rows as u32;
+        let share = |instances: usize| self.queue.depth().div_ceil(instances.max(1));
+        let (of_all, of_idle) = (share(self.instances), share(self.idle.len()));
+        let is_long = cost(of_all) >= LONG_RUN && of_all >= MANY_OVERHEADS * settings.overhead_rows;
+        let rows = if is_long {
+            of_all
+        } else if cost(of_idle) >= WORTH_A_WAKE {
+            of_idle
         } else {
-            share.min(max_batch_size)
-        }
+            settings.max_batch_size
+        };
+        rows.min(settings.max_batch_size)
     }
 }
 
@@ -242,7 +255,7 @@ impl<B: Backend> Pool<B> {
                 }
             } else {
                 let now = self.clock.now();
-                let max = state.share(self.settings.max_batch_size);
+                let max = state.share(&self.settings);
                 let next = state.queue.next(now, hurried, max);
                 self.report(&mut state);
                 match next {
@@ -262,7 +275,7 @@ impl<B: Backend> Pool<B> {
     fn take_short_job(&self, budget: Duration) -> Option<(Job<B>, Duration)> {
         let mut state = self.lock();
         let rows = state.queue.depth().min(self.settings.max_batch_size);
-        let max = state.share(self.settings.max_batch_size);
+        let max = state.share(&self.settings);
         let cost = state.costs?.load * state.queue.next_load(max) as u32;
         // A delay is waited for by the threads.
         let wait = state.phase == Phase::Open

@@ -234,7 +234,7 @@ fn rows_that_take_long_are_shared_out_evenly() {
     });
     for (row_cost, expected) in [
         // Not known yet.
-        (Duration::from_millis(1), vec![8]),
+        (Duration::from_micros(60), vec![8]),
         // Known, from the batch before.
         (Duration::ZERO, vec![4, 4]),
     ] {
@@ -250,6 +250,35 @@ fn rows_that_take_long_are_shared_out_evenly() {
         let doubled = [2, 4, 6, 8, 10, 12, 14, 16];
         assert_eq!(wait(ticket).unwrap().outputs[..], doubled);
     }
+}
+
+#[test]
+fn of_rows_that_take_very_long_a_part_is_left_to_instances_that_run() {
+    let bench = bench(Settings {
+        instances: 2,
+        max_batch_size: 8,
+        max_queue_size: 16,
+        ..settings()
+    });
+    bench.until_asleep(2);
+    let ticket = bench.submit(&[1]);
+    bench.batch();
+    bench.clock.advance(Duration::from_millis(1));
+    bench.say(Word::Answer);
+    wait(ticket).unwrap();
+
+    bench.until_asleep(2);
+    let one = bench.submit(&[1]);
+    bench.batch();
+    // The other instance leaves half to the one that runs.
+    let eight = bench.submit(&[1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(bench.batch(), [1, 2, 3, 4]);
+    for _ in 0..5 {
+        bench.say(Word::Answer);
+    }
+    assert_eq!(wait(one).unwrap().outputs[..], [2]);
+    let doubled = [2, 4, 6, 8, 10, 12, 14, 16];
+    assert_eq!(wait(eight).unwrap().outputs[..], doubled);
 }
 
 #[test]
