@@ -62,6 +62,18 @@ impl Generator {
         )
     }
 
+    /// As [`Generator::run`], with tensors of the Open Inference Protocol, to a server of any make.
+    pub(crate) fn infer(
+        &self,
+        address: &str,
+        model: &str,
+        concurrency: usize,
+    ) -> Result<Measured, Box<dyn Error>> {
+        let concurrency = concurrency.to_string();
+        let how = ["--protocol", "oip", "--concurrency", &concurrency];
+        sound(model, self.bench(address, model, &how)?)
+    }
+
     /// As [`Generator::run`], with IMDB's reviews and as many of their sentences.
     pub(crate) fn score(
         &self,

@@ -13,6 +13,7 @@ mod inference;
 mod load;
 mod machine;
 mod overload;
+mod peer;
 mod process;
 mod table;
 mod texts;
@@ -75,6 +76,12 @@ enum Command {
         #[arg(value_name = "DIR")]
         data_dir: PathBuf,
     },
+    /// Measure beside another server of the Open Inference Protocol, such as Triton, that serves the same models.
+    Peer {
+        /// Where it serves gRPC.
+        #[arg(value_name = "HOST:PORT")]
+        address: String,
+    },
     /// Offer each model twice what it can do, and print what becomes of it.
     Overload,
 }
@@ -84,6 +91,7 @@ fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Some(Command::Echo) => echo::serve(),
         Some(Command::Texts { data_dir }) => texts(&arguments, data_dir),
+        Some(Command::Peer { address }) => peer(&arguments, address),
         Some(Command::Overload) => overload(&arguments),
         None => run(&arguments),
     };
@@ -151,6 +159,30 @@ fn texts(arguments: &Arguments, data_dir: &Path) -> Result<(), Box<dyn Error>> {
         rows.push((model.name.clone(), passes));
     }
     print(&texts::render(&rows, &machine::describe(&watch)))?;
+    Ok(())
+}
+
+fn peer(arguments: &Arguments, address: &str) -> Result<(), Box<dyn Error>> {
+    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
+    let models = classifiers(arguments)?;
+    let watch = machine::Watch::start();
+    let mut rows = Vec::new();
+    for model in &models {
+        for concurrency in CONCURRENCIES {
+            rows.push(peer::Row::new(&model.name, concurrency));
+        }
+    }
+    for pass in 1..=arguments.passes {
+        say(&format!("pass {pass} of {}", arguments.passes));
+        for row in &mut rows {
+            row.measure(&generator, &quintet.address, address)?;
+        }
+    }
+    print(&peer::render(
+        &rows,
+        &machine::describe(&watch),
+        arguments.seconds,
+    ))?;
     Ok(())
 }
 

@@ -190,6 +190,35 @@ async fn a_generator_is_sent_noise() {
 }
 
 #[tokio::test]
+async fn servers_of_other_makes_are_asked_what_their_models_take() {
+    let server = FakeServer::foreign().await;
+    for model in ["mlp", "gan"] {
+        let finished = bench(&server.url(), &["--model", model, "--protocol", "oip"]).await;
+        assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+        let report = report(&finished);
+        assert_eq!(report["model"], model);
+        assert_eq!(report["errors"], serde_json::json!({}));
+        assert!(report["requests"].as_u64() > Some(0));
+    }
+    for (args, message) in [
+        (
+            &["--model", "lstm", "--protocol", "oip"][..],
+            "lstm takes INT64 [-1, -1]",
+        ),
+        (
+            &["--model", "x", "--protocol", "oip"],
+            "ModelMetadata of \"x\" failed: NOT_FOUND: no such model",
+        ),
+        (&["--model", "mlp"], "ListModels"),
+        (&["--protocol", "oip"], "ListModels"),
+    ] {
+        let finished = bench(&server.url(), args).await;
+        assert_eq!(finished.code, Some(1), "{args:?}");
+        assert!(finished.stderr.contains(message), "{}", finished.stderr);
+    }
+}
+
+#[tokio::test]
 async fn options_that_do_not_fit_are_told() {
     let server = FakeServer::answering().await;
     for (args, code, message) in [

@@ -105,6 +105,26 @@ impl FakeServer {
         }
     }
 
+    /// A server of the Open Inference Protocol that has none of Quintet's own calls, as others have not.
+    pub(crate) async fn foreign() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port is free");
+        let address = listener.local_addr().expect("the listener is bound");
+        let server = Server::builder()
+            .add_service(GrpcInferenceServiceServer::new(Tensors))
+            .serve_with_incoming(TcpListenerStream::new(listener));
+        let task = tokio::spawn(async move { server.await.expect("the server runs") });
+        Self {
+            address,
+            calls: Calls::default(),
+            texts: Texts::default(),
+            images: Arc::default(),
+            health: tonic_health::server::health_reporter().0,
+            task,
+        }
+    }
+
     /// A server whose `Classify` says "7" to everything.
     pub(crate) async fn answering() -> Self {
         Self::start(|_, request| Some(Ok(sevens(request)))).await

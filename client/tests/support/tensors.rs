@@ -1,8 +1,9 @@
-//! `ModelInfer` of the scripted server: a classifier of ten classes, and a generator.
+//! `ModelInfer` and `ModelMetadata` of the scripted server: a classifier of ten classes, and a generator.
 
 use quintet_proto::inference::{
-    ModelInferRequest, ModelInferResponse, grpc_inference_service_server::GrpcInferenceService,
-    model_infer_response::InferOutputTensor,
+    ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse,
+    grpc_inference_service_server::GrpcInferenceService, model_infer_response::InferOutputTensor,
+    model_metadata_response::TensorMetadata,
 };
 use tonic::{Request, Response, Status};
 
@@ -10,6 +11,28 @@ pub(super) struct Tensors;
 
 #[tonic::async_trait]
 impl GrpcInferenceService for Tensors {
+    async fn model_metadata(
+        &self,
+        request: Request<ModelMetadataRequest>,
+    ) -> Result<Response<ModelMetadataResponse>, Status> {
+        let name = request.into_inner().name;
+        let (input, datatype, shape) = match &*name {
+            "mlp" => ("pixels", "UINT8", vec![-1, 28, 28]),
+            "gan" => ("noise", "FP32", vec![-1, 100]),
+            "lstm" => ("tokens", "INT64", vec![-1, -1]),
+            _ => return Err(Status::not_found("no such model")),
+        };
+        Ok(Response::new(ModelMetadataResponse {
+            name,
+            inputs: vec![TensorMetadata {
+                name: input.into(),
+                datatype: datatype.into(),
+                shape,
+            }],
+            ..ModelMetadataResponse::default()
+        }))
+    }
+
     async fn model_infer(
         &self,
         request: Request<ModelInferRequest>,

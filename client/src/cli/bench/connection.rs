@@ -43,8 +43,8 @@ pub(super) struct Connection {
 /// What every call says in its headers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target<'a> {
-    /// `host:port`.
-    pub(super) authority: &'a str,
+    /// `http://host:port`.
+    pub(super) address: &'a str,
     /// `/package.Service/Method`.
     pub(super) path: &'static str,
     /// The `grpc-timeout` of each call.
@@ -114,7 +114,8 @@ pub(super) fn status(headers: &HeaderMap) -> Option<Result<(), CallError>> {
 impl Connection {
     /// Connects, and spawns the connection's task on the current thread.
     pub(super) async fn open(call: Target<'_>) -> io::Result<Self> {
-        let stream = TcpStream::connect(call.authority).await?;
+        let authority = call.address.trim_start_matches("http://");
+        let stream = TcpStream::connect(authority).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = h2::client::Builder::new()
             .initial_window_size(STREAM_WINDOW)
@@ -129,7 +130,7 @@ impl Connection {
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_2;
-        *request.uri_mut() = format!("http://{}{}", call.authority, call.path)
+        *request.uri_mut() = format!("http://{authority}{}", call.path)
             .parse()
             .map_err(io::Error::other)?;
         let headers = request.headers_mut();

@@ -8,6 +8,7 @@ mod caller;
 mod connection;
 mod framing;
 mod load;
+mod metadata;
 mod pace;
 mod payload;
 mod report;
@@ -44,16 +45,17 @@ pub(crate) async fn run(
     timeout: Duration,
     args: BenchArgs,
 ) -> Result<(), Failure> {
-    let subject = Subject::find(client, &args).await?;
-    let address = client.address().to_owned();
+    let client = client.clone();
     let json = args.json;
     let (report, lost) = tokio::task::spawn_blocking(move || {
-        let payload = subject.payload(&args)?;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build_local(LocalOptions::default())
             .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
-        runtime.block_on(bench(&address, timeout, &args, payload))
+        runtime.block_on(async {
+            let subject = Subject::find(&client, timeout, &args).await?;
+            bench(client.address(), timeout, &args, subject.payload(&args)?).await
+        })
     })
     .await
     .map_err(|error| Failure::new(format!("the load generator failed: {error}")))??;
@@ -79,7 +81,7 @@ async fn bench(
     let rpc = payload.rpc();
     let grace = timeout + GRACE;
     let target = Target {
-        authority: address.trim_start_matches("http://"),
+        address,
         path: rpc.path(),
         timeout: match rpc {
             // The deadline is the whole stream's: the first request's, the load's and what is waited for after it.

@@ -1,10 +1,13 @@
 //! What is to be measured: which model, and what it is sent.
 
-use quintet_client::{Client, ModelInfo, ModelState, Task};
+use std::time::Duration;
+
+use quintet_client::{Client, ErrorKind, ModelInfo, ModelState, Task};
 
 use super::{
     args::{BenchArgs, Protocol},
-    payload::{self, Noise, Payload, Pixels, Rpc, Tensor, Texts},
+    metadata,
+    payload::{self, Input, Noise, Payload, Pixels, Rpc, Tensor, Texts},
 };
 use crate::failure::Failure;
 
@@ -18,23 +21,38 @@ pub(super) enum Subject {
     Noise(Noise),
 }
 
+/// The inputs that a model is listed with.
+fn inputs(model: &ModelInfo) -> Vec<Input> {
+    model.inputs.iter().map(Input::from).collect()
+}
+
 // === impl Subject ===
 
 impl Subject {
     /// Asks the server what the model takes, where that is in question.
-    pub(super) async fn find(client: &Client, args: &BenchArgs) -> Result<Self, Failure> {
+    pub(super) async fn find(
+        client: &Client,
+        timeout: Duration,
+        args: &BenchArgs,
+    ) -> Result<Self, Failure> {
         let oip = args.protocol == Protocol::Oip;
         if oip && args.stream {
             let message = "--stream sends a ClassifyStream, which --protocol oip does not have";
             return Err(Failure::usage(message));
         }
-        let models = if oip || args.model.is_some() {
-            let models = client.list_models().await;
-            models.map_err(|error| Failure::of_call(&error, client.address()))?
-        } else {
-            Vec::new()
-        };
-        Self::choose(&models, args)
+        if !oip && args.model.is_none() {
+            return Self::choose(&[], args);
+        }
+        match (client.list_models().await, &args.model) {
+            (Ok(models), _) => Self::choose(&models, args),
+            (Err(error), Some(model)) if oip && *error.kind() == ErrorKind::Unimplemented => {
+                // None of ours.
+                let inputs = metadata::inputs(client.address(), timeout, model).await?;
+                let noise = Noise::of(model, &inputs).map(Self::Noise);
+                noise.or_else(|_| Tensor::of(model, &inputs).map(Self::Tensor))
+            }
+            (Err(error), _) => Err(Failure::of_call(&error, client.address())),
+        }
     }
 
     fn choose(models: &[ModelInfo], args: &BenchArgs) -> Result<Self, Failure> {
@@ -63,11 +81,11 @@ impl Subject {
                     )));
                 }
                 if oip {
-                    return Ok(Self::Noise(Noise::of(model)?));
+                    return Ok(Self::Noise(Noise::of(&model.name, &inputs(model))?));
                 }
                 Ok(Self::Digits { model: name })
             }
-            Some(model) if oip => Ok(Self::Tensor(Tensor::of(model)?)),
+            Some(model) if oip => Ok(Self::Tensor(Tensor::of(&model.name, &inputs(model))?)),
             None if oip => Err(Failure::new(format!("no model {name:?} is ready"))
                 .hint("quintet models lists what the server has, and what is ready")),
             // A model that there is not is sent an image: the server says best what it has.

@@ -2,13 +2,12 @@
 
 use std::f32::consts::TAU;
 
-use quintet_client::ModelInfo;
 use quintet_proto::{
     inference::{ModelInferRequest, model_infer_request::InferInputTensor},
     v1::{GenerateDigitsRequest, ImageFormat},
 };
 
-use super::{Payload, Rpc};
+use super::{Input, Payload, Rpc};
 use crate::failure::Failure;
 
 /// Different requests; the same of every run.
@@ -51,19 +50,19 @@ fn normal(random: &mut fastrand::Rng) -> f32 {
 // === impl Noise ===
 
 impl Noise {
-    /// The input of a generator as it is listed.
-    pub(in super::super) fn of(model: &ModelInfo) -> Result<Self, Failure> {
-        if let [input] = &model.inputs[..]
+    /// The input of a generator.
+    pub(in super::super) fn of(model: &str, inputs: &[Input]) -> Result<Self, Failure> {
+        if let [input] = inputs
             && let ("FP32", &[-1, width]) = (&*input.datatype, &input.shape[..])
             && let Ok(width @ 1..) = usize::try_from(width)
         {
             return Ok(Self {
-                model: model.name.clone(),
+                model: model.to_owned(),
                 input: input.name.clone(),
                 width,
             });
         }
-        Err(super::unfit(model, "noise as FP32 [-1, N]"))
+        Err(super::unfit(model, inputs, "noise as FP32 [-1, N]"))
     }
 
     /// For ModelInfer, with the elements as raw bytes, little-endian.

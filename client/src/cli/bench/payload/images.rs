@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use quintet_client::ModelInfo;
 use quintet_data::mnist::{self, PIXELS, SIDE, Split};
 use quintet_proto::{
     inference::{ModelInferRequest, model_infer_request::InferInputTensor},
     v1::{ClassifyRequest, Framing, Image, RawImage, image::Source},
 };
 
-use super::{Payload, Rpc};
+use super::{Input, Payload, Rpc};
 use crate::failure::Failure;
 
 /// Different random images; all of them fit into a core's cache.
@@ -107,15 +106,19 @@ impl Pixels {
 // === impl Tensor ===
 
 impl Tensor {
-    /// The input of an image model as it is listed.
-    pub(in super::super) fn of(model: &ModelInfo) -> Result<Self, Failure> {
+    /// The input of an image model.
+    pub(in super::super) fn of(model: &str, inputs: &[Input]) -> Result<Self, Failure> {
         let side = SIDE as i64;
-        match &model.inputs[..] {
+        match inputs {
             [input] if input.datatype == "UINT8" && input.shape == [-1, side, side] => Ok(Self {
-                model: model.name.clone(),
+                model: model.to_owned(),
                 input: input.name.clone(),
             }),
-            _ => Err(super::unfit(model, &format!("UINT8 [-1, {side}, {side}]"))),
+            _ => Err(super::unfit(
+                model,
+                inputs,
+                &format!("UINT8 [-1, {side}, {side}]"),
+            )),
         }
     }
 }

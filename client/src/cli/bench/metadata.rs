@@ -1,0 +1,52 @@
+//! What a model takes, by ModelMetadata of the Open Inference Protocol: the way to servers that have no ListModels, such
+//! as Triton, so that one load generator measures both.
+
+use std::{io, time::Duration};
+
+use prost::Message as _;
+use quintet_proto::inference::{ModelMetadataRequest, ModelMetadataResponse};
+
+use super::{
+    connection::{Connection, Target},
+    framing,
+    payload::Input,
+};
+use crate::failure::Failure;
+
+const PATH: &str = "/inference.GRPCInferenceService/ModelMetadata";
+
+/// The inputs of a model, the newest version that the server would let answer.
+pub(super) async fn inputs(
+    address: &str,
+    timeout: Duration,
+    model: &str,
+) -> Result<Vec<Input>, Failure> {
+    let failed = |why: &dyn std::fmt::Display| {
+        Failure::new(format!("ModelMetadata of {model:?} failed: {why}"))
+            .hint("is it a server of the Open Inference Protocol that listens there?")
+    };
+    let target = Target {
+        address,
+        path: PATH,
+        timeout,
+    };
+    let ask = async {
+        let mut connection = Connection::open(target).await.map_err(|it| failed(&it))?;
+        let request = ModelMetadataRequest {
+            name: model.to_owned(),
+            version: String::new(),
+        };
+        let reply = connection.call(framing::frame(&request)).await;
+        let reply = reply.map_err(|error| failed(&error))?;
+        ModelMetadataResponse::decode(reply).map_err(|error| failed(&error))
+    };
+    let reply = tokio::time::timeout(timeout, ask)
+        .await
+        .unwrap_or_else(|late| Err(failed(&io::Error::from(late))))?;
+    let input = reply.inputs.into_iter().map(|it| Input {
+        name: it.name,
+        datatype: it.datatype,
+        shape: it.shape,
+    });
+    Ok(input.collect())
+}
