@@ -25,6 +25,9 @@ pub(crate) struct Measured {
     /// Of RESOURCE_EXHAUSTED.
     #[serde(default)]
     pub(crate) refused_latency_us: Option<Latency>,
+    /// How long after their intended time requests went, in an open loop; answers are timed from that time.
+    #[serde(default)]
+    pub(crate) lateness_us: Option<Latency>,
     pub(crate) errors: BTreeMap<String, Failed>,
     /// Where answers tell it.
     #[serde(default)]

@@ -10,7 +10,7 @@ use crate::process::Server;
 /// The closed loop that gives the most that the server can do.
 const BEST: usize = 64;
 /// How often that is offered.
-const EXCESS: f64 = 2.0;
+const TWICE: f64 = 2.0;
 /// What each request of the flood has to be answered in.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -18,7 +18,10 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Flood {
     model: String,
+    /// A closed loop.
     best: Measured,
+    /// An open loop that offers as much.
+    enough: Measured,
     during: Measured,
     before: Calm,
     after: Calm,
@@ -32,7 +35,7 @@ struct Calm {
 }
 
 const HEADER: &str = "\
-| model | best/s | offered/s | answered/s | of the best | p99 of answered ms | refused, p99 ms | other errors | alone before, after µs | memory before, after MiB |
+| model | best/s | offered once: answered/s, unsent | offered twice: answered/s, of the best | p99 of answered, of refused ms | sent late, p99 ms | refused | unsent, other errors | alone before, after µs | memory before, after MiB |
 |---|---|---|---|---|---|---|---|---|---|
 ";
 
@@ -50,11 +53,13 @@ pub(crate) fn measure(
     };
     let best = generator.run(&server.address, model, BEST)?;
     let before = calm()?;
-    let rate = best.requests_per_second * EXCESS;
-    let during = generator.flood(&server.address, model, rate, TIMEOUT)?;
+    let rate = best.requests_per_second;
+    let enough = generator.flood(&server.address, model, rate, TIMEOUT)?;
+    let during = generator.flood(&server.address, model, rate * TWICE, TIMEOUT)?;
     Ok(Flood {
         model: model.to_owned(),
         best,
+        enough,
         during,
         before,
         after: calm()?,
@@ -69,8 +74,9 @@ pub(crate) fn render(floods: &[Flood], machine: &str) -> String {
     }
     writeln!(
         text,
-        "\n{machine}. The best is a closed loop of {BEST}, the flood an open one of {EXCESS} times as much, each request \
-         with a deadline of {} s. The load generator shares the cores, and costs the more the more it offers.",
+        "\n{machine}. The best is a closed loop of {BEST}; what is offered, once and twice as much, comes in an open one, each \
+         request with a deadline of {} s. The load generator shares the cores, and costs the more the more it offers: it sends late, \
+         and leaves unsent what it cannot.",
         TIMEOUT.as_secs()
     )
     .expect("writing to a string does not fail");
@@ -84,30 +90,29 @@ impl Flood {
         let Self {
             model,
             best,
+            enough,
             during,
             before,
             after,
         } = self;
         let ms = |latency: Option<Latency>| latency.map_or(0.0, |latency| latency.p99 / 1000.0);
-        let refused = |kind: &str| kind == "RESOURCE_EXHAUSTED";
-        let count = |wanted: bool| -> u64 {
-            let counts = during.errors.iter();
-            counts
-                .filter(|(kind, _)| refused(kind) == wanted)
-                .map(|(_, failed)| failed.count)
-                .sum()
-        };
+        let count =
+            |of: &Measured, kind: &str| of.errors.get(kind).map_or(0, |failed| failed.count);
+        let refused = count(during, "RESOURCE_EXHAUSTED");
+        let unsent = count(during, "UNSENT");
+        let all: u64 = during.errors.values().map(|failed| failed.count).sum();
         let memory = |calm: &Calm| calm.resident_mib.unwrap_or_default();
         format!(
-            "| {model} | {:.0} | {:.0} | {:.0} | {:.2} | {:.1} | {}, {:.1} | {} | {:.0}, {:.0} | {:.0}, {:.0} |\n",
+            "| {model} | {:.0} | {:.0}, {} | {:.0}, {:.2} | {:.0}, {:.0} | {:.0} | {refused} | {unsent}, {} | {:.0}, {:.0} | {:.0}, {:.0} |\n",
             best.requests_per_second,
-            best.requests_per_second * EXCESS,
+            enough.requests_per_second,
+            count(enough, "UNSENT"),
             during.requests_per_second,
             during.requests_per_second / best.requests_per_second,
             ms(Some(during.latency_us)),
-            count(true),
             ms(during.refused_latency_us),
-            count(false),
+            ms(during.lateness_us),
+            all - refused - unsent,
             before.p50_us,
             after.p50_us,
             memory(before),

@@ -111,6 +111,7 @@ mod tests {
                 p99: p50 * 2.0,
             },
             refused_latency_us: None,
+            lateness_us: None,
             errors: BTreeMap::new(),
             mean_batch_size: None,
             generator_cpu_us_per_request: 7.0,

@@ -131,6 +131,7 @@ mod tests {
                 p99: p50 * 3.0,
             },
             refused_latency_us: None,
+            lateness_us: None,
             errors: BTreeMap::new(),
             mean_batch_size: Some(24.0),
             generator_cpu_us_per_request: 7.0,

@@ -210,7 +210,7 @@ async fn servers_of_other_makes_are_asked_what_their_models_take() {
             "ModelMetadata of \"x\" failed: NOT_FOUND: no such model",
         ),
         (&["--model", "mlp"], "ListModels"),
-        (&["--protocol", "oip"], "ListModels"),
+        (&["--protocol", "oip"], "needs --model NAME"),
     ] {
         let finished = bench(&server.url(), args).await;
         assert_eq!(finished.code, Some(1), "{args:?}");

@@ -281,8 +281,9 @@ fn bench() {
                                           server has at most 256 under way, and not as a call each
                   --protocol <PROTOCOL>   quintet sends pictures and texts, or asks for digits; oip sends an
                                           image model's or a generator's input as a tensor, by the Open
-                                          Inference Protocol's ModelInfer [default: quintet] [possible values:
-                                          quintet, oip]
+                                          Inference Protocol's ModelInfer, to servers of other makes too, if
+                                          --model names a model [default: quintet] [possible values: quintet,
+                                          oip]
                   --duration <TIME>       How long to measure [default: 10s]
                   --warmup <TIME>         How long to send before that; may be 0s [default: 2s]
                   --rows-per-request <N>  How many images or texts a request holds, or digits it asks for

@@ -19,13 +19,13 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct BusyPoll {
     time: Duration,
-    places: Arc<Places>,
+    lookers: Arc<Lookers>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Requests being answered.
+    /// Requests being answered; of streams only those whose headers are not out yet.
     under_way: usize,
     /// When the last of them was answered; `None` while there are any, and before the first.
     resting: Option<Instant>,
@@ -41,13 +41,13 @@ struct Habit(u8);
 
 /// How many threads may look at once: each may take a core from those that compute.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct Lookers {
     most: usize,
     taken: AtomicUsize,
 }
 
-/// A place, given back when dropped.
-struct Place<'a>(&'a Places);
+/// Leave to look, given back when dropped.
+struct Looking<'a>(&'a Lookers);
 
 /// A request being answered, until dropped.
 #[derive(Debug)]
@@ -58,7 +58,8 @@ thread_local! {
     static HERE: RefCell<Option<Arc<BusyPoll>>> = const { RefCell::new(None) };
 }
 
-/// A request has come at `now`, on this thread.
+/// A request has come at `now`, on this thread. A stream counts until its answer's headers: it may rest as long as it
+/// likes, and what comes in it is no request of its own here.
 pub(crate) fn enter(now: Instant) -> UnderWay {
     let here = HERE.with_borrow(Clone::clone);
     if let Some(here) = &here {
@@ -75,10 +76,10 @@ pub(crate) fn enter(now: Instant) -> UnderWay {
 
 impl BusyPoll {
     /// From now on, requests on this thread are noted here; run [`BusyPoll::look`] on the same thread.
-    pub(crate) fn for_this_thread(time: Duration, places: Arc<Places>) -> Arc<Self> {
+    pub(crate) fn for_this_thread(time: Duration, lookers: Arc<Lookers>) -> Arc<Self> {
         let this = Arc::new(Self {
             time,
-            places,
+            lookers,
             state: Mutex::default(),
         });
         HERE.set(Some(Arc::clone(&this)));
@@ -91,11 +92,11 @@ impl BusyPoll {
         loop {
             let since = self.rest_after(last).await;
             last = Some(since);
-            let Some(_place) = self.places.take() else {
+            let Some(_looking) = self.lookers.take() else {
                 continue;
             };
             while self.lock().resting == last && since.elapsed() < self.time {
-                // Whoever else wants this core goes first.
+                // Other threads of this process go first.
                 std::thread::yield_now();
                 tokio::task::yield_now().await;
             }
@@ -142,9 +143,9 @@ impl Habit {
     }
 }
 
-// === impl Places ===
+// === impl Lookers ===
 
-impl Places {
+impl Lookers {
     /// For a process that may use so many cores: half of them.
     pub(crate) fn among(cores: usize) -> Self {
         Self {
@@ -153,16 +154,16 @@ impl Places {
         }
     }
 
-    fn take(&self) -> Option<Place<'_>> {
+    fn take(&self) -> Option<Looking<'_>> {
         let free = |taken: usize| (taken < self.most).then_some(taken + 1);
         let taken = self
             .taken
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, free);
-        taken.is_ok().then_some(Place(self))
+        taken.is_ok().then_some(Looking(self))
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Looking<'_> {
     fn drop(&mut self) {
         self.0.taken.fetch_sub(1, Ordering::Relaxed);
     }
@@ -196,16 +197,16 @@ mod tests {
 
     /// This test's thread as an I/O thread.
     struct Thread {
-        places: Arc<Places>,
+        lookers: Arc<Lookers>,
         started: Instant,
     }
 
     impl Thread {
         fn new(cores: usize, time: Duration) -> Self {
-            let places = Arc::new(Places::among(cores));
-            tokio::spawn(BusyPoll::for_this_thread(time, Arc::clone(&places)).look());
+            let lookers = Arc::new(Lookers::among(cores));
+            tokio::spawn(BusyPoll::for_this_thread(time, Arc::clone(&lookers)).look());
             Self {
-                places,
+                lookers,
                 started: Instant::now(),
             }
         }
@@ -222,7 +223,7 @@ mod tests {
         }
 
         fn looks(&self) -> bool {
-            self.places.taken.load(Ordering::Relaxed) == 1
+            self.lookers.taken.load(Ordering::Relaxed) == 1
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
 use crate::batching::WakeQueue;
-use crate::busy_poll::{BusyPoll, Places};
+use crate::busy_poll::{BusyPoll, Lookers};
 use crate::deadline::Deadlines;
 
 /// The threads. Dropping them ends every connection they serve.
@@ -43,20 +43,20 @@ impl IoThreads {
     /// The operating system's, if it gives no thread.
     pub(crate) fn start(count: usize, cores: usize, busy_poll: Duration) -> std::io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
-        let places = Arc::new(Places::among(cores));
+        let lookers = Arc::new(Lookers::among(cores));
         let mut threads = Vec::with_capacity(count);
         for index in 0..count {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let handle = runtime.handle().clone();
             let mut stopped = stopped.clone();
-            let places = Arc::clone(&places);
+            let lookers = Arc::clone(&lookers);
             let thread = thread::Builder::new()
                 .name(format!("io-{index}"))
                 .spawn(move || {
                     runtime.spawn(WakeQueue::for_this_thread().serve());
                     runtime.spawn(Deadlines::for_this_thread().mind());
                     if !busy_poll.is_zero() {
-                        runtime.spawn(BusyPoll::for_this_thread(busy_poll, places).look());
+                        runtime.spawn(BusyPoll::for_this_thread(busy_poll, lookers).look());
                     }
                     // An error means that the sender is gone, which is as good as told.
                     let _ = runtime.block_on(stopped.wait_for(|stop| *stop));

@@ -88,12 +88,14 @@ impl<B: Backend> State<B> {
     /// The most rows for the next batch. What waits is shared out among the idle instances, where a share is worth waking
     /// one more; and among all, where a share is a long run in itself: one that took everything would leave the next
     /// instance to be free with nothing to do, and its own callers would wait twice as long ("guided self-scheduling",
-    /// Polychronopoulos and Kuck, 1987).
+    /// Polychronopoulos and Kuck, 1987). With a delay that is left alone: what is left of a full batch would wait again.
     fn share(&self, settings: &Settings) -> usize {
         let cost = |rows: usize| self.costs.map_or(Duration::ZERO, |costs| costs.row) * rows as u32;
         let share = |instances: usize| self.queue.depth().div_ceil(instances.max(1));
         let (of_all, of_idle) = (share(self.instances), share(self.idle.len()));
-        let is_long = cost(of_all) >= LONG_RUN && of_all >= MANY_OVERHEADS * settings.overhead_rows;
+        let is_long = cost(of_all) >= LONG_RUN
+            && of_all >= MANY_OVERHEADS * settings.overhead_rows
+            && settings.max_queue_delay.is_zero();
         let rows = if is_long {
             of_all
         } else if cost(of_idle) >= WORTH_A_WAKE {

@@ -40,7 +40,7 @@ pub(crate) struct BenchArgs {
     #[arg(long)]
     pub(super) stream: bool,
     /// quintet sends pictures and texts, or asks for digits; oip sends an image model's or a generator's input as a
-    /// tensor, by the Open Inference Protocol's ModelInfer, to servers of other makes too if --model names one.
+    /// tensor, by the Open Inference Protocol's ModelInfer, to servers of other makes too, if --model names a model.
     #[arg(long, value_enum, default_value_t = Protocol::Quintet)]
     pub(super) protocol: Protocol,
     /// How long to measure.

@@ -51,6 +51,10 @@ impl Subject {
                 let noise = Noise::of(model, &inputs).map(Self::Noise);
                 noise.or_else(|_| Tensor::of(model, &inputs).map(Self::Tensor))
             }
+            (Err(error), None) if *error.kind() == ErrorKind::Unimplemented => {
+                let failure = Failure::of_call(&error, client.address());
+                Err(failure.hint("a server of another make needs --model NAME"))
+            }
             (Err(error), _) => Err(Failure::of_call(&error, client.address())),
         }
     }

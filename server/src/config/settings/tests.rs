@@ -43,7 +43,14 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
         1
     );
     assert_eq!(config.log, "warn");
+    assert_eq!(config.busy_poll, Duration::from_micros(200));
     assert_eq!(config.listen, "127.0.0.1:50051".parse().unwrap());
+}
+
+#[test]
+fn busy_polling_can_be_left_out() {
+    let config = config(&["--busy-poll", "0s"]).unwrap();
+    assert!(config.busy_poll.is_zero());
 }
 
 #[test]
