@@ -166,12 +166,8 @@ fn peer(arguments: &Arguments, address: &str) -> Result<(), Box<dyn Error>> {
     let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
     let models = classifiers(arguments)?;
     let watch = machine::Watch::start();
-    let mut rows = Vec::new();
-    for model in &models {
-        for concurrency in CONCURRENCIES {
-            rows.push(peer::Row::new(&model.name, concurrency));
-        }
-    }
+    let row = |model: &Inference| CONCURRENCIES.map(|it| peer::Row::new(&model.name, it));
+    let mut rows: Vec<_> = models.iter().flat_map(row).collect();
     for pass in 1..=arguments.passes {
         say(&format!("pass {pass} of {}", arguments.passes));
         for row in &mut rows {

@@ -9,8 +9,6 @@ use crate::process::Server;
 
 /// The closed loop that gives the most that the server can do.
 const BEST: usize = 64;
-/// How often that is offered.
-const TWICE: f64 = 2.0;
 /// What each request of the flood has to be answered in.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -55,7 +53,7 @@ pub(crate) fn measure(
     let before = calm()?;
     let rate = best.requests_per_second;
     let enough = generator.flood(&server.address, model, rate, TIMEOUT)?;
-    let during = generator.flood(&server.address, model, rate * TWICE, TIMEOUT)?;
+    let during = generator.flood(&server.address, model, rate * 2.0, TIMEOUT)?;
     Ok(Flood {
         model: model.to_owned(),
         best,

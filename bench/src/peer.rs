@@ -61,20 +61,13 @@ impl Row {
         peer: &str,
     ) -> Result<(), Box<dyn Error>> {
         let infer = |address| generator.infer(address, &self.model, self.concurrency);
-        let pass = if self.passes.len().is_multiple_of(2) {
-            let quintet = infer(quintet)?;
-            Pass {
-                quintet,
-                peer: infer(peer)?,
-            }
+        let (quintet, peer) = if self.passes.len().is_multiple_of(2) {
+            (infer(quintet)?, infer(peer)?)
         } else {
             let peer = infer(peer)?;
-            Pass {
-                quintet: infer(quintet)?,
-                peer,
-            }
+            (infer(quintet)?, peer)
         };
-        self.passes.push(pass);
+        self.passes.push(Pass { quintet, peer });
         Ok(())
     }
 

@@ -217,6 +217,13 @@ mod tests {
             tokio::task::yield_now().await;
         }
 
+        /// Enough requests come soon for it to look.
+        async fn learn(&self) {
+            for _ in 0..6 {
+                self.soon().await;
+            }
+        }
+
         async fn late(&self) {
             drop(enter(Instant::now() + LONG * 2));
             tokio::task::yield_now().await;
@@ -247,9 +254,7 @@ mod tests {
     #[tokio::test]
     async fn it_gives_up_after_its_time() {
         let thread = Thread::new(2, Duration::from_millis(2));
-        for _ in 0..6 {
-            thread.soon().await;
-        }
+        thread.learn().await;
         let since = Instant::now();
         while thread.looks() {
             tokio::task::yield_now().await;
@@ -263,9 +268,7 @@ mod tests {
     #[tokio::test]
     async fn it_does_not_look_while_a_request_is_answered() {
         let thread = Thread::new(2, LONG);
-        for _ in 0..6 {
-            thread.soon().await;
-        }
+        thread.learn().await;
         let (one, other) = (enter(thread.started), enter(thread.started));
         tokio::task::yield_now().await;
         assert!(!thread.looks());

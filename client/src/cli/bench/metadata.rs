@@ -4,12 +4,13 @@
 use std::{io, time::Duration};
 
 use prost::Message as _;
-use quintet_proto::inference::{ModelMetadataRequest, ModelMetadataResponse};
+use quintet_proto::inference::{
+    ModelMetadataRequest, ModelMetadataResponse, model_metadata_response::TensorMetadata,
+};
 
 use super::{
     connection::{Connection, Target},
     framing,
-    payload::Input,
 };
 use crate::failure::Failure;
 
@@ -20,7 +21,7 @@ pub(super) async fn inputs(
     address: &str,
     timeout: Duration,
     model: &str,
-) -> Result<Vec<Input>, Failure> {
+) -> Result<Vec<TensorMetadata>, Failure> {
     let failed = |why: &dyn std::fmt::Display| {
         Failure::new(format!("ModelMetadata of {model:?} failed: {why}"))
             .hint("is it a server of the Open Inference Protocol that listens there?")
@@ -43,10 +44,5 @@ pub(super) async fn inputs(
     let reply = tokio::time::timeout(timeout, ask)
         .await
         .unwrap_or_else(|late| Err(failed(&io::Error::from(late))))?;
-    let input = reply.inputs.into_iter().map(|it| Input {
-        name: it.name,
-        datatype: it.datatype,
-        shape: it.shape,
-    });
-    Ok(input.collect())
+    Ok(reply.inputs)
 }

@@ -8,9 +8,8 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 use prost::Message as _;
-use quintet_client::TensorMetadata;
 use quintet_proto::{
-    inference::ModelInferResponse,
+    inference::{ModelInferResponse, model_metadata_response::TensorMetadata},
     v1::{ClassifyResponse, GenerateDigitsResponse, SentimentScoreResponse, Timing},
 };
 
@@ -50,17 +49,8 @@ pub(super) struct Answer {
     pub(super) batch_size: Option<u32>,
 }
 
-/// An input of a model.
-#[derive(Clone, Debug)]
-pub(super) struct Input {
-    pub(super) name: String,
-    /// In the Open Inference Protocol's words.
-    pub(super) datatype: String,
-    pub(super) shape: Vec<i64>,
-}
-
 /// A model whose inputs are other ones than the benchmark makes.
-fn unfit(model: &str, inputs: &[Input], made: &str) -> Failure {
+fn unfit(model: &str, inputs: &[TensorMetadata], made: &str) -> Failure {
     let tensors = inputs
         .iter()
         .map(|it| format!("{} {:?}", it.datatype, it.shape));
@@ -68,18 +58,6 @@ fn unfit(model: &str, inputs: &[Input], made: &str) -> Failure {
     Failure::new(format!(
         "{model} takes {tensors}; the benchmark makes {made}"
     ))
-}
-
-// === impl Input ===
-
-impl From<&TensorMetadata> for Input {
-    fn from(listed: &TensorMetadata) -> Self {
-        Self {
-            name: listed.name.clone(),
-            datatype: listed.datatype.clone(),
-            shape: listed.shape.clone(),
-        }
-    }
 }
 
 // === impl Rpc ===

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use quintet_client::{Client, ErrorKind, ModelInfo, ModelState, Task};
+use quintet_proto::inference::model_metadata_response::TensorMetadata;
 
 use super::{
     args::{BenchArgs, Protocol},
     metadata,
-    payload::{self, Input, Noise, Payload, Pixels, Rpc, Tensor, Texts},
+    payload::{self, Noise, Payload, Pixels, Rpc, Tensor, Texts},
 };
 use crate::failure::Failure;
 
@@ -22,8 +23,13 @@ pub(super) enum Subject {
 }
 
 /// The inputs that a model is listed with.
-fn inputs(model: &ModelInfo) -> Vec<Input> {
-    model.inputs.iter().map(Input::from).collect()
+fn inputs(model: &ModelInfo) -> Vec<TensorMetadata> {
+    let inputs = model.inputs.iter().map(|it| TensorMetadata {
+        name: it.name.clone(),
+        datatype: it.datatype.clone(),
+        shape: it.shape.clone(),
+    });
+    inputs.collect()
 }
 
 // === impl Subject ===

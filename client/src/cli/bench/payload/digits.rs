@@ -3,11 +3,14 @@
 use std::f32::consts::TAU;
 
 use quintet_proto::{
-    inference::{ModelInferRequest, model_infer_request::InferInputTensor},
+    inference::{
+        ModelInferRequest, model_infer_request::InferInputTensor,
+        model_metadata_response::TensorMetadata,
+    },
     v1::{GenerateDigitsRequest, ImageFormat},
 };
 
-use super::{Input, Payload, Rpc};
+use super::{Payload, Rpc};
 use crate::failure::Failure;
 
 /// Different requests; the same of every run.
@@ -51,7 +54,7 @@ fn normal(random: &mut fastrand::Rng) -> f32 {
 
 impl Noise {
     /// The input of a generator.
-    pub(in super::super) fn of(model: &str, inputs: &[Input]) -> Result<Self, Failure> {
+    pub(in super::super) fn of(model: &str, inputs: &[TensorMetadata]) -> Result<Self, Failure> {
         if let [input] = inputs
             && let ("FP32", &[-1, width]) = (&*input.datatype, &input.shape[..])
             && let Ok(width @ 1..) = usize::try_from(width)

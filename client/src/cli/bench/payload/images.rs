@@ -5,11 +5,14 @@ use std::path::Path;
 use bytes::Bytes;
 use quintet_data::mnist::{self, PIXELS, SIDE, Split};
 use quintet_proto::{
-    inference::{ModelInferRequest, model_infer_request::InferInputTensor},
+    inference::{
+        ModelInferRequest, model_infer_request::InferInputTensor,
+        model_metadata_response::TensorMetadata,
+    },
     v1::{ClassifyRequest, Framing, Image, RawImage, image::Source},
 };
 
-use super::{Input, Payload, Rpc};
+use super::{Payload, Rpc};
 use crate::failure::Failure;
 
 /// Different random images; all of them fit into a core's cache.
@@ -107,7 +110,7 @@ impl Pixels {
 
 impl Tensor {
     /// The input of an image model.
-    pub(in super::super) fn of(model: &str, inputs: &[Input]) -> Result<Self, Failure> {
+    pub(in super::super) fn of(model: &str, inputs: &[TensorMetadata]) -> Result<Self, Failure> {
         let side = SIDE as i64;
         match inputs {
             [input] if input.datatype == "UINT8" && input.shape == [-1, side, side] => Ok(Self {
