@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use serde::Deserialize;
+
+use crate::process::on_cores;
 
 /// How to run it.
 #[derive(Debug)]
 pub(crate) struct Generator {
     pub(crate) program: PathBuf,
+    /// Its cores, see [`on_cores`].
+    pub(crate) cores: Option<String>,
     pub(crate) duration: Duration,
     pub(crate) warmup: Duration,
 }
@@ -110,7 +113,7 @@ impl Generator {
     }
 
     fn bench(&self, address: &str, model: &str, how: &[&str]) -> Result<Measured, Box<dyn Error>> {
-        let output = Command::new(&self.program)
+        let output = on_cores(self.cores.as_deref(), &self.program)
             .args(["bench", "--json", "--server", address, "--model", model])
             .args(how)
             .args(["--duration", &milliseconds(self.duration)])

@@ -23,10 +23,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::inference::Inference;
 use crate::load::Generator;
+use crate::overload::Flood;
 use crate::process::Server;
 use crate::table::{Pass, Row};
 
@@ -83,7 +84,18 @@ enum Command {
         address: String,
     },
     /// Offer each model twice what it can do, and print what becomes of it.
-    Overload,
+    Overload(Cores),
+}
+
+/// Who computes where, so that neither takes from the other; lists as `taskset --cpu-list` takes them.
+#[derive(Debug, Default, Args)]
+struct Cores {
+    /// The server's cores [default: all].
+    #[arg(long, value_name = "LIST")]
+    server_cores: Option<String>,
+    /// The load generator's cores [default: all].
+    #[arg(long, value_name = "LIST")]
+    generator_cores: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -92,7 +104,7 @@ fn main() -> ExitCode {
         Some(Command::Echo) => echo::serve(),
         Some(Command::Texts { data_dir }) => texts(&arguments, data_dir),
         Some(Command::Peer { address }) => peer(&arguments, address),
-        Some(Command::Overload) => overload(&arguments),
+        Some(Command::Overload(cores)) => overload(&arguments, cores),
         None => run(&arguments),
     };
     match outcome {
@@ -109,17 +121,19 @@ fn beside(given: Option<&PathBuf>, name: &str) -> Result<PathBuf, Box<dyn Error>
     Ok(given.cloned().unwrap_or_else(|| this.with_file_name(name)))
 }
 
-fn generator(arguments: &Arguments) -> Result<Generator, Box<dyn Error>> {
+fn generator(arguments: &Arguments, cores: &Cores) -> Result<Generator, Box<dyn Error>> {
     Ok(Generator {
         program: beside(arguments.generator.as_ref(), "quintet")?,
+        cores: cores.generator_cores.clone(),
         duration: Duration::from_secs(arguments.seconds),
         warmup: Duration::from_millis(arguments.seconds * 250),
     })
 }
 
-fn quintet(arguments: &Arguments) -> Result<Server, Box<dyn Error>> {
+fn quintet(arguments: &Arguments, cores: &Cores) -> Result<Server, Box<dyn Error>> {
     Server::quintet(
         &beside(arguments.server.as_ref(), "quintet-server")?,
+        cores.server_cores.as_deref(),
         &arguments.models_dir,
         &arguments.onnxruntime,
     )
@@ -140,10 +154,10 @@ fn texts(arguments: &Arguments, data_dir: &Path) -> Result<(), Box<dyn Error>> {
         data_dir,
         &arguments.onnxruntime,
     )?;
-    let generator = generator(arguments)?;
+    let generator = generator(arguments, &Cores::default())?;
     let (echo, quintet) = (
         Server::echo(&std::env::current_exe()?)?,
-        quintet(arguments)?,
+        quintet(arguments, &Cores::default())?,
     );
     let watch = machine::Watch::start();
     let mut rows = Vec::new();
@@ -163,7 +177,10 @@ fn texts(arguments: &Arguments, data_dir: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 fn peer(arguments: &Arguments, address: &str) -> Result<(), Box<dyn Error>> {
-    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
+    let (generator, quintet) = (
+        generator(arguments, &Cores::default())?,
+        quintet(arguments, &Cores::default())?,
+    );
     let models = classifiers(arguments)?;
     let watch = machine::Watch::start();
     let row = |model: &Inference| CONCURRENCIES.map(|it| peer::Row::new(&model.name, it));
@@ -182,20 +199,30 @@ fn peer(arguments: &Arguments, address: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn overload(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
+fn overload(arguments: &Arguments, cores: &Cores) -> Result<(), Box<dyn Error>> {
+    let (generator, quintet) = (generator(arguments, cores)?, quintet(arguments, cores)?);
     let watch = machine::Watch::start();
-    let mut floods = Vec::new();
-    for model in classifiers(arguments)? {
-        say(&format!("flooding {}", model.name));
-        floods.push(overload::measure(&generator, &quintet, &model.name)?);
+    let models = classifiers(arguments)?.into_iter();
+    let mut floods: Vec<_> = models.map(|model| Flood::of(model.name)).collect();
+    for pass in 1..=arguments.passes {
+        say(&format!("pass {pass} of {}", arguments.passes));
+        for flood in &mut floods {
+            flood.measure(&generator, &quintet)?;
+        }
     }
-    print(&overload::render(&floods, &machine::describe(&watch)))?;
+    print(&overload::render(
+        &floods,
+        &machine::describe(&watch),
+        arguments.seconds,
+    ))?;
     Ok(())
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
+    let (generator, quintet) = (
+        generator(arguments, &Cores::default())?,
+        quintet(arguments, &Cores::default())?,
+    );
     let models = classifiers(arguments)?;
     let echo = Server::echo(&std::env::current_exe()?)?;
     let watch = machine::Watch::start();

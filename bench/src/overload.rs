@@ -6,21 +6,28 @@ use std::time::Duration;
 
 use crate::load::{Generator, Latency, Measured};
 use crate::process::Server;
+use crate::table::median;
 
 /// The closed loop that gives the most that the server can do.
 const BEST: usize = 64;
 /// What each request of the flood has to be answered in.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// One model, before, in and after the flood.
+/// One model, flooded again and again.
 #[derive(Debug)]
 pub(crate) struct Flood {
     model: String,
+    passes: Vec<Pass>,
+}
+
+/// Before, in and after a flood.
+#[derive(Debug)]
+struct Pass {
     /// A closed loop.
     best: Measured,
     /// An open loop that offers as much.
-    enough: Measured,
-    during: Measured,
+    once: Measured,
+    twice: Measured,
     before: Calm,
     after: Calm,
 }
@@ -33,48 +40,22 @@ struct Calm {
 }
 
 const HEADER: &str = "\
-| model | best/s | offered once: answered/s, unsent | offered twice: answered/s, of the best | p99 of answered, of refused ms | sent late, p99 ms | refused | unsent, other errors | alone before, after µs | memory before, after MiB |
+| model | best/s | offered once: answered/s, of the best | offered twice: answered/s, of the best (least to most) | p99 of answered, of refused ms | sent late, p99 ms | refused | unsent, other errors | alone before, after µs | memory before, after MiB |
 |---|---|---|---|---|---|---|---|---|---|
 ";
 
-/// Floods the server with requests for `model`.
-pub(crate) fn measure(
-    generator: &Generator,
-    server: &Server,
-    model: &str,
-) -> Result<Flood, Box<dyn Error>> {
-    let calm = || -> Result<Calm, Box<dyn Error>> {
-        Ok(Calm {
-            p50_us: generator.run(&server.address, model, 1)?.latency_us.p50,
-            resident_mib: server.resident_mib(),
-        })
-    };
-    let best = generator.run(&server.address, model, BEST)?;
-    let before = calm()?;
-    let rate = best.requests_per_second;
-    let enough = generator.flood(&server.address, model, rate, TIMEOUT)?;
-    let during = generator.flood(&server.address, model, rate * 2.0, TIMEOUT)?;
-    Ok(Flood {
-        model: model.to_owned(),
-        best,
-        enough,
-        during,
-        before,
-        after: calm()?,
-    })
-}
-
 /// The table as Markdown.
-pub(crate) fn render(floods: &[Flood], machine: &str) -> String {
+pub(crate) fn render(floods: &[Flood], machine: &str, seconds: u64) -> String {
     let mut text = HEADER.to_owned();
     for flood in floods {
         text.push_str(&flood.render());
     }
+    let passes = floods.first().map_or(0, |flood| flood.passes.len());
     writeln!(
         text,
-        "\n{machine}. The best is a closed loop of {BEST}; what is offered, once and twice as much, comes in an open one, each \
-         request with a deadline of {} s. The load generator shares the cores, and costs the more the more it offers: it sends late, \
-         and leaves unsent what it cannot.",
+        "\n{machine}. Medians of {passes} passes of {seconds} s each. The best is a closed loop of {BEST}; what is offered, once \
+         and twice as much, comes in an open one, each request with a deadline of {} s. A load generator on the same cores costs \
+         the more the more it offers: it sends late, and leaves unsent what it cannot.",
         TIMEOUT.as_secs()
     )
     .expect("writing to a string does not fail");
@@ -84,37 +65,144 @@ pub(crate) fn render(floods: &[Flood], machine: &str) -> String {
 // === impl Flood ===
 
 impl Flood {
-    fn render(&self) -> String {
-        let Self {
+    pub(crate) fn of(model: String) -> Self {
+        Self {
             model,
+            passes: Vec::new(),
+        }
+    }
+
+    /// Floods the server once more.
+    pub(crate) fn measure(
+        &mut self,
+        generator: &Generator,
+        server: &Server,
+    ) -> Result<(), Box<dyn Error>> {
+        let (address, model) = (&server.address, &self.model);
+        let calm = || -> Result<Calm, Box<dyn Error>> {
+            Ok(Calm {
+                p50_us: generator.run(address, model, 1)?.latency_us.p50,
+                resident_mib: server.resident_mib(),
+            })
+        };
+        let best = generator.run(address, model, BEST)?;
+        let before = calm()?;
+        let rate = best.requests_per_second;
+        let once = generator.flood(address, model, rate, TIMEOUT)?;
+        let twice = generator.flood(address, model, rate * 2.0, TIMEOUT)?;
+        let after = calm()?;
+        self.passes.push(Pass {
             best,
-            enough,
-            during,
+            once,
+            twice,
             before,
             after,
-        } = self;
+        });
+        Ok(())
+    }
+
+    fn render(&self) -> String {
+        let all = |figure: &dyn Fn(&Pass) -> f64| self.passes.iter().map(figure).collect();
+        let of = |figure: &dyn Fn(&Pass) -> f64| median(all(figure));
+        let share = |pass: &Pass| pass.twice.requests_per_second / pass.best.requests_per_second;
         let ms = |latency: Option<Latency>| latency.map_or(0.0, |latency| latency.p99 / 1000.0);
-        let count =
-            |of: &Measured, kind: &str| of.errors.get(kind).map_or(0, |failed| failed.count);
-        let refused = count(during, "RESOURCE_EXHAUSTED");
-        let unsent = count(during, "UNSENT");
-        let all: u64 = during.errors.values().map(|failed| failed.count).sum();
+        let (refused, unsent) = ("RESOURCE_EXHAUSTED", "UNSENT");
+        let others = |pass: &Pass| {
+            let all = pass.twice.errors.iter();
+            all.filter(|(kind, _)| *kind != refused && *kind != unsent)
+                .map(|(_, failed)| failed.count)
+                .sum::<u64>() as f64
+        };
         let memory = |calm: &Calm| calm.resident_mib.unwrap_or_default();
         format!(
-            "| {model} | {:.0} | {:.0}, {} | {:.0}, {:.2} | {:.0}, {:.0} | {:.0} | {refused} | {unsent}, {} | {:.0}, {:.0} | {:.0}, {:.0} |\n",
-            best.requests_per_second,
-            enough.requests_per_second,
-            count(enough, "UNSENT"),
-            during.requests_per_second,
-            during.requests_per_second / best.requests_per_second,
-            ms(Some(during.latency_us)),
-            ms(during.refused_latency_us),
-            ms(during.lateness_us),
-            all - refused - unsent,
-            before.p50_us,
-            after.p50_us,
-            memory(before),
-            memory(after),
+            "| {} | {:.0} | {:.0}, {:.2} | {:.0}, {:.2} ({:.2} to {:.2}) | {:.0}, {:.0} | {:.0} | {:.0} | {:.0}, {:.0} | {:.0}, {:.0} | {:.0}, {:.0} |\n",
+            self.model,
+            of(&|pass| pass.best.requests_per_second),
+            of(&|pass| pass.once.requests_per_second),
+            of(&|pass| pass.once.requests_per_second / pass.best.requests_per_second),
+            of(&|pass| pass.twice.requests_per_second),
+            of(&share),
+            all(&share).into_iter().fold(f64::INFINITY, f64::min),
+            all(&share).into_iter().fold(0.0, f64::max),
+            of(&|pass| ms(Some(pass.twice.latency_us))),
+            of(&|pass| ms(pass.twice.refused_latency_us)),
+            of(&|pass| ms(pass.twice.lateness_us)),
+            of(&|pass| pass.twice.count(refused)),
+            of(&|pass| pass.twice.count(unsent)),
+            of(&others),
+            of(&|pass| pass.before.p50_us),
+            of(&|pass| pass.after.p50_us),
+            of(&|pass| memory(&pass.before)),
+            of(&|pass| memory(&pass.after)),
         )
+    }
+}
+
+// === impl Measured ===
+
+impl Measured {
+    /// Requests that failed so.
+    fn count(&self, kind: &str) -> f64 {
+        self.errors.get(kind).map_or(0, |failed| failed.count) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use expect_test::expect;
+
+    use super::*;
+    use crate::load::Failed;
+
+    fn measured(requests_per_second: f64, failed: &[(&str, u64)]) -> Measured {
+        let failed = failed.iter().map(|(kind, count)| {
+            let message = String::new();
+            (
+                (*kind).to_owned(),
+                Failed {
+                    count: *count,
+                    message,
+                },
+            )
+        });
+        let latency = |p50| Latency {
+            p50,
+            p99: p50 * 2.0,
+        };
+        Measured {
+            requests_per_second,
+            latency_us: latency(20_000.0),
+            refused_latency_us: Some(latency(1_000.0)),
+            lateness_us: Some(latency(500.0)),
+            errors: failed.collect(),
+            mean_batch_size: None,
+            generator_cpu_us_per_request: 7.0,
+        }
+    }
+
+    #[test]
+    fn a_flood_is_told_by_its_medians_and_its_share_by_its_extremes_too() {
+        let pass = |best: f64, twice: f64| Pass {
+            best: measured(best, &[]),
+            once: measured(best * 0.95, &[]),
+            twice: measured(
+                twice,
+                &[("RESOURCE_EXHAUSTED", 90), ("UNSENT", 7), ("RESET", 2)],
+            ),
+            before: Calm {
+                p50_us: 150.0,
+                resident_mib: Some(200.0),
+            },
+            after: Calm {
+                p50_us: 140.0,
+                resident_mib: Some(201.0),
+            },
+        };
+        let mut flood = Flood::of("cnn".to_owned());
+        flood.passes = vec![pass(100.0, 90.0), pass(200.0, 160.0), pass(100.0, 94.0)];
+        expect![[r"
+            | cnn | 100 | 95, 0.95 | 94, 0.90 (0.80 to 0.94) | 40, 2 | 1 | 90 | 7, 2 | 150, 140 | 200, 201 |
+        "]].assert_eq(&flood.render());
     }
 }

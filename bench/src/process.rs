@@ -15,6 +15,16 @@ pub(crate) struct Server {
     pub(crate) address: String,
 }
 
+/// A program on these cores of the machine alone, a list as `taskset --cpu-list` takes it, or on all.
+pub(crate) fn on_cores(cores: Option<&str>, program: &Path) -> Command {
+    let Some(cores) = cores else {
+        return Command::new(program);
+    };
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", cores]).arg(program);
+    command
+}
+
 impl Server {
     /// The echo of this very program.
     pub(crate) fn echo(this: &Path) -> Result<Self, Box<dyn Error>> {
@@ -24,11 +34,12 @@ impl Server {
     /// Quintet as a user would run it, but on free ports.
     pub(crate) fn quintet(
         program: &Path,
+        cores: Option<&str>,
         models_dir: &Path,
         onnxruntime: &Path,
     ) -> Result<Self, Box<dyn Error>> {
         Self::start(
-            Command::new(program)
+            on_cores(cores, program)
                 .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
                 .args(["--log", "info", "--log-format", "json", "--device", "cpu"])
                 .arg("--models-dir")

@@ -27,6 +27,10 @@ use crate::{
     failure::Failure,
 };
 
+/// `quintet bench` shares its cores with the server that it measures.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -1,7 +1,7 @@
 //! One HTTP/2 connection and the calls on it, with nothing done that gRPC does not need.
 
 use std::{
-    io,
+    fmt, io,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -21,7 +21,7 @@ use tokio::{
 };
 use tonic::{Code, Status};
 
-use super::{framing::unframe, report::describe};
+use super::{framing::unframe, report::name};
 
 /// Bytes that a server may have under way to us on one stream, and on the connection.
 const STREAM_WINDOW: u32 = 4 << 20;
@@ -55,8 +55,8 @@ pub(super) struct Target<'a> {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
     /// The server's status, any but OK.
-    #[error("{}", describe(.0))]
-    Status(Status),
+    #[error("{0}")]
+    Refused(Refusal),
     /// The server ended this stream alone.
     #[error("the server ended it: {0}")]
     Reset(Reason),
@@ -66,6 +66,20 @@ pub(super) enum CallError {
     /// The connection is gone, and every call on it.
     #[error("{0}")]
     Lost(String),
+}
+
+/// A status that is not OK.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) code: Code,
+    said: Said,
+}
+
+/// What a server says beside a code: as it came, because of a thousand refusals one is told.
+#[derive(Debug)]
+enum Said {
+    Headers(HeaderMap),
+    Words(String),
 }
 
 /// A stream that says it writes no vectors: h2 then copies small frames into one buffer and writes them at once, where
@@ -86,27 +100,27 @@ fn grpc_timeout(timeout: Duration) -> HeaderValue {
 
 /// The body of a response that is gRPC's and no refusal.
 pub(super) fn accepted(response: Response<RecvStream>) -> Result<RecvStream, CallError> {
-    if response.status() != StatusCode::OK {
+    let (head, body) = response.into_parts();
+    if head.status != StatusCode::OK {
         return Err(CallError::Malformed("an HTTP status other than 200"));
     }
-    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let content_type = head.headers.get(header::CONTENT_TYPE);
     if !content_type.is_some_and(|it| it.as_bytes().starts_with(GRPC.as_bytes())) {
         return Err(CallError::Malformed("another content type than gRPC's"));
     }
     // A reply of headers alone is a refusal.
-    status(response.headers()).transpose()?;
-    Ok(response.into_body())
+    status(head.headers).transpose()?;
+    Ok(body)
 }
 
 /// Whether the headers or trailers say OK; `None` where they say nothing.
-pub(super) fn status(headers: &HeaderMap) -> Option<Result<(), CallError>> {
-    let value = headers.get(GRPC_STATUS)?;
-    if value.as_bytes() == b"0" {
+pub(super) fn status(headers: HeaderMap) -> Option<Result<(), CallError>> {
+    let code = Code::from_bytes(headers.get(GRPC_STATUS)?.as_bytes());
+    if code == Code::Ok {
         return Some(Ok(()));
     }
-    let status = Status::from_header_map(headers)
-        .unwrap_or_else(|| Status::new(Code::Unknown, "no status that can be read"));
-    Some(Err(CallError::Status(status)))
+    let said = Said::Headers(headers);
+    Some(Err(CallError::Refused(Refusal { code, said })))
 }
 
 // === impl Connection ===
@@ -153,7 +167,7 @@ impl Connection {
         let mut reply = accepted(response.await?)?;
         let body = read(&mut reply).await?;
         let trailers = reply.trailers().await?;
-        match trailers.as_ref().and_then(status) {
+        match trailers.and_then(status) {
             Some(Ok(())) => unframe(body),
             Some(Err(refusal)) => Err(refusal),
             None => Err(CallError::Malformed("a reply without grpc-status")),
@@ -182,7 +196,58 @@ async fn read(reply: &mut RecvStream) -> Result<Bytes, CallError> {
     Ok(whole.freeze())
 }
 
+// === impl Refusal ===
+
+impl Refusal {
+    /// By a reply on a stream.
+    pub(super) fn new(code: Code, message: String) -> Self {
+        let said = Said::Words(message);
+        Self { code, said }
+    }
+
+    /// What the server says of it; may be empty.
+    pub(super) fn message(&self) -> String {
+        match &self.said {
+            Said::Words(words) => words.clone(),
+            Said::Headers(headers) => Status::from_header_map(headers)
+                .map_or_else(String::new, |status| status.message().to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(name(self.code))?;
+        match self.message().as_str() {
+            "" => Ok(()),
+            message => write!(f, ": {message}"),
+        }
+    }
+}
+
 // === impl CallError ===
+
+impl CallError {
+    /// What to count it as.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => name(refusal.code),
+            Self::Reset(_) => "RESET",
+            Self::Malformed(_) => "MALFORMED",
+            Self::Lost(_) => "LOST",
+        }
+    }
+
+    /// What was said beside that.
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::Refused(refusal) => refusal.message(),
+            Self::Reset(reason) => reason.to_string(),
+            Self::Malformed(what) => (*what).to_owned(),
+            Self::Lost(reason) => reason.clone(),
+        }
+    }
+}
 
 impl From<h2::Error> for CallError {
     fn from(error: h2::Error) -> Self {

@@ -22,6 +22,10 @@ use super::{
     report::{Recorder, Window},
 };
 
+/// The open loop looks at its schedule no more often: at high rates a timer for each request costs more than the
+/// request. What goes later for it is late by the report, too.
+const TICK: Duration = Duration::from_micros(100);
+
 /// How requests follow each other.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Pace {
@@ -201,7 +205,7 @@ impl Load {
                 return Ok(());
             }
             // With all workers busy, the first to end goes on with what is due.
-            let next = open.schedule.at(open.schedule.due(now));
+            let next = open.schedule.at(open.schedule.due(now)).max(now + TICK);
             timer.sleep_until(next.min(self.window.to)).await?;
         }
     }

@@ -157,7 +157,7 @@ async fn first_answer(caller: &mut Caller, payload: &Payload) -> Result<Answer, 
     let message = caller.call(payload.next()).await.map_err(|error| {
         let failure = refused(error.to_string());
         match error {
-            CallError::Status(_) => {
+            CallError::Refused(_) => {
                 failure.hint("quintet models lists what the server has, and what is ready")
             }
             CallError::Malformed(_) => failure.hint(no_quintet),

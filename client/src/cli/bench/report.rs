@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use tokio::time::Instant;
-use tonic::{Code, Status};
+use tonic::Code;
 
 use super::{
     connection::CallError,
@@ -39,7 +39,7 @@ pub(super) struct Recorder {
     latency: Histogram<u32>,
     refused_latency: Histogram<u32>,
     lateness: Histogram<u32>,
-    errors: BTreeMap<String, Errors>,
+    errors: BTreeMap<&'static str, Errors>,
     /// Sampled answers, and the sum of their shares of a batch.
     sampled: u64,
     batches: f64,
@@ -89,7 +89,7 @@ pub(super) struct Report {
     refused_latency_us: Option<Latency>,
     /// Of an open loop: how long after their intended time requests went.
     lateness_us: Option<Latency>,
-    errors: BTreeMap<String, Errors>,
+    errors: BTreeMap<&'static str, Errors>,
     /// `None` where answers do not say.
     mean_batch_size: Option<f64>,
     generator_cpu_us_per_request: f64,
@@ -108,7 +108,7 @@ struct Latency {
 }
 
 /// gRPC's name of a code.
-fn name(code: Code) -> &'static str {
+pub(super) fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",
@@ -127,14 +127,6 @@ fn name(code: Code) -> &'static str {
         Code::Unavailable => "UNAVAILABLE",
         Code::DataLoss => "DATA_LOSS",
         Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
-/// `CODE: message`, or the code alone.
-pub(super) fn describe(status: &Status) -> String {
-    match status.message() {
-        "" => name(status.code()).to_owned(),
-        message => format!("{}: {message}", name(status.code())),
     }
 }
 
@@ -192,7 +184,7 @@ impl Recorder {
         let ends = self.window.holds(now);
         self.ended += u64::from(ends);
         let latency = nanoseconds(now.saturating_duration_since(intended));
-        let (kind, message) = match result {
+        let failure = match result {
             Ok(message) => {
                 if self.sample(message, payload) {
                     self.answered += u64::from(ends);
@@ -201,30 +193,28 @@ impl Recorder {
                     }
                     return Ok(());
                 }
-                let what = "a message that is no answer to the request";
-                ("MALFORMED".to_owned(), what.to_owned())
+                CallError::Malformed("a message that is no answer to the request")
             }
             Err(CallError::Lost(reason)) => return Err(reason),
-            Err(CallError::Malformed(what)) => ("MALFORMED".to_owned(), what.to_owned()),
-            Err(CallError::Reset(reason)) => ("RESET".to_owned(), reason.to_string()),
-            Err(CallError::Status(status)) => {
-                if counts && status.code() == Code::ResourceExhausted {
-                    self.refused_latency.saturating_record(latency);
-                }
-                (name(status.code()).to_owned(), status.message().to_owned())
-            }
+            Err(failure) => failure,
         };
-        if counts {
-            self.fail(kind, message, 1);
+        if !counts {
+            return Ok(());
         }
+        if matches!(&failure, CallError::Refused(refusal) if refusal.code == Code::ResourceExhausted)
+        {
+            self.refused_latency.saturating_record(latency);
+        }
+        self.fail(failure.kind(), 1, || failure.message());
         Ok(())
     }
 
-    fn fail(&mut self, kind: String, message: String, count: u64) {
-        let errors = self
-            .errors
-            .entry(kind)
-            .or_insert(Errors { count: 0, message });
+    /// Counts failures, of which the first is to tell what they said.
+    fn fail(&mut self, kind: &'static str, count: u64, message: impl FnOnce() -> String) {
+        let errors = self.errors.entry(kind).or_insert_with(|| Errors {
+            count: 0,
+            message: message(),
+        });
         errors.count += count;
     }
 
@@ -259,7 +249,7 @@ impl Report {
             ("UNANSWERED", "no reply came in time", outcome.unanswered),
         ] {
             if count > 0 {
-                recorder.fail(kind.to_owned(), message.to_owned(), count);
+                recorder.fail(kind, count, || message.to_owned());
             }
         }
         let seconds = measured.as_secs_f64();

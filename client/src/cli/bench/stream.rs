@@ -11,10 +11,10 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use h2::{SendStream, client::ResponseFuture};
-use tonic::{Code, Status};
+use tonic::Code;
 
 use super::{
-    connection::{self, CallError, Connection, Target},
+    connection::{self, CallError, Connection, Refusal, Target},
     framing::{self, Messages, StreamReply},
 };
 
@@ -100,7 +100,7 @@ impl Stream {
             }
         }
         let trailers = replies.trailers().await?;
-        trailers.as_ref().and_then(connection::status).transpose()?;
+        trailers.and_then(connection::status).transpose()?;
         Ok(())
     }
 }
@@ -158,7 +158,7 @@ impl State {
             .filter(|slot| slot.waiting)
             .ok_or(CallError::Malformed("a reply to no request"))?;
         slot.answer(reply.result.map_err(|error| {
-            CallError::Status(Status::new(Code::from_i32(error.code), error.message))
+            CallError::Refused(Refusal::new(Code::from_i32(error.code), error.message))
         }));
         Ok(())
     }

@@ -1,7 +1,10 @@
 //! Percentiles and both forms of the report, against values worked out by hand.
 
 use super::{
-    super::payload::{Pixels, Rpc},
+    super::{
+        connection::Refusal,
+        payload::{Pixels, Rpc},
+    },
     *,
 };
 
@@ -46,7 +49,12 @@ async fn throughput_counts_ends_and_latency_counts_starts() {
     // Those that ended at 100 and 150, and those that were meant to go at 100 and 199.
     assert_eq!(recorder.answered, 2);
     assert_eq!(recorder.latency.len(), 2);
-    let refusal = || Err(CallError::Status(Status::resource_exhausted("full")));
+    let refusal = || {
+        Err(CallError::Refused(Refusal::new(
+            Code::ResourceExhausted,
+            "full".into(),
+        )))
+    };
     for intended in [50, 150] {
         recorder
             .record(at(intended), at(160), refusal(), &payload)
