@@ -6,7 +6,7 @@ use std::time::Duration;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use quintet_server::batching::{
-    Backend, BackendError, BatchReport, Clock, DropReason, Engine, Observer, Settings,
+    Backend, BackendError, Backlog, BatchReport, Clock, DropReason, Engine, Observer, Settings,
 };
 use smallvec::smallvec;
 
@@ -53,6 +53,7 @@ fn engine(max_inline_compute: Duration) -> Engine<Nothing> {
         Arc::new(|| Ok(Nothing)),
         Clock::system(),
         Arc::new(Deaf),
+        Arc::new(Backlog::of(1)),
     )
     .expect("a thread can be had")
 }

@@ -15,7 +15,9 @@ use divan::{Bencher, black_box};
 use quintet_bundle::DataType;
 use quintet_onnx::ops::{self, GemmAttributes, RecurrentInputs};
 use quintet_onnx::{Dim, GraphBuilder, GraphError};
-use quintet_server::batching::{BatchReport, Clock, DropReason, Engine, Observer, Settings};
+use quintet_server::batching::{
+    Backlog, BatchReport, Clock, DropReason, Engine, Observer, Settings,
+};
 use quintet_server::runtime::{
     DeviceChoice, Port, Row, Runtime, Sequence, SessionBackend, Signature,
 };
@@ -148,6 +150,7 @@ fn engine() -> Engine<SessionBackend> {
         Arc::new(|| panic!("no instance fails")),
         Clock::system(),
         Arc::new(Deaf),
+        Arc::new(Backlog::of(instances)),
     )
     .expect("threads can be had")
 }

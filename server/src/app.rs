@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::admin::{self, Admin};
+use crate::batching::Backlog;
 use crate::config::Config;
 use crate::grpc::{self, Health};
 use crate::io_threads::IoThreads;
@@ -17,7 +18,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::repository::{Repository, State, VersionId};
-use crate::runtime::{Runtime, RuntimeError};
+use crate::runtime::{Device, Runtime, RuntimeError};
 use crate::service::Service;
 
 /// How often recorded samples are folded into their histograms when nobody scrapes.
@@ -30,6 +31,7 @@ pub struct App {
     runtime: Runtime,
     repository: Arc<Repository>,
     metrics: Metrics,
+    backlog: Arc<Backlog>,
     io_threads: IoThreads,
 }
 
@@ -80,13 +82,20 @@ impl Config {
             }
         }
         let metrics = Metrics::new(Runtime::version());
-        let io_threads = IoThreads::start(self.io_threads, self.cores, self.busy_poll)
+        // On a GPU a batch takes no core.
+        let enough = match runtime.device() {
+            Device::Cpu => self.cores.div_ceil(self.intra_op_threads),
+            Device::Cuda(_) => usize::MAX,
+        };
+        let backlog = Arc::new(Backlog::of(enough));
+        let io_threads = IoThreads::start(self.io_threads, self.cores, self.busy_poll, &backlog)
             .map_err(StartError::IoThreads)?;
         Ok(App {
             config: self,
             runtime,
             repository: Arc::new(repository),
             metrics,
+            backlog,
             io_threads,
         })
     }
@@ -108,6 +117,7 @@ impl App {
             runtime,
             repository,
             metrics,
+            backlog,
             io_threads,
         } = self;
         let lifecycle = Arc::new(Lifecycle::default());
@@ -136,7 +146,7 @@ impl App {
         tasks.spawn(upkeep(metrics.clone()));
         let mut server = tokio::spawn(grpc::serve(grpc_listener, io_threads, routes, stopping));
 
-        let loading = load_all(&config, &runtime, &repository, &metrics, &health);
+        let loading = load_all(&config, &runtime, &repository, &metrics, &backlog, &health);
         let serve = async {
             loading.await;
             std::future::pending::<()>().await;
@@ -176,6 +186,7 @@ async fn load_all(
     runtime: &Runtime,
     repository: &Repository,
     metrics: &Metrics,
+    backlog: &Arc<Backlog>,
     health: &Health,
 ) {
     let started = Instant::now();
@@ -185,6 +196,7 @@ async fn load_all(
     }
     for id in versions {
         let (config, runtime, metrics) = (config.clone(), runtime.clone(), metrics.clone());
+        let backlog = Arc::clone(backlog);
         let path = id.path.clone();
         let device = runtime.device();
         let loaded = tokio::task::spawn_blocking(move || {
@@ -193,6 +205,7 @@ async fn load_all(
                 &runtime,
                 |manifest| config.batching(manifest, device),
                 &metrics,
+                &backlog,
             )
         });
         let state = match loaded.await {

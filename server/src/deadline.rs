@@ -43,8 +43,11 @@ thread_local! {
     static HERE: RefCell<Option<Arc<Deadlines>>> = const { RefCell::new(None) };
 }
 
-/// Resolves as `work` does, unless the deadline passes before: then `work` is dropped and the result is `None`.
-pub(crate) async fn before<T>(deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
+/// Resolves as `work` does, unless the deadline passes before: then the result is `None`, and who pinned `work` drops it.
+pub(crate) async fn before<T>(
+    deadline: Instant,
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
     let Some(deadlines) = HERE.with_borrow(Clone::clone) else {
         return timeout_at(deadline, work).await.ok();
     };
@@ -53,7 +56,6 @@ pub(crate) async fn before<T>(deadline: Instant, work: impl Future<Output = T>) 
         deadlines,
         key: None,
     };
-    let mut work = pin!(work);
     std::future::poll_fn(|context| {
         if let Poll::Ready(outcome) = work.as_mut().poll(context) {
             return Poll::Ready(Some(outcome));
@@ -170,7 +172,7 @@ mod tests {
         for after in [40, 20, 30, 10] {
             let ended = Arc::clone(&ended);
             tasks.spawn(async move {
-                let outcome = before(start + MS * after, pending::<()>()).await;
+                let outcome = before(start + MS * after, pin!(pending::<()>())).await;
                 ended.lock().unwrap().push(after);
                 outcome
             });
@@ -184,16 +186,16 @@ mod tests {
     async fn what_is_done_in_time_leaves_no_trace() {
         let deadlines = start();
         let soon = Instant::now() + MS * 20;
-        assert_eq!(before(soon, tokio::task::yield_now()).await, Some(()));
+        assert_eq!(before(soon, pin!(tokio::task::yield_now())).await, Some(()));
         assert!(deadlines.lock().waiting.is_empty());
         // The timer goes off for nobody, and is set again for a later one.
-        assert_eq!(before(soon + MS * 20, pending::<()>()).await, None);
+        assert_eq!(before(soon + MS * 20, pin!(pending::<()>())).await, None);
     }
 
     #[tokio::test]
     async fn a_time_that_has_passed_is_due_at_once() {
         // Nobody minds the timer, and none is needed.
         let _deadlines = Deadlines::for_this_thread();
-        assert_eq!(before(Instant::now(), pending::<()>()).await, None);
+        assert_eq!(before(Instant::now(), pin!(pending::<()>())).await, None);
     }
 }

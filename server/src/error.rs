@@ -1,5 +1,6 @@
 //! Everything that can go wrong with a request, once. `grpc/status.rs` maps it to gRPC codes, once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::batching::{Failure, Refusal};
@@ -56,12 +57,18 @@ pub enum ServeError {
         filter: String,
     },
     /// Too much waits already.
-    #[error("model `{model}` is busy: {refusal}")]
+    #[error(
+        "model `{model}` is busy: the queue holds {depth} of at most {limit} rows, {rows} more do not fit"
+    )]
     QueueFull {
         /// The model.
-        model: String,
-        /// How full its queue is.
-        refusal: String,
+        model: Arc<str>,
+        /// Rows waiting.
+        depth: usize,
+        /// `max_queue_size`.
+        limit: usize,
+        /// Rows of the request.
+        rows: usize,
         /// When it may have room.
         retry_after: Duration,
     },
@@ -123,12 +130,19 @@ impl ServeError {
     }
 
     /// What a refusal by the batching core of `model` means to the caller.
-    pub fn from_refusal(model: &str, refusal: &Refusal) -> Self {
-        match refusal {
-            Refusal::QueueFull { retry_after, .. } => Self::QueueFull {
-                model: model.to_owned(),
-                refusal: refusal.to_string(),
-                retry_after: *retry_after,
+    pub fn from_refusal(model: &Arc<str>, refusal: &Refusal) -> Self {
+        match *refusal {
+            Refusal::QueueFull {
+                depth,
+                limit,
+                rows,
+                retry_after,
+            } => Self::QueueFull {
+                model: Arc::clone(model),
+                depth,
+                limit,
+                rows,
+                retry_after,
             },
             Refusal::Stopped => Self::draining(),
         }

@@ -1,5 +1,6 @@
 //! One request's way through one model: prepare, submit, wait within the deadline, finish; and what is recorded of it.
 
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::batching::{Answer, Failure, Timing};
 use crate::deadline;
 use crate::error::ServeError;
 use crate::model::Model;
+use crate::rest;
 use crate::runtime::Row;
 
 /// The rows of one request. Most requests have one.
@@ -29,15 +31,21 @@ pub struct Served<T> {
 impl Model {
     /// Runs the rows that `prepare` makes and lets `finish` make the answer of the outputs, one per row, and of what else
     /// `prepare` has kept for it; `None`: an output holds a number that the task does not allow. All of it within the
-    /// deadline. Metrics and statistics are told.
+    /// deadline. Metrics and statistics are told. With no room for `rows` rows, as many as there will be at least, nothing is
+    /// prepared.
     pub(crate) async fn serve<K, T>(
         &self,
         deadline: Option<Instant>,
-        prepare: impl Future<Output = Result<(Rows, K), ServeError>>,
+        rows: usize,
+        prepare: Pin<&mut impl Future<Output = Result<(Rows, K), ServeError>>>,
         finish: impl FnOnce(Rows, K) -> Option<T>,
     ) -> Result<Served<T>, ServeError> {
+        if let Err(refusal) = self.engine.check_room(rows) {
+            self.statistics.failed(Duration::ZERO);
+            return Err(ServeError::from_refusal(&self.name, &refusal));
+        }
         let started = Instant::now();
-        let work = async {
+        let work = pin!(async {
             let (rows, kept) = prepare.await?;
             let preprocess = started.elapsed();
             self.metrics.preprocessed(preprocess);
@@ -57,7 +65,7 @@ impl Model {
                 preprocess,
                 timing,
             })
-        };
+        });
         let outcome = within(deadline, work).await;
         if outcome.is_err() {
             self.statistics.failed(started.elapsed());
@@ -71,6 +79,9 @@ impl Model {
             .engine
             .submit(rows, deadline.map(Instant::into_std))
             .map_err(|refusal| ServeError::from_refusal(&self.name, &refusal))?;
+        if !self.engine.is_behind() {
+            rest::not_yet();
+        }
         // Requests that came in the same breath are submitted before anything runs.
         let_others_run().await;
         self.engine.dispatch();
@@ -94,10 +105,11 @@ async fn let_others_run() {
     .await;
 }
 
-/// Gives the work up when the deadline passes.
+/// Gives the work up when the deadline passes. By reference: a future that holds another holds it twice, where it came
+/// in and where it is pinned, and a request's are many deep.
 pub(crate) async fn within<T>(
     deadline: Option<Instant>,
-    work: impl Future<Output = Result<T, ServeError>>,
+    work: Pin<&mut impl Future<Output = Result<T, ServeError>>>,
 ) -> Result<T, ServeError> {
     let Some(deadline) = deadline else {
         return work.await;

@@ -1,5 +1,7 @@
 //! Inference on plain tensors, for any model: what the Open Inference Protocol asks for, once the wire is off it.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -36,17 +38,24 @@ impl Service {
         deadline: Option<Instant>,
     ) -> Result<Served<Inferred>, ServeError> {
         let refuse = ServeError::violations;
-        let prepare = async {
+        let max_rows = model.engine.settings().max_queue_size;
+        // As the caller says; nobody has looked at it yet, and what is not so is refused then.
+        let rows = request
+            .inputs
+            .first()
+            .and_then(|tensor| tensor.shape.first());
+        let rows = rows.and_then(|rows| usize::try_from(*rows).ok());
+        let rows = rows.filter(|rows| *rows <= max_rows).unwrap_or(1);
+        let prepare = pin!(async {
             let Infer { inputs, outputs } = request;
             let names = outputs.iter().map(String::as_str);
             let wanted = tensors::wanted(&model.signature, names).map_err(refuse)?;
             // A request of more rows could never be queued.
-            let max_rows = model.engine.settings().max_queue_size;
             let rows = tensors::prepare(&model.signature, inputs, max_rows).map_err(refuse)?;
             Ok((rows, wanted))
-        };
+        });
         model
-            .serve(deadline, prepare, |rows, wanted| {
+            .serve(deadline, rows, prepare, |rows, wanted| {
                 let outputs = wanted.into_iter().map(|port| {
                     let bytes = tensors::finish(&model.signature, port, &rows);
                     bytes.map(|bytes| (port, bytes))

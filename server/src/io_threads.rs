@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
-use crate::batching::WakeQueue;
+use crate::batching::{Backlog, WakeQueue};
 use crate::busy_poll::{BusyPoll, Lookers};
 use crate::deadline::Deadlines;
+use crate::rest::rest;
 
 /// The threads. Dropping them ends every connection they serve.
 #[derive(Debug)]
@@ -37,16 +38,25 @@ pub(crate) struct Place {
 
 impl IoThreads {
     /// Starts `count` threads for a process that may use so many cores. They look for the next request for `busy_poll`
-    /// before they sleep.
+    /// before they sleep, and rest while the backlog is deep.
     ///
     /// # Errors
     /// The operating system's, if it gives no thread.
-    pub(crate) fn start(count: usize, cores: usize, busy_poll: Duration) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        count: usize,
+        cores: usize,
+        busy_poll: Duration,
+        backlog: &Arc<Backlog>,
+    ) -> std::io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let lookers = Arc::new(Lookers::among(cores));
         let mut threads = Vec::with_capacity(count);
         for index in 0..count {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let backlog = Arc::clone(backlog);
+            let runtime = Builder::new_current_thread()
+                .enable_all()
+                .on_thread_park(move || rest(&backlog))
+                .build()?;
             let handle = runtime.handle().clone();
             let mut stopped = stopped.clone();
             let lookers = Arc::clone(&lookers);

@@ -31,6 +31,7 @@ pub mod metrics;
 pub mod model;
 pub mod repository;
 mod request_id;
+mod rest;
 pub mod runtime;
 pub mod sentiment;
 pub mod service;

@@ -8,7 +8,9 @@ use quintet_bundle::text::TokenizerError;
 use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest, Task, Tensor};
 use smallvec::SmallVec;
 
-use crate::batching::{Backend, BackendError, BackendFactory, Clock, Engine, Observer, Settings};
+use crate::batching::{
+    Backend, BackendError, BackendFactory, Backlog, Clock, Engine, Observer, Settings,
+};
 use crate::metrics::{Metrics, ModelMetrics};
 use crate::runtime::{
     BadLength, Device, Port, Row, Runtime, RuntimeError, SessionBackend, Signature,
@@ -79,6 +81,7 @@ impl Model {
         runtime: &Runtime,
         settings: impl FnOnce(&Manifest) -> Settings,
         metrics: &Metrics,
+        backlog: &Arc<Backlog>,
     ) -> Result<Self, LoadError> {
         let bundle = Bundle::open(path)?;
         let manifest = bundle.manifest().clone();
@@ -120,6 +123,7 @@ impl Model {
             replacements(runtime.clone(), bundle, signature.clone()),
             Clock::system(),
             Arc::new(observed) as Arc<dyn Observer>,
+            Arc::clone(backlog),
         )
         .map_err(LoadError::Thread)?;
         let (name, version) = (manifest.name.as_str().into(), manifest.version);

@@ -1,5 +1,6 @@
 //! Sentiment once the wire is off it: check, tokenise, submit, wait, finish.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use quintet_bundle::Task;
@@ -56,16 +57,16 @@ impl Service {
                 needs: Task::TextClassification.as_str(),
             });
         };
-        let prepare = async {
+        let prepare = pin!(async {
             let (mut rows, mut seen) = (Rows::new(), Vec::with_capacity(count));
             for reading in self.read(reader, texts).await? {
                 seen.push((reading.row.steps(), reading.truncated));
                 rows.push(reading.row);
             }
             Ok((rows, seen))
-        };
+        });
         model
-            .serve(deadline, prepare, |outputs, seen| {
+            .serve(deadline, count, prepare, |outputs, seen| {
                 let scored = outputs.iter().zip(seen);
                 let scored = scored.map(|(row, (tokens, truncated))| {
                     sentiment::finish(row).map(|sentiment| Scored {
@@ -103,14 +104,15 @@ impl Service {
             return each(&texts, |text| reader.read(text).map(Some));
         }
         let reader = Arc::clone(reader);
-        self.beside_io(move |caller| {
+        let read = self.beside_io(move |caller| {
             // Nobody reads the rest for a caller that has gone.
             each(&texts, |text| match caller.strong_count() {
                 0 => Ok(None),
                 _ => reader.read(text).map(Some),
             })
-        })
-        .await
+        });
+        // Boxed, so that requests which need no such thread are not as large.
+        Box::pin(read).await
     }
 }
 

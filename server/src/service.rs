@@ -1,5 +1,6 @@
 //! What the server does with a request once the wire is off it: validate, prepare, submit, wait, finish.
 
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 
 use quintet_bundle::Task;
@@ -105,10 +106,11 @@ impl Service {
         deadline: Option<Instant>,
     ) -> Result<Served<Vec<Vec<RankedLabel>>>, ServeError> {
         let top_k = request.top_k;
-        let prepare = async { Ok((self.prepare(request).await?, ())) };
+        let rows = request.pictures.len();
+        let prepare = pin!(async { Ok((self.prepare(request).await?, ())) });
         let labels = |row: &Row| classify::finish(row, top_k);
         model
-            .serve(deadline, prepare, |outputs, ()| {
+            .serve(deadline, rows, prepare, |outputs, ()| {
                 outputs.iter().map(labels).collect()
             })
             .await
@@ -133,14 +135,15 @@ impl Service {
                 classify::prepare(picture, framing, max_pixels)
             });
         }
-        self.beside_io(move |caller| {
+        let decoded = self.beside_io(move |caller| {
             // Nobody decodes the rest for a caller that has gone.
             each(&pictures, |picture| match caller.strong_count() {
                 0 => Ok(Row::new()),
                 _ => classify::prepare(picture, framing, max_pixels),
             })
-        })
-        .await
+        });
+        // Boxed, so that requests which need no such thread are not as large.
+        Box::pin(decoded).await
     }
 
     /// Does long work on a thread for such. The work is given what is gone when the caller is.

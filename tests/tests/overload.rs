@@ -7,7 +7,7 @@ use quintet_e2e::{Server, frame, server, tiny};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use crate::support::{refusal, request, sdk_request};
+use crate::support::{encoded, refusal, request, sdk_request};
 
 /// A server whose queue holds two rows until somebody leaves.
 async fn holding() -> Server {
@@ -55,6 +55,24 @@ async fn a_full_queue_refuses_with_the_time_to_come_back() {
     ];
     assert_eq!(metrics.get("quintet_rows_dropped_total", &labels), Some(2));
     waiting.abort();
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_before_it_decodes() {
+    let server = holding().await;
+    let mut client = server.raw().await;
+    let waiting =
+        tokio::spawn(async move { client.classify(request(&[frame(1), frame(2)])).await });
+    server.queued("digits", 2).await;
+
+    let mut no_picture = request(&[]);
+    no_picture.images.push(encoded(b"neither".to_vec()));
+    let status = refusal(&server, no_picture.clone()).await;
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    waiting.abort();
+    server.queued("digits", 0).await;
+    let status = refusal(&server, no_picture).await;
+    assert_eq!(status.code(), Code::InvalidArgument);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::backlog::Backlog;
 use super::clock::Instant;
 use super::pool::Pool;
 use super::request::Ticket;
@@ -54,9 +55,12 @@ impl<B: Backend> Engine<B> {
         factory: BackendFactory<B>,
         clock: Clock,
         observer: Arc<dyn Observer>,
+        backlog: Arc<Backlog>,
     ) -> std::io::Result<Self> {
         let instances = backends.len();
-        let pool = Arc::new(Pool::new(settings, backends, factory, clock, observer));
+        let pool = Arc::new(Pool::new(
+            settings, backends, factory, clock, observer, backlog,
+        ));
         let engine = Self {
             pool,
             threads: Mutex::default(),
@@ -69,6 +73,14 @@ impl<B: Backend> Engine<B> {
             engine.threads().push(thread);
         }
         Ok(engine)
+    }
+
+    /// Whether so many rows would be accepted now: asked before they are made, so that what is refused costs no more.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`], to which the rows may still be too many in the end.
+    pub fn check_room(&self, rows: usize) -> Result<(), Refusal> {
+        self.pool.check_room(rows)
     }
 
     /// Puts a request's rows, one at least, into the queue; the ticket resolves to one output per row. A running
@@ -98,6 +110,11 @@ impl<B: Backend> Engine<B> {
     /// Rows waiting now.
     pub fn queue_depth(&self) -> usize {
         self.pool.lock().queue.depth()
+    }
+
+    /// Whether its rows wait so long that a millisecond more makes no difference to them.
+    pub fn is_behind(&self) -> bool {
+        self.pool.is_behind()
     }
 
     /// The settings it runs with.

@@ -23,6 +23,7 @@
 //!
 //! `Queue` is the policy as a plain value: time is passed in, nothing blocks. [`Engine`] drives it.
 
+mod backlog;
 mod batch;
 mod clock;
 mod engine;
@@ -31,10 +32,12 @@ mod lanes;
 mod pool;
 mod queue;
 mod request;
+mod state;
 #[cfg(test)]
 mod tests;
 mod wake;
 
+pub use backlog::Backlog;
 pub use clock::{Clock, Instant};
 pub use engine::{Engine, Refusal};
 pub use request::{Answer, Failure, Ticket, Timing};

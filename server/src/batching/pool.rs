@@ -1,11 +1,12 @@
 //! What an engine's threads and callers share: the queue, the instances that run nothing, and who sleeps.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::backlog::Backlog;
 use super::batch::Batch;
 use super::clock::Instant;
 use super::engine::Refusal;
@@ -13,110 +14,31 @@ use super::instance::{Instance, Ran};
 use super::lanes::Extent;
 use super::queue::{Next, Queue};
 use super::request::{Gather, Leave, Ticket};
+use super::state::{Costs, Phase, State};
 use super::{Backend, BackendFactory, Clock, DropReason, Observer, Settings};
-
-/// What a thread must have to do for it to pay that it is woken: about what it costs to wake one, on both sides.
-const WORTH_A_WAKE: Duration = Duration::from_micros(50);
-
-/// A run of so long hides what it costs to hand rows over, so that two of half the size cost no more than one.
-const LONG_RUN: Duration = Duration::from_micros(500);
-
-/// A run of so many times the rows that a run costs beside its own is as cheap by the row as a larger one, nearly.
-const MANY_OVERHEADS: usize = 4;
 
 /// The shared part of an engine.
 pub(super) struct Pool<B: Backend> {
     pub(super) settings: Settings,
     clock: Clock,
     observer: Arc<dyn Observer>,
+    backlog: Arc<Backlog>,
     factory: BackendFactory<B>,
     state: Mutex<State<B>>,
     /// Notified when a sleeping thread should look at the queue.
     pub(super) wake: Condvar,
     /// Set when rows have come that nobody has looked at yet.
     stirred: AtomicBool,
-}
-
-pub(super) struct State<B: Backend> {
-    pub(super) queue: Queue<B::Row, B::Output>,
-    phase: Phase,
-    /// Instances that run nothing.
-    idle: Vec<Instance<B>>,
-    /// Instances in all, running ones included.
-    instances: usize,
-    /// Threads that sleep on `wake`.
-    pub(super) sleepers: usize,
-    /// What things have cost lately; unknown until the first batch has run.
-    costs: Option<Costs>,
-}
-
-/// Moving averages of what runs cost.
-#[derive(Clone, Copy)]
-struct Costs {
-    /// Of a row, whatever its width.
-    row: Duration,
-    /// Of a unit of [`Settings::load`].
-    load: Duration,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Takes requests.
-    Open,
-    /// Takes requests and waits for no company.
-    Hurried,
-    /// Takes nothing, finishes only what runs.
-    Stopped,
+    /// Rows waiting, as of the last report.
+    depth: AtomicUsize,
+    /// See [`super::Engine::is_behind`].
+    is_behind: AtomicBool,
 }
 
 /// A batch and the instance to run it.
 pub(super) struct Job<B: Backend> {
     instance: Instance<B>,
     batch: Batch<B::Row, B::Output>,
-}
-
-// === impl State ===
-
-impl<B: Backend> State<B> {
-    /// About when the rows that wait now will have been run.
-    fn retry_after(&self) -> Duration {
-        let rows = self.queue.depth().div_ceil(self.instances.max(1)) as u32;
-        let row = self.costs.map_or(Duration::ZERO, |costs| costs.row);
-        (row * rows).clamp(Duration::from_millis(10), Duration::from_secs(5))
-    }
-
-    /// The most rows for the next batch. What waits is shared out among the idle instances, where a share is worth waking
-    /// one more; and among all, where a share is a long run in itself: one that took everything would leave the next
-    /// instance to be free with nothing to do, and its own callers would wait twice as long ("guided self-scheduling",
-    /// Polychronopoulos and Kuck, 1987). With a delay that is left alone: what is left of a full batch would wait again.
-    fn share(&self, settings: &Settings) -> usize {
-        let cost = |rows: usize| self.costs.map_or(Duration::ZERO, |costs| costs.row) * rows as u32;
-        let share = |instances: usize| self.queue.depth().div_ceil(instances.max(1));
-        let (of_all, of_idle) = (share(self.instances), share(self.idle.len()));
-        let is_long = cost(of_all) >= LONG_RUN
-            && of_all >= MANY_OVERHEADS * settings.overhead_rows
-            && settings.max_queue_delay.is_zero();
-        let rows = if is_long {
-            of_all
-        } else if cost(of_idle) >= WORTH_A_WAKE {
-            of_idle
-        } else {
-            settings.max_batch_size
-        };
-        rows.min(settings.max_batch_size)
-    }
-}
-
-// === impl Costs ===
-
-impl Costs {
-    /// One part new in eight: a few batches settle it, one odd batch does not upset it.
-    fn then(self, ran: Self) -> Self {
-        Self {
-            row: (self.row * 7 + ran.row) / 8,
-            load: (self.load * 7 + ran.load) / 8,
-        }
-    }
 }
 
 // === impl Pool ===
@@ -137,6 +59,7 @@ impl<B: Backend> Pool<B> {
         factory: BackendFactory<B>,
         clock: Clock,
         observer: Arc<dyn Observer>,
+        backlog: Arc<Backlog>,
     ) -> Self {
         let state = State {
             queue: Queue::new(settings, B::width),
@@ -145,16 +68,33 @@ impl<B: Backend> Pool<B> {
             idle: backends.into_iter().map(Instance::new).collect(),
             sleepers: 0,
             costs: None,
+            running_behind: 0,
         };
         Self {
             settings,
             clock,
             observer,
+            backlog,
             factory,
             state: Mutex::new(state),
             wake: Condvar::new(),
             stirred: AtomicBool::new(false),
+            depth: AtomicUsize::new(0),
+            is_behind: AtomicBool::new(false),
         }
+    }
+
+    /// See [`super::Engine::check_room`].
+    pub(super) fn check_room(&self, rows: usize) -> Result<(), Refusal> {
+        if self.depth.load(Ordering::Relaxed) + rows <= self.settings.max_queue_size {
+            return Ok(());
+        }
+        self.admit(&self.lock(), rows)
+    }
+
+    /// See [`super::Engine::is_behind`].
+    pub(super) fn is_behind(&self) -> bool {
+        self.is_behind.load(Ordering::Relaxed)
     }
 
     /// See [`super::Engine::submit`].
@@ -166,18 +106,7 @@ impl<B: Backend> Pool<B> {
         let count = rows.len();
         let gather = Arc::new(Gather::new(count, deadline));
         let mut state = self.lock();
-        if state.phase == Phase::Stopped {
-            return Err(Refusal::Stopped);
-        }
-        if !state.queue.has_room(count) {
-            self.observer.dropped(DropReason::QueueFull, count);
-            return Err(Refusal::QueueFull {
-                depth: state.queue.depth(),
-                limit: self.settings.max_queue_size,
-                rows: count,
-                retry_after: state.retry_after(),
-            });
-        }
+        self.admit(&state, count)?;
         let was_empty = state.queue.depth() == 0;
         state.queue.push(&gather, rows, self.clock.now());
         self.report(&mut state);
@@ -190,6 +119,23 @@ impl<B: Backend> Pool<B> {
             self.stirred.store(true, Ordering::Release);
         }
         Ok(Ticket::new(Arc::clone(self) as Arc<dyn Leave<_>>, gather))
+    }
+
+    /// Whether so many more rows are accepted.
+    fn admit(&self, state: &State<B>, rows: usize) -> Result<(), Refusal> {
+        if state.phase == Phase::Stopped {
+            return Err(Refusal::Stopped);
+        }
+        if state.queue.has_room(rows) {
+            return Ok(());
+        }
+        self.observer.dropped(DropReason::QueueFull, rows);
+        Err(Refusal::QueueFull {
+            depth: state.queue.depth(),
+            limit: self.settings.max_queue_size,
+            rows,
+            retry_after: state.retry_after(),
+        })
     }
 
     /// See [`super::Engine::dispatch`].
@@ -229,11 +175,24 @@ impl<B: Backend> Pool<B> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the observer how the queue stands.
+    /// Tells the observer and the backlog how the queue stands.
     fn report(&self, state: &mut State<B>) {
+        self.update_backlog(state);
+        self.depth.store(state.queue.depth(), Ordering::Relaxed);
         self.observer.queue_depth(state.queue.depth());
         for (reason, rows) in state.queue.take_dropped() {
             self.observer.dropped(reason, rows);
+        }
+    }
+
+    fn update_backlog(&self, state: &mut State<B>) {
+        let is_behind = state.is_behind();
+        self.is_behind.store(is_behind, Ordering::Relaxed);
+        let running = state.instances - state.idle.len();
+        let now = if is_behind { running } else { 0 };
+        let before = std::mem::replace(&mut state.running_behind, now);
+        if now != before {
+            self.backlog.update(before, now);
         }
     }
 
@@ -295,6 +254,7 @@ impl<B: Backend> Pool<B> {
     /// Pairs a batch with an idle instance, and wakes a sleeper for what is left.
     fn job(&self, state: &mut State<B>, batch: Batch<B::Row, B::Output>) -> Option<Job<B>> {
         let instance = state.idle.pop()?;
+        self.update_backlog(state);
         if state.queue.depth() > 0 && state.sleepers > 0 && !state.idle.is_empty() {
             self.wake.notify_one();
         }

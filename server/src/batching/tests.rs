@@ -1,6 +1,8 @@
 //! The core's behaviour, on a clock that stands still and a backend that waits to be let go.
 //! The assertions are on the batches that ran, never on how long something took.
 
+mod backlog;
+mod inline;
 mod trouble;
 mod widths;
 
@@ -75,6 +77,7 @@ struct Bench {
     word: Sender<Word>,
     started: Receiver<Vec<u32>>,
     seen: Arc<Seen>,
+    backlog: Arc<Backlog>,
     clock: Clock,
     engine: Engine<Gated>,
 }
@@ -105,12 +108,22 @@ fn bench(settings: Settings) -> Bench {
         .collect();
     let (seen, clock) = (Arc::new(Seen::default()), Clock::manual());
     let observer = Arc::clone(&seen) as Arc<dyn Observer>;
-    let engine =
-        Engine::start("test", settings, backends, factory, clock.clone(), observer).unwrap();
+    let backlog = Arc::new(Backlog::of(1));
+    let engine = Engine::start(
+        "test",
+        settings,
+        backends,
+        factory,
+        clock.clone(),
+        observer,
+        Arc::clone(&backlog),
+    )
+    .unwrap();
     Bench {
         word,
         started,
         seen,
+        backlog,
         clock,
         engine,
     }
@@ -328,65 +341,4 @@ proptest! {
             prop_assert!((1..=max_batch_size).contains(&batch.len()));
         }
     }
-}
-
-/// Answers at once; tells which thread ran each batch.
-struct Telling(Arc<Mutex<Vec<(std::thread::ThreadId, usize)>>>);
-
-impl Backend for Telling {
-    type Row = u32;
-    type Output = u32;
-
-    fn run(&mut self, rows: &[u32], outputs: &mut Vec<u32>) -> Result<(), BackendError> {
-        self.0
-            .lock()
-            .unwrap()
-            .push((std::thread::current().id(), rows.len()));
-        outputs.extend(rows);
-        Ok(())
-    }
-}
-
-#[test]
-fn short_batches_run_on_the_callers_thread_and_requests_that_came_together_ride_together() {
-    let ran = Arc::new(Mutex::new(Vec::new()));
-    let backend = Telling(Arc::clone(&ran));
-    let settings = Settings {
-        max_inline_compute: DAY,
-        ..settings()
-    };
-    let factory: BackendFactory<Telling> = Arc::new(|| Err(BackendError("none".into())));
-    let seen = Arc::new(Seen::default());
-    let engine = Engine::start(
-        "test",
-        settings,
-        vec![backend],
-        factory,
-        Clock::manual(),
-        seen,
-    )
-    .unwrap();
-    let here = std::thread::current().id();
-    // The first batch tells what a row costs; until then it may be long, and runs on a thread of its own.
-    let first = engine.submit(smallvec![9], None).unwrap();
-    engine.dispatch();
-    wait(first).unwrap();
-    let (thread, rows) = ran.lock().unwrap().remove(0);
-    assert!(thread != here && rows == 1);
-    // The answer comes before the instance is idle again.
-    while engine.sleepers() < 1 {
-        std::thread::yield_now();
-    }
-    let tickets: Vec<_> = (0..6)
-        .map(|row| engine.submit(smallvec![row], None).unwrap())
-        .collect();
-    assert!(
-        ran.lock().unwrap().is_empty(),
-        "nothing runs before the dispatch"
-    );
-    engine.dispatch();
-    for (row, ticket) in (0..6).zip(tickets) {
-        assert_eq!(wait(ticket).unwrap().outputs[..], [row]);
-    }
-    assert_eq!(*ran.lock().unwrap(), [(here, 4), (here, 2)]);
 }

@@ -4,6 +4,7 @@
 //! were. Nothing is drawn before it is asked for, and dropping a drawing ends it.
 
 use std::future::ready;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,17 +143,22 @@ impl Drawing {
         };
         let first = self.progress.drawn;
         let seed = self.seed;
-        let noise = async { Ok((generate::prepare(seed, first..first + candidates), ())) };
-        let frames = self
-            .generator
-            .serve(self.deadline, noise, |frames, ()| Some(frames));
+        let noise = pin!(async { Ok((generate::prepare(seed, first..first + candidates), ())) });
+        let frames =
+            self.generator
+                .serve(self.deadline, candidates as usize, noise, |frames, ()| {
+                    Some(frames)
+                });
         let frames = spent.on(frames.await.map_err(late)?);
         // A frame is the classifier's input as it is.
-        let rows = ready(Ok((frames.clone(), ())));
-        let labels = self.judge.model.serve(self.deadline, rows, |outputs, ()| {
-            let likeliest = |row: &Row| classify::finish(row, 1)?.pop();
-            outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
-        });
+        let rows = pin!(ready(Ok((frames.clone(), ()))));
+        let labels = self
+            .judge
+            .model
+            .serve(self.deadline, frames.len(), rows, |outputs, ()| {
+                let likeliest = |row: &Row| classify::finish(row, 1)?.pop();
+                outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
+            });
         let labels = spent.on(labels.await.map_err(late)?);
 
         let judged = frames.iter().zip(labels).zip(first..);
@@ -180,7 +186,7 @@ impl Drawing {
         let started = Instant::now();
         let frames = digits.iter().map(|digit| digit.pixels.clone()).collect();
         let (format, layout) = (self.plan.format, self.plan.layout);
-        let written = self.service.write(frames, format, layout);
+        let written = pin!(self.service.write(frames, format, layout));
         let pictures = within(self.deadline, written).await.map_err(late)?;
         let took = started.elapsed();
         self.generator.metrics.postprocessed(took);

@@ -3,10 +3,12 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time::Instant;
 
 use crate::error::ServeError;
+
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// One call. Its clones are the same call.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +73,7 @@ pub(super) fn check_media_type(headers: &HeaderMap) -> Result<(), ServeError> {
 
 /// The `grpc-timeout` header (gRPC over HTTP/2, "Requests"): at most 8 digits and a unit.
 fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, ServeError> {
-    let Some(value) = headers.get("grpc-timeout") else {
+    let Some(value) = headers.get(GRPC_TIMEOUT) else {
         return Ok(None);
     };
     let parse = || {

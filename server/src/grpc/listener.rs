@@ -1,35 +1,23 @@
 //! The accept loop: HTTP/2 connections, each a task, ended in order at shutdown.
 //!
 //! tonic's own server would answer a passed `grpc-timeout` with CANCELLED before the core can say DEADLINE_EXCEEDED,
-//! and waits for its connections without limit. hyper below it does neither.
+//! and waits for its connections without limit. What it is made of, h2, does neither.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Observe;
+use super::connection::Connection;
 use crate::io_threads::IoThreads;
 
-/// Bytes that a caller may have under way on one stream; HTTP/2's own default of 65,535 makes an image wait.
-const STREAM_WINDOW: u32 = 1 << 20;
-/// Bytes that a caller may have under way on one connection.
-const CONNECTION_WINDOW: u32 = 4 << 20;
-/// Requests that may be open at once on one connection.
-const MAX_CONCURRENT_STREAMS: u32 = 1024;
-/// A connection that has been silent for so long is asked for a sign of life, and ended after as long again.
-const KEEPALIVE: Duration = Duration::from_secs(20);
 /// How long a connection may still take, at shutdown, that has never asked for anything: it may not speak HTTP/2 at all.
 const SILENT_GRACE: Duration = Duration::from_millis(500);
-/// How long a new connection may take to say its first byte.
-const FIRST_BYTE: Duration = Duration::from_secs(20);
+/// How long a new connection may take to say that it speaks HTTP/2.
+const PREFACE: Duration = Duration::from_secs(20);
 /// How long to leave a listener alone that cannot accept, as when file descriptors are short.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -85,49 +73,34 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY cannot be set");
     }
-    // A connection that never speaks would be kept for ever: HTTP/2's own signs of life begin with its first bytes.
-    tokio::select! {
-        spoken = tokio::time::timeout(FIRST_BYTE, stream.readable()) => {
-            if spoken.is_err() {
-                tracing::debug!(%peer, "connection said nothing");
+    // One that never speaks would be kept for ever: signs of life are asked for once it has spoken HTTP/2.
+    let opening = Connection::open(stream, move |request| service.call(request));
+    let mut connection = tokio::select! {
+        opened = tokio::time::timeout(PREFACE, opening) => match opened {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => {
+                tracing::debug!(%peer, %error, "connection ended before it spoke HTTP/2");
                 return;
             }
-        }
+            Err(_) => {
+                tracing::debug!(%peer, "connection did not speak HTTP/2 in time");
+                return;
+            }
+        },
         () = told(&mut shutdown) => return,
-    }
-    let asked = Arc::new(AtomicBool::new(false));
-    let service = {
-        let asked = Arc::clone(&asked);
-        service_fn(move |request| {
-            asked.store(true, Ordering::Relaxed);
-            // Boxed, because hyper moves it about and it is large.
-            Box::pin(service.clone().call(request))
-        })
     };
-    let connection = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
-        .keep_alive_interval(KEEPALIVE)
-        .keep_alive_timeout(KEEPALIVE)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = &mut connection => ended,
         () = told(&mut shutdown) => {
-            // Tells the caller to open no new streams here, and finishes those that are open.
-            connection.as_mut().graceful_shutdown();
-            if asked.load(Ordering::Relaxed) {
+            connection.finish();
+            if !connection.has_asked()
+                && let Ok(ended) = tokio::time::timeout(SILENT_GRACE, &mut connection).await
+            {
+                ended
+            } else if connection.has_asked() {
                 connection.await
             } else {
-                let in_time = tokio::time::timeout(SILENT_GRACE, connection.as_mut()).await;
-                match in_time {
-                    Ok(ended) => ended,
-                    // It has spoken up in the meantime.
-                    Err(_) if asked.load(Ordering::Relaxed) => connection.await,
-                    Err(_) => Ok(()),
-                }
+                Ok(())
             }
         }
     };

@@ -2,8 +2,10 @@
 
 mod call;
 mod codec;
+mod connection;
 mod convert;
 mod endless;
+mod exchange;
 mod fields;
 mod generate;
 mod health;

@@ -1,10 +1,11 @@
 //! Around every call: its request id, its deadline, its place in the metrics and the log.
 
-use std::convert::Infallible;
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use h2::RecvStream;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use prost::Message;
 use quintet_proto::inference::grpc_inference_service_server::GrpcInferenceService as _;
 use quintet_proto::v1::inference_service_server::InferenceService as _;
@@ -19,19 +20,20 @@ use tower::{Service as _, service_fn};
 use super::call::{Call, check_media_type};
 use super::codec::Bounded;
 use super::endless::UntilDrained;
+use super::exchange::{Reply, RequestBody};
 use super::inference::{Inference, WRAPPED_REQUEST};
 use super::open_inference::OpenInference;
 use super::recorded::Recorded;
 use super::rpc::{self, Kind, Rpc};
 use super::status::{code_name, is_ours};
-use super::unary::{self, Reply};
-use crate::busy_poll;
+use super::unary;
+use crate::busy_poll::{self, UnderWay};
 use crate::error::ServeError;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::request_id;
 
-const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything that answers calls. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -49,6 +51,9 @@ pub(super) struct Shared {
     pub(super) max_message_size: usize,
 }
 
+/// A call's answer, as far as its headers.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Response<Reply>> + Send>>;
+
 /// Counts the request out however it ends; one that is dropped before its end was cancelled by the caller.
 struct Record {
     shared: Arc<Shared>,
@@ -58,6 +63,7 @@ struct Record {
     id: Option<String>,
     started: Instant,
     code: Code,
+    under_way: Option<UnderWay>,
 }
 
 // === impl Observe ===
@@ -67,14 +73,12 @@ impl Observe {
         Self(Arc::new(shared))
     }
 
-    /// Answers one call.
-    pub(super) async fn call(
-        self,
-        request: Request<Incoming>,
-    ) -> Result<Response<Reply>, Infallible> {
+    /// Begins a call, of whose body nothing has been read; whoever holds the answer holds no more than it needs.
+    pub(super) fn call(&self, request: Request<RecvStream>) -> Answering {
         let started = Instant::now();
-        let _under_way = busy_poll::enter(started);
-        let Self(shared) = self;
+        let shared = Arc::clone(&self.0);
+        shared.lifecycle.enter();
+        shared.metrics.request_started();
         let headers = request.headers();
         let given = headers
             .get(REQUEST_ID)
@@ -82,101 +86,61 @@ impl Observe {
             .and_then(request_id::accept);
         let media_type = check_media_type(headers);
         let is_grpc = media_type.is_ok();
-        let call = media_type.and_then(|()| Call::begin(headers, started));
-        shared.lifecycle.enter();
-        shared.metrics.request_started();
-        let mut record = Record {
-            call: call.clone().unwrap_or_default(),
+        let begun = media_type.and_then(|()| Call::begin(headers, started));
+        let (call, refusal) = match begun {
+            Ok(call) => (call, None),
+            Err(error) => (Call::default(), Some(error)),
+        };
+        let record = Record {
+            call,
             rpc: rpc::find(request.uri().path()),
             id: given.map(str::to_owned),
             started,
             code: Code::Cancelled,
+            under_way: Some(busy_poll::enter(started)),
             shared,
         };
-        let (mut response, code) = match call {
-            Ok(call) => record.shared.answer(record.rpc, call, request).await,
-            Err(error) => unary::refuse(&error),
-        };
-        record.code = code;
-        if !is_grpc {
-            // So that a client of another kind does not take it for a success (gRPC over HTTP/2, "Requests").
-            *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        if let Some(error) = refusal {
+            let mut refused = record.end_with(unary::refuse(&error));
+            if !is_grpc {
+                // So that a client of another kind does not take it for a success (gRPC over HTTP/2, "Requests").
+                *refused.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            }
+            return Box::pin(ready(refused));
         }
-        if record.code != Code::Ok {
-            record.id.get_or_insert_with(request_id::next);
+        // What is compressed is tonic's to refuse.
+        if !unary::is_plain(headers) {
+            return Box::pin(record.route(Kind::Plain, request));
         }
-        if let Some(id) = &record.id
-            && let Ok(id) = HeaderValue::from_str(id)
-        {
-            response.headers_mut().insert(REQUEST_ID, id);
+        match record.rpc.kind {
+            Kind::Classify => Box::pin(
+                record.carry(request.into_body(), async |shared, call, message| {
+                    shared.inference.classify(call, message).await
+                }),
+            ),
+            Kind::SentimentScore => Box::pin(
+                record.carry(request.into_body(), async |shared, call, message| {
+                    shared.inference.sentiment(call, message).await
+                }),
+            ),
+            Kind::ModelInfer => Box::pin(
+                record.carry(request.into_body(), async |shared, call, message| {
+                    shared.open_inference.infer(call, message).await
+                }),
+            ),
+            Kind::GenerateDigits => Box::pin(
+                record.carry(request.into_body(), async |shared, call, message| {
+                    shared.inference.generate(call, message).await
+                }),
+            ),
+            kind => Box::pin(record.route(kind, request)),
         }
-        if record.code == Code::Ok && record.rpc.kind.is_stream() {
-            record.code = Code::Cancelled;
-            let ended = move |code| record.end(code);
-            response = response.map(|body| Reply::Tonic(Body::new(Recorded::new(body, ended))));
-        }
-        Ok(response)
     }
 }
 
 // === impl Shared ===
 
 impl Shared {
-    /// An answer, and how the call ended as far as its headers tell.
-    async fn answer(
-        &self,
-        rpc: &Rpc,
-        call: Call,
-        request: Request<Incoming>,
-    ) -> (Response<Reply>, Code) {
-        let inference = &self.inference;
-        let kind = if unary::is_plain(request.headers()) {
-            rpc.kind
-        } else {
-            // What is compressed is tonic's to refuse.
-            Kind::Plain
-        };
-        match kind {
-            Kind::Classify => {
-                let answer = async |message| inference.classify(&call, message).await;
-                self.carry(&call, request, answer).await
-            }
-            Kind::SentimentScore => {
-                let answer = async |message| inference.sentiment(&call, message).await;
-                self.carry(&call, request, answer).await
-            }
-            Kind::ModelInfer => {
-                let answer = async |message| self.open_inference.infer(&call, message).await;
-                self.carry(&call, request, answer).await
-            }
-            // Boxed, as the next, so that the others' futures are not as large as these.
-            Kind::GenerateDigits => {
-                let answer = async |message| inference.generate(&call, message).await;
-                Box::pin(self.carry(&call, request, answer)).await
-            }
-            Kind::ClassifyStream
-            | Kind::ModelStreamInfer
-            | Kind::Plain
-            | Kind::Stream
-            | Kind::Endless => Box::pin(self.route(rpc, call, request)).await,
-        }
-    }
-
-    /// Straight from HTTP/2.
-    async fn carry<M, A>(
-        &self,
-        call: &Call,
-        request: Request<Incoming>,
-        answer: impl AsyncFnOnce(M) -> Result<A, ServeError>,
-    ) -> (Response<Reply>, Code)
-    where
-        M: Message + Default,
-        A: Message,
-    {
-        let (body, limit) = (request.into_body(), self.max_message_size);
-        unary::carry(body, limit, call.deadline, answer).await
-    }
-
     /// By tonic, but for the messages' decoder; their lists are in field `inner`, or at the top level.
     async fn stream<M, A, W>(
         &self,
@@ -198,13 +162,13 @@ impl Shared {
     /// By tonic.
     async fn route(
         &self,
-        rpc: &Rpc,
+        kind: Kind,
         call: Call,
-        request: Request<Incoming>,
+        request: Request<RecvStream>,
     ) -> (Response<Reply>, Code) {
-        let mut request = request.map(Body::new);
+        let mut request = request.map(|body| Body::new(RequestBody(body)));
         request.extensions_mut().insert(call);
-        let response = match rpc.kind {
+        let response = match kind {
             Kind::ClassifyStream => {
                 let inference = Arc::clone(&self.inference);
                 let answer = move |requests| {
@@ -245,7 +209,7 @@ impl Shared {
             return unary::refuse(&ServeError::invalid("request", words));
         }
         let code = failure.as_ref().map_or(Code::Ok, Status::code);
-        let response = response.map(|body| match rpc.kind {
+        let response = response.map(|body| match kind {
             Kind::Endless => Body::new(UntilDrained::new(body, self.lifecycle.drained())),
             _ => body,
         });
@@ -256,6 +220,55 @@ impl Shared {
 // === impl Record ===
 
 impl Record {
+    /// Answers straight from HTTP/2.
+    async fn carry<M, A>(
+        self,
+        body: RecvStream,
+        answer: impl AsyncFnOnce(&Shared, &Call, M) -> Result<A, ServeError>,
+    ) -> Response<Reply>
+    where
+        M: Message + Default,
+        A: Message,
+    {
+        let (limit, deadline) = (self.shared.max_message_size, self.call.deadline);
+        let outcome = match unary::message(body, limit, deadline).await {
+            Ok(message) => answer(&self.shared, &self.call, message).await,
+            Err(error) => Err(error),
+        };
+        self.end_with(unary::answer(outcome))
+    }
+
+    /// Answers by tonic.
+    async fn route(self, kind: Kind, request: Request<RecvStream>) -> Response<Reply> {
+        let answer = self.shared.route(kind, self.call.clone(), request).await;
+        self.end_with(answer)
+    }
+
+    /// The answer is there, or of a stream its headers, with how the call ended as far as they tell.
+    fn end_with(mut self, (mut response, code): (Response<Reply>, Code)) -> Response<Reply> {
+        if code != Code::Ok && self.id.is_none() {
+            self.id = Some(request_id::next());
+        }
+        if let Some(id) = &self.id
+            && let Ok(mut id) = HeaderValue::from_str(id)
+        {
+            // Each is another: none is worth a place among the headers that both sides remember (HPACK).
+            id.set_sensitive(true);
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        if code == Code::Ok
+            && self.rpc.kind.is_stream()
+            && let Reply::Tonic(body) = response.body_mut()
+        {
+            self.under_way = None;
+            let stream = std::mem::take(body);
+            *body = Body::new(Recorded::new(stream, move |code| self.end(code)));
+        } else {
+            self.code = code;
+        }
+        response
+    }
+
     /// The request has ended so.
     fn end(mut self, code: Code) {
         self.code = code;

@@ -5,19 +5,18 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::Frame;
+use tonic::body::Body;
 use tonic::{Code, Status};
-
-use super::unary::Reply;
 
 /// A body that tells how it ended; one that is dropped before its end tells nothing.
 pub(super) struct Recorded<F> {
-    body: Reply,
+    body: Body,
     /// Is told the code in the trailers, then let go.
     ended: Option<F>,
 }
 
 impl<F: FnOnce(Code)> Recorded<F> {
-    pub(super) fn new(body: Reply, ended: F) -> Self {
+    pub(super) fn new(body: Body, ended: F) -> Self {
         Self {
             body,
             ended: Some(ended),

@@ -119,7 +119,9 @@ mod tests {
             },
             ServeError::QueueFull {
                 model: "cnn".into(),
-                refusal: "full".into(),
+                depth: 512,
+                limit: 512,
+                rows: 1,
                 retry_after: second,
             },
             ServeError::Unavailable {
@@ -159,7 +161,7 @@ mod tests {
             FAILED_PRECONDITION: model `lstm` does text, this call needs images None None None
             FAILED_PRECONDITION: model `pets` cannot name digits: its labels are cat, dog; exactly 0 to 9 are needed None None None
             FAILED_PRECONDITION: found 3 of 20 images of a 7 with a confidence of at least 0.9 in 5120 candidates, as many as may be drawn for them (max_candidates_per_image); another seed or a lower min_confidence may give more None None Some("TOO_FEW_FOUND {\"candidates\": \"5120\", \"found\": \"3\", \"wanted\": \"20\"}")
-            RESOURCE_EXHAUSTED: model `cnn` is busy: full None Some(1s) None
+            RESOURCE_EXHAUSTED: model `cnn` is busy: the queue holds 512 of at most 512 rows, 1 more do not fit None Some(1s) None
             UNAVAILABLE: loading None Some(1s) None
             UNAVAILABLE: broken None None None
             DEADLINE_EXCEEDED: the deadline passed in the queue None None None

@@ -4,50 +4,51 @@
 //! costs as much as everything else that is done for it. Here a message is decoded from the frame it came in, its bytes
 //! not copied, and the answer is one frame and its trailers.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::cell::RefCell;
+use std::pin::pin;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Response, header};
-use http_body::Frame;
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use h2::RecvStream;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use prost::Message;
 use tokio::time::Instant;
+use tonic::Code;
 use tonic::body::Body;
-use tonic::{Code, Status};
 
+use super::exchange::Reply;
 use super::fields;
 use super::status::status;
 use crate::error::ServeError;
 use crate::flow::within;
 
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+
 /// The compression flag and the length, before each message.
 const PREFIX: usize = 5;
 
-/// The body of an answer.
-pub(super) enum Reply {
-    /// One message, with its prefix, and that all is well; gone once they are out.
-    Message(Option<Bytes>, Option<HeaderMap>),
-    /// What tonic made.
-    Tonic(Body),
+/// An error and the headers that tell of it.
+struct Written {
+    error: ServeError,
+    headers: HeaderMap,
+    code: Code,
 }
 
-/// Answers one request by `answer`, if it has come in whole before the deadline; says how it ended, too.
-pub(super) async fn carry<M, A>(
-    body: Incoming,
+thread_local! {
+    /// What a full queue tells thousands of callers a second, because writing it costs more than reading their requests.
+    static LAST_FULL: RefCell<Option<Written>> = const { RefCell::new(None) };
+}
+
+/// The one message of a request, if it has come in whole before the deadline.
+pub(super) async fn message<M: Message + Default>(
+    body: RecvStream,
     max_message_size: usize,
     deadline: Option<Instant>,
-    answer: impl AsyncFnOnce(M) -> Result<A, ServeError>,
-) -> (Response<Reply>, Code)
-where
-    M: Message + Default,
-    A: Message,
-{
-    let outcome = match within(deadline, read(body, max_message_size)).await {
-        Ok(message) => answer(message).await,
-        Err(error) => Err(error),
-    };
+) -> Result<M, ServeError> {
+    within(deadline, pin!(read(body, max_message_size))).await
+}
+
+/// How a call ended, as an answer.
+pub(super) fn answer<A: Message>(outcome: Result<A, ServeError>) -> (Response<Reply>, Code) {
     match outcome {
         Ok(message) => (reply(&message), Code::Ok),
         Err(error) => refuse(&error),
@@ -56,20 +57,44 @@ where
 
 /// An error as an answer.
 pub(super) fn refuse(error: &ServeError) -> (Response<Reply>, Code) {
+    let (headers, code) = match error {
+        ServeError::QueueFull { .. } => LAST_FULL.with_borrow_mut(|last| {
+            if last.as_ref().is_none_or(|last| last.error != *error) {
+                let (headers, code) = write(error);
+                let error = error.clone();
+                *last = Some(Written {
+                    error,
+                    headers,
+                    code,
+                });
+            }
+            last.as_ref().map(|last| (last.headers.clone(), last.code))
+        }),
+        _ => None,
+    }
+    .unwrap_or_else(|| write(error));
+    let mut response = Response::new(Reply::Nothing);
+    *response.headers_mut() = headers;
+    (response, code)
+}
+
+fn write(error: &ServeError) -> (HeaderMap, Code) {
     let status = status(error);
-    (status.clone().into_http().map(Reply::Tonic), status.code())
+    let code = status.code();
+    let (head, _) = status.into_http::<Body>().into_parts();
+    (head.headers, code)
 }
 
 /// Whether the messages of a call with these headers are as they are: what is compressed is tonic's to refuse.
 pub(super) fn is_plain(headers: &HeaderMap) -> bool {
     headers
-        .get("grpc-encoding")
+        .get(GRPC_ENCODING)
         .is_none_or(|encoding| encoding == "identity")
 }
 
 /// The one message of a request, read to its end.
 async fn read<M: Message + Default>(
-    mut body: Incoming,
+    mut body: RecvStream,
     max_message_size: usize,
 ) -> Result<M, ServeError> {
     let mut whole = data(&mut body).await?.unwrap_or_default();
@@ -96,13 +121,15 @@ async fn read<M: Message + Default>(
     M::decode(whole).map_err(|error| unreadable(&error))
 }
 
-/// The next bytes of a body; `None` at its end.
-async fn data(body: &mut Incoming) -> Result<Option<Bytes>, ServeError> {
-    while let Some(frame) = body.frame().await {
-        match frame.map_err(|error| unreadable(&error))?.into_data() {
-            Ok(data) if !data.is_empty() => return Ok(Some(data)),
-            // Trailers say nothing here.
-            _ => {}
+/// The next bytes of a body; `None` at its end. Trailers say nothing here.
+async fn data(body: &mut RecvStream) -> Result<Option<Bytes>, ServeError> {
+    while let Some(data) = body.data().await {
+        let data = data.map_err(|error| unreadable(&error))?;
+        let flow = body.flow_control();
+        flow.release_capacity(data.len())
+            .map_err(|error| unreadable(&error))?;
+        if !data.is_empty() {
+            return Ok(Some(data));
         }
     }
     Ok(None)
@@ -141,9 +168,7 @@ fn reply(message: &impl Message) -> Response<Reply> {
     // An answer is far smaller than 4 GiB.
     data.put_u32(length as u32);
     message.encode_raw(&mut data);
-    let mut trailers = HeaderMap::with_capacity(1);
-    trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
-    let mut response = Response::new(Reply::Message(Some(data.freeze()), Some(trailers)));
+    let mut response = Response::new(Reply::Message(data.freeze()));
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/grpc"),
@@ -151,29 +176,32 @@ fn reply(message: &impl Message) -> Response<Reply> {
     response
 }
 
-impl http_body::Body for Reply {
-    type Data = Bytes;
-    type Error = Status;
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        match &mut *self {
-            Self::Message(data, trailers) => Poll::Ready(
-                data.take()
-                    .map(Frame::data)
-                    .or_else(|| trailers.take().map(Frame::trailers))
-                    .map(Ok),
-            ),
-            Self::Tonic(body) => Pin::new(body).poll_frame(context),
-        }
-    }
+    use tonic::Status;
 
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Message(_, trailers) => trailers.is_none(),
-            Self::Tonic(body) => body.is_end_stream(),
+    use super::*;
+
+    #[test]
+    fn a_refusal_that_was_kept_says_the_same() {
+        let busy = |depth: usize| ServeError::QueueFull {
+            model: "cnn".into(),
+            depth,
+            limit: 20,
+            rows: 1,
+            retry_after: Duration::from_millis(depth as u64),
+        };
+        for error in [busy(10), busy(10), busy(20), busy(10)] {
+            let (response, code) = refuse(&error);
+            let refused = Status::from_header_map(response.headers()).unwrap();
+            assert_eq!(
+                (refused.code(), code),
+                (Code::ResourceExhausted, Code::ResourceExhausted)
+            );
+            assert_eq!(refused.message(), error.to_string());
+            assert_eq!(refused.details(), status(&error).details());
         }
     }
 }

@@ -156,6 +156,7 @@ fn a_wide_row_does_not_hold_up_its_callers_thread() {
         Arc::new(|| Err(BackendError("none".into()))),
         clock,
         Arc::new(Seen::default()),
+        Arc::new(Backlog::of(1)),
     )
     .unwrap();
     // The first run tells what a step costs: 5 us.

@@ -1,0 +1,209 @@
+//! One HTTP/2 connection: takes up its requests as they come, each answered on its own, and minds its silence.
+//!
+//! Straight on h2. hyper does the same for any HTTP; what that adds to each request (a task though it be refused at
+//! once, a body behind one more trait, a date, a way to upgrade) costs a small one as much as decoding it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Ping, PingPong, RecvStream};
+use http::Request;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::exchange;
+use super::observe::Answering;
+
+/// Bytes that a caller may have under way on one stream; HTTP/2's own default of 65,535 makes an image wait.
+const STREAM_WINDOW: u32 = 1 << 20;
+/// Bytes that a caller may have under way on one connection.
+const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Requests that may be open at once on one connection.
+const MAX_CONCURRENT_STREAMS: u32 = 1024;
+/// Bytes that a request's headers may take, as HTTP/2 counts them.
+const MAX_HEADER_LIST: u32 = 16 << 10;
+/// A connection that has been silent for so long, or up to twice, is asked for a sign of life, and ended after as long
+/// again.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// A connection, as a future that resolves when it has ended.
+pub(super) struct Connection<S, F> {
+    h2: h2::server::Connection<Heard<S>, Bytes>,
+    /// Begins to answer a request.
+    answer: F,
+    silence: Silence,
+    has_asked: bool,
+    /// What has come in one breath and is not begun.
+    fresh: Vec<(Answering, SendResponse<Bytes>)>,
+}
+
+/// Why a connection was ended before its caller left.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error(transparent)]
+    Protocol(#[from] h2::Error),
+    #[error("it gives no sign of life")]
+    Silent,
+}
+
+/// A socket, and whether anything has come from it lately.
+struct Heard<S> {
+    stream: S,
+    heard: Arc<AtomicBool>,
+}
+
+/// How long a connection has been silent.
+struct Silence {
+    heard: Arc<AtomicBool>,
+    ping: PingPong,
+    /// Asked for a sign of life, which has not come.
+    has_pinged: bool,
+    timer: Pin<Box<Sleep>>,
+}
+
+// === impl Connection ===
+
+impl<S: AsyncRead + AsyncWrite + Unpin, F> Connection<S, F> {
+    /// Resolves when the caller has shown that it speaks HTTP/2.
+    ///
+    /// # Errors
+    /// It does not, or has left.
+    pub(super) async fn open(stream: S, answer: F) -> Result<Self, h2::Error> {
+        let heard = Arc::<AtomicBool>::default();
+        let stream = Heard {
+            stream,
+            heard: Arc::clone(&heard),
+        };
+        let mut h2 = h2::server::Builder::new()
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+            .max_header_list_size(MAX_HEADER_LIST)
+            .handshake(stream)
+            .await?;
+        let ping = h2.ping_pong().expect("nobody has taken it before");
+        Ok(Self {
+            h2,
+            answer,
+            silence: Silence {
+                heard,
+                ping,
+                has_pinged: false,
+                timer: Box::pin(sleep(KEEPALIVE)),
+            },
+            has_asked: false,
+            fresh: Vec::new(),
+        })
+    }
+
+    /// Tells the caller to open no new streams here; the connection ends once those that are open are done.
+    pub(super) fn finish(&mut self) {
+        self.h2.graceful_shutdown();
+    }
+
+    /// Whether anything has ever been asked here.
+    pub(super) fn has_asked(&self) -> bool {
+        self.has_asked
+    }
+}
+
+impl<S, F> Future for Connection<S, F>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(Request<RecvStream>) -> Answering + Unpin,
+{
+    type Output = Result<(), Ended>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        // All that has come is taken up before any of it begins: the answers then go out together.
+        while let Poll::Ready(accepted) = this.h2.poll_accept(context) {
+            let Some(accepted) = accepted else {
+                return Poll::Ready(Ok(()));
+            };
+            let (request, respond) = accepted?;
+            this.has_asked = true;
+            this.fresh.push(((this.answer)(request), respond));
+        }
+        for (answering, respond) in this.fresh.drain(..) {
+            exchange::begin(answering, respond);
+        }
+        // Whoever is silent would not read a farewell either.
+        this.silence.poll(context).map(|()| Err(Ended::Silent))
+    }
+}
+
+// === impl Silence ===
+
+impl Silence {
+    /// Resolves when the connection is to be given up.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.has_pinged && self.ping.poll_pong(context).is_ready() {
+            self.has_pinged = false;
+        }
+        loop {
+            ready!(self.timer.as_mut().poll(context));
+            self.timer.as_mut().reset(Instant::now() + KEEPALIVE);
+            if self.heard.swap(false, Ordering::Relaxed) {
+                continue;
+            }
+            if self.has_pinged || self.ping.send_ping(Ping::opaque()).is_err() {
+                return Poll::Ready(());
+            }
+            self.has_pinged = true;
+        }
+    }
+}
+
+// === impl Heard ===
+
+impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        self.heard.store(true, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests;
