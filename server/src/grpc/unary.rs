@@ -58,24 +58,28 @@ pub(super) fn answer<A: Message>(outcome: Result<A, ServeError>) -> (Response<Re
 /// An error as an answer.
 pub(super) fn refuse(error: &ServeError) -> (Response<Reply>, Code) {
     let (headers, code) = match error {
-        ServeError::QueueFull { .. } => LAST_FULL.with_borrow_mut(|last| {
-            if last.as_ref().is_none_or(|last| last.error != *error) {
-                let (headers, code) = write(error);
-                let error = error.clone();
-                *last = Some(Written {
-                    error,
-                    headers,
-                    code,
-                });
-            }
-            last.as_ref().map(|last| (last.headers.clone(), last.code))
-        }),
-        _ => None,
-    }
-    .unwrap_or_else(|| write(error));
+        ServeError::QueueFull { .. } => kept(error),
+        _ => write(error),
+    };
     let mut response = Response::new(Reply::Nothing);
     *response.headers_mut() = headers;
     (response, code)
+}
+
+/// The headers as they were written for the last such error, if that said the same.
+fn kept(error: &ServeError) -> (HeaderMap, Code) {
+    LAST_FULL.with_borrow_mut(|last| match last {
+        Some(last) if last.error == *error => (last.headers.clone(), last.code),
+        _ => {
+            let (headers, code) = write(error);
+            *last = Some(Written {
+                error: error.clone(),
+                headers: headers.clone(),
+                code,
+            });
+            (headers, code)
+        }
+    })
 }
 
 fn write(error: &ServeError) -> (HeaderMap, Code) {
