@@ -113,13 +113,17 @@ impl Generator {
     }
 
     fn bench(&self, address: &str, model: &str, how: &[&str]) -> Result<Measured, Box<dyn Error>> {
-        let output = on_cores(self.cores.as_deref(), &self.program)
+        let mut command = on_cores(self.cores.as_deref(), &self.program);
+        let output = command
             .args(["bench", "--json", "--server", address, "--model", model])
             .args(how)
             .args(["--duration", &milliseconds(self.duration)])
             .args(["--warmup", &milliseconds(self.warmup)])
             .output()
-            .map_err(|error| format!("cannot run {}: {error}", crate::shown(&self.program)))?;
+            .map_err(|error| {
+                let program = crate::shown(Path::new(command.get_program()));
+                format!("cannot run {program}: {error}")
+            })?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             return Err(format!("the load generator failed: {}", said.trim()).into());

@@ -88,7 +88,7 @@ enum Command {
 }
 
 /// Who computes where, so that neither takes from the other; lists as `taskset --cpu-list` takes them.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Args)]
 struct Cores {
     /// The server's cores [default: all].
     #[arg(long, value_name = "LIST")]
@@ -104,7 +104,7 @@ fn main() -> ExitCode {
         Some(Command::Echo) => echo::serve(),
         Some(Command::Texts { data_dir }) => texts(&arguments, data_dir),
         Some(Command::Peer { address }) => peer(&arguments, address),
-        Some(Command::Overload(cores)) => overload(&arguments, cores),
+        Some(Command::Overload(_)) => overload(&arguments),
         None => run(&arguments),
     };
     match outcome {
@@ -121,19 +121,27 @@ fn beside(given: Option<&PathBuf>, name: &str) -> Result<PathBuf, Box<dyn Error>
     Ok(given.cloned().unwrap_or_else(|| this.with_file_name(name)))
 }
 
-fn generator(arguments: &Arguments, cores: &Cores) -> Result<Generator, Box<dyn Error>> {
+/// Where to compute, if that was said.
+fn cores(arguments: &Arguments) -> Option<&Cores> {
+    match &arguments.command {
+        Some(Command::Overload(cores)) => Some(cores),
+        _ => None,
+    }
+}
+
+fn generator(arguments: &Arguments) -> Result<Generator, Box<dyn Error>> {
     Ok(Generator {
         program: beside(arguments.generator.as_ref(), "quintet")?,
-        cores: cores.generator_cores.clone(),
+        cores: cores(arguments).and_then(|cores| cores.generator_cores.clone()),
         duration: Duration::from_secs(arguments.seconds),
         warmup: Duration::from_millis(arguments.seconds * 250),
     })
 }
 
-fn quintet(arguments: &Arguments, cores: &Cores) -> Result<Server, Box<dyn Error>> {
+fn quintet(arguments: &Arguments) -> Result<Server, Box<dyn Error>> {
     Server::quintet(
         &beside(arguments.server.as_ref(), "quintet-server")?,
-        cores.server_cores.as_deref(),
+        cores(arguments).and_then(|cores| cores.server_cores.as_deref()),
         &arguments.models_dir,
         &arguments.onnxruntime,
     )
@@ -154,10 +162,10 @@ fn texts(arguments: &Arguments, data_dir: &Path) -> Result<(), Box<dyn Error>> {
         data_dir,
         &arguments.onnxruntime,
     )?;
-    let generator = generator(arguments, &Cores::default())?;
+    let generator = generator(arguments)?;
     let (echo, quintet) = (
         Server::echo(&std::env::current_exe()?)?,
-        quintet(arguments, &Cores::default())?,
+        quintet(arguments)?,
     );
     let watch = machine::Watch::start();
     let mut rows = Vec::new();
@@ -177,10 +185,7 @@ fn texts(arguments: &Arguments, data_dir: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 fn peer(arguments: &Arguments, address: &str) -> Result<(), Box<dyn Error>> {
-    let (generator, quintet) = (
-        generator(arguments, &Cores::default())?,
-        quintet(arguments, &Cores::default())?,
-    );
+    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
     let models = classifiers(arguments)?;
     let watch = machine::Watch::start();
     let row = |model: &Inference| CONCURRENCIES.map(|it| peer::Row::new(&model.name, it));
@@ -199,8 +204,8 @@ fn peer(arguments: &Arguments, address: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn overload(arguments: &Arguments, cores: &Cores) -> Result<(), Box<dyn Error>> {
-    let (generator, quintet) = (generator(arguments, cores)?, quintet(arguments, cores)?);
+fn overload(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
     let watch = machine::Watch::start();
     let models = classifiers(arguments)?.into_iter();
     let mut floods: Vec<_> = models.map(|model| Flood::of(model.name)).collect();
@@ -219,10 +224,7 @@ fn overload(arguments: &Arguments, cores: &Cores) -> Result<(), Box<dyn Error>> 
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let (generator, quintet) = (
-        generator(arguments, &Cores::default())?,
-        quintet(arguments, &Cores::default())?,
-    );
+    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
     let models = classifiers(arguments)?;
     let echo = Server::echo(&std::env::current_exe()?)?;
     let watch = machine::Watch::start();

@@ -64,6 +64,12 @@ struct Service {
 
 // === impl FakeServer ===
 
+async fn bound(address: &str) -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind(address).await.expect("the port is free");
+    let address = listener.local_addr().expect("the listener is bound");
+    (listener, address)
+}
+
 impl FakeServer {
     pub(crate) async fn start<F>(script: F) -> Self
     where
@@ -78,8 +84,7 @@ impl FakeServer {
         F: Fn(usize, &ClassifyRequest) -> Option<Result<ClassifyResponse, Status>>,
         F: Send + Sync + 'static,
     {
-        let listener = TcpListener::bind(address).await.expect("the port is free");
-        let address = listener.local_addr().expect("the listener is bound");
+        let (listener, address) = bound(address).await;
         let (calls, texts) = (Calls::default(), Texts::default());
         let images = Arc::<generator::Requests>::default();
         let service = Service {
@@ -107,10 +112,7 @@ impl FakeServer {
 
     /// A server of the Open Inference Protocol that has none of Quintet's own calls, as others have not.
     pub(crate) async fn foreign() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a port is free");
-        let address = listener.local_addr().expect("the listener is bound");
+        let (listener, address) = bound("127.0.0.1:0").await;
         let server = Server::builder()
             .add_service(GrpcInferenceServiceServer::new(Tensors))
             .serve_with_incoming(TcpListenerStream::new(listener));

@@ -4,6 +4,7 @@
 
 use quintet_client::ErrorKind;
 use quintet_e2e::{Server, frame, server, tiny};
+use tokio::task::AbortHandle;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
@@ -20,13 +21,19 @@ async fn holding() -> Server {
         .await
 }
 
-#[tokio::test]
-async fn a_full_queue_refuses_with_the_time_to_come_back() {
+/// Such a server with a full queue, and the caller whose rows fill it.
+async fn full() -> (Server, AbortHandle) {
     let server = holding().await;
     let mut client = server.raw().await;
     let waiting =
         tokio::spawn(async move { client.classify(request(&[frame(1), frame(2)])).await });
     server.queued("digits", 2).await;
+    (server, waiting.abort_handle())
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_with_the_time_to_come_back() {
+    let (server, waiting) = full().await;
 
     let status = refusal(&server, request(&[frame(3)])).await;
     assert_eq!(status.code(), Code::ResourceExhausted);
@@ -59,11 +66,7 @@ async fn a_full_queue_refuses_with_the_time_to_come_back() {
 
 #[tokio::test]
 async fn a_full_queue_refuses_before_it_decodes() {
-    let server = holding().await;
-    let mut client = server.raw().await;
-    let waiting =
-        tokio::spawn(async move { client.classify(request(&[frame(1), frame(2)])).await });
-    server.queued("digits", 2).await;
+    let (server, waiting) = full().await;
 
     let mut no_picture = request(&[]);
     no_picture.images.push(encoded(b"neither".to_vec()));
@@ -77,11 +80,7 @@ async fn a_full_queue_refuses_before_it_decodes() {
 
 #[tokio::test]
 async fn a_caller_that_goes_away_leaves_its_place_to_others() {
-    let server = holding().await;
-    let mut client = server.raw().await;
-    let waiting =
-        tokio::spawn(async move { client.classify(request(&[frame(1), frame(2)])).await });
-    server.queued("digits", 2).await;
+    let (server, waiting) = full().await;
     assert_eq!(
         refusal(&server, request(&[frame(3)])).await.code(),
         Code::ResourceExhausted

@@ -56,11 +56,19 @@ pub(super) enum Phase {
 // === impl State ===
 
 impl<B: Backend> State<B> {
+    /// What a run of so many rows is expected to cost; nothing while that is unknown.
+    fn cost(&self, rows: usize) -> Duration {
+        self.costs.map_or(Duration::ZERO, |costs| costs.row) * rows as u32
+    }
+
+    /// What waits, shared out among so many instances.
+    fn share_of(&self, instances: usize) -> usize {
+        self.queue.depth().div_ceil(instances.max(1))
+    }
+
     /// How long it takes to run the rows that wait now.
     fn wait(&self) -> Duration {
-        let rows = self.queue.depth().div_ceil(self.instances.max(1)) as u32;
-        let row = self.costs.map_or(Duration::ZERO, |costs| costs.row);
-        row * rows
+        self.cost(self.share_of(self.instances))
     }
 
     /// Whether its rows wait so long that a millisecond more makes no difference to them.
@@ -84,15 +92,14 @@ impl<B: Backend> State<B> {
     /// instance to be free with nothing to do, and its own callers would wait twice as long ("guided self-scheduling",
     /// Polychronopoulos and Kuck, 1987). With a delay that is left alone: what is left of a full batch would wait again.
     pub(super) fn share(&self, settings: &Settings) -> usize {
-        let cost = |rows: usize| self.costs.map_or(Duration::ZERO, |costs| costs.row) * rows as u32;
-        let share = |instances: usize| self.queue.depth().div_ceil(instances.max(1));
-        let (of_all, of_idle) = (share(self.instances), share(self.idle.len()));
-        let is_long = cost(of_all) >= LONG_RUN
+        let of_all = self.share_of(self.instances);
+        let of_idle = self.share_of(self.idle.len());
+        let is_long = self.cost(of_all) >= LONG_RUN
             && of_all >= MANY_OVERHEADS * settings.overhead_rows
             && settings.max_queue_delay.is_zero();
         let rows = if is_long {
             of_all
-        } else if cost(of_idle) >= WORTH_A_WAKE {
+        } else if self.cost(of_idle) >= WORTH_A_WAKE {
             of_idle
         } else {
             settings.max_batch_size

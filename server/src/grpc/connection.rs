@@ -1,7 +1,7 @@
 //! One HTTP/2 connection: takes up its requests as they come, each answered on its own, and minds its silence.
 //!
-//! Straight on h2. hyper does the same for any HTTP; what that adds to each request (a task though it be refused at
-//! once, a body behind one more trait, a date, a way to upgrade) costs a small one as much as decoding it.
+//! Straight on h2. hyper does the same for any HTTP, and adds to each request what gRPC has no use for: a task though it
+//! be refused at once, a body behind one more trait, a date, a way to upgrade.
 
 use std::io;
 use std::pin::Pin;
