@@ -7,7 +7,7 @@ use std::thread::{self, available_parallelism};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use quintet_bundle::{Bundle, Task};
+use quintet_bundle::{Bundle, task};
 use quintet_server::batching::{Backend as _, BackendError};
 use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature};
 
@@ -55,7 +55,7 @@ pub(crate) fn models(
             continue;
         }
         let bundle = Bundle::open(&found.path)?;
-        if bundle.manifest().task != Task::ImageClassification {
+        if bundle.manifest().task != task::IMAGE_CLASSIFICATION {
             continue;
         }
         let signature = Signature::of(bundle.manifest())?;

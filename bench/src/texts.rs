@@ -7,7 +7,7 @@ use std::sync::Barrier;
 use std::thread::{self, available_parallelism};
 use std::time::{Duration, Instant};
 
-use quintet_bundle::{Bundle, Task};
+use quintet_bundle::{Bundle, task};
 use quintet_server::batching::Backend as _;
 use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature};
 use quintet_server::task::sentiment::Reader;
@@ -59,7 +59,7 @@ pub(crate) fn models(
     for found in quintet_bundle::discover(models_dir)? {
         let bundle = Bundle::open(&found.path)?;
         let is_wanted = names.is_empty() || names.contains(&found.name);
-        if !is_wanted || bundle.manifest().task != Task::TextClassification {
+        if !is_wanted || bundle.manifest().task != task::TEXT_CLASSIFICATION {
             continue;
         }
         // Versions come oldest first.

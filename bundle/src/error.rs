@@ -83,10 +83,21 @@ pub enum ManifestError {
     #[error("cannot be written as TOML: {0}")]
     Write(#[from] Box<toml::ser::Error>),
     /// Written by a newer Quintet, or not by Quintet.
-    #[error("format_version is {found}, this version reads only {FORMAT_VERSION}")]
+    #[error("format_version is {found}, this version reads 1 to {FORMAT_VERSION}")]
     FormatVersion {
         /// The version found.
         found: i64,
+    },
+    /// A kind of pre-processing that this version does not know.
+    #[error("preprocessing.kind is {0}, which this version does not know; a newer one may")]
+    UnknownPreprocessing(String),
+    /// The settings of a kind of pre-processing are not of its shape.
+    #[error("preprocessing of kind {kind}: {source}")]
+    Preprocessing {
+        /// The kind.
+        kind: &'static str,
+        /// What is wrong.
+        source: Box<toml::de::Error>,
     },
     /// A key holds a value that is not allowed.
     #[error("{field} is {found}, must be {allowed}")]

@@ -22,24 +22,28 @@ mod golden;
 pub mod image;
 mod manifest;
 pub mod noise;
+mod preprocessing;
 mod reader;
+mod role;
 mod signature;
+pub mod task;
 mod tensor;
 pub mod text;
-mod validate;
 mod writer;
 
 pub use discover::{BundlePath, discover};
 pub use error::{BundleError, BundleErrorKind, GoldenError, ManifestError};
 pub use golden::{GoldenMismatch, GoldenSamples};
-pub use manifest::{FileDigest, Golden, Manifest, Preprocessing, Task, Training};
+pub use manifest::{FileDigest, Golden, Import, Manifest, Provenance, Training};
+pub use preprocessing::{Preprocessing, PreprocessingKind};
 pub use reader::Bundle;
+pub use role::Role;
 pub use signature::{Dim, TensorSpec};
 pub use tensor::{DataType, Tensor, TensorError};
 pub use writer::{BundleContents, write_bundle};
 
-/// The only manifest format that this version reads and writes.
-pub const FORMAT_VERSION: u32 = 1;
+/// The manifest format that this version writes; it reads version 1, too.
+pub const FORMAT_VERSION: u32 = 2;
 /// File name of the manifest.
 pub const MANIFEST_FILE: &str = "manifest.toml";
 /// File name of the ONNX graph.

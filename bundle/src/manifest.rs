@@ -1,13 +1,20 @@
-//! `manifest.toml`: what a bundle is, how it was trained, and the checksums of its files.
+//! `manifest.toml`: what a bundle is, where its model comes from, and the checksums of its files.
+
+mod provenance;
+mod v1;
+mod validate;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FORMAT_VERSION, ManifestError, TensorSpec};
+pub use self::provenance::{Import, Provenance, Training};
+pub(crate) use self::validate::file_name;
+use crate::{FORMAT_VERSION, ManifestError, Preprocessing, Role, TensorSpec};
 
 /// What `manifest.toml` says. Unknown keys are refused at every level.
+///
+/// One of an older version is read as what it means in the present one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -17,10 +24,14 @@ pub struct Manifest {
     pub name: String,
     /// Model version, from 1.
     pub version: u32,
-    /// What the model does.
-    pub task: Task,
+    /// What the model does, such as [`crate::task::IMAGE_CLASSIFICATION`].
+    pub task: String,
     /// Network architecture, such as `mlp`.
     pub architecture: String,
+    /// Trainable parameters; 0 where nobody has counted.
+    pub parameters: u64,
+    /// Program and version that wrote it: `quintet-trainer 0.1.0`.
+    pub created_by: String,
     /// Class names in the order of the output's last dimension; empty for a generator.
     #[serde(default)]
     pub labels: Vec<String>,
@@ -31,74 +42,16 @@ pub struct Manifest {
     pub inputs: Vec<TensorSpec>,
     /// What the graph gives.
     pub outputs: Vec<TensorSpec>,
-    /// How the model came to be.
-    pub training: Training,
+    /// Where the model comes from.
+    pub provenance: Provenance,
+    /// Measured figures: `test_accuracy`, `test_loss`.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, f64>,
     /// How to judge the golden samples.
     pub golden: Golden,
     /// Every other file of the bundle; the writer fills this in.
     #[serde(default)]
     pub files: BTreeMap<String, FileDigest>,
-}
-
-/// What a model does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Task {
-    /// Pixels to class probabilities.
-    ImageClassification,
-    /// Tokens to a score.
-    TextClassification,
-    /// Noise to pixels.
-    ImageGeneration,
-}
-
-/// How an input is prepared before it meets the graph.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum Preprocessing {
-    /// [`crate::image::frame_digit`]: grey, light on dark, fitted and centred as in MNIST.
-    DigitFrame {
-        /// Width of the frame in pixels.
-        width: usize,
-        /// Height of the frame in pixels.
-        height: usize,
-    },
-    /// [`crate::text::Tokenizer::encode`], with the bundle's `tokenizer.json`.
-    TokenSequence {
-        /// Tokens that the network reads of a text, the last ones of a longer text.
-        max_tokens: usize,
-    },
-}
-
-/// How the model came to be. Whole numbers must fit TOML's 63 bits.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Training {
-    /// Data set, such as `MNIST`.
-    pub data: String,
-    /// Samples that were trained on.
-    pub train_samples: u64,
-    /// Passes over them.
-    pub epochs: u32,
-    /// Samples per step.
-    pub batch_size: u32,
-    /// Seed of every random choice.
-    pub seed: u64,
-    /// Name or text of the recipe.
-    pub recipe: String,
-    /// Where it ran: `cpu`, `cuda:0`.
-    pub device: String,
-    /// Trainable parameters.
-    pub parameters: u64,
-    /// Wall-clock time of the training in seconds.
-    pub duration_seconds: f64,
-    /// Program and version: `quintet-trainer 0.1.0`.
-    pub created_by: String,
-    /// Measured figures: `test_accuracy`, `test_loss`.
-    #[serde(default)]
-    pub metrics: BTreeMap<String, f64>,
 }
 
 /// How to judge the golden samples.
@@ -124,7 +77,7 @@ pub struct FileDigest {
 // === impl Manifest ===
 
 impl Manifest {
-    /// Parses and validates the text of a `manifest.toml`.
+    /// Parses and validates the text of a `manifest.toml` of this version or an older one.
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
         /// The one key that every format shares, read first so that a newer format is told apart
         /// from a broken manifest.
@@ -135,13 +88,19 @@ impl Manifest {
 
         let parse_error = |error| ManifestError::Parse(Box::new(error));
         let probe: Probe = toml::from_str(text).map_err(parse_error)?;
-        match probe.format_version {
+        let manifest: Self = match probe.format_version {
+            Some(1) => toml::from_str::<v1::ManifestV1>(text)
+                .map_err(parse_error)?
+                .upgrade()?,
             Some(found) if found != i64::from(FORMAT_VERSION) => {
                 return Err(ManifestError::FormatVersion { found });
             }
-            _ => {}
-        }
-        let manifest: Self = toml::from_str(text).map_err(parse_error)?;
+            None => {
+                let allowed = format!("1 to {FORMAT_VERSION}");
+                return Err(ManifestError::field("format_version", &"missing", allowed));
+            }
+            Some(_) => toml::from_str(text).map_err(parse_error)?,
+        };
         manifest.validate()?;
         manifest.validate_files()?;
         Ok(manifest)
@@ -151,23 +110,14 @@ impl Manifest {
     pub fn to_toml(&self) -> Result<String, ManifestError> {
         toml::to_string(self).map_err(|error| ManifestError::Write(Box::new(error)))
     }
-}
 
-// === impl Task ===
-
-impl Task {
-    /// The task's name in a manifest: `image_classification`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ImageClassification => "image_classification",
-            Self::TextClassification => "text_classification",
-            Self::ImageGeneration => "image_generation",
-        }
+    /// The input of this role.
+    pub fn input(&self, role: Role) -> Option<&TensorSpec> {
+        self.inputs.iter().find(|spec| spec.role == Some(role))
     }
-}
 
-impl fmt::Display for Task {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+    /// The output of this role.
+    pub fn output(&self, role: Role) -> Option<&TensorSpec> {
+        self.outputs.iter().find(|spec| spec.role == Some(role))
     }
 }

@@ -4,13 +4,44 @@ use std::f64::consts::TAU;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+use crate::{ManifestError, PreprocessingKind};
+
+/// Largest size of a generator's noise; bounds what a row of a batch holds.
+const MAX_SIZE: usize = 65_536;
+
+/// What a manifest says about a generator's noise: standard normal, from seed and index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoiseSpec {
+    /// Numbers for each image.
+    pub size: usize,
+}
+
+impl PreprocessingKind for NoiseSpec {
+    const KIND: &'static str = "noise";
+
+    fn validate(&self) -> Result<(), ManifestError> {
+        if (1..=MAX_SIZE).contains(&self.size) {
+            return Ok(());
+        }
+        let allowed = format!("1 to {MAX_SIZE}");
+        Err(ManifestError::field(
+            "preprocessing.size",
+            &self.size,
+            allowed,
+        ))
+    }
+}
 
 /// Fills `out` with the noise of candidate `index` of `seed`: independent numbers of the standard normal distribution.
 ///
-/// The generator is counter-based, so any candidate can be drawn without those before it: ChaCha with 8 rounds
-/// (Bernstein 2008, "ChaCha, a variant of Salsa20"). Its key is `seed` in little-endian order behind which 24 zero
-/// bytes follow, its stream number (nonce) is `index`, its block counter starts at 0. Two 32-bit words a, b of its output make two
-/// numbers (Box & Muller 1958): with u = ((a >> 8) + 1) / 2²⁴ and v = (b >> 8) / 2²⁴, in double precision,
+/// The generator is counter-based, so any candidate can be drawn without those before it: ChaCha
+/// with 8 rounds (Bernstein 2008, "ChaCha, a variant of Salsa20"). Its key is `seed` in
+/// little-endian order, followed by 24 zero bytes. Its stream number (nonce) is `index`. Its block
+/// counter starts at 0. Two 32-bit words a, b of its output make two numbers (Box & Muller 1958):
+/// with u = ((a >> 8) + 1) / 2²⁴ and v = (b >> 8) / 2²⁴, in double precision,
 /// √(−2 ln u) · cos 2πv and √(−2 ln u) · sin 2πv. An odd last number is the first of its pair.
 pub fn fill(seed: u64, index: u64, out: &mut [f32]) {
     let mut key = [0; 32];

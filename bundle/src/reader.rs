@@ -18,6 +18,7 @@ const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct Bundle {
     path: PathBuf,
+    digest: String,
     manifest: Manifest,
     files: BTreeMap<String, Vec<u8>>,
     golden: GoldenSamples,
@@ -34,6 +35,7 @@ impl Bundle {
         let manifest_path = dir.join(MANIFEST_FILE);
         let at_manifest = || BundleError::at::<BundleErrorKind>(&manifest_path);
         let text = read_bounded(&manifest_path, MAX_MANIFEST_BYTES)?;
+        let digest = sha256_hex(&text);
         let text = String::from_utf8(text)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
             .map_err(|error| at_manifest()(error.into()))?;
@@ -54,6 +56,7 @@ impl Bundle {
         files.insert(GOLDEN_FILE.to_owned(), bytes);
         Ok(Self {
             path: dir.to_owned(),
+            digest,
             manifest,
             files,
             golden,
@@ -63,6 +66,11 @@ impl Bundle {
     /// The folder that the bundle was read from.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The bundle's identity: the SHA-256 of its manifest, which holds those of all other files.
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// What the bundle is.

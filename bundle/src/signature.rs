@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::DataType;
+use crate::{DataType, Role};
 
 /// One dimension of a shape.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub enum Dim {
 pub struct TensorSpec {
     /// Name of the value in the ONNX graph.
     pub name: String,
+    /// What the value means; a tensor without a role is only for callers that name it themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// Element type.
     pub datatype: DataType,
     /// Shape, outermost dimension first: `["N", 28, 28]`.
@@ -55,12 +58,21 @@ impl fmt::Display for Dim {
 // === impl TensorSpec ===
 
 impl TensorSpec {
-    /// The spec of a value.
+    /// The spec of a value without a role.
     pub fn new(name: impl Into<String>, datatype: DataType, shape: impl Into<Vec<Dim>>) -> Self {
         Self {
             name: name.into(),
+            role: None,
             datatype,
             shape: shape.into(),
+        }
+    }
+
+    /// The spec of a value that is called by its role.
+    pub fn of_role(role: Role, datatype: DataType, shape: impl Into<Vec<Dim>>) -> Self {
+        Self {
+            role: Some(role),
+            ..Self::new(role.as_str(), datatype, shape)
         }
     }
 
@@ -78,7 +90,7 @@ impl TensorSpec {
     }
 
     /// The shape as a person writes it: `[N, 28, 28]`.
-    pub(crate) fn shape_text(&self) -> String {
+    pub fn shape_text(&self) -> String {
         let dims: Vec<_> = self.shape.iter().map(ToString::to_string).collect();
         format!("[{}]", dims.join(", "))
     }

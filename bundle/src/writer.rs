@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::digest::sha256_hex;
-use crate::validate::file_name;
+use crate::manifest::file_name;
 use crate::{
     BundleError, BundleErrorKind, FileDigest, GOLDEN_FILE, GoldenSamples, MANIFEST_FILE,
     MAX_FILE_BYTES, MODEL_FILE, Manifest, ManifestError,

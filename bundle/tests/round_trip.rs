@@ -80,17 +80,20 @@ fn written_and_read() {
         files,
         ["golden.safetensors", "model.onnx", "tokenizer.json"]
     );
-    assert_eq!(bundle.manifest().training, expected.manifest.training);
+    assert_eq!(bundle.manifest().provenance, expected.manifest.provenance);
 }
 
 #[test]
 fn an_existing_version_is_replaced_and_nothing_is_left_behind() {
     let (models, path) = written();
+    let old = Bundle::open(&path).unwrap();
+    assert_eq!(old.digest(), Bundle::open(&path).unwrap().digest());
     let mut newer = contents(b"another graph");
     newer.extra.clear();
     assert_eq!(write_bundle(models.path(), newer).unwrap(), path);
     let bundle = Bundle::open(&path).unwrap();
     assert_eq!(bundle.model(), b"another graph");
+    assert_ne!(bundle.digest(), old.digest());
     assert!(!path.join("tokenizer.json").exists());
     let left: Vec<_> = fs::read_dir(models.path().join("mlp")).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");

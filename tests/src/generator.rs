@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use quintet_bundle::noise::{self, NoiseSpec};
 use quintet_bundle::{
-    BundleContents, DataType, Golden, GoldenSamples, Manifest, Task, Tensor, TensorSpec, Training,
-    noise, write_bundle,
+    BundleContents, DataType, Golden, GoldenSamples, Manifest, Role, Tensor, TensorSpec, task,
+    write_bundle,
 };
 use quintet_onnx::{Dim, GraphBuilder, GraphError, ops};
 
 use crate::frame::{CLASSES, frame, softmax};
 use crate::graph::idle_work;
+use crate::manifest::manifest;
 
 /// Numbers of noise that make one image.
 const NOISE: usize = 100;
@@ -106,43 +108,25 @@ impl TinyGenerator {
     }
 
     fn manifest(&self) -> Manifest {
+        let spec = NoiseSpec { size: NOISE };
+        let name = (&*self.name, self.version);
         Manifest {
-            format_version: quintet_bundle::FORMAT_VERSION,
-            name: self.name.clone(),
-            version: self.version,
-            task: Task::ImageGeneration,
-            architecture: "tiny-generator".to_owned(),
-            labels: vec![],
-            preprocessing: None,
-            inputs: vec![TensorSpec::new(
-                "noise",
+            inputs: vec![TensorSpec::of_role(
+                Role::Noise,
                 DataType::Float32,
                 ["N".into(), NOISE.into()],
             )],
-            outputs: vec![TensorSpec::new(
-                "pixels",
+            outputs: vec![TensorSpec::of_role(
+                Role::Pixels,
                 DataType::Uint8,
                 ["N".into(), 28.into(), 28.into()],
             )],
-            training: Training {
-                data: "none".to_owned(),
-                train_samples: 0,
-                epochs: 1,
-                batch_size: 1,
-                seed: 1,
-                recipe: "by hand".to_owned(),
-                device: "cpu".to_owned(),
-                parameters: 7840,
-                duration_seconds: 0.0,
-                created_by: "quintet-e2e".to_owned(),
-                metrics: BTreeMap::new(),
-            },
             golden: Golden {
                 samples: self.samples(),
                 // In grey levels.
                 tolerance: 1.0,
             },
-            files: BTreeMap::new(),
+            ..manifest(name, task::IMAGE_GENERATION, "tiny-generator", &spec)
         }
     }
 

@@ -18,6 +18,7 @@ mod builder;
 mod frame;
 mod generator;
 mod graph;
+mod manifest;
 mod models;
 mod picture;
 mod server;

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use quintet_bundle::image::ImageSpec;
 use quintet_bundle::{
-    BundleContents, DataType, Golden, GoldenSamples, MODEL_FILE, Manifest, Preprocessing, Task,
-    Tensor, TensorSpec, Training, write_bundle,
+    BundleContents, DataType, Golden, GoldenSamples, MODEL_FILE, Manifest, Role, Tensor,
+    TensorSpec, task, write_bundle,
 };
 
 use crate::frame::{CLASSES, Frame, frame};
 use crate::graph::{Body, graph};
+use crate::manifest::manifest;
 
 /// What is wrong with a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,49 +130,33 @@ impl TinyModel {
 
     fn manifest(&self) -> Manifest {
         let task = if self.flaw == Some(Flaw::Task) {
-            Task::TextClassification
+            task::TEXT_CLASSIFICATION
         } else {
-            Task::ImageClassification
+            task::IMAGE_CLASSIFICATION
         };
         Manifest {
-            format_version: quintet_bundle::FORMAT_VERSION,
-            name: self.name.clone(),
-            version: self.version,
-            task,
-            architecture: "tiny".to_owned(),
             labels: self.labels.clone(),
-            preprocessing: Some(Preprocessing::DigitFrame {
-                width: 28,
-                height: 28,
-            }),
-            inputs: vec![TensorSpec::new(
-                "pixels",
+            inputs: vec![TensorSpec::of_role(
+                Role::Pixels,
                 DataType::Uint8,
                 ["N".into(), 28.into(), 28.into()],
             )],
-            outputs: vec![TensorSpec::new(
-                "probabilities",
+            outputs: vec![TensorSpec::of_role(
+                Role::Probabilities,
                 DataType::Float32,
                 ["N".into(), CLASSES.into()],
             )],
-            training: Training {
-                data: "none".to_owned(),
-                train_samples: 0,
-                epochs: 1,
-                batch_size: 1,
-                seed: 1,
-                recipe: "by hand".to_owned(),
-                device: "cpu".to_owned(),
-                parameters: 7840,
-                duration_seconds: 0.0,
-                created_by: "quintet-e2e".to_owned(),
-                metrics: BTreeMap::from([("test_accuracy".to_owned(), 0.5)]),
-            },
+            metrics: BTreeMap::from([("test_accuracy".to_owned(), 0.5)]),
             golden: Golden {
                 samples: self.samples().len(),
                 tolerance: 1e-4,
             },
-            files: BTreeMap::new(),
+            ..manifest(
+                (&self.name, self.version),
+                task,
+                "tiny",
+                &ImageSpec::digit(),
+            )
         }
     }
 

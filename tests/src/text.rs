@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer};
+use quintet_bundle::text::{TOKENIZER_FILE, TextSpec, Tokenizer};
 use quintet_bundle::{
-    BundleContents, DataType, Golden, GoldenSamples, Manifest, Preprocessing, Task, Tensor,
-    TensorSpec, Training, write_bundle,
+    BundleContents, DataType, Golden, GoldenSamples, Manifest, Role, Tensor, TensorSpec, task,
+    write_bundle,
 };
 use quintet_onnx::ops::{self, RecurrentInputs};
 use quintet_onnx::{Dim, GraphBuilder, GraphError};
+
+use crate::manifest::manifest;
 
 /// The words that it knows, the first token's number being 3.
 pub const WORDS: [&str; 4] = ["good", "bad", "film", "plot"];
@@ -81,39 +83,24 @@ impl TinyText {
     }
 
     fn manifest(&self) -> Manifest {
+        let spec = TextSpec::end_of(MAX_TOKENS);
+        let name = (&*self.name, self.version);
         Manifest {
-            format_version: quintet_bundle::FORMAT_VERSION,
-            name: self.name.clone(),
-            version: self.version,
-            task: Task::TextClassification,
-            architecture: "tiny-text".to_owned(),
             labels: vec!["NEGATIVE".to_owned(), "POSITIVE".to_owned()],
-            preprocessing: Some(Preprocessing::TokenSequence {
-                max_tokens: MAX_TOKENS,
-            }),
             inputs: vec![
-                TensorSpec::new("tokens", DataType::Int64, ["N".into(), "L".into()]),
-                TensorSpec::new("lengths", DataType::Int32, ["N".into()]),
+                TensorSpec::of_role(Role::Tokens, DataType::Int64, ["N".into(), "L".into()]),
+                TensorSpec::of_role(Role::Lengths, DataType::Int32, ["N".into()]),
             ],
-            outputs: vec![TensorSpec::new("score", DataType::Float32, ["N".into()])],
-            training: Training {
-                data: "none".to_owned(),
-                train_samples: 0,
-                epochs: 1,
-                batch_size: 1,
-                seed: 1,
-                recipe: "by hand".to_owned(),
-                device: "cpu".to_owned(),
-                parameters: 9,
-                duration_seconds: 0.0,
-                created_by: "quintet-e2e".to_owned(),
-                metrics: BTreeMap::new(),
-            },
+            outputs: vec![TensorSpec::of_role(
+                Role::Score,
+                DataType::Float32,
+                ["N".into()],
+            )],
             golden: Golden {
                 samples: SAMPLES.len(),
                 tolerance: 1e-5,
             },
-            files: BTreeMap::new(),
+            ..manifest(name, task::TEXT_CLASSIFICATION, "tiny-text", &spec)
         }
     }
 }

@@ -72,7 +72,7 @@ fn the_committed_models_are_small_and_lose_nothing_by_it() {
         let bundle = Bundle::open(&location.path).expect("a committed bundle is whole");
         let manifest = bundle.manifest();
         bytes += manifest.files.values().map(|file| file.bytes).sum::<u64>();
-        let metrics = &manifest.training.metrics;
+        let metrics = &manifest.metrics;
         let pair = (
             metrics.get("test_accuracy"),
             metrics.get("test_accuracy_float32"),

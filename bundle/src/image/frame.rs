@@ -12,13 +12,14 @@
 
 use super::{Frame, GrayImage, SIDE, ground, resample, strokes};
 
-/// What makes a picture a frame.
+/// How a caller wants a picture made to fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Framing {
-    /// Find the digit, and frame it as MNIST's authors did. A frame passes unchanged.
+    /// The model's own way, [`super::Fit`]. For digits: find the digit and frame it as MNIST's
+    /// authors did; a frame passes unchanged.
     #[default]
     Auto,
-    /// Take the pixels as they are, resized to 28×28 if needed.
+    /// Take the pixels as they are, resized to the model's size if needed.
     None,
 }
 

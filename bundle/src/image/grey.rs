@@ -50,24 +50,7 @@ pub fn to_grey(
     channels: u8,
     data: &[u8],
 ) -> Result<GrayImage, ImageError> {
-    if width == 0 || height == 0 {
-        return Err(ImageError::Empty { width, height });
-    }
-    if !(1..=4).contains(&channels) {
-        return Err(ImageError::Channels { channels });
-    }
-    // Saturation is only reached where no slice could be long enough.
-    let expected = (u64::from(width) * u64::from(height)).saturating_mul(channels.into());
-    let actual = data.len() as u64;
-    if expected != actual {
-        return Err(ImageError::Length {
-            width,
-            height,
-            channels,
-            expected,
-            actual,
-        });
-    }
+    check(width, height, channels, data)?;
     let pixels = match channels {
         1 => data.to_vec(),
         2 => composite(
@@ -85,6 +68,29 @@ pub fn to_grey(
         ),
     };
     Ok(GrayImage::from_raw(width, height, pixels).expect("one byte per pixel, counted above"))
+}
+
+/// Checks that `data` is a picture of this size and number of channels.
+pub(super) fn check(width: u32, height: u32, channels: u8, data: &[u8]) -> Result<(), ImageError> {
+    if width == 0 || height == 0 {
+        return Err(ImageError::Empty { width, height });
+    }
+    if !(1..=4).contains(&channels) {
+        return Err(ImageError::Channels { channels });
+    }
+    // Saturation is only reached where no slice could be long enough.
+    let expected = (u64::from(width) * u64::from(height)).saturating_mul(channels.into());
+    let actual = data.len() as u64;
+    if expected == actual {
+        return Ok(());
+    }
+    Err(ImageError::Length {
+        width,
+        height,
+        channels,
+        expected,
+        actual,
+    })
 }
 
 /// Luma of ITU-R BT.601 in 16-bit fixed point; the weights sum to 65536, so grey stays grey.

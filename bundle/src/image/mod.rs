@@ -1,18 +1,25 @@
-//! Pictures of digits: any picture to grey, any grey picture to an MNIST frame, and many frames to one picture.
+//! Pictures: what a model takes of them, any picture to that, and many frames to one picture.
 
 mod frame;
 mod grey;
 mod ground;
+mod input;
+mod pixels;
 mod resample;
+mod resize;
 mod sheet;
+mod spec;
 mod strokes;
 
 pub use ::image::GrayImage;
 pub use frame::{Framing, frame_digit};
 pub use grey::{ImageError, to_grey};
+pub use input::ImageInput;
+pub use pixels::Pixels;
 pub use sheet::{sheet, square_columns};
+pub use spec::{Channels, Filter, Fit, ImageSpec};
 
-/// Width and height of a frame in pixels.
+/// Width and height of an MNIST frame in pixels.
 pub const SIDE: usize = 28;
 
 /// One digit as in MNIST: 28×28 grey levels, row by row, light ink (255) on dark ground (0).

@@ -5,9 +5,11 @@
 
 mod error;
 mod scanner;
+mod spec;
 mod tokenizer;
 
 pub use error::TokenizerError;
+pub use spec::{Side, TextSpec};
 pub use tokenizer::{Encoded, Tokenizer};
 
 /// File name of a bundle's tokeniser.

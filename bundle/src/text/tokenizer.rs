@@ -9,12 +9,12 @@ use tokenizers::normalizers::{Lowercase, NormalizerWrapper, Sequence};
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::processors::template::{SpecialToken, TemplateProcessing};
 use tokenizers::{
-    NormalizedString, Normalizer as _, OffsetReferential, OffsetType, PreTokenizedString,
-    PreTokenizer as _, SplitDelimiterBehavior,
+    Encoding, NormalizedString, Normalizer as _, OffsetReferential, OffsetType, PostProcessor as _,
+    PreTokenizedString, PreTokenizer as _, SplitDelimiterBehavior, TruncationDirection,
 };
 
-use super::TokenizerError;
 use super::scanner::Scanner;
+use super::{Side, TextSpec, TokenizerError};
 
 /// The special tokens, in the order of their numbers. No text can spell them: [`WORD`] matches no
 /// brackets.
@@ -126,24 +126,31 @@ impl Tokenizer {
         self.inner.get_vocab_size(true)
     }
 
-    /// The tokens of `text`, the last `max_tokens` of a longer one: the end of a review is where its
-    /// author sums up.
+    /// The tokens of `text`, cut as `spec` says. Special tokens stay when a text is cut, but for
+    /// those of a tokeniser that [`Tokenizer::train`] made: its start is cut off with the text's.
     ///
     /// A tokeniser that [`Tokenizer::train`] made has tokens for every text, the empty one included.
     /// Time and memory grow with the length of the text.
-    pub fn encode(&self, text: &str, max_tokens: usize) -> Result<Encoded, TokenizerError> {
-        let mut tokens = Vec::new();
-        match &self.scanner {
+    pub fn encode(&self, text: &str, spec: &TextSpec) -> Result<Encoded, TokenizerError> {
+        let (tokens, total) = match &self.scanner {
             Some(scanner) => {
-                tokens.push(super::START);
+                let mut tokens = Vec::new();
+                if spec.add_special_tokens {
+                    tokens.push(super::START);
+                }
                 scanner.scan(text, &mut tokens, |piece, tokens| {
-                    self.append(piece, false, tokens)
+                    tokens.extend(numbers(&self.pieces(piece)?));
+                    Ok(())
                 })?;
+                let total = tokens.len();
+                match spec.truncation_side {
+                    Side::Left => drop(tokens.drain(..total.saturating_sub(spec.max_tokens))),
+                    Side::Right => tokens.truncate(spec.max_tokens),
+                }
+                (tokens, total)
             }
-            None => self.append(text, true, &mut tokens)?,
-        }
-        let total = tokens.len();
-        let tokens = tokens.split_off(total - total.min(max_tokens));
+            None => self.encode_imported(text, spec)?,
+        };
         if tokens.is_empty() {
             return Err(TokenizerError::Empty);
         }
@@ -154,20 +161,42 @@ impl Tokenizer {
         })
     }
 
-    /// Appends what the crate makes of a text or a part of one.
-    fn append(
+    /// The tokens that are kept, and how many the whole text has.
+    fn encode_imported(
         &self,
         text: &str,
-        is_whole: bool,
-        tokens: &mut Vec<i64>,
-    ) -> Result<(), TokenizerError> {
-        let encoding = self
+        spec: &TextSpec,
+    ) -> Result<(Vec<i64>, usize), TokenizerError> {
+        let mut pieces = self.pieces(text)?;
+        let special = match self.inner.get_post_processor() {
+            Some(processor) if spec.add_special_tokens => processor.added_tokens(false),
+            _ => 0,
+        };
+        let total = pieces.len() + special;
+        if total > spec.max_tokens {
+            let direction = match spec.truncation_side {
+                Side::Left => TruncationDirection::Left,
+                Side::Right => TruncationDirection::Right,
+            };
+            pieces.truncate(spec.max_tokens.saturating_sub(special), 0, direction);
+        }
+        let whole = self
             .inner
-            .encode_fast(text, is_whole)
+            .post_process(pieces, None, spec.add_special_tokens)
             .map_err(|error| TokenizerError::Encode(error.to_string()))?;
-        tokens.extend(encoding.get_ids().iter().map(|&id| i64::from(id)));
-        Ok(())
+        Ok((numbers(&whole).collect(), total))
     }
+
+    /// What the crate makes of a text or a part of one, without special tokens.
+    fn pieces(&self, text: &str) -> Result<Encoding, TokenizerError> {
+        self.inner
+            .encode_fast(text, false)
+            .map_err(|error| TokenizerError::Encode(error.to_string()))
+    }
+}
+
+fn numbers(encoding: &Encoding) -> impl Iterator<Item = i64> {
+    encoding.get_ids().iter().map(|&id| i64::from(id))
 }
 
 impl fmt::Debug for Tokenizer {

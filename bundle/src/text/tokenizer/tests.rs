@@ -21,7 +21,10 @@ fn trained() -> &'static Tokenizer {
 
 #[track_caller]
 fn tokens(tokenizer: &Tokenizer, text: &str) -> Vec<i64> {
-    tokenizer.encode(text, 200).unwrap().tokens
+    tokenizer
+        .encode(text, &TextSpec::end_of(200))
+        .unwrap()
+        .tokens
 }
 
 #[test]
@@ -73,11 +76,11 @@ fn what_is_in_no_vocabulary() {
 fn the_last_tokens_of_a_long_text_are_kept() {
     let tokenizer = trained();
     let text = "bad ".repeat(300) + "good film";
-    let encoded = tokenizer.encode(&text, 200).unwrap();
+    let encoded = tokenizer.encode(&text, &TextSpec::end_of(200)).unwrap();
     assert_eq!((encoded.tokens.len(), encoded.total), (200, 303));
     assert!(encoded.truncated);
     assert_eq!(encoded.tokens[198..], tokens(tokenizer, "good film")[1..]);
-    let exact = tokenizer.encode("good film", 3).unwrap();
+    let exact = tokenizer.encode("good film", &TextSpec::end_of(3)).unwrap();
     assert_eq!((exact.truncated, exact.total), (false, 3));
 }
 
@@ -86,7 +89,7 @@ fn two_hundred_kilobytes() {
     let tokenizer = trained();
     for unit in ["good film ", "a", "<br />", "''''", "é!", "👩‍👩‍👧‍👦"] {
         let text = unit.repeat(200_000 / unit.len());
-        let encoded = tokenizer.encode(&text, 200).unwrap();
+        let encoded = tokenizer.encode(&text, &TextSpec::end_of(200)).unwrap();
         assert!((1..=200).contains(&encoded.tokens.len()), "{unit}");
     }
 }
@@ -132,7 +135,7 @@ fn what_is_wrong_is_said() {
         let message = Tokenizer::from_bytes(bytes).unwrap_err().to_string();
         assert!(message.starts_with("tokenizer.json: "), "{message}");
     }
-    let none_wanted = trained().encode("good", 0);
+    let none_wanted = trained().encode("good", &TextSpec::end_of(0));
     assert!(matches!(none_wanted, Err(TokenizerError::Empty)));
 }
 
@@ -148,21 +151,62 @@ fn a_foreign_tokeniser_cannot_be_commanded_by_its_texts() {
     let foreign = Tokenizer::from_bytes(json.as_bytes()).unwrap();
     assert_eq!(tokens(&foreign, "good [PAD]"), [2, 1, 1, 1]);
     assert!(matches!(
-        foreign.encode("", 200),
+        foreign.encode("", &TextSpec::end_of(200)),
         Err(TokenizerError::Empty)
     ));
+}
+
+#[test]
+fn an_imported_tokeniser_keeps_its_special_tokens_when_a_text_is_cut() {
+    let json = r#"{"version":"1.0","truncation":{"max_length":4,"strategy":"LongestFirst","stride":0,
+            "direction":"Right"},"padding":null,"added_tokens":[],
+        "normalizer":null,"pre_tokenizer":{"type":"Whitespace"},"decoder":null,
+        "post_processor":{"type":"BertProcessing","sep":["[SEP]",2],"cls":["[CLS]",1]},
+        "model":{"type":"WordLevel","vocab":{"[UNK]":0,"[CLS]":1,"[SEP]":2,"a":3,"b":4,"c":5,"d":6},
+            "unk_token":"[UNK]"}}"#;
+    let imported = Tokenizer::from_bytes(json.as_bytes()).unwrap();
+    let encode = |max_tokens, truncation_side, add_special_tokens| {
+        let spec = TextSpec {
+            max_tokens,
+            truncation_side,
+            add_special_tokens,
+            pad_token_id: 0,
+        };
+        let encoded = imported.encode("a b c d", &spec).unwrap();
+        (encoded.tokens, encoded.total)
+    };
+    // What the file itself says of truncation does not count.
+    assert_eq!(encode(9, Side::Right, true), (vec![1, 3, 4, 5, 6, 2], 6));
+    assert_eq!(encode(4, Side::Right, true), (vec![1, 3, 4, 2], 6));
+    assert_eq!(encode(4, Side::Left, true), (vec![1, 5, 6, 2], 6));
+    assert_eq!(encode(3, Side::Left, false), (vec![4, 5, 6], 4));
+}
+
+#[test]
+fn either_end_is_cut_off() {
+    let encode = |truncation_side, add_special_tokens| {
+        let spec = TextSpec {
+            truncation_side,
+            add_special_tokens,
+            ..TextSpec::end_of(2)
+        };
+        trained().encode("film good it", &spec).unwrap().tokens
+    };
+    assert_eq!(encode(Side::Left, true), [4, 5]);
+    assert_eq!(encode(Side::Right, true), [START, 3]);
+    assert_eq!(encode(Side::Right, false), [3, 4]);
 }
 
 proptest! {
     #[test]
     fn every_text_has_tokens_of_the_vocabulary(text in any::<String>(), max_tokens in 1_usize..20) {
         let tokenizer = trained();
-        let encoded = tokenizer.encode(&text, max_tokens).unwrap();
+        let encoded = tokenizer.encode(&text, &TextSpec::end_of(max_tokens)).unwrap();
         prop_assert_eq!(encoded.tokens.len(), encoded.total.min(max_tokens));
         prop_assert_eq!(encoded.truncated, encoded.total > max_tokens);
         let size = tokenizer.vocabulary_size() as i64;
         prop_assert!(encoded.tokens.iter().all(|token| (START..size).contains(token)));
-        prop_assert_eq!(encoded, tokenizer.encode(&text, max_tokens).unwrap());
+        prop_assert_eq!(encoded, tokenizer.encode(&text, &TextSpec::end_of(max_tokens)).unwrap());
     }
 
     #[test]
@@ -232,8 +276,8 @@ proptest! {
         let tokenizer = trained();
         prop_assert!(tokenizer.scanner.is_some());
         prop_assert_eq!(
-            tokenizer.encode(&text, usize::MAX).unwrap(),
-            by_the_crate(tokenizer).encode(&text, usize::MAX).unwrap()
+            tokenizer.encode(&text, &TextSpec::end_of(usize::MAX)).unwrap(),
+            by_the_crate(tokenizer).encode(&text, &TextSpec::end_of(usize::MAX)).unwrap()
         );
     }
 }

@@ -1,8 +1,8 @@
 //! One change to a good manifest, one refusal.
 
-use crate::{Manifest, ManifestError};
+use crate::{Manifest, ManifestError, Provenance};
 
-const GOOD: &str = include_str!("../../tests/data/manifest_v1.toml");
+const GOOD: &str = include_str!("../../../tests/data/manifest_v1.toml");
 
 /// The refusal after `from` is replaced by `to`.
 #[track_caller]
@@ -65,11 +65,11 @@ fn values() {
             "width = 32",
             "preprocessing is a digit frame of 32 x 28, must be 28 x 28",
         ),
-        ("21.5", "-1.0", "training.duration_seconds is -1"),
+        ("21.5", "-1.0", "provenance.trained.duration_seconds is -1"),
         (
             "0.083",
             "nan",
-            "training.metrics.test_loss is NaN, must be a finite number",
+            "metrics.test_loss is NaN, must be a finite number",
         ),
         (
             "\nsamples = 4",
@@ -109,7 +109,7 @@ fn values() {
 
 #[test]
 fn values_of_a_text_model() {
-    let good = include_str!("../../tests/data/manifest_text_v1.toml");
+    let good = include_str!("../../../tests/data/manifest_text_v1.toml");
     for (from, to, message) in [
         (
             "max_tokens = 200",
@@ -174,16 +174,19 @@ fn unknown_keys_are_refused_at_every_level() {
 
 #[test]
 fn a_newer_format_is_named_before_its_unknown_keys() {
-    let newer = GOOD.replace("format_version = 1", "format_version = 2\nnovelty = true");
+    let newer = GOOD.replace("format_version = 1", "format_version = 3\nnovelty = true");
     let error = Manifest::from_toml(&newer).unwrap_err();
-    assert!(matches!(error, ManifestError::FormatVersion { found: 2 }));
+    assert!(matches!(error, ManifestError::FormatVersion { found: 3 }));
     assert_eq!(
         error.to_string(),
-        "format_version is 2, this version reads only 1"
+        "format_version is 3, this version reads 1 to 2"
     );
     let none = GOOD.replace("format_version = 1", "");
     let error = Manifest::from_toml(&none).unwrap_err().to_string();
-    assert!(error.contains("missing field `format_version`"), "{error}");
+    assert!(
+        error.contains("format_version is missing, must be 1 to 2"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -195,10 +198,76 @@ fn lists_must_not_be_empty() {
         "outputs is empty, must be at least one tensor"
     );
     let mut manifest = Manifest::from_toml(GOOD).unwrap();
-    manifest.training.seed = u64::MAX;
+    let Provenance::Trained(training) = &mut manifest.provenance else {
+        panic!("version 1 knows no other");
+    };
+    training.seed = u64::MAX;
     let error = manifest.validate().unwrap_err().to_string();
     assert!(
-        error.starts_with("training.seed is 18446744073709551615"),
+        error.starts_with("provenance.trained.seed is 18446744073709551615"),
         "{error}"
     );
+}
+
+#[test]
+fn roles() {
+    let good = include_str!("../../../tests/data/manifest_v2.toml");
+    for (from, to, message) in [
+        (
+            "role = \"pixels\"",
+            "role = \"picture\"",
+            "unknown variant `picture`",
+        ),
+        (
+            "role = \"pixels\"",
+            "role = \"score\"",
+            "inputs.pixels.role is score, must be a role of inputs",
+        ),
+        (
+            "role = \"probabilities\"",
+            "role = \"tokens\"",
+            "must be a role of outputs",
+        ),
+        (
+            "datatype = \"UINT8\"",
+            "datatype = \"INT64\"",
+            "inputs.pixels is INT64 [N, 28, 28] for role pixels, must be UINT8 or FP32",
+        ),
+        (
+            "[provenance.trained]",
+            "[[inputs]]\nname = \"more\"\nrole = \"pixels\"\ndatatype = \"UINT8\"\n\
+             shape = [\"N\", 28, 28]\n\n[provenance.trained]",
+            "inputs.more.role is pixels, must be a role that no other tensor has",
+        ),
+        (
+            "fit = \"digit\"",
+            "fit = \"stretch\"",
+            "preprocessing of kind image: unknown variant",
+        ),
+        (
+            "fit = \"digit\"",
+            "",
+            "preprocessing of kind image: missing field `fit`",
+        ),
+        (
+            "width = 28",
+            "width = 0",
+            "preprocessing.width is 0, must be 1 to 4096",
+        ),
+        (
+            "channels = \"grey\"",
+            "channels = \"rgb\"",
+            "must be grey and 28x28 where fit is digit",
+        ),
+        (
+            "fit = \"digit\"",
+            "fit = { crop = { shorter_side = 20, filter = \"bilinear\" } }",
+            "preprocessing.fit.crop.shorter_side is 20, must be from the larger of width and height",
+        ),
+    ] {
+        assert!(good.contains(from), "nothing to replace: {from}");
+        let error = Manifest::from_toml(&good.replace(from, to)).unwrap_err();
+        let found = error.to_string();
+        assert!(found.contains(message), "{from} -> {to}: {found}");
+    }
 }

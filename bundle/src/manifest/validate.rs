@@ -2,15 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::image::SIDE;
-use crate::text::TOKENIZER_FILE;
+use super::Manifest;
 use crate::{
-    Dim, FORMAT_VERSION, GOLDEN_FILE, MANIFEST_FILE, MAX_FILE_BYTES, MODEL_FILE, Manifest,
-    ManifestError, Preprocessing, Task, TensorSpec,
+    Dim, FORMAT_VERSION, GOLDEN_FILE, MANIFEST_FILE, MAX_FILE_BYTES, MODEL_FILE, ManifestError,
+    Preprocessing, Role, TensorSpec,
 };
-
-/// Most tokens of a text that a network may read; keeps a row of a batch small.
-const MAX_TOKENS: usize = 65_536;
 
 /// Longest model name in bytes; it becomes a folder name and a metric label.
 const MAX_NAME: usize = 64;
@@ -25,11 +21,24 @@ impl Manifest {
         }
         identifier("name", &self.name)?;
         at_least_one("version", u64::from(self.version))?;
+        identifier("task", &self.task)?;
         identifier("architecture", &self.architecture)?;
+        at_most_i64("parameters", self.parameters)?;
         self.validate_signature()?;
+        validate_roles("inputs", &self.inputs, Role::is_input)?;
+        validate_roles("outputs", &self.outputs, Role::is_output)?;
         self.validate_labels()?;
-        self.validate_preprocessing()?;
-        self.validate_training()?;
+        self.preprocessing
+            .as_ref()
+            .map_or(Ok(()), Preprocessing::validate)?;
+        self.provenance.validate()?;
+        if let Some((name, value)) = self.metrics.iter().find(|(_, value)| !value.is_finite()) {
+            return Err(ManifestError::field(
+                format!("metrics.{name}"),
+                &value,
+                "a finite number",
+            ));
+        }
         at_least_one("golden.samples", self.golden.samples as u64)?;
         let tolerance = self.golden.tolerance;
         if !(tolerance.is_finite() && tolerance >= 0.0) {
@@ -47,15 +56,7 @@ impl Manifest {
     pub(crate) fn validate_files(&self) -> Result<(), ManifestError> {
         for (name, digest) in &self.files {
             file_name(name)?;
-            let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-            if digest.sha256.len() != 64 || !digest.sha256.bytes().all(hex) {
-                let allowed = "64 lower-case hex digits";
-                return Err(ManifestError::field(
-                    format!("files.{name}.sha256"),
-                    &quoted(&digest.sha256),
-                    allowed,
-                ));
-            }
+            sha256(&format!("files.{name}.sha256"), &digest.sha256)?;
             if digest.bytes > MAX_FILE_BYTES {
                 let allowed = format!("at most {MAX_FILE_BYTES}");
                 return Err(ManifestError::field(
@@ -65,15 +66,12 @@ impl Manifest {
                 ));
             }
         }
-        let mut required = vec![MODEL_FILE, GOLDEN_FILE];
-        if matches!(
-            self.preprocessing,
-            Some(Preprocessing::TokenSequence { .. })
-        ) {
-            required.push(TOKENIZER_FILE);
-        }
-        for required in required {
-            if !self.files.contains_key(required) {
+        let extra = self
+            .preprocessing
+            .as_ref()
+            .map_or(&[][..], Preprocessing::files);
+        for required in [MODEL_FILE, GOLDEN_FILE].iter().chain(extra) {
+            if !self.files.contains_key(*required) {
                 return Err(ManifestError::field(
                     "files",
                     &format!("without {required}"),
@@ -118,16 +116,11 @@ impl Manifest {
                 "not empty, and unique",
             ));
         }
-        let Some(output) = self.outputs.first() else {
-            return Ok(());
-        };
-        let classifies = matches!(
-            self.task,
-            Task::ImageClassification | Task::TextClassification
-        );
-        // Only a second dimension counts classes; a lone `N` holds one score a row.
-        if let (true, [_, Dim::Fixed(classes)]) = (classifies, output.shape.as_slice())
-            && *classes != self.labels.len()
+        let classes =
+            |spec: &&TensorSpec| matches!(spec.role, Some(Role::Probabilities | Role::Logits));
+        if let Some(output) = self.outputs.iter().find(classes)
+            && let [_, Dim::Fixed(classes)] = output.shape[..]
+            && classes != self.labels.len()
         {
             return Err(ManifestError::field(
                 "labels",
@@ -136,67 +129,6 @@ impl Manifest {
             ));
         }
         Ok(())
-    }
-
-    fn validate_preprocessing(&self) -> Result<(), ManifestError> {
-        match self.preprocessing {
-            Some(Preprocessing::DigitFrame { width, height })
-                if (width, height) != (SIDE, SIDE) =>
-            {
-                Err(ManifestError::field(
-                    "preprocessing",
-                    &format!("a digit frame of {width} x {height}"),
-                    format!("{SIDE} x {SIDE}"),
-                ))
-            }
-            Some(Preprocessing::TokenSequence { max_tokens })
-                if !(1..=MAX_TOKENS).contains(&max_tokens) =>
-            {
-                Err(ManifestError::field(
-                    "preprocessing.max_tokens",
-                    &max_tokens,
-                    format!("1 to {MAX_TOKENS}"),
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn validate_training(&self) -> Result<(), ManifestError> {
-        let training = &self.training;
-        for (field, value) in [
-            ("training.seed", training.seed),
-            ("training.train_samples", training.train_samples),
-            ("training.parameters", training.parameters),
-        ] {
-            if i64::try_from(value).is_err() {
-                return Err(ManifestError::field(
-                    field,
-                    &value,
-                    format!("at most {}", i64::MAX),
-                ));
-            }
-        }
-        let seconds = training.duration_seconds;
-        if !(seconds.is_finite() && seconds >= 0.0) {
-            let allowed = "a finite number, 0 or more";
-            return Err(ManifestError::field(
-                "training.duration_seconds",
-                &seconds,
-                allowed,
-            ));
-        }
-        match training
-            .metrics
-            .iter()
-            .find(|(_, value)| !value.is_finite())
-        {
-            Some((name, value)) => {
-                let field = format!("training.metrics.{name}");
-                Err(ManifestError::field(field, &value, "a finite number"))
-            }
-            None => Ok(()),
-        }
     }
 }
 
@@ -211,6 +143,61 @@ pub(crate) fn file_name(name: &str) -> Result<(), ManifestError> {
         let allowed = "a plain file name of letters, digits, `.`, `_` and `-`, without a leading \
                        dot, other than the manifest's own";
         return Err(ManifestError::field("files", &quoted(name), allowed));
+    }
+    Ok(())
+}
+
+/// Accepts a SHA-256 as a manifest writes it.
+pub(super) fn sha256(field: &str, value: &str) -> Result<(), ManifestError> {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if value.len() == 64 && value.bytes().all(hex) {
+        return Ok(());
+    }
+    Err(ManifestError::field(
+        field,
+        &quoted(value),
+        "64 lower-case hex digits",
+    ))
+}
+
+/// Accepts a number that TOML can hold.
+pub(super) fn at_most_i64(field: &str, value: u64) -> Result<(), ManifestError> {
+    if i64::try_from(value).is_ok() {
+        return Ok(());
+    }
+    Err(ManifestError::field(
+        field,
+        &value,
+        format!("at most {}", i64::MAX),
+    ))
+}
+
+fn validate_roles(
+    field: &str,
+    specs: &[TensorSpec],
+    belongs: impl Fn(Role) -> bool,
+) -> Result<(), ManifestError> {
+    for (index, spec) in specs.iter().enumerate() {
+        let Some(role) = spec.role else { continue };
+        let place = format!("{field}.{}", spec.name);
+        let wrong = if !belongs(role) {
+            Some(format!("a role of {field}"))
+        } else if specs[..index].iter().any(|other| other.role == Some(role)) {
+            Some("a role that no other tensor has".to_owned())
+        } else {
+            None
+        };
+        if let Some(allowed) = wrong {
+            return Err(ManifestError::field(
+                format!("{place}.role"),
+                &role,
+                allowed,
+            ));
+        }
+        if let Some(allowed) = role.misfit(spec) {
+            let found = format!("{} {} for role {role}", spec.datatype, spec.shape_text());
+            return Err(ManifestError::field(place, &found, allowed));
+        }
     }
     Ok(())
 }

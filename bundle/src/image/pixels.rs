@@ -1,0 +1,113 @@
+//! Pixels as a decoder or a caller gives them, in the channels that a model takes.
+
+use ::image::GrayImage;
+
+use super::{Channels, ImageError, to_grey};
+
+/// A picture of interleaved 8-bit pixels, row by row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pixels {
+    /// In pixels, at least 1.
+    pub width: u32,
+    /// In pixels, at least 1.
+    pub height: u32,
+    /// What the channels are.
+    pub channels: Channels,
+    /// `width * height` pixels.
+    pub data: Vec<u8>,
+}
+
+impl Pixels {
+    /// Turns raw pixels into `wanted`: 1 channel is grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+    ///
+    /// Grey is what [`to_grey`] makes. In colour, transparent pixels show white.
+    ///
+    /// # Errors
+    /// [`ImageError`]: no such number of channels, no pixels, or another number of bytes.
+    pub fn of(
+        (width, height): (u32, u32),
+        channels: u8,
+        data: &[u8],
+        wanted: Channels,
+    ) -> Result<Self, ImageError> {
+        if wanted == Channels::Grey {
+            return Ok(to_grey(width, height, channels, data)?.into());
+        }
+        super::grey::check(width, height, channels, data)?;
+        let over_white = |level: u8, alpha: u8| {
+            let (level, alpha) = (u32::from(level), u32::from(alpha));
+            ((level * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+        };
+        let mut rgb: Vec<u8> = match channels {
+            1 => data.iter().flat_map(|&level| [level; 3]).collect(),
+            2 => data
+                .as_chunks()
+                .0
+                .iter()
+                .flat_map(|&[level, alpha]| [over_white(level, alpha); 3])
+                .collect(),
+            3 => data.to_vec(),
+            _ => data
+                .as_chunks()
+                .0
+                .iter()
+                .flat_map(|&[r, g, b, alpha]| [r, g, b].map(|level| over_white(level, alpha)))
+                .collect(),
+        };
+        if wanted == Channels::Bgr {
+            for pixel in rgb.as_chunks_mut::<3>().0 {
+                pixel.swap(0, 2);
+            }
+        }
+        Ok(Self {
+            width,
+            height,
+            channels: wanted,
+            data: rgb,
+        })
+    }
+}
+
+impl From<GrayImage> for Pixels {
+    fn from(grey: GrayImage) -> Self {
+        Self {
+            width: grey.width(),
+            height: grey.height(),
+            channels: Channels::Grey,
+            data: grey.into_raw(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pixels(channels: u8, data: &[u8], wanted: Channels) -> Vec<u8> {
+        let width = data.len() as u32 / u32::from(channels);
+        Pixels::of((width, 1), channels, data, wanted).unwrap().data
+    }
+
+    #[test]
+    fn channels_in_the_order_asked_for() {
+        assert_eq!(
+            pixels(3, &[1, 2, 3, 4, 5, 6], Channels::Rgb),
+            [1, 2, 3, 4, 5, 6]
+        );
+        assert_eq!(
+            pixels(3, &[1, 2, 3, 4, 5, 6], Channels::Bgr),
+            [3, 2, 1, 6, 5, 4]
+        );
+        assert_eq!(pixels(1, &[7, 9], Channels::Rgb), [7, 7, 7, 9, 9, 9]);
+        assert_eq!(pixels(3, &[0, 255, 0], Channels::Grey), [150]);
+    }
+
+    #[test]
+    fn transparent_colour_shows_white() {
+        assert_eq!(
+            pixels(4, &[10, 20, 30, 255, 0, 0, 0, 0], Channels::Rgb),
+            [10, 20, 30, 255, 255, 255]
+        );
+        assert_eq!(pixels(2, &[0, 128], Channels::Rgb), [127; 3]);
+    }
+}

@@ -1,0 +1,107 @@
+//! Pictures of any size to a model's size, as Pillow and torchvision resize and crop them.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use super::{Channels, Filter, Fit, Framing, ImageSpec, Pixels, frame_digit};
+
+/// Longest of a picture's sides, in its shorter ones, that is resized whole: bounds the work.
+const MAX_ASPECT: usize = 32;
+
+impl ImageSpec {
+    /// Makes a picture fit the model: `height` rows of `width` pixels, in the picture's channels.
+    ///
+    /// With [`Framing::None`] nothing is cut off or searched for: a picture of another size is
+    /// resized as a whole.
+    pub fn fit(&self, picture: Pixels, framing: Framing) -> Vec<u8> {
+        let (width, height) = (picture.width, picture.height);
+        let is_size = (width as usize, height as usize) == (self.width, self.height);
+        match self.fit {
+            Fit::Digit => match ::image::GrayImage::from_raw(width, height, picture.data) {
+                Some(grey) => frame_digit(&grey, framing).to_vec(),
+                None => vec![0; self.bytes()],
+            },
+            Fit::Squash { .. } | Fit::Crop { .. } if framing == Framing::None && is_size => {
+                picture.data
+            }
+            Fit::Crop {
+                shorter_side,
+                filter,
+            } if framing == Framing::Auto => self.resize_and_crop(picture, shorter_side, filter),
+            Fit::Crop { filter, .. } | Fit::Squash { filter } => {
+                resize(&picture, (self.width, self.height), filter)
+            }
+        }
+    }
+
+    /// The shorter side to `shorter_side` and the middle of that, as torchvision's `Resize` and
+    /// `CenterCrop` do. Of a picture longer than [`MAX_ASPECT`] only the middle is looked at.
+    fn resize_and_crop(&self, picture: Pixels, shorter_side: usize, filter: Filter) -> Vec<u8> {
+        let shorter = picture.width.min(picture.height) as usize;
+        let longest = shorter * MAX_ASPECT;
+        let bounded = [picture.width, picture.height].map(|side| longest.min(side as usize));
+        let picture = cut(picture, bounded);
+        let resized = bounded.map(|side| side * shorter_side / shorter);
+        let pixels = Pixels {
+            width: resized[0] as u32,
+            height: resized[1] as u32,
+            channels: picture.channels,
+            data: resize(&picture, (resized[0], resized[1]), filter),
+        };
+        cut(pixels, [self.width, self.height]).data
+    }
+}
+
+/// The middle of a picture: so many pixels of width and height.
+fn cut(picture: Pixels, [width, height]: [usize; 2]) -> Pixels {
+    let (from_width, from_height) = (picture.width as usize, picture.height as usize);
+    if (from_width, from_height) == (width, height) {
+        return picture;
+    }
+    // Python's `round`, which torchvision uses.
+    let before = |side, kept| ((side - kept) as f64 / 2.0).round_ties_even() as usize;
+    let (left, top) = (before(from_width, width), before(from_height, height));
+    let bytes = picture.channels.count();
+    let rows = picture.data.chunks_exact(from_width * bytes);
+    let rows = rows.skip(top).take(height);
+    Pixels {
+        width: width as u32,
+        height: height as u32,
+        channels: picture.channels,
+        data: rows
+            .flat_map(|row| &row[left * bytes..][..width * bytes])
+            .copied()
+            .collect(),
+    }
+}
+
+/// A whole picture to another size: first its width, then its height, as Pillow does. The crate
+/// alone begins with the height, and rounds other numbers in between.
+///
+/// The crate's own cropping is not used: with it, an enlargement may read before the first pixel
+/// (6.1).
+fn resize(picture: &Pixels, (width, height): (usize, usize), filter: Filter) -> Vec<u8> {
+    let pixel = match picture.channels {
+        Channels::Grey => PixelType::U8,
+        Channels::Rgb | Channels::Bgr => PixelType::U8x3,
+    };
+    let filter = match filter {
+        Filter::Bilinear => FilterType::Bilinear,
+        Filter::Bicubic => FilterType::CatmullRom,
+    };
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(filter))
+        .use_alpha(false);
+    let mut resizer = Resizer::new();
+    let mut wide = Image::new(width as u32, picture.height, pixel);
+    let mut resized = Image::new(width as u32, height as u32, pixel);
+    ImageRef::new(picture.width, picture.height, &picture.data, pixel)
+        .ok()
+        .and_then(|source| resizer.resize(&source, &mut wide, &options).ok())
+        .and_then(|()| resizer.resize(&wide, &mut resized, &options).ok())
+        .expect("the pixels fill the picture, and all images have the same type");
+    resized.into_vec()
+}
+
+#[cfg(test)]
+mod tests;

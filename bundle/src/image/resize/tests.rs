@@ -1,0 +1,85 @@
+//! Held against what Pillow makes of the same pictures: `tests/data/pillow.py` writes the values.
+
+use super::*;
+
+const PILLOW: &str = include_str!("../../../tests/data/pillow.tsv");
+
+/// A gradient under noise.
+fn pixels(width: u32, height: u32, channels: Channels) -> Pixels {
+    let mut state = width * 1000 + height;
+    let count = channels.count();
+    let data = (0..width as usize * height as usize * count).map(|index| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((index * 7 / count % 160) as u32 + (state >> 24) % 96) as u8
+    });
+    Pixels {
+        width,
+        height,
+        channels,
+        data: data.collect(),
+    }
+}
+
+#[test]
+fn within_one_level_of_pillow() {
+    for line in PILLOW.lines() {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let number = |index: usize| columns[index].parse::<usize>().unwrap();
+        let channels = match number(2) {
+            1 => Channels::Grey,
+            _ => Channels::Rgb,
+        };
+        let filter = match columns[4] {
+            "bilinear" => Filter::Bilinear,
+            _ => Filter::Bicubic,
+        };
+        let spec = ImageSpec {
+            width: number(5),
+            height: number(6),
+            channels,
+            fit: match number(3) {
+                0 => Fit::Squash { filter },
+                shorter_side => Fit::Crop {
+                    shorter_side,
+                    filter,
+                },
+            },
+        };
+        let picture = pixels(number(0) as u32, number(1) as u32, channels);
+        let found = spec.fit(picture, Framing::Auto);
+        let hex = |index| u8::from_str_radix(&columns[7][index..index + 2], 16).unwrap();
+        let expected: Vec<u8> = (0..columns[7].len()).step_by(2).map(hex).collect();
+        assert_eq!(found.len(), expected.len(), "{line}");
+        let worst = found
+            .iter()
+            .zip(&expected)
+            .map(|(a, b)| a.abs_diff(*b))
+            .max();
+        assert!(worst <= Some(1), "{worst:?} in {line}");
+    }
+}
+
+#[test]
+fn a_picture_of_the_models_size_is_taken_as_it_is() {
+    let filter = Filter::Bilinear;
+    let spec = ImageSpec {
+        width: 6,
+        height: 4,
+        channels: Channels::Rgb,
+        fit: Fit::Crop {
+            shorter_side: 8,
+            filter,
+        },
+    };
+    let picture = pixels(6, 4, Channels::Rgb);
+    assert_eq!(spec.fit(picture.clone(), Framing::None), picture.data);
+    // The model's own way enlarges it first.
+    assert_ne!(spec.fit(picture.clone(), Framing::Auto), picture.data);
+    // What is as wide as a thread costs no more than what stays of it.
+    let thread = pixels(1, 60_000, Channels::Grey);
+    let grey = ImageSpec {
+        channels: Channels::Grey,
+        ..spec
+    };
+    assert_eq!(grey.fit(thread, Framing::Auto).len(), 24);
+}

@@ -1,0 +1,134 @@
+//! What a manifest says about pictures: the pixels that a model takes, and how a picture becomes them.
+
+use serde::{Deserialize, Serialize};
+
+use super::SIDE;
+use crate::{ManifestError, PreprocessingKind};
+
+/// Largest width and height of a model's pixels; bounds what a row of a batch holds.
+const MAX_SIDE: usize = 4096;
+
+/// How a picture becomes a model's pixels. Levels stay 0 to 255; the graph normalises them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageSpec {
+    /// In pixels.
+    pub width: usize,
+    /// In pixels.
+    pub height: usize,
+    /// What the channels are.
+    pub channels: Channels,
+    /// How a picture of another size is made to fit, where the caller asks for the model's own way
+    /// ([`super::Framing::Auto`]).
+    pub fit: Fit,
+}
+
+/// The channels of a pixel, in their order in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channels {
+    /// One: luma (ITU-R BT.601).
+    Grey,
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red.
+    Bgr,
+}
+
+/// How a picture is made to fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// [`super::frame_digit`]: light on dark, fitted and centred as in MNIST. Only grey 28×28.
+    Digit,
+    /// [`super::resize_and_crop`]: the shorter side to `shorter_side` pixels, then the middle is cut out
+    /// (`torchvision.transforms.Resize`, `CenterCrop`).
+    Crop {
+        /// In pixels; at least the model's width and height.
+        shorter_side: usize,
+        /// How pixels are averaged.
+        filter: Filter,
+    },
+    /// [`super::resize_and_crop`]: the whole picture to the model's size, whatever its aspect ratio.
+    Squash {
+        /// How pixels are averaged.
+        filter: Filter,
+    },
+}
+
+/// How a resize averages pixels; each widens its window where a picture shrinks (antialiasing), as
+/// Pillow's filters of the same names do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filter {
+    /// A triangle.
+    Bilinear,
+    /// Keys' cubic with a = -0.5.
+    Bicubic,
+}
+
+// === impl ImageSpec ===
+
+impl ImageSpec {
+    /// MNIST's pictures of digits.
+    pub const fn digit() -> Self {
+        Self {
+            width: SIDE,
+            height: SIDE,
+            channels: Channels::Grey,
+            fit: Fit::Digit,
+        }
+    }
+
+    /// Bytes of a picture's pixels, a byte a channel.
+    pub const fn bytes(&self) -> usize {
+        self.width * self.height * self.channels.count()
+    }
+}
+
+impl PreprocessingKind for ImageSpec {
+    const KIND: &'static str = "image";
+
+    fn validate(&self) -> Result<(), ManifestError> {
+        for (key, side) in [("width", self.width), ("height", self.height)] {
+            if !(1..=MAX_SIDE).contains(&side) {
+                let field = format!("preprocessing.{key}");
+                return Err(ManifestError::field(
+                    field,
+                    &side,
+                    format!("1 to {MAX_SIDE}"),
+                ));
+            }
+        }
+        let found = format!(
+            "of {}x{} pixels, {:?}",
+            self.width, self.height, self.channels
+        );
+        match self.fit {
+            Fit::Digit if *self != Self::digit() => {
+                let allowed = format!("grey and {SIDE}x{SIDE} where fit is digit");
+                Err(ManifestError::field("preprocessing", &found, allowed))
+            }
+            Fit::Crop { shorter_side, .. }
+                if !(self.width.max(self.height)..=MAX_SIDE).contains(&shorter_side) =>
+            {
+                let field = "preprocessing.fit.crop.shorter_side";
+                let allowed = format!("from the larger of width and height to {MAX_SIDE}");
+                Err(ManifestError::field(field, &shorter_side, allowed))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+// === impl Channels ===
+
+impl Channels {
+    /// How many there are.
+    pub const fn count(self) -> usize {
+        match self {
+            Self::Grey => 1,
+            Self::Rgb | Self::Bgr => 3,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Where a model comes from.
+
+use serde::{Deserialize, Serialize};
+
+use super::validate::at_most_i64;
+use crate::ManifestError;
+
+/// Where a model comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provenance {
+    /// Trained here.
+    Trained(Training),
+    /// Trained elsewhere.
+    Imported(Import),
+}
+
+/// How a model was trained. Whole numbers must fit TOML's 63 bits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// Data set, such as `MNIST`.
+    pub data: String,
+    /// Samples that were trained on.
+    pub train_samples: u64,
+    /// Passes over them.
+    pub epochs: u32,
+    /// Samples per step.
+    pub batch_size: u32,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Threads that computed; another number gives other weights. Manifests of version 1 do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
+    /// Name or text of the recipe.
+    pub recipe: String,
+    /// Where it ran: `cpu`, `cuda:0`.
+    pub device: String,
+    /// Wall-clock time of the training in seconds.
+    pub duration_seconds: f64,
+}
+
+/// What a model was imported from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// The repository, package or file.
+    pub source: String,
+    /// Its version or commit; empty where it has none.
+    #[serde(default)]
+    pub revision: String,
+    /// The licence's SPDX expression, such as `Apache-2.0`.
+    pub licence: String,
+    /// SHA-256 of the file that holds the weights, 64 lower-case hex digits.
+    pub sha256: String,
+}
+
+// === impl Provenance ===
+
+impl Provenance {
+    /// How it was trained, if it was trained here.
+    pub fn training(&self) -> Option<&Training> {
+        match self {
+            Self::Trained(training) => Some(training),
+            Self::Imported(_) => None,
+        }
+    }
+
+    pub(super) fn validate(&self) -> Result<(), ManifestError> {
+        match self {
+            Self::Trained(training) => training.validate(),
+            Self::Imported(import) => {
+                super::validate::sha256("provenance.imported.sha256", &import.sha256)
+            }
+        }
+    }
+}
+
+impl Training {
+    fn validate(&self) -> Result<(), ManifestError> {
+        at_most_i64("provenance.trained.seed", self.seed)?;
+        at_most_i64("provenance.trained.train_samples", self.train_samples)?;
+        let seconds = self.duration_seconds;
+        if seconds.is_finite() && seconds >= 0.0 {
+            return Ok(());
+        }
+        let field = "provenance.trained.duration_seconds";
+        Err(ManifestError::field(
+            field,
+            &seconds,
+            "a finite number, 0 or more",
+        ))
+    }
+}

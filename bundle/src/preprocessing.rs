@@ -1,0 +1,132 @@
+//! How an input is prepared before it meets the graph: a kind, and the kind's own settings.
+//!
+//! The kinds of this crate are [`ImageSpec`], [`TextSpec`] and [`NoiseSpec`]. Another crate adds one
+//! by implementing [`PreprocessingKind`]: a manifest keeps kinds that this crate does not know.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::image::ImageSpec;
+use crate::noise::NoiseSpec;
+use crate::text::TextSpec;
+use crate::{Manifest, ManifestError};
+
+/// What a manifest says about pre-processing, as it stands there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Preprocessing {
+    /// The kind's name.
+    pub kind: String,
+    #[serde(flatten)]
+    settings: toml::Table,
+}
+
+/// One kind of pre-processing; a value is what a manifest says of it. Unknown keys should be
+/// refused (`#[serde(deny_unknown_fields)]`).
+pub trait PreprocessingKind: Serialize + DeserializeOwned {
+    /// The kind's name in a manifest.
+    const KIND: &'static str;
+    /// Files that a bundle must hold for it.
+    const FILES: &'static [&'static str] = &[];
+
+    /// Checks the values beyond their types.
+    ///
+    /// # Errors
+    /// [`ManifestError::Field`], naming `preprocessing.<key>`.
+    fn validate(&self) -> Result<(), ManifestError>;
+}
+
+/// What must be known of a kind to check a manifest.
+struct Known {
+    kind: &'static str,
+    files: &'static [&'static str],
+    check: fn(&Preprocessing) -> Result<(), ManifestError>,
+}
+
+static KNOWN: [Known; 3] = [
+    Known::of::<ImageSpec>(),
+    Known::of::<TextSpec>(),
+    Known::of::<NoiseSpec>(),
+];
+
+// === impl Preprocessing ===
+
+impl Preprocessing {
+    /// What a manifest says for `spec`.
+    ///
+    /// # Errors
+    /// [`ManifestError::Write`] when a value cannot be written as TOML.
+    pub fn of<K: PreprocessingKind>(spec: &K) -> Result<Self, ManifestError> {
+        let settings =
+            toml::Table::try_from(spec).map_err(|error| ManifestError::Write(Box::new(error)))?;
+        Ok(Self {
+            kind: K::KIND.to_owned(),
+            settings,
+        })
+    }
+
+    /// Reads the settings of kind `K`.
+    ///
+    /// # Errors
+    /// The manifest has another kind, or settings that this one does not allow.
+    fn read<K: PreprocessingKind>(&self) -> Result<K, ManifestError> {
+        if self.kind != K::KIND {
+            let known = KNOWN.iter().any(|known| known.kind == self.kind);
+            return Err(if known {
+                ManifestError::field("preprocessing.kind", &self.kind, K::KIND)
+            } else {
+                ManifestError::UnknownPreprocessing(self.kind.clone())
+            });
+        }
+        let spec: K =
+            self.settings
+                .clone()
+                .try_into()
+                .map_err(|error| ManifestError::Preprocessing {
+                    kind: K::KIND,
+                    source: Box::new(error),
+                })?;
+        spec.validate()?;
+        Ok(spec)
+    }
+
+    /// Checks the settings of a kind that this crate knows.
+    pub(crate) fn validate(&self) -> Result<(), ManifestError> {
+        self.known().map_or(Ok(()), |known| (known.check)(self))
+    }
+
+    /// Files that the bundle must hold, as far as this crate knows the kind.
+    pub(crate) fn files(&self) -> &'static [&'static str] {
+        self.known().map_or(&[], |known| known.files)
+    }
+
+    fn known(&self) -> Option<&'static Known> {
+        KNOWN.iter().find(|known| known.kind == self.kind)
+    }
+}
+
+impl Manifest {
+    /// The model's pre-processing, which must be of kind `K`.
+    ///
+    /// # Errors
+    /// [`ManifestError::Field`] when there is none or one of another kind,
+    /// [`ManifestError::UnknownPreprocessing`] when it is one that only a newer version knows, and
+    /// what the kind itself refuses.
+    pub fn spec<K: PreprocessingKind>(&self) -> Result<K, ManifestError> {
+        match &self.preprocessing {
+            Some(preprocessing) => preprocessing.read(),
+            None => Err(ManifestError::field("preprocessing", &"missing", K::KIND)),
+        }
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    const fn of<K: PreprocessingKind>() -> Self {
+        Self {
+            kind: K::KIND,
+            files: K::FILES,
+            check: |preprocessing| preprocessing.read::<K>().map(drop),
+        }
+    }
+}

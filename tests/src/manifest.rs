@@ -1,0 +1,45 @@
+//! What the manifests of all tiny models share.
+
+use std::collections::BTreeMap;
+
+use quintet_bundle::{FORMAT_VERSION, Golden, Manifest, Preprocessing, PreprocessingKind};
+use quintet_bundle::{Provenance, Training};
+
+/// A manifest without labels, inputs, outputs, samples and files.
+pub(crate) fn manifest(
+    (name, version): (&str, u32),
+    task: &str,
+    architecture: &str,
+    preprocessing: &impl PreprocessingKind,
+) -> Manifest {
+    Manifest {
+        format_version: FORMAT_VERSION,
+        name: name.to_owned(),
+        version,
+        task: task.to_owned(),
+        architecture: architecture.to_owned(),
+        parameters: 7840,
+        created_by: "quintet-e2e".to_owned(),
+        labels: Vec::new(),
+        preprocessing: Some(Preprocessing::of(preprocessing).expect("a kind of ours is TOML")),
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        provenance: Provenance::Trained(Training {
+            data: "none".to_owned(),
+            train_samples: 0,
+            epochs: 1,
+            batch_size: 1,
+            seed: 1,
+            threads: Some(1),
+            recipe: "by hand".to_owned(),
+            device: "cpu".to_owned(),
+            duration_seconds: 0.0,
+        }),
+        metrics: BTreeMap::new(),
+        golden: Golden {
+            samples: 1,
+            tolerance: 1e-4,
+        },
+        files: BTreeMap::new(),
+    }
+}
