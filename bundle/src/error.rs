@@ -4,8 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::tensor::TensorError;
-use crate::{DataType, FORMAT_VERSION};
+use crate::FORMAT_VERSION;
 
 /// A bundle that could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -118,69 +117,13 @@ pub enum GoldenError {
     /// Not a safetensors file.
     #[error("not a safetensors file: {0}")]
     Parse(#[from] safetensors::SafeTensorError),
-    /// A tensor whose name starts neither with `input.` nor with `output.`.
-    #[error("tensor `{name}` must be named `input.<name>` or `output.<name>`")]
-    Name {
-        /// The tensor's name.
-        name: String,
-    },
-    /// A tensor of a type that bundles do not use.
-    #[error("tensor `{name}` has the unsupported type {datatype}")]
-    UnsupportedType {
-        /// The tensor's name in the file.
-        name: String,
-        /// Its type, in safetensors' words.
-        datatype: String,
-    },
-    /// A tensor that cannot be made.
-    #[error("tensor `{name}`: {source}")]
+    /// A tensor that is not what the signature says, or missing, or one too many.
+    #[error("tensor `{name}` {problem}")]
     Tensor {
         /// The tensor's name in the file.
         name: String,
-        /// Why.
-        source: TensorError,
-    },
-    /// The signature names a tensor that is not there.
-    #[error("tensor `{name}` is in the signature but missing")]
-    Missing {
-        /// The tensor's name in the file.
-        name: String,
-    },
-    /// A tensor that the signature does not name.
-    #[error("tensor `{name}` is not in the signature")]
-    Unexpected {
-        /// The tensor's name in the file.
-        name: String,
-    },
-    /// A tensor of another type than the signature's.
-    #[error("tensor `{name}` is {found}, the signature says {expected}")]
-    Type {
-        /// The tensor's name in the file.
-        name: String,
-        /// Its type.
-        found: DataType,
-        /// The signature's type.
-        expected: DataType,
-    },
-    /// A tensor of another shape than the signature's.
-    #[error("tensor `{name}` has shape {found:?}, the signature says {expected}")]
-    Shape {
-        /// The tensor's name in the file.
-        name: String,
-        /// Its shape.
-        found: Vec<usize>,
-        /// The signature's shape.
-        expected: String,
-    },
-    /// The number of samples is not the manifest's.
-    #[error("tensor `{name}` holds {found} samples, the manifest says {expected}")]
-    Samples {
-        /// The tensor's name in the file.
-        name: String,
-        /// Samples in the tensor.
-        found: usize,
-        /// Samples in the manifest.
-        expected: usize,
+        /// What is wrong with it.
+        problem: String,
     },
 }
 

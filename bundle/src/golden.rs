@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::{DataType, GoldenError, Manifest, Tensor};
+use crate::{DataType, GoldenError, Manifest, Tensor, TensorSpec};
 
 const INPUT: &str = "input.";
 const OUTPUT: &str = "output.";
@@ -113,42 +113,17 @@ impl GoldenSamples {
             (OUTPUT, &manifest.outputs, &self.outputs),
         ] {
             for spec in specs {
-                let name = format!("{prefix}{}", spec.name);
-                let Some(tensor) = tensors.get(&spec.name) else {
-                    return Err(GoldenError::Missing { name });
-                };
-                if tensor.datatype() != spec.datatype {
-                    let (found, expected) = (tensor.datatype(), spec.datatype);
-                    return Err(GoldenError::Type {
-                        name,
-                        found,
-                        expected,
-                    });
-                }
-                if !spec.fits(tensor.shape(), &mut sizes) {
-                    let (found, expected) = (tensor.shape().to_vec(), spec.shape_text());
-                    return Err(GoldenError::Shape {
-                        name,
-                        found,
-                        expected,
-                    });
-                }
-                let (found, expected) = (
-                    tensor.shape().first().copied().unwrap_or(1),
-                    manifest.golden.samples,
-                );
-                if found != expected {
-                    return Err(GoldenError::Samples {
-                        name,
-                        found,
-                        expected,
-                    });
+                let tensor = tensors.get(&spec.name);
+                if let Some(problem) = misfit(spec, tensor, manifest.golden.samples, &mut sizes) {
+                    let name = format!("{prefix}{}", spec.name);
+                    return Err(GoldenError::Tensor { name, problem });
                 }
             }
             let unknown = |name: &&String| specs.iter().all(|spec| spec.name != **name);
             if let Some(name) = tensors.keys().find(unknown) {
-                return Err(GoldenError::Unexpected {
+                return Err(GoldenError::Tensor {
                     name: format!("{prefix}{name}"),
+                    problem: "is not in the signature".to_owned(),
                 });
             }
         }
@@ -183,33 +158,58 @@ impl GoldenSamples {
             outputs: BTreeMap::new(),
         };
         for (name, view) in SafeTensors::deserialize(bytes)?.iter() {
+            let refuse = |problem: String| GoldenError::Tensor {
+                name: name.to_owned(),
+                problem,
+            };
             let datatype = match view.dtype() {
                 Dtype::U8 => DataType::Uint8,
                 Dtype::I32 => DataType::Int32,
                 Dtype::I64 => DataType::Int64,
                 Dtype::F32 => DataType::Float32,
-                other => {
-                    let (name, datatype) = (name.to_owned(), format!("{other:?}"));
-                    return Err(GoldenError::UnsupportedType { name, datatype });
-                }
+                other => return Err(refuse(format!("has the unsupported type {other:?}"))),
             };
-            let tensor = Tensor::from_bytes(datatype, view.shape(), view.data().to_vec()).map_err(
-                |source| GoldenError::Tensor {
-                    name: name.to_owned(),
-                    source,
-                },
-            )?;
-            if let Some(input) = name.strip_prefix(INPUT) {
-                samples.inputs.insert(input.to_owned(), tensor);
+            let tensor = Tensor::from_bytes(datatype, view.shape(), view.data().to_vec())
+                .map_err(|error| refuse(format!("is broken: {error}")))?;
+            let (side, name) = if let Some(input) = name.strip_prefix(INPUT) {
+                (&mut samples.inputs, input)
             } else if let Some(output) = name.strip_prefix(OUTPUT) {
-                samples.outputs.insert(output.to_owned(), tensor);
+                (&mut samples.outputs, output)
             } else {
-                return Err(GoldenError::Name {
-                    name: name.to_owned(),
-                });
-            }
+                return Err(refuse(
+                    "must be named `input.<name>` or `output.<name>`".to_owned(),
+                ));
+            };
+            side.insert(name.to_owned(), tensor);
         }
         Ok(samples)
+    }
+}
+
+/// What is wrong with a tensor that should fit `spec`. Symbols keep their size in `sizes`.
+fn misfit<'s>(
+    spec: &'s TensorSpec,
+    tensor: Option<&Tensor>,
+    samples: usize,
+    sizes: &mut BTreeMap<&'s str, usize>,
+) -> Option<String> {
+    let Some(tensor) = tensor else {
+        return Some("is in the signature but missing".to_owned());
+    };
+    let shape = tensor.shape();
+    let rows = shape.first().copied().unwrap_or(1);
+    if tensor.datatype() != spec.datatype {
+        let (found, expected) = (tensor.datatype(), spec.datatype);
+        Some(format!("is {found}, the signature says {expected}"))
+    } else if !spec.fits(shape, sizes) {
+        Some(format!(
+            "has shape {shape:?}, the signature says {}",
+            spec.shape_text()
+        ))
+    } else if rows != samples {
+        Some(format!("holds {rows} samples, the manifest says {samples}"))
+    } else {
+        None
     }
 }
 

@@ -79,27 +79,19 @@ pub struct FileDigest {
 impl Manifest {
     /// Parses and validates the text of a `manifest.toml` of this version or an older one.
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
-        /// The one key that every format shares, read first so that a newer format is told apart
-        /// from a broken manifest.
-        #[derive(Deserialize)]
-        struct Probe {
-            format_version: Option<i64>,
-        }
-
         let parse_error = |error| ManifestError::Parse(Box::new(error));
-        let probe: Probe = toml::from_str(text).map_err(parse_error)?;
-        let manifest: Self = match probe.format_version {
-            Some(1) => toml::from_str::<v1::ManifestV1>(text)
-                .map_err(parse_error)?
-                .upgrade()?,
-            Some(found) if found != i64::from(FORMAT_VERSION) => {
+        // The version is read first, so that a newer format is told apart from a broken manifest.
+        let mut table: toml::Table = text.parse().map_err(parse_error)?;
+        let manifest: Self = match table.get("format_version").map(toml::Value::as_integer) {
+            Some(Some(1)) => {
+                v1::upgrade(&mut table);
+                table.try_into().map_err(parse_error)?
+            }
+            Some(Some(found)) if found != i64::from(FORMAT_VERSION) => {
                 return Err(ManifestError::FormatVersion { found });
             }
-            None => {
-                let allowed = format!("1 to {FORMAT_VERSION}");
-                return Err(ManifestError::field("format_version", &"missing", allowed));
-            }
-            Some(_) => toml::from_str(text).map_err(parse_error)?,
+            // From the text, whose lines the error names.
+            _ => toml::from_str(text).map_err(parse_error)?,
         };
         manifest.validate()?;
         manifest.validate_files()?;
