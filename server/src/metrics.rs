@@ -12,30 +12,65 @@ use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
-use quintet_bundle::Task;
+use quintet_bundle::Manifest;
+use quintet_bundle::task::IMAGE_GENERATION;
 
 use crate::batching::{BatchReport, DropReason, Observer};
 
-const REQUESTS: &str = "quintet_requests_total";
-const REQUEST_DURATION: &str = "quintet_request_duration_seconds";
-const REQUESTS_IN_FLIGHT: &str = "quintet_requests_in_flight";
-const PREPROCESS_DURATION: &str = "quintet_preprocess_duration_seconds";
-const QUEUE_DURATION: &str = "quintet_queue_duration_seconds";
-const COMPUTE_DURATION: &str = "quintet_compute_duration_seconds";
-const POSTPROCESS_DURATION: &str = "quintet_postprocess_duration_seconds";
-const BATCH_SIZE: &str = "quintet_batch_size_rows";
-const BATCH_ELEMENTS: &str = "quintet_batch_elements_total";
-const QUEUE_DEPTH: &str = "quintet_queue_depth_rows";
-const QUEUE_LIMIT: &str = "quintet_queue_limit_rows";
-const ROWS: &str = "quintet_rows_total";
-const CANDIDATES: &str = "quintet_candidates_total";
-const ROWS_DROPPED: &str = "quintet_rows_dropped_total";
-const BATCHES_FAILED: &str = "quintet_batches_failed_total";
-const INSTANCES_REPLACED: &str = "quintet_instances_replaced_total";
-const MODEL_INFO: &str = "quintet_model_info";
-const MODEL_READY: &str = "quintet_model_ready";
-const SERVER_READY: &str = "quintet_server_ready";
-const BUILD_INFO: &str = "quintet_build_info";
+/// Declares each metric once: its name, its unit and what Prometheus is told of it.
+macro_rules! declare {
+    ($($describe:ident($($unit:ident)?) $constant:ident = $name:literal: $help:literal;)*) => {
+        $(const $constant: &str = $name;)*
+
+        fn describe() {
+            $(metrics::$describe!($constant, $(Unit::$unit,)? $help);)*
+        }
+    };
+}
+
+declare! {
+    describe_counter() REQUESTS = "quintet_requests_total":
+        "Requests that ended, by call, model and gRPC code; refused and cancelled ones too";
+    describe_histogram(Seconds) REQUEST_DURATION = "quintet_request_duration_seconds":
+        "From a request's headers to its answer's";
+    describe_gauge() REQUESTS_IN_FLIGHT = "quintet_requests_in_flight":
+        "Requests being answered";
+    describe_histogram(Seconds) PREPROCESS_DURATION = "quintet_preprocess_duration_seconds":
+        "Decoding and pre-processing, per request";
+    describe_histogram(Seconds) QUEUE_DURATION = "quintet_queue_duration_seconds":
+        "Waiting for an instance, per request and batch";
+    describe_histogram(Seconds) COMPUTE_DURATION = "quintet_compute_duration_seconds":
+        "Running a batch";
+    describe_histogram(Seconds) POSTPROCESS_DURATION = "quintet_postprocess_duration_seconds":
+        "Making answers of outputs, and encoding pictures, per request and step";
+    describe_histogram() BATCH_SIZE = "quintet_batch_size_rows":
+        "Rows per batch";
+    describe_counter() BATCH_ELEMENTS = "quintet_batch_elements_total":
+        "Tokens that ran, by kind: real, or padding up to the longest row of the batch; an image counts as one";
+    describe_gauge() QUEUE_DEPTH = "quintet_queue_depth_rows":
+        "Rows waiting";
+    describe_gauge() QUEUE_LIMIT = "quintet_queue_limit_rows":
+        "Rows that may wait; more are refused";
+    describe_counter() ROWS = "quintet_rows_total":
+        "Rows answered";
+    describe_counter() CANDIDATES = "quintet_candidates_total":
+        "Generated images, by outcome: kept, or filtered as another digit than asked for or not surely it";
+    describe_counter() ROWS_DROPPED = "quintet_rows_dropped_total":
+        "Rows that got no answer, by reason";
+    describe_counter() BATCHES_FAILED = "quintet_batches_failed_total":
+        "Batches that failed";
+    describe_counter() INSTANCES_REPLACED = "quintet_instances_replaced_total":
+        "Instances that panicked and were replaced";
+    describe_gauge() MODEL_INFO = "quintet_model_info":
+        "What each model version is; always 1";
+    describe_gauge() MODEL_READY = "quintet_model_ready":
+        "Whether each model version can be called: 1 or 0";
+    describe_gauge() SERVER_READY = "quintet_server_ready":
+        "Whether this server is ready, as /readyz says: 1 or 0";
+    describe_gauge() BUILD_INFO = "quintet_build_info":
+        "What this server is; always 1";
+}
+
 const PROCESS_PREFIX: &str = "quintet_";
 
 /// Upper bounds in seconds, from a fast batch of one to a deadline.
@@ -183,45 +218,31 @@ impl Metrics {
     }
 
     /// The handles of one model version, and its info series.
-    pub fn model(
-        &self,
-        name: &str,
-        version: u32,
-        architecture: &str,
-        task: Task,
-        device: &str,
-    ) -> ModelMetrics {
-        let labels = [("model", name.to_owned()), ("version", version.to_string())];
-        with_local_recorder(&self.0.recorder, || {
+    pub fn model(&self, manifest: &Manifest, device: &str) -> ModelMetrics {
+        let labels = [
+            ("model", manifest.name.clone()),
+            ("version", manifest.version.to_string()),
+        ];
+        let and = |key: &'static str, value: &str| {
             let [name, version] = labels.clone();
+            [name, version, (key, value.to_owned())]
+        };
+        with_local_recorder(&self.0.recorder, || {
+            let [name, version, architecture] = and("architecture", &manifest.architecture);
+            let (task, device) = (manifest.task.clone(), device.to_owned());
             let info = [
                 name,
                 version,
-                ("architecture", architecture.to_owned()),
-                ("task", task.as_str().to_owned()),
-                ("device", device.to_owned()),
+                architecture,
+                ("task", task),
+                ("device", device),
             ];
             metrics::gauge!(MODEL_INFO, &info).set(1);
-            let dropped = |reason: &'static str| {
-                let [name, version] = labels.clone();
-                metrics::counter!(
-                    ROWS_DROPPED,
-                    &[name, version, ("reason", reason.to_owned())]
-                )
-            };
-            let elements = |kind: &'static str| {
-                let [name, version] = labels.clone();
-                metrics::counter!(BATCH_ELEMENTS, &[name, version, ("kind", kind.to_owned())])
-            };
-            let candidates = |outcome: &'static str| {
-                if task != Task::ImageGeneration {
-                    return Counter::noop();
-                }
-                let [name, version] = labels.clone();
-                metrics::counter!(
-                    CANDIDATES,
-                    &[name, version, ("outcome", outcome.to_owned())]
-                )
+            let dropped = |reason| metrics::counter!(ROWS_DROPPED, &and("reason", reason));
+            let elements = |kind| metrics::counter!(BATCH_ELEMENTS, &and("kind", kind));
+            let candidates = |outcome| match &*manifest.task {
+                IMAGE_GENERATION => metrics::counter!(CANDIDATES, &and("outcome", outcome)),
+                _ => Counter::noop(),
             };
             ModelMetrics {
                 preprocess: metrics::histogram!(PREPROCESS_DURATION, &labels),
@@ -336,62 +357,4 @@ impl fmt::Debug for ModelMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ModelMetrics").finish_non_exhaustive()
     }
-}
-
-fn describe() {
-    use metrics::{describe_counter, describe_gauge, describe_histogram};
-    describe_counter!(
-        REQUESTS,
-        "Requests that ended, by call, model and gRPC code; refused and cancelled ones too"
-    );
-    describe_histogram!(
-        REQUEST_DURATION,
-        Unit::Seconds,
-        "From a request's headers to its answer's"
-    );
-    describe_gauge!(REQUESTS_IN_FLIGHT, "Requests being answered");
-    describe_histogram!(
-        PREPROCESS_DURATION,
-        Unit::Seconds,
-        "Decoding and pre-processing, per request"
-    );
-    describe_histogram!(
-        QUEUE_DURATION,
-        Unit::Seconds,
-        "Waiting for an instance, per request and batch"
-    );
-    describe_histogram!(COMPUTE_DURATION, Unit::Seconds, "Running a batch");
-    describe_histogram!(
-        POSTPROCESS_DURATION,
-        Unit::Seconds,
-        "Making answers of outputs, and encoding pictures, per request and step"
-    );
-    describe_histogram!(BATCH_SIZE, "Rows per batch");
-    describe_counter!(
-        BATCH_ELEMENTS,
-        "Tokens that ran, by kind: real, or padding up to the longest row of the batch; an image counts as one"
-    );
-    describe_gauge!(QUEUE_DEPTH, "Rows waiting");
-    describe_gauge!(QUEUE_LIMIT, "Rows that may wait; more are refused");
-    describe_counter!(ROWS, "Rows answered");
-    describe_counter!(
-        CANDIDATES,
-        "Generated images, by outcome: kept, or filtered as another digit than asked for or not surely it"
-    );
-    describe_counter!(ROWS_DROPPED, "Rows that got no answer, by reason");
-    describe_counter!(BATCHES_FAILED, "Batches that failed");
-    describe_counter!(
-        INSTANCES_REPLACED,
-        "Instances that panicked and were replaced"
-    );
-    describe_gauge!(MODEL_INFO, "What each model version is; always 1");
-    describe_gauge!(
-        MODEL_READY,
-        "Whether each model version can be called: 1 or 0"
-    );
-    describe_gauge!(
-        SERVER_READY,
-        "Whether this server is ready, as /readyz says: 1 or 0"
-    );
-    describe_gauge!(BUILD_INFO, "What this server is; always 1");
 }
