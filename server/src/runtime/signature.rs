@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use quintet_bundle::{DataType, Dim, Manifest, Preprocessing, TensorSpec};
+use quintet_bundle::text::TextSpec;
+use quintet_bundle::{DataType, Dim, Manifest, Role, TensorSpec};
 
 /// A model's inputs and outputs, seen from one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,17 +12,26 @@ pub struct Signature {
     pub inputs: Vec<Port>,
     /// In the graph's order.
     pub outputs: Vec<Port>,
-    /// Set where one of the inputs is a sequence.
+    /// Set where inputs are sequences; all of a row have the same length.
     pub sequence: Option<Sequence>,
 }
 
-/// How long a row's sequence is.
+/// How long the sequences of a row are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sequence {
-    /// The input that says so, row by row; it is INT32.
-    pub lengths: usize,
+    /// The input that says so.
+    pub measure: Measure,
     /// The most steps that the model reads.
     pub longest: usize,
+}
+
+/// The input that tells the length of each row's sequences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Role `lengths`: this input holds the number of steps.
+    Lengths(usize),
+    /// Role `attention_mask`: this input is 1 for each step and 0 for padding.
+    Mask(usize),
 }
 
 /// One input or output.
@@ -29,12 +39,17 @@ pub struct Sequence {
 pub struct Port {
     /// The value's name in the graph.
     pub name: String,
+    /// What it means.
+    pub role: Option<Role>,
     /// The elements' type.
     pub datatype: DataType,
-    /// Whether a row has a length of its own: the tensor's dimension after `N`. Shorter rows of a batch are padded with
-    /// zeros on the right.
+    /// Whether a row has a length of its own: the tensor's dimension after `N`. Shorter rows of a
+    /// batch are padded on the right.
     pub is_sequence: bool,
-    /// The shape of one row: the tensor's without the leading `N`; of a sequence, the shape of one step.
+    /// What pads them.
+    pub padding: i64,
+    /// The shape of one row: the tensor's without the leading `N`; of a sequence, the shape of one
+    /// step.
     pub row_shape: Vec<usize>,
     /// How many values from 0 on an element may have, where not all of the type's are allowed.
     pub values: Option<usize>,
@@ -46,8 +61,9 @@ pub struct Port {
 pub enum SignatureError {
     /// A tensor's first dimension is not the batch's, or another one is open where it must not be.
     #[error(
-        "`{name}` has shape {shape}; only a symbolic first dimension, the batch's, can be batched, and of one input a \
-         symbolic second one, with an INT32 input `lengths` [N] beside it"
+        "`{name}` has shape {shape}; only a symbolic first dimension, the batch's, can be batched, \
+         and a symbolic second one of inputs with an input of role lengths or attention_mask beside \
+         them and pre-processing of kind text"
     )]
     Shape {
         /// The tensor's name.
@@ -77,27 +93,32 @@ impl Signature {
             sequence: None,
         };
         let is_sequence = |port: &Port| port.is_sequence;
-        let refuse = |spec: &TensorSpec| Err(refusal(spec));
         if let Some(output) = signature.outputs.iter().position(is_sequence) {
-            return refuse(&manifest.outputs[output]);
+            return Err(refusal(&manifest.outputs[output]));
         }
-        let Some(input) = signature.inputs.iter().position(is_sequence) else {
+        let Some(sequence) = signature.inputs.iter().position(is_sequence) else {
             return Ok(signature);
         };
-        let lengths = signature.inputs.iter().position(Port::is_lengths);
-        let others = &signature.inputs[input + 1..];
-        match (lengths, &manifest.preprocessing) {
-            (Some(lengths), Some(Preprocessing::TokenSequence { max_tokens }))
-                if !others.iter().any(is_sequence) =>
-            {
-                signature.sequence = Some(Sequence {
-                    lengths,
-                    longest: *max_tokens,
-                });
-                Ok(signature)
-            }
-            _ => refuse(&manifest.inputs[input]),
+        let place = |role| {
+            signature
+                .inputs
+                .iter()
+                .position(|port| port.role == Some(role))
+        };
+        let measure = place(Role::Lengths)
+            .map(Measure::Lengths)
+            .or_else(|| place(Role::AttentionMask).map(Measure::Mask));
+        let (Some(measure), Ok(spec)) = (measure, manifest.spec::<TextSpec>()) else {
+            return Err(refusal(&manifest.inputs[sequence]));
+        };
+        if let Some(tokens) = place(Role::Tokens) {
+            signature.inputs[tokens].padding = spec.pad_token_id;
         }
+        signature.sequence = Some(Sequence {
+            measure,
+            longest: spec.max_tokens,
+        });
+        Ok(signature)
     }
 }
 
@@ -118,10 +139,15 @@ impl Port {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             name: spec.name.clone(),
+            role: spec.role,
             datatype: spec.datatype,
             is_sequence,
+            padding: 0,
             row_shape,
-            values: None,
+            values: match spec.role {
+                Some(Role::AttentionMask | Role::TokenTypeIds) => Some(2),
+                _ => None,
+            },
         })
     }
 
@@ -148,14 +174,6 @@ impl Port {
         let closed = |dim| if dim < 0 { steps as i64 } else { dim };
         dims.map(closed).collect()
     }
-
-    /// Whether it tells the length of each row's sequence.
-    fn is_lengths(&self) -> bool {
-        self.name == "lengths"
-            && self.datatype == DataType::Int32
-            && !self.is_sequence
-            && self.row_shape.is_empty()
-    }
 }
 
 impl fmt::Display for Port {
@@ -172,9 +190,8 @@ impl fmt::Display for Port {
 }
 
 fn refusal(spec: &TensorSpec) -> SignatureError {
-    let dims: Vec<_> = spec.shape.iter().map(ToString::to_string).collect();
     SignatureError::Shape {
         name: spec.name.clone(),
-        shape: format!("[{}]", dims.join(", ")),
+        shape: spec.shape_text(),
     }
 }

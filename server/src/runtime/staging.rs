@@ -12,9 +12,6 @@ use super::signature::Port;
 #[cfg(target_endian = "big")]
 compile_error!("rows are little-endian and are handed to ONNX Runtime as they are");
 
-/// [`fill`] pads with zeros.
-const _: () = assert!(quintet_bundle::text::PADDING == 0);
-
 /// The rows of one input.
 #[derive(Debug)]
 pub(super) enum Staging {
@@ -35,13 +32,19 @@ impl Staging {
         }
     }
 
-    /// Replaces what it holds by these rows, copied once, each filled up to `stride` elements.
-    pub(super) fn fill<'r>(&mut self, rows: impl Iterator<Item = &'r Bytes>, stride: usize) {
+    /// Replaces what it holds by these rows, copied once, each filled up to `stride` elements with
+    /// the port's padding.
+    pub(super) fn fill<'r>(
+        &mut self,
+        rows: impl Iterator<Item = &'r Bytes>,
+        stride: usize,
+        port: &Port,
+    ) {
         match self {
-            Self::Uint8(buffer) => fill(buffer, rows, stride),
-            Self::Int32(buffer) => fill(buffer, rows, stride),
-            Self::Int64(buffer) => fill(buffer, rows, stride),
-            Self::Float32(buffer) => fill(buffer, rows, stride),
+            Self::Uint8(buffer) => fill(buffer, rows, stride, port.padding as u8),
+            Self::Int32(buffer) => fill(buffer, rows, stride, port.padding as i32),
+            Self::Int64(buffer) => fill(buffer, rows, stride, port.padding),
+            Self::Float32(buffer) => fill(buffer, rows, stride, port.padding as f32),
         }
     }
 
@@ -78,15 +81,16 @@ pub(super) fn take(value: &DynValue, datatype: DataType) -> ort::Result<(Vec<i64
     }
 }
 
-fn fill<'r, T: AnyBitPattern + NoUninit + Default>(
+fn fill<'r, T: AnyBitPattern + NoUninit>(
     buffer: &mut Vec<T>,
     rows: impl Iterator<Item = &'r Bytes>,
     stride: usize,
+    padding: T,
 ) {
     buffer.clear();
     for row in rows {
         let start = buffer.len();
-        buffer.resize(start + stride, T::default());
+        buffer.resize(start + stride, padding);
         cast_slice_mut(&mut buffer[start..])[..row.len()].copy_from_slice(row);
     }
 }
