@@ -1,4 +1,5 @@
-//! What the batching core costs by itself: a backend that does nothing. `cargo bench -p quintet-server --bench batching`.
+//! What the batching core costs by itself: a backend that does nothing. `cargo bench -p
+//! quintet-server --bench batching`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +7,8 @@ use std::time::Duration;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use quintet_server::batching::{
-    Backend, BackendError, Backlog, BatchReport, Clock, DropReason, Engine, Observer, Settings,
+    Backend, BackendError, Backlog, BatchReport, BatchRow, Clock, Cost, DropReason, Engine,
+    Observer, Parts, Settings,
 };
 use smallvec::smallvec;
 
@@ -14,18 +16,22 @@ fn main() {
     divan::main();
 }
 
-/// Answers every row with itself.
+/// Answers every row with its number.
 struct Nothing;
 
 /// Hears everything and remembers nothing.
 struct Deaf;
 
+struct Number(u64);
+
+impl BatchRow for Number {}
+
 impl Backend for Nothing {
-    type Row = u64;
+    type Row = Number;
     type Output = u64;
 
-    fn run(&mut self, rows: &[u64], outputs: &mut Vec<u64>) -> Result<(), BackendError> {
-        outputs.extend_from_slice(rows);
+    fn run(&mut self, rows: &[Number], outputs: &mut Vec<u64>) -> Result<(), BackendError> {
+        outputs.extend(rows.iter().map(|row| row.0));
         Ok(())
     }
 }
@@ -42,20 +48,20 @@ fn engine(max_inline_compute: Duration) -> Engine<Nothing> {
         max_batch_size: 32,
         max_queue_delay: Duration::ZERO,
         max_queue_size: 1024,
+        max_queue_bytes: usize::MAX,
         instances: 1,
         max_inline_compute,
-        overhead_rows: 0,
     };
-    Engine::start(
-        "nothing",
+    let parts = Parts {
         settings,
-        vec![Nothing],
-        Arc::new(|| Ok(Nothing)),
-        Clock::system(),
-        Arc::new(Deaf),
-        Arc::new(Backlog::of(1)),
-    )
-    .expect("a thread can be had")
+        cost: Cost::default(),
+        backends: vec![Nothing],
+        factory: Arc::new(|| Ok(Nothing)),
+        clock: Clock::system(),
+        observer: Arc::new(Deaf),
+        backlog: Arc::new(Backlog::of(1)),
+    };
+    Engine::start("nothing", parts).expect("a thread can be had")
 }
 
 /// So many requests of one row at once, all answered.
@@ -65,7 +71,7 @@ fn requests(bencher: Bencher<'_, '_>, count: usize, engine: &Engine<Nothing>) {
         .expect("a runtime can be had");
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         let tickets: Vec<_> = (0..count as u64)
-            .map(|row| engine.submit(smallvec![black_box(row)], None))
+            .map(|row| engine.submit(smallvec![Number(black_box(row))], None))
             .collect();
         engine.dispatch();
         runtime.block_on(async {

@@ -1,9 +1,11 @@
-//! What it saves to batch texts by length: the LSTM's graph behind the batching core, 64 callers that each wait for their
-//! answer, and texts as long as IMDB's reviews and their sentences are. `cargo bench -p quintet-server --bench lengths`.
+//! What it saves to batch texts by length: the LSTM's graph behind the batching core, 64 callers
+//! that each wait for their answer, and texts as long as IMDB's reviews and their sentences are.
+//! `cargo bench -p quintet-server --bench lengths`.
 //!
-//! `padded` is the same with every text padded to the longest that the model reads, as a server does that knows one shape
-//! only; ONNX Runtime is still told the lengths and leaves out part of the work behind them. `padded_and_read` does not
-//! tell it. The weights are noise; speed does not depend on them.
+//! `padded` is the same with every text padded to the longest that the model reads, as a server
+//! does that knows one shape only; ONNX Runtime is still told the lengths and leaves out part of
+//! the work behind them. `padded_and_read` does not tell it. The weights are noise; speed does not
+//! depend on them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +18,8 @@ use quintet_bundle::DataType;
 use quintet_onnx::ops::{self, GemmAttributes, RecurrentInputs};
 use quintet_onnx::{Dim, GraphBuilder, GraphError};
 use quintet_server::batching::{
-    Backlog, BatchReport, Clock, DropReason, Engine, Observer, Settings,
+    Backend, BackendError, Backlog, BatchReport, Clock, Cost, DropReason, Engine, Observer, Parts,
+    Settings,
 };
 use quintet_server::runtime::{
     DeviceChoice, Port, Row, Runtime, Sequence, SessionBackend, Signature,
@@ -71,7 +74,8 @@ impl Observer for Deaf {
     fn instance_replaced(&self) {}
 }
 
-/// `tokens: int64 [N, L]` and `lengths: int32 [N]` to `score: float32 [N]`, as the trainer writes the LSTM.
+/// `tokens: int64 [N, L]` and `lengths: int32 [N]` to `score: float32 [N]`, as the trainer writes
+/// the LSTM.
 fn lstm() -> Result<Vec<u8>, GraphError> {
     let mut g = GraphBuilder::new("lstm");
     let mut random = Random(1);
@@ -134,25 +138,44 @@ fn engine() -> Engine<SessionBackend> {
     };
     let model = lstm().expect("the graph is sound");
     let instances = std::thread::available_parallelism().map_or(1, usize::from);
-    let session = || runtime.session(&model, &signature).expect("it is sound");
+    let session = || {
+        let session = runtime.session(&model, &signature);
+        session.expect("it is sound")
+    };
     let settings = Settings {
         max_batch_size: 32,
         max_queue_delay: Duration::ZERO,
         max_queue_size: 1024,
+        max_queue_bytes: usize::MAX,
         instances,
         max_inline_compute: Duration::from_micros(250),
-        overhead_rows: 4,
     };
-    Engine::start(
-        "lstm",
+    let parts = Parts {
         settings,
-        (0..instances).map(|_| session()).collect(),
-        Arc::new(|| panic!("no instance fails")),
-        Clock::system(),
-        Arc::new(Deaf),
-        Arc::new(Backlog::of(instances)),
-    )
-    .expect("threads can be had")
+        cost: cost(&mut session()),
+        backends: (0..instances).map(|_| session()).collect(),
+        factory: Arc::new(|| panic!("no instance fails")),
+        clock: Clock::system(),
+        observer: Arc::new(Deaf),
+        backlog: Arc::new(Backlog::of(instances)),
+    };
+    Engine::start("lstm", parts).expect("threads can be had")
+}
+
+/// What runs cost, as a server measures it at start.
+fn cost(session: &mut SessionBackend) -> Cost {
+    let (clock, mut outputs) = (Clock::system(), Vec::new());
+    let cost = Cost::measure(32, LONGEST, |rows, width| {
+        let cells: SmallVec<[Bytes; 2]> = smallvec![
+            Bytes::from(vec![0; width * 8]),
+            Bytes::copy_from_slice(&(width as i32).to_le_bytes())
+        ];
+        let batch = vec![Row::sequence(cells, width); rows];
+        let started = clock.now();
+        session.run(&batch, &mut outputs)?;
+        Ok::<_, BackendError>(clock.now() - started)
+    });
+    cost.expect("it runs")
 }
 
 /// So many texts, one whole review to every `sentences` sentences.

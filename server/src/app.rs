@@ -16,7 +16,7 @@ use crate::grpc::{self, Health};
 use crate::io_threads::IoThreads;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
-use crate::model::Model;
+use crate::model::{Loader, Model};
 use crate::repository::{Repository, State, VersionId};
 use crate::runtime::{Device, Runtime, RuntimeError};
 use crate::service::Service;
@@ -146,7 +146,12 @@ impl App {
         tasks.spawn(upkeep(metrics.clone()));
         let mut server = tokio::spawn(grpc::serve(grpc_listener, io_threads, routes, stopping));
 
-        let loading = load_all(&config, &runtime, &repository, &metrics, &backlog, &health);
+        let loader = Loader {
+            runtime,
+            metrics,
+            backlog,
+        };
+        let loading = load_all(&config, &loader, &repository, &health);
         let serve = async {
             loading.await;
             std::future::pending::<()>().await;
@@ -181,32 +186,17 @@ impl App {
 }
 
 /// Loads the models one after the other: ONNX Runtime does not like to make sessions at once.
-async fn load_all(
-    config: &Config,
-    runtime: &Runtime,
-    repository: &Repository,
-    metrics: &Metrics,
-    backlog: &Arc<Backlog>,
-    health: &Health,
-) {
+async fn load_all(config: &Config, loader: &Loader, repository: &Repository, health: &Health) {
     let started = Instant::now();
     let versions: Vec<VersionId> = repository.versions().map(|(id, _)| id).collect();
     for id in &versions {
-        metrics.model_found(&id.name, id.version);
+        loader.metrics.model_found(&id.name, id.version);
     }
     for id in versions {
-        let (config, runtime, metrics) = (config.clone(), runtime.clone(), metrics.clone());
-        let backlog = Arc::clone(backlog);
-        let path = id.path.clone();
-        let device = runtime.device();
+        let (config, loader, path) = (config.clone(), loader.clone(), id.path.clone());
+        let device = loader.runtime.device();
         let loaded = tokio::task::spawn_blocking(move || {
-            Model::load(
-                &path,
-                &runtime,
-                |manifest| config.batching(manifest, device),
-                &metrics,
-                &backlog,
-            )
+            loader.load(&path, |manifest| config.batching(manifest, device))
         });
         let state = match loaded.await {
             Ok(Ok(model)) => {

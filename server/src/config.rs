@@ -178,6 +178,11 @@ pub struct BatchingOptions {
     #[arg(long, env = "QUINTET_MAX_QUEUE_SIZE", value_name = "ROWS")]
     pub max_queue_size: Option<usize>,
 
+    /// The most bytes that the rows waiting for one model may hold; more are refused, but an empty queue
+    /// takes any request [default: 268435456].
+    #[arg(long, env = "QUINTET_MAX_QUEUE_BYTES", value_name = "BYTES")]
+    pub max_queue_bytes: Option<usize>,
+
     /// Instances of each model, a thread and a session each [default: one per core on a CPU, one on a GPU].
     #[arg(long, env = "QUINTET_INSTANCES", value_name = "N")]
     pub instances: Option<usize>,

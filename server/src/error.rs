@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::batching::{Failure, Refusal};
+use crate::batching::{Failure, QueueFull, Refusal};
 
-/// Violations that a caller is told of; clients take trailers of 8 KiB and more.
+/// The most violations in an answer; clients take trailers of 8 KiB and more.
 const TOLD: usize = 16;
+
+/// When to ask again for a version that has retired: the repository knows another already, if there
+/// is one.
+const RETIRED_RETRY: Duration = Duration::from_millis(100);
 
 /// Why a request got no answer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -43,8 +47,8 @@ pub enum ServeError {
     },
     /// The filter has kept too few of the candidates that may be drawn.
     #[error(
-        "found {found} of {wanted} images of {filter} in {candidates} candidates, as many as may be drawn for them \
-         (max_candidates_per_image); another seed or a lower min_confidence may give more"
+        "found {found} of {wanted} images of {filter} in {candidates} candidates, as many as may be \
+         drawn for them (max_candidates_per_image); another seed or a lower min_confidence may give more"
     )]
     TooFewFound {
         /// Images kept.
@@ -57,22 +61,16 @@ pub enum ServeError {
         filter: String,
     },
     /// Too much waits already.
-    #[error(
-        "model `{model}` is busy: the queue holds {depth} of at most {limit} rows, {rows} more do not fit"
-    )]
+    #[error("model `{model}` is busy: {full}")]
     QueueFull {
         /// The model.
         model: Arc<str>,
-        /// Rows waiting.
-        depth: usize,
-        /// `max_queue_size`.
-        limit: usize,
-        /// Rows of the request.
-        rows: usize,
+        /// Which bound of its queue the request met.
+        full: QueueFull,
         /// When it may have room.
         retry_after: Duration,
     },
-    /// Not now: the server is stopping, or the model is still loading.
+    /// Not now: the server is stopping, or the model is still loading or no longer served.
     #[error("{reason}")]
     Unavailable {
         /// Why.
@@ -115,8 +113,8 @@ impl ServeError {
         }
     }
 
-    /// An [`ServeError::InvalidArgument`] about some fields, at least one. The first few are told and the rest counted, so
-    /// that the answer stays small however much is wrong.
+    /// An [`ServeError::InvalidArgument`] about some fields, at least one. It lists the first few
+    /// and counts the rest, so that the answer stays small however much is wrong.
     pub fn violations(mut violations: Vec<Violation>) -> Self {
         let more = violations.len().saturating_sub(TOLD);
         if more > 0 {
@@ -131,30 +129,26 @@ impl ServeError {
 
     /// What a refusal by the batching core of `model` means to the caller.
     pub fn from_refusal(model: &Arc<str>, refusal: &Refusal) -> Self {
-        match *refusal {
-            Refusal::QueueFull {
-                depth,
-                limit,
-                rows,
-                retry_after,
-            } => Self::QueueFull {
+        match refusal {
+            Refusal::QueueFull { full, retry_after } => Self::QueueFull {
                 model: Arc::clone(model),
-                depth,
-                limit,
-                rows,
-                retry_after,
+                full: full.clone(),
+                retry_after: *retry_after,
             },
+            Refusal::Retired => Self::retired(model),
             Refusal::Stopped => Self::draining(),
         }
     }
 
-    /// What a failure inside the batching core of `model` means to the caller. Faults of ours are logged here.
+    /// What a failure inside the batching core of `model` means to the caller. Faults of ours are
+    /// logged here.
     pub fn from_failure(model: &str, failure: Failure) -> Self {
         match failure {
             Failure::Deadline => Self::DeadlineExceeded {
                 stage: "in the queue",
             },
             Failure::Stopped => Self::draining(),
+            Failure::Retired => Self::retired(model),
             Failure::Backend(message) => {
                 let id = crate::request_id::next();
                 tracing::error!(error_id = %id, model, error = %message, "a batch failed");
@@ -179,6 +173,14 @@ impl ServeError {
         Self::Internal { id }
     }
 
+    /// The version of `model` that the request had been given to is no longer served.
+    fn retired(model: &str) -> Self {
+        Self::Unavailable {
+            reason: format!("this version of model `{model}` is no longer served"),
+            retry_after: Some(RETIRED_RETRY),
+        }
+    }
+
     /// The server is stopping.
     pub fn draining() -> Self {
         Self::Unavailable {
@@ -199,6 +201,28 @@ fn join(violations: &[Violation]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_retired_model_is_told_apart_from_a_shutdown() {
+        let model: Arc<str> = "cnn".into();
+        for (refusal, failure, reason) in [
+            (
+                Refusal::Retired,
+                Failure::Retired,
+                "this version of model `cnn` is no longer served",
+            ),
+            (
+                Refusal::Stopped,
+                Failure::Stopped,
+                "the server is shutting down",
+            ),
+        ] {
+            let refused = ServeError::from_refusal(&model, &refusal);
+            assert_eq!(refused.to_string(), reason);
+            assert!(refused.retry_after().is_some());
+            assert_eq!(ServeError::from_failure(&model, failure), refused);
+        }
+    }
 
     #[test]
     fn of_many_violations_the_first_are_told_and_the_rest_counted() {

@@ -1,20 +1,17 @@
 //! One model version, from its bundle to a running batching core.
 
-use std::collections::BTreeMap;
+mod warm_up;
+
+use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use quintet_bundle::text::TokenizerError;
-use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest, Task, Tensor};
-use smallvec::SmallVec;
+use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest, Task};
 
-use crate::batching::{
-    Backend, BackendError, BackendFactory, Backlog, Clock, Engine, Observer, Settings,
-};
+use self::warm_up::WarmUp;
+use crate::batching::{BackendError, Backlog, Clock, Cost, Engine, Parts, Settings};
 use crate::metrics::{Metrics, ModelMetrics};
-use crate::runtime::{
-    BadLength, Device, Port, Row, Runtime, RuntimeError, SessionBackend, Signature,
-};
+use crate::runtime::{Device, Runtime, RuntimeError, SessionBackend, Signature};
 use crate::statistics::{Observed, Statistics};
 use crate::task::sentiment::Reader;
 use crate::task::{self, UnsupportedModel};
@@ -40,6 +37,17 @@ pub struct Model {
     pub metrics: ModelMetrics,
     /// What it has done, to be read back.
     pub statistics: Arc<Statistics>,
+}
+
+/// What models are loaded with.
+#[derive(Debug, Clone)]
+pub struct Loader {
+    /// Makes their instances.
+    pub runtime: Runtime,
+    /// Hears what they do.
+    pub metrics: Metrics,
+    /// What their engines share.
+    pub backlog: Arc<Backlog>,
 }
 
 /// Why a model version cannot be served.
@@ -74,15 +82,14 @@ pub enum LoadError {
     Thread(std::io::Error),
 }
 
-impl Model {
-    /// Reads the bundle, makes its instances, proves each on the golden samples and starts the batching core.
+impl Loader {
+    /// Reads a bundle, makes the model's instances, proves each on the golden samples, measures
+    /// what its runs cost and starts the batching core.
     pub fn load(
-        path: &std::path::Path,
-        runtime: &Runtime,
+        &self,
+        path: &Path,
         settings: impl FnOnce(&Manifest) -> Settings,
-        metrics: &Metrics,
-        backlog: &Arc<Backlog>,
-    ) -> Result<Self, LoadError> {
+    ) -> Result<Model, LoadError> {
         let bundle = Bundle::open(path)?;
         let manifest = bundle.manifest().clone();
         task::check(&manifest)?;
@@ -96,15 +103,20 @@ impl Model {
         }
         let settings = settings(&manifest);
 
+        let warm_up = WarmUp::new(&bundle, &signature, settings.max_batch_size)?;
         let mut backends = Vec::new();
         for _ in 0..settings.instances {
-            let mut backend = runtime.session(bundle.model(), &signature)?;
-            warm_up(&mut backend, &bundle, settings.max_batch_size)?;
+            let mut backend = self.runtime.session(bundle.model(), &signature)?;
+            warm_up.prove(&mut backend)?;
             backends.push(backend);
         }
+        let cost = match backends.first_mut() {
+            Some(backend) => warm_up.measure(backend)?,
+            None => Cost::default(),
+        };
 
-        let device = runtime.device();
-        let metrics = metrics.model(
+        let device = self.runtime.device();
+        let metrics = self.metrics.model(
             &manifest.name,
             manifest.version,
             &manifest.architecture,
@@ -116,18 +128,24 @@ impl Model {
             metrics: metrics.clone(),
             statistics: Arc::clone(&statistics),
         };
-        let engine = Engine::start(
-            &manifest.name,
+        let (runtime, its_signature) = (self.runtime.clone(), signature.clone());
+        let replacement = move || {
+            runtime
+                .session(bundle.model(), &its_signature)
+                .map_err(|error| BackendError(error.to_string()))
+        };
+        let parts = Parts {
             settings,
+            cost,
             backends,
-            replacements(runtime.clone(), bundle, signature.clone()),
-            Clock::system(),
-            Arc::new(observed) as Arc<dyn Observer>,
-            Arc::clone(backlog),
-        )
-        .map_err(LoadError::Thread)?;
+            factory: Arc::new(replacement),
+            clock: Clock::system(),
+            observer: Arc::new(observed),
+            backlog: Arc::clone(&self.backlog),
+        };
+        let engine = Engine::start(&manifest.name, parts).map_err(LoadError::Thread)?;
         let (name, version) = (manifest.name.as_str().into(), manifest.version);
-        Ok(Self {
+        Ok(Model {
             name,
             version,
             manifest,
@@ -139,102 +157,4 @@ impl Model {
             statistics,
         })
     }
-}
-
-/// Makes the instance that takes the place of one that has panicked.
-fn replacements(
-    runtime: Runtime,
-    bundle: Bundle,
-    signature: Signature,
-) -> BackendFactory<SessionBackend> {
-    Arc::new(move || {
-        runtime
-            .session(bundle.model(), &signature)
-            .map_err(|error| BackendError(error.to_string()))
-    })
-}
-
-/// Runs the golden samples at every batch size that first calls should find warm: one row, and doublings up to a
-/// full batch. All must agree, so that an answer does not depend on the company it rides in.
-fn warm_up(
-    backend: &mut SessionBackend,
-    bundle: &Bundle,
-    max_batch_size: usize,
-) -> Result<(), LoadError> {
-    let golden = bundle.golden();
-    let signature = backend.signature().clone();
-    let samples = rows_of(&golden.inputs, &signature).map_err(|error| {
-        LoadError::Warmup(BackendError(format!("of the golden samples, {error}")))
-    })?;
-    let tolerance = bundle.manifest().golden.tolerance;
-    let doublings = std::iter::successors(Some(1), |size| Some(size * 2));
-    for batch_size in doublings
-        .take_while(|size| *size < max_batch_size)
-        .chain([max_batch_size])
-    {
-        let mut outputs = Vec::new();
-        // The samples again and again fill the batch; the first of each are compared.
-        for start in (0..samples.len()).step_by(batch_size) {
-            let rows: Vec<Row> = samples
-                .iter()
-                .cycle()
-                .skip(start)
-                .take(batch_size)
-                .cloned()
-                .collect();
-            backend
-                .run(&rows, &mut outputs)
-                .map_err(LoadError::Warmup)?;
-        }
-        outputs.truncate(samples.len());
-        let outputs = tensors_of(&outputs, &signature.outputs);
-        golden
-            .compare(&outputs, tolerance)
-            .map_err(|mismatch| LoadError::Golden {
-                batch_size,
-                mismatch,
-            })?;
-    }
-    Ok(())
-}
-
-/// Cuts whole tensors, by name, into rows. The bundle has checked names, types and shapes.
-fn rows_of(
-    tensors: &BTreeMap<String, Tensor>,
-    signature: &Signature,
-) -> Result<SmallVec<[Row; 1]>, BadLength> {
-    let inputs = signature.inputs.iter();
-    let tensors: Vec<&Tensor> = inputs.filter_map(|port| tensors.get(&port.name)).collect();
-    let columns: Vec<Bytes> = tensors
-        .iter()
-        .map(|tensor| Bytes::copy_from_slice(tensor.bytes()))
-        .collect();
-    let size = |dimension: usize| move |tensor: &&Tensor| tensor.shape().get(dimension).copied();
-    let rows = tensors.iter().filter_map(size(0)).min().unwrap_or(0);
-    let sequence = signature.inputs.iter().position(|port| port.is_sequence);
-    let longest = sequence
-        .and_then(|input| tensors.get(input))
-        .and_then(size(1));
-    signature.cut(&columns, rows, longest.unwrap_or(1))
-}
-
-/// Joins rows to whole tensors, by name.
-fn tensors_of(rows: &[Row], ports: &[Port]) -> BTreeMap<String, Tensor> {
-    ports
-        .iter()
-        .enumerate()
-        .filter_map(|(index, port)| {
-            let shape: Vec<usize> = std::iter::once(rows.len())
-                .chain(port.row_shape.iter().copied())
-                .collect();
-            let bytes = rows
-                .iter()
-                .flat_map(|row| row[index].iter().copied())
-                .collect();
-            // A length that does not fit leaves the tensor out, which the comparison then reports as missing.
-            Tensor::from_bytes(port.datatype, shape, bytes)
-                .ok()
-                .map(|tensor| (port.name.clone(), tensor))
-        })
-        .collect()
 }

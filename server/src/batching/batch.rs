@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::BatchRow;
 use super::lanes::Extent;
 use super::request::{Failure, Gather, Timing};
 use super::wake::wake;
@@ -15,12 +16,11 @@ pub(super) struct Batch<R, O> {
     /// The rows' widths together.
     pub(super) elements: usize,
     widest: usize,
-    width: fn(&R) -> usize,
-    seats: Vec<Seat<O>>,
+    segments: Vec<Segment<O>>,
 }
 
-/// A run of rows of one request inside a batch.
-struct Seat<O> {
+/// Neighbouring rows of one request inside a batch.
+struct Segment<O> {
     gather: Arc<Gather<O>>,
     /// The request's own index of its first row here.
     first: usize,
@@ -28,36 +28,37 @@ struct Seat<O> {
     waited: Duration,
 }
 
-impl<R, O> Batch<R, O> {
-    pub(super) fn with_capacity(rows: usize, width: fn(&R) -> usize) -> Self {
-        Self {
-            rows: Vec::with_capacity(rows),
-            elements: 0,
-            widest: 0,
-            width,
-            seats: Vec::with_capacity(rows),
-        }
-    }
-
-    /// Seats rows `first..` of a request that have waited for `waited`.
-    pub(super) fn seat(
+impl<R: BatchRow, O> Batch<R, O> {
+    /// Adds rows `first..` of a request that have waited for `waited`.
+    pub(super) fn add(
         &mut self,
         gather: Arc<Gather<O>>,
         first: usize,
         rows: impl ExactSizeIterator<Item = R>,
         waited: Duration,
     ) {
-        self.seats.push(Seat {
+        self.segments.push(Segment {
             gather,
             first,
             len: rows.len(),
             waited,
         });
         for row in rows {
-            let width = (self.width)(&row);
+            let width = row.width();
             self.elements += width;
             self.widest = self.widest.max(width);
             self.rows.push(row);
+        }
+    }
+}
+
+impl<R, O> Batch<R, O> {
+    pub(super) fn with_capacity(rows: usize) -> Self {
+        Self {
+            rows: Vec::with_capacity(rows),
+            elements: 0,
+            widest: 0,
+            segments: Vec::with_capacity(rows),
         }
     }
 
@@ -71,17 +72,16 @@ impl<R, O> Batch<R, O> {
 
     /// For each request in the batch: its rows here, and how long they waited.
     pub(super) fn waits(&self) -> Vec<(usize, Duration)> {
-        let mut waits: Vec<(usize, Duration)> = Vec::with_capacity(self.seats.len());
+        let mut waits: Vec<(usize, Duration)> = Vec::with_capacity(self.segments.len());
         let mut last: Option<&Arc<Gather<O>>> = None;
-        for seat in &self.seats {
+        for segment in &self.segments {
             match waits.last_mut() {
-                // Another run of rows of the same request.
-                Some(wait) if last.is_some_and(|last| Arc::ptr_eq(last, &seat.gather)) => {
-                    wait.0 += seat.len;
+                Some(wait) if last.is_some_and(|last| Arc::ptr_eq(last, &segment.gather)) => {
+                    wait.0 += segment.len;
                 }
-                _ => waits.push((seat.len, seat.waited)),
+                _ => waits.push((segment.len, segment.waited)),
             }
-            last = Some(&seat.gather);
+            last = Some(&segment.gather);
         }
         waits
     }
@@ -91,31 +91,32 @@ impl<R, O> Batch<R, O> {
         let batch_size = self.rows.len();
         let mut outputs = outputs.drain(..);
         let mut answered = SmallVec::new();
-        for seat in self.seats.drain(..) {
+        for segment in self.segments.drain(..) {
             let timing = Timing {
-                queue: seat.waited,
+                queue: segment.waited,
                 compute,
                 batch_size,
             };
-            let own = outputs.by_ref().take(seat.len);
-            answered.extend(seat.gather.fulfil(seat.first, own, timing));
+            let own = outputs.by_ref().take(segment.len);
+            answered.extend(segment.gather.fulfil(segment.first, own, timing));
         }
         wake(answered);
     }
 
     /// Tells every caller that the batch failed.
     pub(super) fn fail(mut self, failure: &Failure) {
-        for seat in self.seats.drain(..) {
-            seat.gather.fail(failure.clone());
+        for segment in self.segments.drain(..) {
+            segment.gather.fail(failure.clone());
         }
     }
 }
 
-/// A batch that is let go of still answers: no caller waits for ever, whatever panics.
+/// A batch that is dropped still answers: no caller waits for ever, whatever panics.
 impl<R, O> Drop for Batch<R, O> {
     fn drop(&mut self) {
-        for seat in self.seats.drain(..) {
-            seat.gather
+        for segment in self.segments.drain(..) {
+            segment
+                .gather
                 .fail(Failure::Backend("the batch was lost".to_owned()));
         }
     }

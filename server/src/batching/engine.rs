@@ -1,7 +1,9 @@
-//! Drives the queue: instances take batches from it, on threads of their own or on the thread of a caller.
+//! Drives the queue: instances take batches from it, on threads of their own or on the thread of a
+//! caller.
 //!
-//! A wake-up of another thread costs more than a small batch. So a caller that has rows waiting, finds an instance idle
-//! and expects the batch to be short runs it itself ([`Engine::dispatch`]); everything longer goes to the threads.
+//! A wake-up of another thread costs more than a small batch. So a caller that has rows waiting,
+//! finds an instance idle and expects the batch to be short runs it itself ([`Engine::dispatch`]);
+//! everything longer goes to the threads.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -12,8 +14,9 @@ use smallvec::SmallVec;
 use super::backlog::Backlog;
 use super::clock::Instant;
 use super::pool::Pool;
+use super::queue::QueueFull;
 use super::request::Ticket;
-use super::{Backend, BackendFactory, Clock, Observer, Settings};
+use super::{Backend, BackendFactory, Clock, Cost, Observer, Settings};
 
 /// The batching core of one model version.
 pub struct Engine<B: Backend> {
@@ -21,22 +24,39 @@ pub struct Engine<B: Backend> {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// What an engine is made of.
+pub struct Parts<B: Backend> {
+    /// The policy's.
+    pub settings: Settings,
+    /// What the model's runs cost.
+    pub cost: Cost,
+    /// One for each instance.
+    pub backends: Vec<B>,
+    /// Makes the replacement of one that has panicked.
+    pub factory: BackendFactory<B>,
+    /// The time.
+    pub clock: Clock,
+    /// Is told what happens.
+    pub observer: Arc<dyn Observer>,
+    /// Of the process.
+    pub backlog: Arc<Backlog>,
+}
+
 /// Why a request was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Too many rows wait already.
-    #[error("the queue holds {depth} of at most {limit} rows, {rows} more do not fit")]
+    /// Too much waits already.
+    #[error("{full}")]
     QueueFull {
-        /// Rows waiting.
-        depth: usize,
-        /// `max_queue_size`.
-        limit: usize,
-        /// Rows of the refused request.
-        rows: usize,
+        /// Which bound it met.
+        full: QueueFull,
         /// When the queue may have moved on by a batch.
         retry_after: Duration,
     },
-    /// The engine takes nothing new.
+    /// The engine has retired: this version of the model is no longer served.
+    #[error("the model is no longer served")]
+    Retired,
+    /// The engine has stopped: the server shuts down.
     #[error("the model is stopping")]
     Stopped,
 }
@@ -44,25 +64,14 @@ pub enum Refusal {
 // === impl Engine ===
 
 impl<B: Backend> Engine<B> {
-    /// Starts with one instance per backend. `factory` makes the replacement of one that has panicked.
+    /// Starts a thread for each instance, called after `name`.
     ///
     /// # Errors
     /// The operating system's, if it gives no thread.
-    pub fn start(
-        name: &str,
-        settings: Settings,
-        backends: Vec<B>,
-        factory: BackendFactory<B>,
-        clock: Clock,
-        observer: Arc<dyn Observer>,
-        backlog: Arc<Backlog>,
-    ) -> std::io::Result<Self> {
-        let instances = backends.len();
-        let pool = Arc::new(Pool::new(
-            settings, backends, factory, clock, observer, backlog,
-        ));
+    pub fn start(name: &str, parts: Parts<B>) -> std::io::Result<Self> {
+        let instances = parts.backends.len();
         let engine = Self {
-            pool,
+            pool: Arc::new(Pool::new(parts)),
             threads: Mutex::default(),
         };
         for index in 0..instances {
@@ -75,23 +84,25 @@ impl<B: Backend> Engine<B> {
         Ok(engine)
     }
 
-    /// Whether so many rows would be accepted now: asked before they are made, so that what is refused costs no more.
+    /// Whether so many rows would be accepted now. Asked before they are made, so that a refusal is
+    /// cheap.
     ///
     /// # Errors
-    /// As [`Engine::submit`], to which the rows may still be too many in the end.
+    /// As [`Engine::submit`], which may still refuse them.
     pub fn check_room(&self, rows: usize) -> Result<(), Refusal> {
         self.pool.check_room(rows)
     }
 
-    /// Puts a request's rows, one at least, into the queue; the ticket resolves to one output per row. A running
-    /// instance may take them from now on; [`Engine::dispatch`] makes sure that somebody does.
+    /// Puts a request's rows, one at least, into the queue; the ticket resolves to one output per
+    /// row. A running instance may take them from now on; [`Engine::dispatch`] makes sure that one
+    /// does.
     ///
-    /// Dropping the ticket gives the places of rows that still wait back at once. A request whose `deadline` passes
-    /// while it waits is answered with [`super::Failure::Deadline`] at the latest when its turn comes; a caller that
-    /// wants to know on time drops the ticket then.
+    /// Dropping the ticket gives the places of rows that still wait back at once. A request whose
+    /// `deadline` passes while it waits is answered with [`super::Failure::Deadline`] when its turn
+    /// comes; a caller that wants to know on time drops the ticket then.
     ///
     /// # Errors
-    /// [`Refusal`]: the queue is full or the engine has stopped. Nothing has been queued then.
+    /// [`Refusal`]: the queue is full or the engine has ended. Nothing has been queued then.
     pub fn submit(
         &self,
         rows: SmallVec<[B::Row; 1]>,
@@ -100,9 +111,9 @@ impl<B: Backend> Engine<B> {
         self.pool.submit(rows, deadline)
     }
 
-    /// Sees to it that what waits is run: here and now while that is expected to stay within
-    /// [`Settings::max_inline_compute`], else on the engine's threads. Call it after [`Engine::submit`], and after
-    /// other requests that came at the same time were submitted too.
+    /// Makes sure that what waits is run: here and now while that is expected to stay within
+    /// [`Settings::max_inline_compute`], else on the engine's threads. Call it after
+    /// [`Engine::submit`], and after other requests that came at the same time were submitted too.
     pub fn dispatch(&self) {
         self.pool.dispatch();
     }
@@ -122,18 +133,25 @@ impl<B: Backend> Engine<B> {
         self.pool.settings
     }
 
-    /// Waits for no company from now on: the server is about to stop, and what waits should be answered.
+    /// No row waits for [`Settings::max_queue_delay`] from now on: the server is about to stop.
     pub fn hurry(&self) {
         self.pool.hurry();
     }
 
-    /// Takes nothing new and fails what waits with [`super::Failure::Stopped`]; batches that run are still answered.
-    /// Does not wait for them.
+    /// Takes nothing new from now on and answers what waits. Its threads free the instances and
+    /// end, which nobody waits for: not this call, and nobody who drops the engine, which retires
+    /// it, too.
+    pub fn retire(&self) {
+        self.pool.retire();
+    }
+
+    /// Takes nothing new and fails what waits with [`super::Failure::Stopped`]; batches that run
+    /// are still answered. Does not wait for them.
     pub fn stop(&self) {
         self.pool.stop();
     }
 
-    /// Waits until every thread has ended, after [`Engine::stop`].
+    /// Waits until every thread has ended, after [`Engine::stop`] or [`Engine::retire`].
     pub fn join(&self) {
         for thread in std::mem::take(&mut *self.threads()) {
             // A backend's panics are caught inside; there is nothing to learn from its result.
@@ -146,7 +164,7 @@ impl<B: Backend> Engine<B> {
     }
 }
 
-/// The tests' eyes and hands.
+/// What tests see and do.
 #[cfg(test)]
 impl<B: Backend> Engine<B> {
     /// Makes every sleeping thread look at the queue and the clock again.
@@ -168,8 +186,15 @@ impl<B: Backend> Engine<B> {
 
 impl<B: Backend> Drop for Engine<B> {
     fn drop(&mut self) {
-        self.stop();
-        self.join();
+        self.retire();
+    }
+}
+
+impl<B: Backend> std::fmt::Debug for Parts<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 

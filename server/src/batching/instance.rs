@@ -31,7 +31,7 @@ impl<B: Backend> Instance<B> {
     }
 
     /// A new instance for one that has panicked; `None` when none can be made.
-    pub(super) fn replace(factory: &BackendFactory<B>) -> Option<Self> {
+    pub(super) fn replacement(factory: &BackendFactory<B>) -> Option<Self> {
         let made = catch_unwind(AssertUnwindSafe(|| factory()));
         made.ok()?.ok().map(Self::new)
     }

@@ -1,20 +1,23 @@
-//! Where rows wait, apart by width: a run is as wide as its widest row, so rows of like width should ride together.
+//! Where rows wait, apart by width: a run is as wide as its widest row, so rows of similar width
+//! should run together.
 
 use std::collections::VecDeque;
+use std::ops::{AddAssign, SubAssign};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 
+use super::BatchRow;
 use super::clock::Instant;
 use super::request::Gather;
 
-/// Waiting rows by width, each lane oldest first. Rows of width 1 have the first lane for themselves.
+/// Waiting rows by width, each lane oldest first. Rows of width 1 have the first lane for
+/// themselves.
 pub(super) struct Lanes<R, O> {
-    width: fn(&R) -> usize,
     /// As many as have been needed.
-    bands: Vec<VecDeque<Entry<R, O>>>,
-    turns: u64,
+    lanes: Vec<VecDeque<Entry<R, O>>>,
+    /// Entries that have come so far.
+    arrivals: u64,
 }
 
 /// What is left in one lane of neighbouring rows of one request.
@@ -24,8 +27,8 @@ pub(super) struct Entry<R, O> {
     /// The request's own index of the next row.
     pub(super) next: usize,
     pub(super) submitted: Instant,
-    /// When it came, among all that came.
-    turn: u64,
+    /// Its place in the order of all arrivals.
+    arrival: u64,
 }
 
 /// How many rows, and the width of the widest.
@@ -35,33 +38,16 @@ pub(super) struct Extent {
     pub(super) width: usize,
 }
 
+/// How many rows, and their bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Amount {
+    pub(super) rows: usize,
+    pub(super) bytes: usize,
+}
+
 // === impl Lanes ===
 
-impl<R, O> Lanes<R, O> {
-    pub(super) fn new(width: fn(&R) -> usize) -> Self {
-        Self {
-            width,
-            bands: Vec::new(),
-            turns: 0,
-        }
-    }
-
-    /// How wide a row is.
-    pub(super) fn width(&self) -> fn(&R) -> usize {
-        self.width
-    }
-
-    /// How many there are now.
-    pub(super) fn count(&self) -> usize {
-        self.bands.len()
-    }
-
-    /// Entries in all lanes.
-    #[cfg(test)]
-    pub(super) fn entries(&self) -> usize {
-        self.bands.iter().map(VecDeque::len).sum()
-    }
-
+impl<R: BatchRow, O> Lanes<R, O> {
     /// Puts the rows of a request where rows of their width wait.
     pub(super) fn push(
         &mut self,
@@ -69,120 +55,162 @@ impl<R, O> Lanes<R, O> {
         rows: SmallVec<[R; 1]>,
         submitted: Instant,
     ) {
-        let lane_of_row = |row: &R| lane_of((self.width)(row));
-        let Some(mut lane) = rows.first().map(lane_of_row) else {
+        let mut add = |lane: usize, rows: SmallVec<[R; 1]>, next| {
+            if self.lanes.len() <= lane {
+                self.lanes.resize_with(lane + 1, VecDeque::new);
+            }
+            self.lanes[lane].push_back(Entry {
+                gather: Arc::clone(gather),
+                rows: rows.into_iter(),
+                next,
+                submitted,
+                arrival: self.arrivals,
+            });
+            self.arrivals += 1;
+        };
+        let Some(mut lane) = rows.first().map(lane_of) else {
             return;
         };
-        if rows[1..].iter().all(|row| lane_of_row(row) == lane) {
-            self.add(lane, gather, rows, 0, submitted);
-            return;
+        if rows[1..].iter().all(|row| lane_of(row) == lane) {
+            return add(lane, rows, 0);
         }
         let (mut first, mut run) = (0, SmallVec::new());
         for row in rows {
-            let its = lane_of((self.width)(&row));
-            if its != lane {
-                let before = std::mem::take(&mut run);
+            let its_lane = lane_of(&row);
+            if its_lane != lane {
+                let before: SmallVec<_> = std::mem::take(&mut run);
                 let len = before.len();
-                self.add(lane, gather, before, first, submitted);
+                add(lane, before, first);
                 first += len;
-                lane = its;
+                lane = its_lane;
             }
             run.push(row);
         }
-        self.add(lane, gather, run, first, submitted);
-    }
-
-    /// The lane with the oldest rows that somebody waits for.
-    pub(super) fn oldest(&self) -> Option<usize> {
-        if let [only] = &self.bands[..] {
-            return only.iter().any(Entry::is_live).then_some(0);
-        }
-        let lanes = self.bands.iter().enumerate();
-        let oldest = lanes.filter_map(|(lane, entries)| {
-            Some((entries.iter().find(|entry| entry.is_live())?.turn, lane))
-        });
-        oldest.min().map(|(_, lane)| lane)
-    }
-
-    pub(super) fn front(&self, lane: usize) -> Option<&Entry<R, O>> {
-        self.bands[lane].front()
-    }
-
-    pub(super) fn front_mut(&mut self, lane: usize) -> Option<&mut Entry<R, O>> {
-        self.bands[lane].front_mut()
-    }
-
-    pub(super) fn pop(&mut self, lane: usize) {
-        self.bands[lane].pop_front();
+        add(lane, run, first);
     }
 
     /// The first rows of a lane that somebody waits for, `most` at most.
     pub(super) fn extent(&self, lane: usize, most: usize) -> Extent {
-        let live = self.bands[lane]
+        let live = self.lanes[lane]
             .iter()
             .filter(|entry| entry.is_live())
             .flat_map(|entry| entry.rows.as_slice());
         live.take(most)
             .fold(Extent { rows: 0, width: 0 }, |extent, row| Extent {
                 rows: extent.rows + 1,
-                width: extent.width.max((self.width)(row)),
+                width: extent.width.max(row.width()),
             })
     }
+}
 
-    /// Forgets the entries of requests that are over.
+impl<R, O> Lanes<R, O> {
+    pub(super) fn new() -> Self {
+        Self {
+            lanes: Vec::new(),
+            arrivals: 0,
+        }
+    }
+
+    /// How many there are now.
+    pub(super) fn count(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Entries in all lanes.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        self.lanes.iter().map(VecDeque::len).sum()
+    }
+
+    /// The lane with the oldest rows that somebody waits for.
+    pub(super) fn oldest(&self) -> Option<usize> {
+        if let [only] = &self.lanes[..] {
+            return only.iter().any(Entry::is_live).then_some(0);
+        }
+        let lanes = self.lanes.iter().enumerate();
+        let oldest = lanes.filter_map(|(lane, entries)| {
+            Some((entries.iter().find(|entry| entry.is_live())?.arrival, lane))
+        });
+        oldest.min().map(|(_, lane)| lane)
+    }
+
+    pub(super) fn front(&self, lane: usize) -> Option<&Entry<R, O>> {
+        self.lanes[lane].front()
+    }
+
+    pub(super) fn front_mut(&mut self, lane: usize) -> Option<&mut Entry<R, O>> {
+        self.lanes[lane].front_mut()
+    }
+
+    pub(super) fn pop(&mut self, lane: usize) {
+        self.lanes[lane].pop_front();
+    }
+
+    /// Removes the entries of requests that are over.
     pub(super) fn sweep(&mut self) {
-        for lane in &mut self.bands {
+        for lane in &mut self.lanes {
             lane.retain(Entry::is_live);
         }
     }
 
     /// Empties every lane.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Entry<R, O>> {
-        self.bands.iter_mut().flat_map(|lane| lane.drain(..))
-    }
-
-    fn add(
-        &mut self,
-        lane: usize,
-        gather: &Arc<Gather<O>>,
-        rows: SmallVec<[R; 1]>,
-        next: usize,
-        submitted: Instant,
-    ) {
-        if self.bands.len() <= lane {
-            self.bands.resize_with(lane + 1, VecDeque::new);
-        }
-        let turn = self.turns;
-        self.turns += 1;
-        self.bands[lane].push_back(Entry {
-            gather: Arc::clone(gather),
-            rows: rows.into_iter(),
-            next,
-            submitted,
-            turn,
-        });
+        self.lanes.iter_mut().flat_map(|lane| lane.drain(..))
     }
 }
 
 impl<R, O> Entry<R, O> {
     /// Whether somebody waits for it.
     fn is_live(&self) -> bool {
-        self.gather.waiting.load(Ordering::Relaxed) > 0
+        self.gather.waiting.rows() > 0
     }
 }
 
-/// The lane of rows of this width: each takes widths up to twice those of the one before. Measured with the LSTM and 64
-/// callers: finer lanes are too thin to fill batches, coarser ones pad too much.
-fn lane_of(width: usize) -> usize {
-    (usize::BITS - width.saturating_sub(1).leading_zeros()) as usize
+/// The lane of a row: each takes widths up to twice those of the one before. Measured with the LSTM
+/// and 64 callers: finer lanes are too thin to fill batches, coarser ones pad too much.
+fn lane_of(row: &impl BatchRow) -> usize {
+    (usize::BITS - row.width().saturating_sub(1).leading_zeros()) as usize
+}
+
+// === impl Amount ===
+
+impl Amount {
+    pub(super) fn of(rows: &[impl BatchRow]) -> Self {
+        Self {
+            rows: rows.len(),
+            bytes: rows.iter().map(BatchRow::bytes).sum(),
+        }
+    }
+}
+
+impl AddAssign for Amount {
+    fn add_assign(&mut self, more: Self) {
+        self.rows += more.rows;
+        self.bytes += more.bytes;
+    }
+}
+
+impl SubAssign for Amount {
+    fn sub_assign(&mut self, less: Self) {
+        self.rows -= less.rows;
+        self.bytes -= less.bytes;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    struct Wide(usize);
+
+    impl BatchRow for Wide {
+        fn width(&self) -> usize {
+            self.0
+        }
+    }
+
     #[test]
-    fn lanes_are_bands_of_widths() {
+    fn each_lane_takes_twice_the_widths_of_the_one_before() {
         for (widths, lane) in [
             (0..=1, 0),
             (2..=2, 1),
@@ -192,9 +220,9 @@ mod tests {
             (257..=512, 9),
         ] {
             for width in widths {
-                assert_eq!(lane_of(width), lane, "{width}");
+                assert_eq!(lane_of(&Wide(width)), lane, "{width}");
             }
         }
-        assert_eq!(lane_of(usize::MAX), 64);
+        assert_eq!(lane_of(&Wide(usize::MAX)), 64);
     }
 }

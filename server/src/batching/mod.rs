@@ -8,24 +8,29 @@
 //!           └──────────────────── Answer, once all rows are in ◄───────────┘
 //! ```
 //!
-//! The policy, in words:
-//! - *Work-conserving*: an idle instance takes what is waiting at once; while it runs, the queue grows the next batch.
-//! - `max_queue_delay` is waited only where it is configured; its timer starts with the oldest waiting row.
+//! The policy:
+//! - *Work-conserving*: an idle instance takes what is waiting at once; while it runs, the queue
+//!   grows the next batch.
+//! - `max_queue_delay` is waited only where it is configured; its timer starts with the oldest
+//!   waiting row.
 //! - A request may be many rows. It may be split over batches and is answered once, all or nothing.
-//! - Rows whose caller has gone or whose deadline has passed are dropped before compute, and counted.
-//! - Rows may have widths, as texts have lengths, and a run pads its rows to the widest. Rows of like width wait in the
-//!   same lane. The oldest row is always in the next batch, which is cut from its lane; a narrower lane joins, whole, if
-//!   that costs less than a run of its own. Rows of a fixed size have one lane.
-//! - A full queue refuses at once. A failing batch fails only its own callers. A panicking instance is replaced.
-//!
-//! - A short batch runs on the thread of the caller that brings it, which spares two wake-ups; a long one on a thread of
-//!   the engine's own.
+//! - Rows whose caller has gone or whose deadline has passed are dropped before compute, and
+//!   counted.
+//! - Rows may have widths, as texts have lengths, and a run pads its rows to the widest. Rows of
+//!   similar width wait in the same lane. The oldest row is always in the next batch, which is cut
+//!   from its lane; a narrower lane joins, whole, if that costs less than a run of its own. Rows of
+//!   a fixed size have one lane.
+//! - A full queue refuses at once. A failing batch fails only its own callers. A panicking instance
+//!   is replaced.
+//! - A short batch runs on the thread of the caller that brings it, which saves two wake-ups; a
+//!   long one on a thread of the engine's own.
 //!
 //! `Queue` is the policy as a plain value: time is passed in, nothing blocks. [`Engine`] drives it.
 
 mod backlog;
 mod batch;
 mod clock;
+mod cost;
 mod engine;
 mod instance;
 mod lanes;
@@ -39,17 +44,33 @@ mod wake;
 
 pub use backlog::Backlog;
 pub use clock::{Clock, Instant};
-pub use engine::{Engine, Refusal};
+pub use cost::Cost;
+pub use engine::{Engine, Parts, Refusal};
+pub use queue::{Bound, QueueFull};
 pub use request::{Answer, Failure, Ticket, Timing};
 pub use wake::WakeQueue;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What runs a batch: one instance of a model, owned by one thread.
+/// A row as the queue sees it.
+pub trait BatchRow: Send + 'static {
+    /// How wide it is, in steps; a run costs as much for each row as for its widest. 1 for rows of
+    /// a fixed size.
+    fn width(&self) -> usize {
+        1
+    }
+
+    /// The bytes that it holds while it waits.
+    fn bytes(&self) -> usize {
+        size_of_val(self)
+    }
+}
+
+/// What runs a batch: one instance of a model, owned by one thread at a time.
 pub trait Backend: Send + 'static {
     /// One row of input.
-    type Row: Send + 'static;
+    type Row: BatchRow;
     /// One row of output.
     type Output: Send + 'static;
 
@@ -62,11 +83,6 @@ pub trait Backend: Send + 'static {
         rows: &[Self::Row],
         outputs: &mut Vec<Self::Output>,
     ) -> Result<(), BackendError>;
-
-    /// How wide a row is, in steps; a run costs as much for each row as for its widest. 1 for rows of a fixed size.
-    fn width(_row: &Self::Row) -> usize {
-        1
-    }
 }
 
 /// Why a batch could not be run, in words for the log.
@@ -82,16 +98,19 @@ pub type BackendFactory<B> = Arc<dyn Fn() -> Result<B, BackendError> + Send + Sy
 pub struct Settings {
     /// The most rows that one run takes.
     pub max_batch_size: usize,
-    /// How long the oldest row may wait for company while an instance is idle. Zero: not at all.
+    /// How long the oldest row may wait for a fuller batch while an instance is idle. Zero: not at
+    /// all.
     pub max_queue_delay: Duration,
     /// The most rows that may wait; a request that would exceed it is refused.
     pub max_queue_size: usize,
+    /// The most bytes that these rows may hold, as [`BatchRow::bytes`] counts them. An empty queue
+    /// takes any request.
+    pub max_queue_bytes: usize,
     /// Backends, and threads to run them on.
     pub instances: usize,
-    /// A caller runs what waits on its own thread as long as this is expected to take no longer. Zero: never.
+    /// A caller runs what waits on its own thread if this is expected to take less time. Zero:
+    /// never.
     pub max_inline_compute: Duration,
-    /// What a run costs beside its rows, in rows of its width.
-    pub overhead_rows: usize,
 }
 
 /// Why waiting rows left the queue without an answer.
@@ -101,7 +120,7 @@ pub enum DropReason {
     Deadline,
     /// Their caller went away.
     Cancelled,
-    /// The engine was stopped before their turn.
+    /// The engine ended before their turn.
     Stopped,
     /// They never entered: the queue was full.
     QueueFull,
@@ -134,13 +153,4 @@ pub trait Observer: Send + Sync + 'static {
     fn dropped(&self, reason: DropReason, rows: usize);
     /// An instance panicked and is being replaced.
     fn instance_replaced(&self);
-}
-
-// === impl Settings ===
-
-impl Settings {
-    /// What a run of `rows` rows padded to `width` costs, in steps of a row.
-    fn load(&self, rows: usize, width: usize) -> usize {
-        (rows + self.overhead_rows).saturating_mul(width)
-    }
 }

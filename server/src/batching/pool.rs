@@ -1,4 +1,4 @@
-//! What an engine's threads and callers share: the queue, the instances that run nothing, and who sleeps.
+//! What an engine's threads and callers share: the queue, the idle instances, and who sleeps.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,13 +9,13 @@ use smallvec::SmallVec;
 use super::backlog::Backlog;
 use super::batch::Batch;
 use super::clock::Instant;
-use super::engine::Refusal;
+use super::engine::{Parts, Refusal};
 use super::instance::{Instance, Ran};
-use super::lanes::Extent;
+use super::lanes::Amount;
 use super::queue::{Next, Queue};
-use super::request::{Gather, Leave, Ticket};
-use super::state::{Costs, Phase, State};
-use super::{Backend, BackendFactory, Clock, DropReason, Observer, Settings};
+use super::request::{Failure, Gather, Leave, Ticket};
+use super::state::{Phase, Speed, State};
+use super::{Backend, Clock, DropReason, Observer, Settings};
 
 /// The shared part of an engine.
 pub(super) struct Pool<B: Backend> {
@@ -23,12 +23,11 @@ pub(super) struct Pool<B: Backend> {
     clock: Clock,
     observer: Arc<dyn Observer>,
     backlog: Arc<Backlog>,
-    factory: BackendFactory<B>,
     state: Mutex<State<B>>,
     /// Notified when a sleeping thread should look at the queue.
     pub(super) wake: Condvar,
-    /// Set when rows have come that nobody has looked at yet.
-    stirred: AtomicBool,
+    /// Set when rows have come since the last [`super::Engine::dispatch`].
+    has_news: AtomicBool,
     /// Rows waiting, as of the last report.
     depth: AtomicUsize,
     /// See [`super::Engine::is_behind`].
@@ -36,7 +35,7 @@ pub(super) struct Pool<B: Backend> {
 }
 
 /// A batch and the instance to run it.
-pub(super) struct Job<B: Backend> {
+struct Job<B: Backend> {
     instance: Instance<B>,
     batch: Batch<B::Row, B::Output>,
 }
@@ -53,21 +52,24 @@ impl<B: Backend> Leave<B::Output> for Pool<B> {
 }
 
 impl<B: Backend> Pool<B> {
-    pub(super) fn new(
-        settings: Settings,
-        backends: Vec<B>,
-        factory: BackendFactory<B>,
-        clock: Clock,
-        observer: Arc<dyn Observer>,
-        backlog: Arc<Backlog>,
-    ) -> Self {
+    pub(super) fn new(parts: Parts<B>) -> Self {
+        let Parts {
+            settings,
+            cost,
+            backends,
+            factory,
+            clock,
+            observer,
+            backlog,
+        } = parts;
         let state = State {
-            queue: Queue::new(settings, B::width),
+            queue: Queue::new(settings, cost),
             phase: Phase::Open,
             instances: backends.len(),
             idle: backends.into_iter().map(Instance::new).collect(),
+            factory: Some(factory),
             sleepers: 0,
-            costs: None,
+            speed: None,
             running_behind: 0,
         };
         Self {
@@ -75,10 +77,9 @@ impl<B: Backend> Pool<B> {
             clock,
             observer,
             backlog,
-            factory,
             state: Mutex::new(state),
             wake: Condvar::new(),
-            stirred: AtomicBool::new(false),
+            has_news: AtomicBool::new(false),
             depth: AtomicUsize::new(0),
             is_behind: AtomicBool::new(false),
         }
@@ -89,7 +90,8 @@ impl<B: Backend> Pool<B> {
         if self.depth.load(Ordering::Relaxed) + rows <= self.settings.max_queue_size {
             return Ok(());
         }
-        self.admit(&self.lock(), rows)
+        // Their bytes are not known yet.
+        self.admit(&self.lock(), Amount { rows, bytes: 0 })
     }
 
     /// See [`super::Engine::is_behind`].
@@ -103,49 +105,45 @@ impl<B: Backend> Pool<B> {
         rows: SmallVec<[B::Row; 1]>,
         deadline: Option<Instant>,
     ) -> Result<Ticket<B::Output>, Refusal> {
-        let count = rows.len();
-        let gather = Arc::new(Gather::new(count, deadline));
+        let amount = Amount::of(&rows);
+        let gather = Arc::new(Gather::new(amount, deadline));
         let mut state = self.lock();
-        self.admit(&state, count)?;
+        self.admit(&state, amount)?;
         let was_empty = state.queue.depth() == 0;
         state.queue.push(&gather, rows, self.clock.now());
         self.report(&mut state);
-        // With a delay, one sleeper minds the timer of the first row; a look is needed again only for a full batch.
-        let worth_a_look = was_empty
+        // With a delay, one sleeper waits for the first row's timer; others are needed for a full
+        // batch.
+        let is_news = was_empty
             || self.settings.max_queue_delay.is_zero()
             || state.queue.depth() >= self.settings.max_batch_size;
         drop(state);
-        if worth_a_look {
-            self.stirred.store(true, Ordering::Release);
+        if is_news {
+            self.has_news.store(true, Ordering::Release);
         }
         Ok(Ticket::new(Arc::clone(self) as Arc<dyn Leave<_>>, gather))
     }
 
-    /// Whether so many more rows are accepted.
-    fn admit(&self, state: &State<B>, rows: usize) -> Result<(), Refusal> {
-        if state.phase == Phase::Stopped {
-            return Err(Refusal::Stopped);
-        }
-        if state.queue.has_room(rows) {
-            return Ok(());
-        }
-        self.observer.dropped(DropReason::QueueFull, rows);
-        Err(Refusal::QueueFull {
-            depth: state.queue.depth(),
-            limit: self.settings.max_queue_size,
-            rows,
-            retry_after: state.retry_after(),
+    /// Whether a request of so much is accepted.
+    fn admit(&self, state: &State<B>, more: Amount) -> Result<(), Refusal> {
+        state.phase.check()?;
+        state.queue.check_room(more).map_err(|full| {
+            self.observer.dropped(DropReason::QueueFull, more.rows);
+            Refusal::QueueFull {
+                full,
+                retry_after: state.retry_after(),
+            }
         })
     }
 
     /// See [`super::Engine::dispatch`].
     pub(super) fn dispatch(&self) {
-        if !self.stirred.swap(false, Ordering::AcqRel) {
+        if !self.has_news.swap(false, Ordering::AcqRel) {
             return;
         }
         let mut budget = self.settings.max_inline_compute;
-        while let Some((job, cost)) = self.take_short_job(budget) {
-            budget -= cost;
+        while let Some((job, expected)) = self.take_short_job(budget) {
+            budget -= expected;
             self.run(job);
         }
         self.wake_sleeper();
@@ -161,11 +159,21 @@ impl<B: Backend> Pool<B> {
         self.wake.notify_all();
     }
 
+    /// See [`super::Engine::retire`].
+    pub(super) fn retire(&self) {
+        let mut state = self.lock();
+        if state.phase != Phase::Stopped {
+            state.phase = Phase::Retired;
+        }
+        drop(state);
+        self.wake.notify_all();
+    }
+
     /// See [`super::Engine::stop`].
     pub(super) fn stop(&self) {
         let mut state = self.lock();
         state.phase = Phase::Stopped;
-        state.queue.stop();
+        state.queue.fail(&Failure::Stopped);
         self.report(&mut state);
         drop(state);
         self.wake.notify_all();
@@ -196,32 +204,37 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    /// A thread's life: take a batch and an instance, run, until there is nothing more to come.
+    /// Runs batches until there will be no more.
     pub(super) fn run_thread(&self) {
         while let Some(job) = self.next_job() {
             self.run(job);
         }
     }
 
-    /// Sleeps until there is a batch and an instance for it; `None` when there never will be.
+    /// Sleeps until there is a batch and an instance for it; `None` when there never will be. Of an
+    /// engine that has ended, it frees the instances as they become idle.
     fn next_job(&self) -> Option<Job<B>> {
         let mut state = self.lock();
-        loop {
-            let hurried = state.phase != Phase::Open;
+        // Whoever gives an instance back looks for sleepers. Without instances there is nothing to
+        // wait for.
+        while state.instances > 0 {
+            let phase = state.phase;
             let mut timeout = None;
-            if state.idle.is_empty() {
-                // Whoever gives an instance back looks for sleepers. Without instances there is nothing to wait for.
-                if state.instances == 0 {
-                    return None;
-                }
-            } else {
+            if !state.idle.is_empty() {
                 let now = self.clock.now();
-                let max = state.share(&self.settings);
-                let next = state.queue.next(now, hurried, max);
+                let max = state.batch_limit(&self.settings);
+                let next = state.queue.next(now, phase != Phase::Open, max);
                 self.report(&mut state);
                 match next {
                     Next::Run(batch) => return self.job(&mut state, batch),
-                    Next::Sleep if state.phase == Phase::Stopped => return None,
+                    Next::Sleep if phase.check().is_err() => {
+                        let idle = std::mem::take(&mut state.idle);
+                        state.instances -= idle.len();
+                        drop(state);
+                        drop(idle);
+                        state = self.lock();
+                        continue;
+                    }
                     Next::Sleep => {}
                     Next::WaitUntil(ripe) => timeout = Some(ripe.saturating_duration_since(now)),
                 }
@@ -230,25 +243,32 @@ impl<B: Backend> Pool<B> {
             state = self.clock.wait(&self.wake, state, timeout);
             state.sleepers -= 1;
         }
+        let factory = state.factory.take();
+        drop(state);
+        drop(factory);
+        self.wake.notify_all();
+        None
     }
 
-    /// A job for a caller's own thread, and what it is expected to cost, if that is within `budget`.
+    /// A job for a caller's own thread, and how long it is expected to take, if that is within
+    /// `budget`.
     fn take_short_job(&self, budget: Duration) -> Option<(Job<B>, Duration)> {
         let mut state = self.lock();
         let rows = state.queue.depth().min(self.settings.max_batch_size);
-        let max = state.share(&self.settings);
-        let cost = state.costs?.load * state.queue.next_load(max) as u32;
-        // A delay is waited for by the threads.
-        let wait = state.phase == Phase::Open
+        let max = state.batch_limit(&self.settings);
+        let expected = state.speed?.unit * state.queue.next_cost(max);
+        let expected = Duration::from_nanos(expected as u64);
+        // The threads wait for a delay.
+        let must_wait = state.phase == Phase::Open
             && !self.settings.max_queue_delay.is_zero()
             && rows < self.settings.max_batch_size;
-        if rows == 0 || cost >= budget || wait || state.idle.is_empty() {
+        if rows == 0 || expected >= budget || must_wait || state.idle.is_empty() {
             return None;
         }
         let next = state.queue.next(self.clock.now(), false, max);
         self.report(&mut state);
         let Next::Run(batch) = next else { return None };
-        self.job(&mut state, batch).map(|job| (job, cost))
+        self.job(&mut state, batch).map(|job| (job, expected))
     }
 
     /// Pairs a batch with an idle instance, and wakes a sleeper for what is left.
@@ -267,31 +287,32 @@ impl<B: Backend> Pool<B> {
             mut instance,
             batch,
         } = job;
-        let Extent { rows, width } = batch.extent();
+        let extent = batch.extent();
         let Ran { compute, sound } = instance.run(batch, &self.clock, &*self.observer);
         let instance = if sound {
             Some(instance)
         } else {
             self.observer.instance_replaced();
-            Instance::replace(&self.factory)
+            let factory = self.lock().factory.clone();
+            factory.and_then(|factory| Instance::replacement(&factory))
         };
         let mut state = self.lock();
-        let ran = Costs {
-            row: compute / rows.max(1) as u32,
-            load: compute / self.settings.load(rows, width).max(1) as u32,
+        let latest = Speed {
+            row: compute / extent.rows.max(1) as u32,
+            unit: compute.as_secs_f64() * 1e9 / state.queue.cost().of_run(extent),
         };
-        state.costs = Some(state.costs.map_or(ran, |costs| costs.then(ran)));
+        state.speed = Some(state.speed.map_or(latest, |speed| speed.updated(latest)));
         match instance {
             Some(instance) => state.idle.push(instance),
             None => state.instances -= 1,
         }
-        if state.instances == 0 {
-            state.phase = Phase::Stopped;
-            state.queue.stop();
+        if state.instances == 0 && state.phase != Phase::Stopped {
+            state.phase = Phase::Retired;
+            state.queue.fail(&Failure::Retired);
         }
         self.report(&mut state);
-        if state.phase == Phase::Stopped {
-            // Threads that slept for want of an instance can end now.
+        if state.phase.check().is_err() {
+            // A sleeping thread can free this instance now.
             self.wake.notify_all();
         }
     }

@@ -1,24 +1,26 @@
-//! The waiting rows of one model and the policy that cuts them into batches: a plain value, time is passed in.
+//! The waiting rows of one model and the policy that cuts them into batches: a plain value, time is
+//! passed in.
 
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 
 use super::batch::Batch;
 use super::clock::Instant;
-use super::lanes::{Extent, Lanes};
+use super::lanes::{Amount, Extent, Lanes};
 use super::request::{Failure, Gather};
-use super::{DropReason, Settings};
+use super::{BatchRow, Cost, DropReason, Settings};
 
 /// Waiting requests.
 pub(super) struct Queue<R, O> {
     settings: Settings,
+    cost: Cost,
     lanes: Lanes<R, O>,
-    /// Waiting rows that somebody waits for.
-    rows: usize,
-    /// Waiting rows whose request is over; they are swept out before they outnumber the others.
-    stale: usize,
+    /// What waits and is waited for.
+    waiting: Amount,
+    /// Rows in the lanes whose request is over. They are removed before they hold too much memory.
+    stale: Amount,
     dropped: Vec<(DropReason, usize)>,
 }
 
@@ -26,27 +28,56 @@ pub(super) struct Queue<R, O> {
 pub(super) enum Next<R, O> {
     /// Run this now.
     Run(Batch<R, O>),
-    /// Rows wait for company; look again at this time, or when more come.
+    /// Rows wait for a fuller batch; look again at this time, or when more come.
     WaitUntil(Instant),
     /// Nothing waits.
     Sleep,
 }
 
-impl<R, O> Queue<R, O> {
-    /// An empty queue for rows whose widths are told by `width`.
-    pub(super) fn new(settings: Settings, width: fn(&R) -> usize) -> Self {
+/// A queue is full: which bound a request would exceed, and by how much.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the queue holds {depth} of at most {limit} {bound}, {more} more do not fit")]
+pub struct QueueFull {
+    /// The bound.
+    pub bound: Bound,
+    /// What waits.
+    pub depth: usize,
+    /// The most that may wait.
+    pub limit: usize,
+    /// What the refused request would add.
+    pub more: usize,
+}
+
+/// What a queue is bounded in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// [`Settings::max_queue_size`].
+    Rows,
+    /// [`Settings::max_queue_bytes`].
+    Bytes,
+}
+
+impl<R: BatchRow, O> Queue<R, O> {
+    /// An empty queue of a model whose runs cost so much.
+    pub(super) fn new(settings: Settings, cost: Cost) -> Self {
         Self {
             settings,
-            lanes: Lanes::new(width),
-            rows: 0,
-            stale: 0,
+            cost,
+            lanes: Lanes::new(),
+            waiting: Amount::default(),
+            stale: Amount::default(),
             dropped: Vec::new(),
         }
     }
 
     /// Rows that wait and are waited for.
     pub(super) fn depth(&self) -> usize {
-        self.rows
+        self.waiting.rows
+    }
+
+    /// What its model's runs cost.
+    pub(super) fn cost(&self) -> &Cost {
+        &self.cost
     }
 
     /// Runs of rows in the queue, those that are over included.
@@ -55,59 +86,71 @@ impl<R, O> Queue<R, O> {
         self.lanes.entries()
     }
 
-    /// Whether a request of `rows` rows fits.
-    pub(super) fn has_room(&self, rows: usize) -> bool {
-        self.rows + rows <= self.settings.max_queue_size
+    /// Whether a request fits. Its bytes always fit an empty queue: other limits say how large one
+    /// request may be, and one that never fits could not be told when to come again.
+    pub(super) fn check_room(&self, more: Amount) -> Result<(), QueueFull> {
+        let full = |bound, depth, limit, more| QueueFull {
+            bound,
+            depth,
+            limit,
+            more,
+        };
+        let Amount { rows, bytes } = self.waiting;
+        let (max_rows, max_bytes) = (self.settings.max_queue_size, self.settings.max_queue_bytes);
+        if rows + more.rows > max_rows {
+            return Err(full(Bound::Rows, rows, max_rows, more.rows));
+        }
+        if bytes > 0 && bytes.saturating_add(more.bytes) > max_bytes {
+            return Err(full(Bound::Bytes, bytes, max_bytes, more.bytes));
+        }
+        Ok(())
     }
 
-    /// Takes a request in. The caller has asked [`Queue::has_room`].
+    /// Takes a request in, for which [`Queue::check_room`] has found room.
     pub(super) fn push(&mut self, gather: &Arc<Gather<O>>, rows: SmallVec<[R; 1]>, now: Instant) {
-        self.rows += rows.len();
+        self.waiting += gather.waiting.amount();
         self.lanes.push(gather, rows, now);
     }
 
     /// A caller has gone: its waiting rows no longer count.
     pub(super) fn leave(&mut self, gather: &Gather<O>, now: Instant) {
-        let waiting = gather.waiting.swap(0, Ordering::Relaxed);
-        if waiting == 0 {
+        let left = gather.waiting.take();
+        if left.rows == 0 {
             return;
         }
-        self.rows -= waiting;
-        self.stale += waiting;
-        let reason = if gather.is_late(now) {
-            DropReason::Deadline
-        } else {
-            DropReason::Cancelled
-        };
-        self.dropped.push((reason, waiting));
-        if self.stale > self.rows + self.settings.max_batch_size {
+        self.drop_waiting(left, reason_of(gather, now));
+        let Amount { rows, bytes } = self.stale;
+        if rows > self.waiting.rows + self.settings.max_batch_size
+            || bytes > self.settings.max_queue_bytes / 4
+        {
             self.lanes.sweep();
-            self.stale = 0;
+            self.stale = Amount::default();
         }
     }
 
-    /// About the load of the batch that [`Queue::next`] would cut now, see [`Settings::load`]; 0: nothing waits.
-    pub(super) fn next_load(&self, max: usize) -> usize {
+    /// About the cost of the batch that [`Queue::next`] would cut now, in units of [`Cost`]; 0:
+    /// nothing waits.
+    pub(super) fn next_cost(&self, max: usize) -> f64 {
         let extent = match self.lanes.oldest() {
-            None => return 0,
+            None => return 0.0,
             // The one lane there is has rows of width 1 only: nothing to look through.
             Some(0) if self.lanes.count() == 1 => Extent {
-                rows: self.rows.min(max),
+                rows: self.waiting.rows.min(max),
                 width: 1,
             },
             Some(lane) => {
                 let mut extent = self.lanes.extent(lane, max);
                 for narrower in (0..lane).rev() {
-                    extent.rows += self.joining(narrower, extent, max);
+                    extent.rows += self.rows_to_join(narrower, extent, max);
                 }
                 extent
             }
         };
-        self.settings.load(extent.rows, extent.width)
+        self.cost.of_run(extent)
     }
 
-    /// What to do now, with a batch of `max` rows at most. `flush`: wait for no company, as when the server is about to
-    /// stop.
+    /// What to do now, with a batch of `max` rows at most. With `flush`, no row waits for
+    /// [`Settings::max_queue_delay`].
     pub(super) fn next(&mut self, now: Instant, flush: bool, max: usize) -> Next<R, O> {
         for lane in 0..self.lanes.count() {
             self.drop_dead_front(lane, now);
@@ -120,23 +163,23 @@ impl<R, O> Queue<R, O> {
             .front(lane)
             .map_or(now, |oldest| oldest.submitted);
         let ripe = submitted + self.settings.max_queue_delay;
-        if flush || self.rows >= self.settings.max_batch_size || ripe <= now {
+        if flush || self.waiting.rows >= self.settings.max_batch_size || ripe <= now {
             return self.cut(lane, now, max);
         }
         Next::WaitUntil(ripe)
     }
 
     /// Fails everything that waits.
-    pub(super) fn stop(&mut self) {
+    pub(super) fn fail(&mut self, failure: &Failure) {
         for entry in self.lanes.drain() {
-            let waiting = entry.gather.waiting.swap(0, Ordering::Relaxed);
-            if waiting > 0 {
-                self.dropped.push((DropReason::Stopped, waiting));
+            let waiting = entry.gather.waiting.take();
+            if waiting.rows > 0 {
+                self.dropped.push((DropReason::Stopped, waiting.rows));
             }
-            entry.gather.fail(Failure::Stopped);
+            entry.gather.fail(failure.clone());
         }
-        self.rows = 0;
-        self.stale = 0;
+        self.waiting = Amount::default();
+        self.stale = Amount::default();
     }
 
     /// What was dropped since the last call, for the metrics.
@@ -144,12 +187,13 @@ impl<R, O> Queue<R, O> {
         std::mem::take(&mut self.dropped)
     }
 
-    /// Fills a batch from the oldest rows of a lane on, then from narrower lanes as far as that saves work.
+    /// Fills a batch from the oldest rows of a lane on, then from narrower lanes as far as that
+    /// saves work.
     fn cut(&mut self, lane: usize, now: Instant, max: usize) -> Next<R, O> {
-        let mut batch = Batch::with_capacity(max.min(self.rows), self.lanes.width());
+        let mut batch = Batch::with_capacity(max.min(self.waiting.rows));
         self.fill(&mut batch, lane, now, max);
         for narrower in (0..lane).rev() {
-            if self.joining(narrower, batch.extent(), max) > 0 {
+            if self.rows_to_join(narrower, batch.extent(), max) > 0 {
                 self.fill(&mut batch, narrower, now, max);
             }
         }
@@ -160,23 +204,28 @@ impl<R, O> Queue<R, O> {
         }
     }
 
-    /// How many rows of a narrower lane a batch should take along: all, if it has room for them and they cost less here,
-    /// though they are padded, than in a run of their own; else none.
-    fn joining(&self, lane: usize, batch: Extent, max: usize) -> usize {
+    /// How many rows of a narrower lane a batch should take along: all, if it has room for them and
+    /// they cost less here, though they are padded, than in a run of their own; else none.
+    fn rows_to_join(&self, lane: usize, batch: Extent, max: usize) -> usize {
         let room = max.saturating_sub(batch.rows);
         if room == 0 {
             return 0;
         }
         let theirs = self.lanes.extent(lane, room + 1);
-        let alone = self.settings.load(theirs.rows, theirs.width);
-        if theirs.rows <= room && theirs.rows * batch.width < alone {
+        let joined = Extent {
+            rows: batch.rows + theirs.rows,
+            ..batch
+        };
+        let apart = self.cost.of_run(batch) + self.cost.of_run(theirs);
+        if theirs.rows <= room && self.cost.of_run(joined) < apart {
             theirs.rows
         } else {
             0
         }
     }
 
-    /// Seats the oldest rows of a lane, passing over those that nobody waits for any more.
+    /// Moves the oldest rows of a lane to a batch, passing over those that nobody waits for any
+    /// more.
     fn fill(&mut self, batch: &mut Batch<R, O>, lane: usize, now: Instant, max: usize) {
         while batch.rows.len() < max {
             self.drop_dead_front(lane, now);
@@ -184,16 +233,17 @@ impl<R, O> Queue<R, O> {
                 break;
             };
             let len = entry.rows.len().min(max - batch.rows.len());
+            let taken = Amount::of(&entry.rows.as_slice()[..len]);
             let waited = now.saturating_duration_since(entry.submitted);
-            batch.seat(
+            batch.add(
                 Arc::clone(&entry.gather),
                 entry.next,
                 entry.rows.by_ref().take(len),
                 waited,
             );
             entry.next += len;
-            entry.gather.waiting.fetch_sub(len, Ordering::Relaxed);
-            self.rows -= len;
+            entry.gather.waiting.subtract(taken);
+            self.waiting -= taken;
             if entry.rows.len() == 0 {
                 self.lanes.pop(lane);
             }
@@ -207,27 +257,42 @@ impl<R, O> Queue<R, O> {
                 return;
             }
             let gather = Arc::clone(&entry.gather);
-            let rows = entry.rows.len();
+            let here = Amount::of(entry.rows.as_slice());
             self.lanes.pop(lane);
-            match gather.waiting.swap(0, Ordering::Relaxed) {
-                // It has left already and was counted then.
-                0 => self.stale = self.stale.saturating_sub(rows),
-                waiting => {
-                    self.rows -= waiting;
-                    // What else it has in the lanes.
-                    self.stale += waiting - rows;
-                    let late = gather.is_late(now);
-                    let reason = if late {
-                        DropReason::Deadline
-                    } else {
-                        DropReason::Cancelled
-                    };
-                    self.dropped.push((reason, waiting));
-                    if late {
-                        gather.fail(Failure::Deadline);
-                    }
+            // Nothing waits of a request that has left already and was counted then.
+            let waiting = gather.waiting.take();
+            if waiting.rows > 0 {
+                self.drop_waiting(waiting, reason_of(&gather, now));
+                if gather.is_late(now) {
+                    gather.fail(Failure::Deadline);
                 }
             }
+            self.stale -= here;
         }
+    }
+
+    /// Counts rows that are in the lanes as waiting no longer.
+    fn drop_waiting(&mut self, rows: Amount, reason: DropReason) {
+        self.waiting -= rows;
+        self.stale += rows;
+        self.dropped.push((reason, rows.rows));
+    }
+}
+
+/// Why rows of a request that is over are not run.
+fn reason_of<O>(gather: &Gather<O>, now: Instant) -> DropReason {
+    if gather.is_late(now) {
+        DropReason::Deadline
+    } else {
+        DropReason::Cancelled
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rows => "rows",
+            Self::Bytes => "bytes",
+        })
     }
 }

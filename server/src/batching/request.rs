@@ -1,4 +1,5 @@
-//! One request's way through the core: a [`Ticket`] for the caller, a [`Gather`] that collects its rows' outputs.
+//! One request in the core: a [`Ticket`] for the caller, a [`Gather`] that collects its rows'
+//! outputs.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::clock::Instant;
+use super::lanes::Amount;
 use super::wake::{Sleeper, wake};
 
 /// What a caller gets when all its rows are done.
@@ -38,18 +40,22 @@ pub enum Failure {
     /// Its deadline passed while it waited.
     #[error("the deadline passed in the queue")]
     Deadline,
-    /// The engine stopped before its turn.
+    /// The server shut down before its turn.
     #[error("the model was stopped")]
     Stopped,
+    /// The engine lost its last instance before its turn.
+    #[error("the model is no longer served")]
+    Retired,
     /// Its batch failed; the text is for the log.
     #[error("{0}")]
     Backend(String),
 }
 
-/// The caller's end of an accepted request: a future of its answer. Dropping it gives the waiting rows' places back.
+/// The caller's end of an accepted request: a future of its answer. Dropping it gives the waiting
+/// rows' places back.
 pub struct Ticket<O> {
     gather: Arc<Gather<O>>,
-    /// What to tell if the caller leaves before the answer; taken once it is there.
+    /// Is told when the caller leaves before the answer; taken once that is there.
     engine: Option<Arc<dyn Leave<O>>>,
 }
 
@@ -63,11 +69,17 @@ pub(super) trait Leave<O>: Send + Sync {
 pub(super) struct Gather<O> {
     /// When the answer stops being of use.
     pub(super) deadline: Option<Instant>,
-    /// Rows still in the queue. Written only under the queue's lock.
-    pub(super) waiting: AtomicUsize,
-    /// Set when nobody waits for the answer any more, or it can no longer be whole.
+    /// What is still in the queue.
+    pub(super) waiting: Waiting,
+    /// Set when nobody waits for the answer any more, or it can no longer be complete.
     over: AtomicBool,
     collected: Mutex<Collected<O>>,
+}
+
+/// An [`Amount`] that is written only under the queue's lock.
+pub(super) struct Waiting {
+    rows: AtomicUsize,
+    bytes: AtomicUsize,
 }
 
 struct Collected<O> {
@@ -84,11 +96,14 @@ struct Collected<O> {
 // === impl Gather ===
 
 impl<O> Gather<O> {
-    /// A request of `rows` rows.
-    pub(super) fn new(rows: usize, deadline: Option<Instant>) -> Self {
+    /// A request of so many rows.
+    pub(super) fn new(Amount { rows, bytes }: Amount, deadline: Option<Instant>) -> Self {
         Self {
             deadline,
-            waiting: AtomicUsize::new(rows),
+            waiting: Waiting {
+                rows: AtomicUsize::new(rows),
+                bytes: AtomicUsize::new(bytes),
+            },
             over: AtomicBool::new(false),
             collected: Mutex::new(Collected {
                 outputs: (0..rows).map(|_| None).collect(),
@@ -101,14 +116,15 @@ impl<O> Gather<O> {
         }
     }
 
-    /// Whether there is no use in computing more of this request: its caller has gone, or a batch of it failed.
+    /// Whether no more of this request should be computed: its caller has gone, or a batch of it
+    /// failed.
     pub(super) fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
     }
 
-    /// Marks the request as of no more use. Says whether it was so already.
-    pub(super) fn end(&self) -> bool {
-        self.over.swap(true, Ordering::AcqRel)
+    /// Says that no more of this request should be computed.
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::Release);
     }
 
     /// Whether its deadline has passed.
@@ -116,7 +132,8 @@ impl<O> Gather<O> {
         self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Takes the outputs of rows `first..`, and answers the caller when none is missing any more; wake the caller then.
+    /// Takes the outputs of rows `first..`. Once none is missing, gives the answer and returns the
+    /// caller, who has to be woken.
     #[must_use]
     pub(super) fn fulfil(
         &self,
@@ -145,7 +162,8 @@ impl<O> Gather<O> {
         collected.reply(Ok(answer))
     }
 
-    /// Answers the caller with a failure; rows of it that still wait are dropped at the next look.
+    /// Answers the caller with a failure. Rows that still wait leave the queue when their turn
+    /// comes.
     pub(super) fn fail(&self, failure: Failure) {
         self.end();
         let caller = self.collected().reply(Err(failure));
@@ -156,6 +174,33 @@ impl<O> Gather<O> {
         self.collected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Waiting ===
+
+impl Waiting {
+    pub(super) fn rows(&self) -> usize {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn amount(&self) -> Amount {
+        Amount {
+            rows: self.rows(),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Leaves nothing.
+    pub(super) fn take(&self) -> Amount {
+        let amount = self.amount();
+        self.subtract(amount);
+        amount
+    }
+
+    pub(super) fn subtract(&self, less: Amount) {
+        self.rows.fetch_sub(less.rows, Ordering::Relaxed);
+        self.bytes.fetch_sub(less.bytes, Ordering::Relaxed);
     }
 }
 

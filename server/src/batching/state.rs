@@ -1,22 +1,22 @@
-//! What an engine knows of its queue, its instances and what runs cost, and what follows for the next batch.
+//! What an engine knows of its queue, its instances and its runs, and what follows for the next
+//! batch.
 
 use std::time::Duration;
 
+use super::engine::Refusal;
 use super::instance::Instance;
 use super::queue::Queue;
-use super::{Backend, Settings};
+use super::{Backend, BackendFactory, Settings};
 
-/// What a thread must have to do for it to pay that it is woken: about what it costs to wake one, on both sides.
+/// It pays to wake a thread for so much work: about what a wake-up costs, on both sides.
 const WORTH_A_WAKE: Duration = Duration::from_micros(50);
 
 /// An engine whose rows wait for so long is behind: a millisecond more makes no difference to them.
 const FAR_BEHIND: Duration = Duration::from_millis(8);
 
-/// A run of so long hides what it costs to hand rows over, so that two of half the size cost no more than one.
+/// A run of so long hides what it costs to hand rows over: two of half the size cost no more than
+/// one.
 const LONG_RUN: Duration = Duration::from_micros(500);
-
-/// A run of so many times the rows that a run costs beside its own is as cheap by the row as a larger one, nearly.
-const MANY_OVERHEADS: usize = 4;
 
 /// What the lock of an engine guards.
 pub(super) struct State<B: Backend> {
@@ -26,29 +26,33 @@ pub(super) struct State<B: Backend> {
     pub(super) idle: Vec<Instance<B>>,
     /// Instances in all, running ones included.
     pub(super) instances: usize,
+    /// Makes replacements; dropped with the last instance, as it may hold as much memory as one.
+    pub(super) factory: Option<BackendFactory<B>>,
     /// Threads that sleep on `wake`.
     pub(super) sleepers: usize,
-    /// What things have cost lately; unknown until the first batch has run.
-    pub(super) costs: Option<Costs>,
+    /// How fast it has been lately; unknown until the first batch has run.
+    pub(super) speed: Option<Speed>,
     /// Batches that run while this engine is behind, as the backlog was told.
     pub(super) running_behind: usize,
 }
 
-/// Moving averages of what runs cost.
+/// Moving averages of how long runs took.
 #[derive(Clone, Copy)]
-pub(super) struct Costs {
-    /// Of a row, whatever its width.
+pub(super) struct Speed {
+    /// For each row, whatever its width.
     pub(super) row: Duration,
-    /// Of a unit of [`Settings::load`].
-    pub(super) load: Duration,
+    /// For each unit of [`super::Cost`], in nanoseconds.
+    pub(super) unit: f64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Takes requests.
     Open,
-    /// Takes requests and waits for no company.
+    /// Takes requests; none waits for `max_queue_delay`.
     Hurried,
+    /// Takes nothing, finishes what waits.
+    Retired,
     /// Takes nothing, finishes only what runs.
     Stopped,
 }
@@ -56,19 +60,19 @@ pub(super) enum Phase {
 // === impl State ===
 
 impl<B: Backend> State<B> {
-    /// What a run of so many rows is expected to cost; nothing while that is unknown.
-    fn cost(&self, rows: usize) -> Duration {
-        self.costs.map_or(Duration::ZERO, |costs| costs.row) * rows as u32
+    /// How long a run of so many rows is expected to take; zero while that is unknown.
+    fn time_of(&self, rows: usize) -> Duration {
+        self.speed.map_or(Duration::ZERO, |speed| speed.row) * rows as u32
     }
 
-    /// What waits, shared out among so many instances.
+    /// The rows of each of so many instances, if they share what waits.
     fn share_of(&self, instances: usize) -> usize {
         self.queue.depth().div_ceil(instances.max(1))
     }
 
     /// How long it takes to run the rows that wait now.
     fn wait(&self) -> Duration {
-        self.cost(self.share_of(self.instances))
+        self.time_of(self.share_of(self.instances))
     }
 
     /// Whether its rows wait so long that a millisecond more makes no difference to them.
@@ -76,8 +80,8 @@ impl<B: Backend> State<B> {
         self.wait() >= FAR_BEHIND
     }
 
-    /// About when the rows that wait now will have been run, by one digit, rounded up: nobody can use more, and what is
-    /// the same for many is written once.
+    /// About when the rows that wait now will have been run, rounded up to one digit: callers can
+    /// use no more, and a refusal that is the same for many is written once.
     pub(super) fn retry_after(&self) -> Duration {
         let wait = self
             .wait()
@@ -87,19 +91,22 @@ impl<B: Backend> State<B> {
         Duration::from_millis(milliseconds.next_multiple_of(digit))
     }
 
-    /// The most rows for the next batch. What waits is shared out among the idle instances, where a share is worth waking
-    /// one more; and among all, where a share is a long run in itself: one that took everything would leave the next
-    /// instance to be free with nothing to do, and its own callers would wait twice as long ("guided self-scheduling",
-    /// Polychronopoulos and Kuck, 1987). With a delay that is left alone: what is left of a full batch would wait again.
-    pub(super) fn share(&self, settings: &Settings) -> usize {
+    /// The most rows for the next batch.
+    ///
+    /// What waits is shared among the idle instances, where a share is worth a wake-up of one more.
+    /// It is shared among all instances where a share is a long run in itself: if one took
+    /// everything, the next instance to be free would have nothing to do, and the callers would
+    /// wait twice as long ("guided self-scheduling", Polychronopoulos and Kuck, 1987). Not so with
+    /// a delay: what is left of a full batch would wait again.
+    pub(super) fn batch_limit(&self, settings: &Settings) -> usize {
         let of_all = self.share_of(self.instances);
         let of_idle = self.share_of(self.idle.len());
-        let is_long = self.cost(of_all) >= LONG_RUN
-            && of_all >= MANY_OVERHEADS * settings.overhead_rows
+        let is_long = self.time_of(of_all) >= LONG_RUN
+            && of_all >= self.queue.cost().efficient_rows()
             && settings.max_queue_delay.is_zero();
         let rows = if is_long {
             of_all
-        } else if self.cost(of_idle) >= WORTH_A_WAKE {
+        } else if self.time_of(of_idle) >= WORTH_A_WAKE {
             of_idle
         } else {
             settings.max_batch_size
@@ -108,14 +115,27 @@ impl<B: Backend> State<B> {
     }
 }
 
-// === impl Costs ===
+// === impl Speed ===
 
-impl Costs {
+impl Speed {
     /// One part new in eight: a few batches settle it, one odd batch does not upset it.
-    pub(super) fn then(self, ran: Self) -> Self {
+    pub(super) fn updated(self, latest: Self) -> Self {
         Self {
-            row: (self.row * 7 + ran.row) / 8,
-            load: (self.load * 7 + ran.load) / 8,
+            row: (self.row * 7 + latest.row) / 8,
+            unit: (self.unit * 7.0 + latest.unit) / 8.0,
+        }
+    }
+}
+
+// === impl Phase ===
+
+impl Phase {
+    /// Why it takes no requests, if it does not.
+    pub(super) fn check(self) -> Result<(), Refusal> {
+        match self {
+            Self::Open | Self::Hurried => Ok(()),
+            Self::Retired => Err(Refusal::Retired),
+            Self::Stopped => Err(Refusal::Stopped),
         }
     }
 }

@@ -1,8 +1,10 @@
-//! The core's behaviour, on a clock that stands still and a backend that waits to be let go.
+//! The core's behaviour, on a clock that stands still and a backend that waits for the test's word.
 //! The assertions are on the batches that ran, never on how long something took.
 
 mod backlog;
+mod cost;
 mod inline;
+mod retire;
 mod trouble;
 mod widths;
 
@@ -47,10 +49,12 @@ impl Backend for Gated {
         }
         Ok(())
     }
+}
 
+impl BatchRow for u32 {
     /// The thousands; small numbers are rows of a fixed size.
-    fn width(row: &u32) -> usize {
-        (row / 1_000).max(1) as usize
+    fn width(&self) -> usize {
+        (self / 1_000).max(1) as usize
     }
 }
 
@@ -71,9 +75,8 @@ impl Observer for Seen {
     }
 }
 
-/// An engine under test, and the test's hands on it.
+/// An engine under test, and what a test does with it.
 struct Bench {
-    // Dropped first, so that its instances are let go before the engine waits for them.
     word: Sender<Word>,
     started: Receiver<Vec<u32>>,
     seen: Arc<Seen>,
@@ -87,13 +90,30 @@ fn settings() -> Settings {
         max_batch_size: 4,
         max_queue_delay: Duration::ZERO,
         max_queue_size: 8,
+        max_queue_bytes: usize::MAX,
         instances: 1,
         max_inline_compute: Duration::ZERO,
-        overhead_rows: 0,
+    }
+}
+
+fn parts<B: Backend>(settings: Settings, factory: BackendFactory<B>) -> Parts<B> {
+    let backends = (0..settings.instances).map(|_| factory().unwrap());
+    Parts {
+        settings,
+        cost: Cost::default(),
+        backends: backends.collect(),
+        factory,
+        clock: Clock::manual(),
+        observer: Arc::new(Seen::default()),
+        backlog: Arc::new(Backlog::of(1)),
     }
 }
 
 fn bench(settings: Settings) -> Bench {
+    bench_with(settings, Cost::default())
+}
+
+fn bench_with(settings: Settings, cost: Cost) -> Bench {
     let (started_sender, started) = channel();
     let (word, word_receiver) = channel();
     let word_receiver = Arc::new(Mutex::new(word_receiver));
@@ -103,29 +123,20 @@ fn bench(settings: Settings) -> Bench {
             word: Arc::clone(&word_receiver),
         })
     });
-    let backends = (0..settings.instances)
-        .map(|_| factory().unwrap())
-        .collect();
-    let (seen, clock) = (Arc::new(Seen::default()), Clock::manual());
-    let observer = Arc::clone(&seen) as Arc<dyn Observer>;
-    let backlog = Arc::new(Backlog::of(1));
-    let engine = Engine::start(
-        "test",
-        settings,
-        backends,
-        factory,
-        clock.clone(),
-        observer,
-        Arc::clone(&backlog),
-    )
-    .unwrap();
+    let seen = Arc::new(Seen::default());
+    let parts = Parts {
+        cost,
+        observer: Arc::clone(&seen) as Arc<dyn Observer>,
+        ..parts(settings, factory)
+    };
+    let (backlog, clock) = (Arc::clone(&parts.backlog), parts.clock.clone());
     Bench {
         word,
         started,
         seen,
         backlog,
         clock,
-        engine,
+        engine: Engine::start("test", parts).unwrap(),
     }
 }
 
@@ -311,14 +322,20 @@ fn several_instances_share_what_waits() {
 }
 
 proptest! {
-    /// Whatever the sizes, whoever leaves: every caller that stays gets exactly its own rows' outputs, in order.
+    /// Whatever the sizes, whoever leaves: every caller that stays gets exactly its own rows'
+    /// outputs, in order.
     #[test]
     fn every_caller_gets_its_own_answer(
         sizes in prop::collection::vec((1_usize..12, prop::bool::weighted(0.2)), 1..40),
         max_batch_size in 1_usize..9,
         instances in 1_usize..4,
     ) {
-        let bench = bench(Settings { max_batch_size, instances, max_queue_size: 1_000, ..settings() });
+        let bench = bench(Settings {
+            max_batch_size,
+            instances,
+            max_queue_size: 1_000,
+            ..settings()
+        });
         for _ in 0..1_000 {
             bench.say(Word::Answer);
         }
@@ -336,7 +353,8 @@ proptest! {
             let expected: Vec<u32> = rows.iter().map(|row| row * 2).collect();
             prop_assert_eq!(wait(ticket).unwrap().outputs.to_vec(), expected);
         }
-        drop(bench.engine);
+        bench.engine.retire();
+        bench.engine.join();
         for batch in bench.started.try_iter() {
             prop_assert!((1..=max_batch_size).contains(&batch.len()));
         }

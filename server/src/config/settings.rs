@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use quintet_bundle::{Manifest, Task};
+use quintet_bundle::Manifest;
 
 use super::{BatchingOptions, Options};
 use crate::batching::Settings;
@@ -61,9 +61,9 @@ const DEFAULT_MAX_QUEUE_SIZE: usize = 512;
 /// A caller on the same machine, or one or two switches away, sends its next request within this.
 const DEFAULT_BUSY_POLL: Duration = Duration::from_micros(200);
 
-/// A step of a recurrent network costs about as much beside its rows as for so many rows more: the LSTM takes 63 us for
-/// one row of 12 tokens and 154 us for eight.
-const SEQUENCE_OVERHEAD_ROWS: usize = 4;
+/// Holds the largest request of the default limits: 256 images of 224 x 224 x 3 float32 are 147 MiB. Of
+/// rows as small as MNIST's the number meets its bound first.
+const DEFAULT_MAX_QUEUE_BYTES: usize = 256 << 20;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,16 +198,8 @@ impl Config {
     /// The batching settings of one model on this device.
     pub fn batching(&self, manifest: &Manifest, device: Device) -> Settings {
         let own = self.models.get(&manifest.name).cloned().unwrap_or_default();
-        let settings = self
-            .settings("", own.or(self.batching.clone()), device)
-            .expect("every model's settings were checked when the configuration was made");
-        match manifest.task {
-            Task::TextClassification => Settings {
-                overhead_rows: SEQUENCE_OVERHEAD_ROWS,
-                ..settings
-            },
-            _ => settings,
-        }
+        self.settings("", own.or(self.batching.clone()), device)
+            .expect("every model's settings were checked when the configuration was made")
     }
 
     fn settings(
@@ -236,6 +228,10 @@ impl Config {
                 &name("max_queue_size"),
                 options.max_queue_size.unwrap_or(DEFAULT_MAX_QUEUE_SIZE),
             )?,
+            max_queue_bytes: at_least_one(
+                &name("max_queue_bytes"),
+                options.max_queue_bytes.unwrap_or(DEFAULT_MAX_QUEUE_BYTES),
+            )?,
             instances: at_least_one(
                 &name("instances"),
                 options.instances.unwrap_or(default_instances),
@@ -245,7 +241,6 @@ impl Config {
                 options.max_inline_compute,
                 Duration::from_micros(250),
             )?,
-            overhead_rows: 0,
         };
         let (queue, limits) = (settings.max_queue_size, self.limits);
         for (limit, rows) in [
@@ -270,6 +265,7 @@ impl BatchingOptions {
             max_batch_size: self.max_batch_size.or(other.max_batch_size),
             max_queue_delay: self.max_queue_delay.or(other.max_queue_delay),
             max_queue_size: self.max_queue_size.or(other.max_queue_size),
+            max_queue_bytes: self.max_queue_bytes.or(other.max_queue_bytes),
             instances: self.instances.or(other.instances),
             max_inline_compute: self.max_inline_compute.or(other.max_inline_compute),
         }

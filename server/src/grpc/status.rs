@@ -91,6 +91,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
+    use crate::batching::{Bound, QueueFull};
 
     #[test]
     fn the_table() {
@@ -119,9 +120,12 @@ mod tests {
             },
             ServeError::QueueFull {
                 model: "cnn".into(),
-                depth: 512,
-                limit: 512,
-                rows: 1,
+                full: QueueFull {
+                    bound: Bound::Rows,
+                    depth: 512,
+                    limit: 512,
+                    more: 1,
+                },
                 retry_after: second,
             },
             ServeError::Unavailable {

@@ -187,14 +187,18 @@ mod tests {
     use tonic::Status;
 
     use super::*;
+    use crate::batching::{Bound, QueueFull};
 
     #[test]
     fn a_refusal_that_was_kept_says_the_same() {
         let busy = |depth: usize| ServeError::QueueFull {
             model: "cnn".into(),
-            depth,
-            limit: 20,
-            rows: 1,
+            full: QueueFull {
+                bound: Bound::Rows,
+                depth,
+                limit: 20,
+                more: 1,
+            },
             retry_after: Duration::from_millis(depth as u64),
         };
         for error in [busy(10), busy(10), busy(20), busy(10)] {

@@ -1,4 +1,5 @@
-//! ONNX Runtime: the only module that names `ort`. It gives the batching core a [`SessionBackend`].
+//! ONNX Runtime: the only module that names `ort`. It makes the batching core's
+//! [`SessionBackend`]s.
 
 mod device;
 mod row;
@@ -34,7 +35,8 @@ pub struct Runtime {
 pub enum RuntimeError {
     /// The shared library is not there, or not one that this build can use.
     #[error(
-        "cannot load ONNX Runtime from {path}: {message}; `deploy/fetch.py onnxruntime` fetches it, --onnxruntime names it"
+        "cannot load ONNX Runtime from {path}: {message}; `deploy/fetch.py onnxruntime` fetches it, \
+         --onnxruntime names it"
     )]
     Library {
         /// Where it was looked for.
@@ -62,8 +64,8 @@ impl Runtime {
     /// Loads the shared library and settles on a device.
     ///
     /// # Errors
-    /// [`RuntimeError::Library`], and [`RuntimeError::Device`] for a CUDA device that was asked for by name: it is
-    /// never replaced by the CPU silently.
+    /// [`RuntimeError::Library`], and [`RuntimeError::Device`] for a CUDA device that was asked for
+    /// by name: it is never replaced by the CPU silently.
     pub fn load(
         library: &Path,
         choice: DeviceChoice,
@@ -121,7 +123,8 @@ impl Runtime {
                 .with_optimization_level(GraphOptimizationLevel::Level3)?
                 .with_intra_threads(self.intra_op_threads)?
                 .with_inter_threads(1)?
-                // A thread that spins takes its core from the other instances, and burns it when idle.
+                // A thread that spins takes its core from the other instances, and burns it when
+                // idle.
                 .with_intra_op_spinning(false)?
                 .with_inter_op_spinning(false)?;
             Ok(match self.device {
@@ -144,8 +147,8 @@ impl Runtime {
     }
 }
 
-/// The process's environment: ONNX Runtime allows one, so it is made with the first server and shared by all that follow
-/// in the process.
+/// The process's environment: ONNX Runtime allows one, so the first server of a process makes it
+/// and all that follow share it.
 fn environment(library: &Path) -> Result<Environment, String> {
     static SHARED: Mutex<Option<Environment>> = Mutex::new(None);
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,7 +165,8 @@ fn environment(library: &Path) -> Result<Environment, String> {
     Ok(shared.insert(environment).clone())
 }
 
-/// ONNX Runtime's own words, into our log. What fails a batch is reported there with its error's id too.
+/// ONNX Runtime's messages, into our log. A failing batch is reported there with its error's id,
+/// too.
 fn log(level: LogLevel, _category: &str, _id: &str, place: &str, message: &str) {
     match level {
         LogLevel::Error | LogLevel::Fatal => tracing::warn!(place, "onnxruntime: {message}"),

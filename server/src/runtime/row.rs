@@ -6,6 +6,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::signature::Signature;
+use crate::batching::BatchRow;
 
 /// One row: for each input or output of the signature, its elements as little-endian bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,16 @@ impl Row {
     }
 }
 
+impl BatchRow for Row {
+    fn width(&self) -> usize {
+        self.steps
+    }
+
+    fn bytes(&self) -> usize {
+        self.cells.iter().map(Bytes::len).sum()
+    }
+}
+
 impl Default for Row {
     fn default() -> Self {
         Self::new()
@@ -75,8 +86,8 @@ impl FromIterator<Bytes> for Row {
 // === impl Signature ===
 
 impl Signature {
-    /// Cuts whole input tensors, one for each input and with `rows` rows each, into rows. Sequences, padded to `longest`
-    /// steps, are cut to their rows' own lengths. Nothing is copied.
+    /// Cuts whole input tensors, one for each input and with `rows` rows each, into rows.
+    /// Sequences, padded to `longest` steps, are cut to their rows' own lengths. Nothing is copied.
     pub fn cut(
         &self,
         columns: &[Bytes],
@@ -114,5 +125,21 @@ impl Signature {
                 }),
             })
             .collect()
+    }
+
+    /// A row whose sequences are `steps` long: those of `row` again and again.
+    pub(crate) fn repeat(&self, row: &Row, steps: usize) -> Row {
+        let cells = self.inputs.iter().zip(&row[..]).enumerate();
+        let cells = cells.map(|(input, (port, cell))| {
+            if port.is_sequence {
+                let len = steps * port.row_bytes();
+                cell.iter().copied().cycle().take(len).collect()
+            } else if self.sequence.is_some_and(|it| it.lengths == input) {
+                Bytes::copy_from_slice(&(steps as i32).to_le_bytes())
+            } else {
+                cell.clone()
+            }
+        });
+        Row::sequence(cells.collect::<SmallVec<_>>(), steps)
     }
 }

@@ -11,7 +11,8 @@ use super::signature::{Port, Signature, SignatureError};
 use super::staging::{Staging, take};
 use crate::batching::{Backend, BackendError};
 
-/// A session and its staging buffers; the buffers belong to the thread that runs, never to a caller.
+/// A session and the buffers that it reads from. They belong to the thread that runs, never to a
+/// caller.
 #[derive(Debug)]
 pub struct SessionBackend {
     session: Session,
@@ -99,10 +100,6 @@ impl Backend for SessionBackend {
             }
         }
         Ok(())
-    }
-
-    fn width(row: &Row) -> usize {
-        row.steps()
     }
 }
 

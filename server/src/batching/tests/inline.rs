@@ -22,25 +22,16 @@ impl Backend for Telling {
 #[test]
 fn short_batches_run_on_the_callers_thread_and_requests_that_came_together_ride_together() {
     let ran = Arc::new(Mutex::new(Vec::new()));
-    let backend = Telling(Arc::clone(&ran));
+    let backends = Arc::clone(&ran);
     let settings = Settings {
         max_inline_compute: DAY,
         ..settings()
     };
-    let factory: BackendFactory<Telling> = Arc::new(|| Err(BackendError("none".into())));
-    let seen = Arc::new(Seen::default());
-    let engine = Engine::start(
-        "test",
-        settings,
-        vec![backend],
-        factory,
-        Clock::manual(),
-        seen,
-        Arc::new(Backlog::of(1)),
-    )
-    .unwrap();
+    let factory: BackendFactory<Telling> = Arc::new(move || Ok(Telling(Arc::clone(&backends))));
+    let engine = Engine::start("test", parts(settings, factory)).unwrap();
     let here = std::thread::current().id();
-    // The first batch tells what a row costs; until then it may be long, and runs on a thread of its own.
+    // The first batch tells what a row costs; until then it may be long, and runs on a thread of
+    // its own.
     let first = engine.submit(smallvec![9], None).unwrap();
     engine.dispatch();
     wait(first).unwrap();

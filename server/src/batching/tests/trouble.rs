@@ -1,6 +1,10 @@
-//! What happens when things go wrong: full queues, callers that leave, deadlines, batches that fail, the end.
+//! What happens when things go wrong: full queues, callers that leave, deadlines, batches that
+//! fail, the end.
 
 use super::*;
+use crate::batching::lanes::Amount;
+use crate::batching::queue::{Next, Queue};
+use crate::batching::request::Gather;
 
 #[test]
 fn a_full_queue_refuses_at_once_and_says_how_full_it_is() {
@@ -13,9 +17,12 @@ fn a_full_queue_refuses_at_once_and_says_how_full_it_is() {
         matches!(
             refusal,
             Refusal::QueueFull {
-                depth: 6,
-                limit: 8,
-                rows: 3,
+                full: QueueFull {
+                    bound: Bound::Rows,
+                    depth: 6,
+                    limit: 8,
+                    more: 3,
+                },
                 ..
             }
         ),
@@ -27,6 +34,65 @@ fn a_full_queue_refuses_at_once_and_says_how_full_it_is() {
     }
     assert_eq!(wait(running).unwrap().outputs[..], [0]);
     assert_eq!(wait(waiting).unwrap().outputs.len(), 6);
+}
+
+/// A row of so many bytes.
+struct Heavy(usize);
+
+impl BatchRow for Heavy {
+    fn bytes(&self) -> usize {
+        self.0
+    }
+}
+
+#[test]
+fn a_queue_is_bounded_in_bytes_too() {
+    let settings = Settings {
+        max_queue_bytes: 100,
+        ..settings()
+    };
+    let mut queue: Queue<Heavy, ()> = Queue::new(settings, Cost::default());
+    let now = Clock::manual().now();
+    let amount = |bytes: &[usize]| Amount {
+        rows: bytes.len(),
+        bytes: bytes.iter().sum(),
+    };
+    let push = |queue: &mut Queue<Heavy, ()>, bytes: &[usize]| {
+        let gather = Arc::new(Gather::new(amount(bytes), None));
+        queue.push(
+            &gather,
+            bytes.iter().map(|bytes| Heavy(*bytes)).collect(),
+            now,
+        );
+        gather
+    };
+    // An empty queue takes any request.
+    assert_eq!(queue.check_room(amount(&[300, 300])), Ok(()));
+    let _first = push(&mut queue, &[10, 20, 30]);
+    let leaver = push(&mut queue, &[40]);
+    let full = queue.check_room(amount(&[1])).unwrap_err();
+    assert_eq!(
+        full.to_string(),
+        "the queue holds 100 of at most 100 bytes, 1 more do not fit"
+    );
+    assert_eq!(queue.check_room(amount(&[0])), Ok(()));
+    // What leaves gives its bytes back, and so does what runs, row by row.
+    leaver.end();
+    queue.leave(&leaver, now);
+    assert_eq!(queue.entries(), 1, "so many bytes are freed at once");
+    assert_eq!(queue.check_room(amount(&[40])), Ok(()));
+    assert!(queue.check_room(amount(&[41])).is_err());
+    let Next::Run(batch) = queue.next(now, false, 2) else {
+        panic!("rows wait");
+    };
+    assert_eq!(batch.rows.len(), 2);
+    assert_eq!(queue.check_room(amount(&[70])), Ok(()));
+    assert!(queue.check_room(amount(&[71])).is_err());
+    // The bound on rows is met first.
+    let full = queue.check_room(amount(&[1; 8])).unwrap_err();
+    assert_eq!(full.bound, Bound::Rows);
+    queue.fail(&Failure::Stopped);
+    assert_eq!(queue.check_room(amount(&[101])), Ok(()));
 }
 
 #[test]

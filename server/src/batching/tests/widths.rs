@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use smallvec::SmallVec;
 
 use super::*;
+use crate::batching::cost::CostAt;
+use crate::batching::lanes::Amount;
 use crate::batching::queue::{Next, Queue};
 use crate::batching::request::Gather;
 
@@ -14,8 +16,8 @@ fn row(width: u32, id: u32) -> u32 {
 }
 
 /// Submits rows while an instance is busy, then lets everything run: the batches, in order.
-fn batches_of(settings: Settings, requests: &[&[u32]]) -> Vec<Vec<u32>> {
-    let bench = bench(settings);
+fn batches_of(settings: Settings, cost: Cost, requests: &[&[u32]]) -> Vec<Vec<u32>> {
+    let bench = bench_with(settings, cost);
     let busy = bench.submit(&[0]);
     bench.batch();
     let tickets: Vec<_> = requests.iter().map(|rows| bench.submit(rows)).collect();
@@ -30,6 +32,25 @@ fn batches_of(settings: Settings, requests: &[&[u32]]) -> Vec<Vec<u32>> {
     bench.started.try_iter().collect()
 }
 
+/// The cost of a run that costs as much beside its rows as so many rows; a row's is its width.
+fn linear(overhead_rows: usize) -> Cost {
+    cost_of(overhead_rows, |width| width)
+}
+
+/// The same where a row's cost is its width's square.
+fn quadratic(overhead_rows: usize) -> Cost {
+    cost_of(overhead_rows, |width| width * width)
+}
+
+fn cost_of(overhead_rows: usize, row: impl Fn(usize) -> usize) -> Cost {
+    let points = (0..=200).map(|width| CostAt {
+        width,
+        row: row(width) as f64,
+        run: (overhead_rows * row(width)) as f64,
+    });
+    Cost::of(points.collect::<Vec<_>>())
+}
+
 #[test]
 fn rows_of_like_width_ride_together_the_oldest_first() {
     let (long, short) = (|id| row(200, id), |id| row(12, id));
@@ -42,7 +63,7 @@ fn rows_of_like_width_ride_together_the_oldest_first() {
         &[row(190, 6)],
     ];
     assert_eq!(
-        batches_of(settings(), &requests),
+        batches_of(settings(), Cost::default(), &requests),
         [
             vec![short(1), short(3), short(4)],
             vec![long(2), long(5), row(190, 6)]
@@ -54,7 +75,7 @@ fn rows_of_like_width_ride_together_the_oldest_first() {
 fn a_request_of_many_widths_is_answered_once_in_its_own_order() {
     let request = [row(200, 1), row(12, 2), row(12, 3), row(200, 4), row(90, 5)];
     assert_eq!(
-        batches_of(settings(), &[&request]),
+        batches_of(settings(), Cost::default(), &[&request]),
         [
             vec![row(200, 1), row(200, 4)],
             vec![row(12, 2), row(12, 3)],
@@ -67,23 +88,26 @@ fn a_request_of_many_widths_is_answered_once_in_its_own_order() {
 fn a_narrower_lane_joins_whole_where_that_costs_less_than_a_run_of_its_own() {
     let settings = |max_batch_size| Settings {
         max_batch_size,
-        overhead_rows: 4,
         max_queue_size: 100,
         ..settings()
     };
-    for (max_batch_size, narrow, width, joins) in [
+    for (cost, max_batch_size, narrow, width, joins) in [
         // A run of its own: 5 x 12. Here: 1 x 20, or 1 x 100.
-        (4, 1, 20, true),
-        (4, 1, 100, false),
+        (linear(4), 4, 1, 20, true),
+        (linear(4), 4, 1, 100, false),
         // 3 of them alone: 7 x 12. Here: 3 x 20, or 3 x 30.
-        (4, 3, 20, true),
-        (4, 3, 30, false),
+        (linear(4), 4, 3, 20, true),
+        (linear(4), 4, 3, 30, false),
         // There is no room for all.
-        (3, 3, 20, false),
+        (linear(4), 3, 3, 20, false),
+        // Where a row costs its width's square, 3 of them alone: 7 x 144. Here: 3 x 256, or 3 x
+        // 400.
+        (quadratic(4), 4, 3, 16, true),
+        (quadratic(4), 4, 3, 20, false),
     ] {
         let wide = row(width, 0);
         let narrow: Vec<u32> = (1..=narrow).map(|id| row(12, id)).collect();
-        let batches = batches_of(settings(max_batch_size), &[&[wide], &narrow]);
+        let batches = batches_of(settings(max_batch_size), cost, &[&[wide], &narrow]);
         let together: Vec<u32> = [&[wide], &narrow[..]].concat();
         let expected = if joins {
             vec![together]
@@ -122,23 +146,20 @@ fn a_request_of_many_widths_that_leaves_or_is_late_is_counted_once() {
     assert_eq!((bench.engine.queue_depth(), bench.engine.entries()), (0, 0));
 }
 
-/// Takes as long as rows of their widths do, by a clock that it moves itself.
-struct Striding(Clock, Arc<Mutex<Vec<(std::thread::ThreadId, u32)>>>);
+/// Takes 5 us a step, by a clock that it moves itself.
+struct Striding(Clock, Arc<Mutex<Vec<(std::thread::ThreadId, usize)>>>);
 
 impl Backend for Striding {
     type Row = u32;
     type Output = u32;
 
     fn run(&mut self, rows: &[u32], outputs: &mut Vec<u32>) -> Result<(), BackendError> {
-        self.0.advance(Duration::from_micros(5) * rows[0]);
+        let width = rows[0].width();
+        self.0.advance(Duration::from_micros(5) * width as u32);
         let here = std::thread::current().id();
-        self.1.lock().unwrap().push((here, rows[0]));
+        self.1.lock().unwrap().push((here, width));
         outputs.extend(rows);
         Ok(())
-    }
-
-    fn width(row: &u32) -> usize {
-        *row as usize
     }
 }
 
@@ -149,29 +170,37 @@ fn a_wide_row_does_not_hold_up_its_callers_thread() {
         max_inline_compute: Duration::from_micros(250),
         ..settings()
     };
-    let engine = Engine::start(
-        "test",
-        settings,
-        vec![Striding(clock.clone(), Arc::clone(&ran))],
-        Arc::new(|| Err(BackendError("none".into()))),
+    let backend = (clock.clone(), Arc::clone(&ran));
+    let factory: BackendFactory<Striding> =
+        Arc::new(move || Ok(Striding(backend.0.clone(), Arc::clone(&backend.1))));
+    let parts = Parts {
         clock,
-        Arc::new(Seen::default()),
-        Arc::new(Backlog::of(1)),
-    )
-    .unwrap();
-    // The first run tells what a step costs: 5 us.
+        ..parts(settings, factory)
+    };
+    let engine = Engine::start("test", parts).unwrap();
+    // The first run tells how long a step takes.
     for width in [100, 20, 200, 20] {
         while engine.sleepers() < 1 {
             std::thread::yield_now();
         }
-        let ticket = engine.submit(smallvec![width], None).unwrap();
+        let ticket = engine.submit(smallvec![row(width, 0)], None).unwrap();
         engine.dispatch();
         wait(ticket).unwrap();
     }
     let here = std::thread::current().id();
     let ran = ran.lock().unwrap();
-    let inline: Vec<(bool, u32)> = ran.iter().map(|(id, row)| (*id == here, *row)).collect();
+    let inline: Vec<(bool, usize)> = ran.iter().map(|(id, row)| (*id == here, *row)).collect();
     assert_eq!(inline, [(false, 100), (true, 20), (false, 200), (true, 20)]);
+}
+
+/// A row of a request: the request's number, its place there and its width.
+#[derive(Debug, Clone)]
+struct Numbered(usize, usize, usize);
+
+impl BatchRow for Numbered {
+    fn width(&self) -> usize {
+        self.2
+    }
 }
 
 /// What a test does to a queue.
@@ -199,17 +228,18 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// The oldest row is in every next batch, no batch is too large, a batch holds no more padding than the rule allows,
-    /// and every row runs once unless its caller has gone.
+    /// The oldest row is in every next batch, no batch is too large, a batch holds no more padding
+    /// than the rule allows, and every row runs once unless its caller has gone.
     #[test]
     fn nobody_starves_and_nobody_is_forgotten(
         steps in steps(),
         max_batch_size in 1_usize..20,
         overhead_rows in 0_usize..6,
+        is_linear in any::<bool>(),
     ) {
-        let settings = Settings { max_batch_size, overhead_rows, max_queue_size: 10_000, ..settings() };
-        // A row is its request, its place in it and its width.
-        let mut queue: Queue<(usize, usize, usize), ()> = Queue::new(settings, |row| row.2);
+        let settings = Settings { max_batch_size, max_queue_size: 10_000, ..settings() };
+        let cost = if is_linear { linear(overhead_rows) } else { quadratic(overhead_rows) };
+        let mut queue: Queue<Numbered, ()> = Queue::new(settings, cost.clone());
         let now = Clock::manual().now();
         let mut waiting: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         let mut gathers: Vec<Arc<Gather<()>>> = Vec::new();
@@ -218,9 +248,10 @@ proptest! {
             match step {
                 Step::Push(widths) => {
                     let request = gathers.len();
-                    let gather = Arc::new(Gather::new(widths.len(), None));
                     let rows = widths.iter().enumerate();
-                    let rows: SmallVec<[(usize, usize, usize); 1]> = rows.map(|(place, width)| (request, place, *width)).collect();
+                    let rows: SmallVec<[Numbered; 1]> =
+                        rows.map(|(place, width)| Numbered(request, place, *width)).collect();
+                    let gather = Arc::new(Gather::new(Amount::of(&rows), None));
                     waiting.extend(rows.iter().map(|row| ((row.0, row.1), row.2)));
                     queue.push(&gather, rows, now);
                     gathers.push(gather);
@@ -234,7 +265,7 @@ proptest! {
                 Step::Leave(_) => {}
                 Step::Next => {
                     prop_assert_eq!(queue.depth(), waiting.len());
-                    let expected_load = queue.next_load(max_batch_size);
+                    let expected_cost = queue.next_cost(max_batch_size);
                     let Next::Run(batch) = queue.next(now, false, max_batch_size) else {
                         prop_assert!(waiting.is_empty());
                         continue;
@@ -246,7 +277,7 @@ proptest! {
                     let widest = rows.iter().map(|row| row.2).max().unwrap();
                     let elements: usize = rows.iter().map(|row| row.2).sum();
                     prop_assert_eq!((batch.extent().width, batch.elements), (widest, elements));
-                    prop_assert_eq!(expected_load, (rows.len() + overhead_rows) * widest);
+                    prop_assert_eq!(expected_cost.to_bits(), cost.of_run(batch.extent()).to_bits());
                     if overhead_rows == 0 {
                         prop_assert!(rows.iter().all(|row| row.2 * 2 > widest), "{:?}", rows);
                     }

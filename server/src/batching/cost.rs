@@ -1,0 +1,125 @@
+//! What a run costs, as a function of its rows and their width. It belongs to the model: a
+//! recurrent network's cost is linear in the width, that of attention is not.
+
+use std::time::Duration;
+
+use super::lanes::Extent;
+
+/// The cost of a run by its rows and the width to which they are padded. Only proportions matter:
+/// an engine learns from its runs how long a unit takes.
+///
+/// The cost is linear in the rows, and between the widths at which it is known linear in the width.
+/// Without any, which is right for rows of a fixed size, it is rows times width.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Cost {
+    /// By width, which is unique.
+    points: Vec<CostAt>,
+}
+
+/// The cost of a run whose widest row has this width.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct CostAt {
+    pub(super) width: usize,
+    /// What each row costs.
+    pub(super) row: f64,
+    /// What the run costs beside its rows.
+    pub(super) run: f64,
+}
+
+/// Rows of the larger of the two runs that are measured at each width.
+const MEASURED_ROWS: usize = 4;
+
+/// A run is measured at most so often, at least twice.
+const MOST_REPETITIONS: usize = 8;
+
+/// Once its repetitions have taken so long together, a run is not repeated again.
+const LONG_ENOUGH: Duration = Duration::from_micros(500);
+
+/// Rows that cost so many times what the run costs beside them are as cheap as in a larger run.
+const ROWS_TO_RUN: f64 = 4.0;
+
+// === impl Cost ===
+
+impl Cost {
+    /// The cost that is known at these widths, narrow to wide.
+    #[cfg(test)]
+    pub(super) fn of(points: impl Into<Vec<CostAt>>) -> Self {
+        let points = points.into();
+        assert!(points.is_sorted_by(|a, b| a.width < b.width));
+        Self { points }
+    }
+
+    /// Measures the cost of rows up to `longest` wide: `run(rows, width)` makes one run of at most
+    /// `max_batch_size` rows and says how long it took.
+    ///
+    /// Other programs can only lengthen a run. So the shortest of its repetitions counts, and a
+    /// narrow run counts no more than a wider one.
+    ///
+    /// # Errors
+    /// Those of `run`.
+    pub fn measure<E>(
+        max_batch_size: usize,
+        longest: usize,
+        mut run: impl FnMut(usize, usize) -> Result<Duration, E>,
+    ) -> Result<Self, E> {
+        let many = MEASURED_ROWS.min(max_batch_size);
+        let mut fastest = |rows, width| -> Result<f64, E> {
+            let (mut best, mut total) = (Duration::MAX, Duration::ZERO);
+            for repetition in 0..MOST_REPETITIONS {
+                if repetition >= 2 && total >= LONG_ENOUGH {
+                    break;
+                }
+                let took = run(rows, width)?;
+                best = best.min(took);
+                total += took;
+            }
+            Ok(best.as_secs_f64() * 1e6)
+        };
+        let mut points: Vec<CostAt> = Vec::new();
+        // As far apart as the lanes: where the cost is quadratic, a line is off by an eighth at
+        // most.
+        for width in std::iter::successors(Some(longest.max(1)), |width| {
+            (*width > 1).then_some(width / 2)
+        }) {
+            let one = fastest(1, width)?;
+            let row = match many {
+                1 => one,
+                _ => (fastest(many, width)? - one) / (many - 1) as f64,
+            };
+            let wider = points.last();
+            let row = row.clamp(f64::EPSILON, wider.map_or(f64::MAX, |wider| wider.row));
+            let run = (one - row).clamp(0.0, wider.map_or(f64::MAX, |wider| wider.run));
+            points.push(CostAt { width, row, run });
+        }
+        points.reverse();
+        Ok(Self { points })
+    }
+
+    /// The cost of one run.
+    pub(super) fn of_run(&self, Extent { rows, width }: Extent) -> f64 {
+        let (rows, width) = (rows as f64, width as f64);
+        let (low, high) = match self.points[..] {
+            [] => return rows * width,
+            [only] => return rows * only.row + only.run,
+            _ => {
+                let wider = self
+                    .points
+                    .partition_point(|point| (point.width as f64) < width)
+                    .clamp(1, self.points.len() - 1);
+                (self.points[wider - 1], self.points[wider])
+            }
+        };
+        let part = (width - low.width as f64) / (high.width - low.width) as f64;
+        let between = |low: f64, high: f64| low + (high - low) * part;
+        rows * between(low.row, high.row) + between(low.run, high.run)
+    }
+
+    /// A run of so many rows is nearly as cheap by the row as a larger one. Known for the widest
+    /// rows: only these make runs so long that it matters.
+    pub(super) fn efficient_rows(&self) -> usize {
+        let widest = self.points.last();
+        widest.map_or(0, |widest| {
+            (ROWS_TO_RUN * widest.run / widest.row).ceil() as usize
+        })
+    }
+}

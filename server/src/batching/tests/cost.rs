@@ -1,0 +1,101 @@
+//! What a run costs: by hand, and measured from runs of a known cost.
+
+use super::*;
+use crate::batching::cost::CostAt;
+use crate::batching::lanes::Extent;
+
+fn of_run(cost: &Cost, rows: usize, width: usize) -> f64 {
+    cost.of_run(Extent { rows, width })
+}
+
+fn assert_close(found: f64, expected: f64) {
+    let is_close = (found / expected - 1.0).abs() < 0.001;
+    assert!(is_close, "{found}, not {expected}");
+}
+
+/// A recurrent network: 20 us a run, 15 us a step and 13 us a step for each row.
+fn recurrent(rows: usize, width: usize) -> f64 {
+    20.0 + (15.0 + 13.0 * rows as f64) * width as f64
+}
+
+/// Attention: 100 us a run, and for each row 10 us a step and 0.5 us for each pair of steps.
+fn attention(rows: usize, width: usize) -> f64 {
+    let (rows, width) = (rows as f64, width as f64);
+    100.0 + rows * (10.0 * width + 0.5 * width * width)
+}
+
+/// Measures runs of a known cost. Every other repetition is interrupted.
+fn measured(cost: fn(usize, usize) -> f64, max_batch_size: usize) -> Cost {
+    let mut interruption = Duration::from_millis(1);
+    Cost::measure(max_batch_size, 200, |rows, width| {
+        assert!(rows <= max_batch_size && (1..=200).contains(&width));
+        interruption = Duration::from_millis(1).saturating_sub(interruption);
+        Ok::<_, ()>(Duration::from_secs_f64(cost(rows, width) * 1e-6) + interruption)
+    })
+    .unwrap()
+}
+
+#[test]
+fn without_widths_a_run_costs_its_rows() {
+    assert_close(of_run(&Cost::default(), 7, 1), 7.0);
+    assert_eq!(Cost::default().efficient_rows(), 0);
+}
+
+#[test]
+fn between_two_widths_the_cost_is_a_line() {
+    let at = |width, row, run| CostAt { width, row, run };
+    let cost = Cost::of([at(1, 1.0, 4.0), at(11, 21.0, 4.0), at(21, 81.0, 14.0)]);
+    for (rows, width, expected) in [
+        (2, 1, 6.0),
+        (2, 6, 26.0),
+        (2, 11, 46.0),
+        (1, 16, 60.0),
+        // Wider than any that was measured.
+        (1, 31, 165.0),
+    ] {
+        assert_close(of_run(&cost, rows, width), expected);
+    }
+    assert_close(of_run(&Cost::of([at(1, 2.0, 3.0)]), 5, 9), 13.0);
+}
+
+#[test]
+fn a_measured_cost_is_that_of_the_runs() {
+    for (cost, tolerance) in [(recurrent as fn(_, _) -> _, 0.001), (attention, 0.13)] {
+        let measured = measured(cost, 32);
+        for (rows, width) in [(1, 1), (1, 12), (8, 12), (32, 100), (5, 150), (8, 200)] {
+            let (found, expected) = (of_run(&measured, rows, width), cost(rows, width));
+            let is_close = (found / expected - 1.0).abs() < tolerance;
+            assert!(is_close, "{rows} of {width}: {found}, not {expected}");
+        }
+    }
+    // Four times 15 / 13 rows.
+    assert_eq!(measured(recurrent, 32).efficient_rows(), 5);
+}
+
+#[test]
+fn a_narrow_run_never_counts_more_than_a_wider_one() {
+    let mut runs = 0;
+    // All repetitions at the narrowest widths are interrupted.
+    let cost = Cost::measure(32, 200, |rows, width| {
+        runs += 1;
+        let interruption = if width < 5 { 50_000.0 } else { 0.0 };
+        Ok::<_, ()>(Duration::from_secs_f64(
+            (recurrent(rows, width) + interruption) * 1e-6,
+        ))
+    });
+    let cost = cost.unwrap();
+    assert!(of_run(&cost, 1, 1) <= of_run(&cost, 1, 6));
+    assert!(runs < 8 * 2 * 8, "{runs} runs delay the start");
+}
+
+#[test]
+fn a_model_whose_runs_take_one_row_is_measured_with_one() {
+    let cost = measured(recurrent, 1);
+    assert_eq!(cost.efficient_rows(), 0);
+    assert_close(of_run(&cost, 1, 100), recurrent(1, 100));
+}
+
+#[test]
+fn a_failing_run_ends_the_measurement() {
+    assert_eq!(Cost::measure(8, 200, |_, _| Err("no")), Err("no"));
+}
