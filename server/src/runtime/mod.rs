@@ -9,8 +9,9 @@ mod staging;
 
 pub use device::{Device, DeviceChoice};
 pub use row::{BadLength, Row};
+pub(crate) use row::integer;
 pub use session::SessionBackend;
-pub use signature::{Port, Sequence, Signature, SignatureError};
+pub use signature::{Measure, Port, Sequence, Signature, SignatureError};
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -3,9 +3,10 @@
 use std::ops::Deref;
 
 use bytes::Bytes;
+use quintet_bundle::DataType;
 use smallvec::SmallVec;
 
-use super::signature::Signature;
+use super::signature::{Measure, Signature};
 use crate::batching::BatchRow;
 
 /// One row: for each input or output of the signature, its elements as little-endian bytes.
@@ -21,8 +22,8 @@ pub struct Row {
 pub struct BadLength {
     /// The row.
     pub row: usize,
-    /// What it says of itself.
-    pub length: i32,
+    /// What it says of itself; of a mask that is not ones and then zeros, -1.
+    pub length: i64,
     /// What there is.
     pub longest: usize,
 }
@@ -108,17 +109,24 @@ impl Signature {
         let Some(sequence) = &self.sequence else {
             return Ok((0..rows).map(|row| cells(row, 1).collect()).collect());
         };
-        let (lengths, _) = columns[sequence.lengths].as_chunks();
-        let lengths = lengths.iter().map(|length| i32::from_le_bytes(*length));
-        lengths
-            .take(rows)
-            .enumerate()
-            .map(|(row, length)| match usize::try_from(length) {
-                Ok(steps) if (1..=longest).contains(&steps) => {
+        let length = |row: usize| match sequence.measure {
+            Measure::Lengths(input) => element(self.inputs[input].datatype, &columns[input], row),
+            Measure::Mask(input) => {
+                let port = &self.inputs[input];
+                let ones = |step| element(port.datatype, &columns[input], row * longest + step);
+                let steps = (0..longest).take_while(|step| ones(*step) == 1).count();
+                let is_mask = (steps..longest).all(|step| ones(step) == 0);
+                if is_mask { steps as i64 } else { -1 }
+            }
+        };
+        (0..rows)
+            .map(|row| match length(row) {
+                length if (1..=longest as i64).contains(&length) => {
+                    let steps = length as usize;
                     let cells: SmallVec<[Bytes; 2]> = cells(row, steps).collect();
                     Ok(Row::sequence(cells, steps))
                 }
-                _ => Err(BadLength {
+                length => Err(BadLength {
                     row,
                     length,
                     longest,
@@ -134,12 +142,98 @@ impl Signature {
             if port.is_sequence {
                 let len = steps * port.row_bytes();
                 cell.iter().copied().cycle().take(len).collect()
-            } else if self.sequence.is_some_and(|it| it.lengths == input) {
-                Bytes::copy_from_slice(&(steps as i32).to_le_bytes())
+            } else if self
+                .sequence
+                .is_some_and(|it| it.measure == Measure::Lengths(input))
+            {
+                integer(port.datatype, steps as i64)
             } else {
                 cell.clone()
             }
         });
         Row::sequence(cells.collect::<SmallVec<_>>(), steps)
+    }
+}
+
+/// An integer as an input's element.
+pub(crate) fn integer(datatype: DataType, value: i64) -> Bytes {
+    match datatype {
+        DataType::Int64 => Bytes::copy_from_slice(&value.to_le_bytes()),
+        _ => Bytes::copy_from_slice(&(value as i32).to_le_bytes()),
+    }
+}
+
+/// The element at `index` of an integer tensor.
+fn element(datatype: DataType, bytes: &[u8], index: usize) -> i64 {
+    match datatype {
+        DataType::Int64 => i64::from_le_bytes(bytes.as_chunks().0[index]),
+        _ => i32::from_le_bytes(bytes.as_chunks().0[index]).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::{Port, Sequence};
+
+    /// Two sequences, and what tells their length.
+    fn signature(measure: Measure) -> Signature {
+        let port = |datatype, is_sequence| Port {
+            name: String::new(),
+            role: None,
+            datatype,
+            is_sequence,
+            padding: 0,
+            row_shape: Vec::new(),
+            values: None,
+        };
+        let is_mask = matches!(measure, Measure::Mask(_));
+        let inputs = [
+            port(DataType::Int64, true),
+            port(DataType::Int32, true),
+            port(
+                if is_mask {
+                    DataType::Int32
+                } else {
+                    DataType::Int64
+                },
+                is_mask,
+            ),
+        ];
+        Signature {
+            inputs: inputs.into(),
+            outputs: Vec::new(),
+            sequence: Some(Sequence {
+                measure,
+                longest: 9,
+            }),
+        }
+    }
+
+    fn bytes<const N: usize>(elements: impl IntoIterator<Item = [u8; N]>) -> Bytes {
+        elements.into_iter().flatten().collect::<Vec<u8>>().into()
+    }
+
+    #[test]
+    fn several_sequences_are_cut_to_the_length_that_an_input_tells() {
+        let tokens = bytes((1..=6_i64).map(i64::to_le_bytes));
+        let types = bytes((1..=6_i32).map(i32::to_le_bytes));
+        let mask = |ones: [i32; 6]| bytes(ones.map(i32::to_le_bytes));
+        let lengths = bytes([2_i64, 3].map(i64::to_le_bytes));
+        for (measure, last) in [
+            (Measure::Lengths(2), lengths),
+            (Measure::Mask(2), mask([1, 1, 0, 1, 1, 1])),
+        ] {
+            let columns = [tokens.clone(), types.clone(), last];
+            let rows = signature(measure).cut(&columns, 2, 3).unwrap();
+            assert_eq!([rows[0].steps(), rows[1].steps()], [2, 3]);
+            assert_eq!(rows[0][0], tokens.slice(..16));
+            assert_eq!(rows[1][1], types.slice(12..));
+        }
+        for wrong in [[0, 0, 0, 1, 1, 1], [1, 0, 1, 1, 1, 1], [2, 1, 0, 1, 1, 1]] {
+            let columns = [tokens.clone(), types.clone(), mask(wrong)];
+            let error = signature(Measure::Mask(2)).cut(&columns, 2, 3).unwrap_err();
+            assert_eq!(error.row, 0, "{wrong:?}");
+        }
     }
 }

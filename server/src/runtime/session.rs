@@ -72,7 +72,7 @@ impl Backend for SessionBackend {
         for (index, (buffer, port)) in staging.iter_mut().zip(&signature.inputs).enumerate() {
             let longest = if port.is_sequence { steps } else { 1 };
             let stride = longest * port.row_len();
-            buffer.fill(rows.iter().map(|row| &row[index]), stride);
+            buffer.fill(rows.iter().map(|row| &row[index]), stride, port);
         }
         let inputs: SmallVec<[SessionInputValue<'_>; 2]> = staging
             .iter()
