@@ -96,8 +96,12 @@ fn run_for(
 impl Inference {
     pub(crate) fn measure(&self) -> Result<Speed, Box<dyn Error>> {
         let cores = available_parallelism()?.get();
+        let weights = self.runtime.weights(self.bundle.model(), cores);
         let mut sessions = (0..cores)
-            .map(|_| self.runtime.session(self.bundle.model(), &self.signature))
+            .map(|_| {
+                self.runtime
+                    .session(self.bundle.model(), &self.signature, &weights)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let mut speed = Speed {
             rows_per_second: 0.0,

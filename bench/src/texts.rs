@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use quintet_bundle::{Bundle, task};
 use quintet_server::batching::Backend as _;
-use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature};
+use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature, Weights};
 use quintet_server::task::sentiment::Reader;
 
 use crate::load::{Generator, Measured};
@@ -154,7 +154,9 @@ impl TextModel {
 
     fn instance(&self) -> Result<(SessionBackend, Reader), String> {
         let signature = Signature::of(self.bundle.manifest()).map_err(|error| error.to_string())?;
-        let session = self.runtime.session(self.bundle.model(), &signature);
+        let session = self
+            .runtime
+            .session(self.bundle.model(), &signature, &Weights::default());
         let reader = Reader::of(&self.bundle).map_err(|error| error.to_string())?;
         Ok((session.map_err(|error| error.to_string())?, reader))
     }

@@ -5,7 +5,7 @@ use prost::Message;
 
 use crate::data_type::DataType;
 use crate::error::GraphError;
-use crate::proto::{ModelProto, TensorProto};
+use crate::proto::{AttributeProto, ModelProto, TensorProto};
 use crate::shape::{Shape, volume};
 
 /// A Rust type that ONNX has an element type for.
@@ -25,6 +25,9 @@ pub struct Initializer {
     pub shape: Vec<usize>,
     /// Its numbers in row-major order, whichever float type they are stored in.
     pub data: Vec<f32>,
+    /// The graph's float32 value of these numbers, if it has one: the weight itself, or what it is
+    /// cast to.
+    pub float32: Option<String>,
 }
 
 /// Why the weights of a file cannot be read.
@@ -49,12 +52,24 @@ pub enum ReadError {
 /// The float16 and float32 initializers of a model that [`crate::Model::to_bytes`] wrote.
 pub fn initializers(model: &[u8]) -> Result<Vec<Initializer>, ReadError> {
     let graph = ModelProto::decode(model)?.graph.unwrap_or_default();
+    let is_float32 = |attribute: &AttributeProto| {
+        attribute.name == "to" && attribute.i == Some(DataType::Float32.code().into())
+    };
+    let cast_of = |name: &str| {
+        let mut nodes = graph.node.iter();
+        let cast = nodes.find(|node| {
+            node.op_type == "Cast" && node.input == [name] && node.attribute.iter().any(is_float32)
+        });
+        cast.and_then(|node| node.output.first().cloned())
+    };
     let mut read = Vec::new();
     for tensor in graph.initializer {
+        let mut float32 = Some(tensor.name.clone());
         let data: Vec<f32> = if tensor.data_type == DataType::Float32.code() {
             let (numbers, _) = tensor.raw_data.as_chunks();
             numbers.iter().map(|&it| f32::from_le_bytes(it)).collect()
         } else if tensor.data_type == DataType::Float16.code() {
+            float32 = cast_of(&tensor.name);
             let (numbers, _) = tensor.raw_data.as_chunks();
             numbers
                 .iter()
@@ -70,6 +85,7 @@ pub fn initializers(model: &[u8]) -> Result<Vec<Initializer>, ReadError> {
                     name: tensor.name,
                     shape,
                     data,
+                    float32,
                 });
             }
             _ => {

@@ -22,7 +22,7 @@ use quintet_server::batching::{
     Settings,
 };
 use quintet_server::runtime::{
-    DeviceChoice, Port, Row, Runtime, Sequence, SessionBackend, Signature,
+    DeviceChoice, Port, Row, Runtime, Sequence, SessionBackend, Signature, Weights,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -139,7 +139,7 @@ fn engine() -> Engine<SessionBackend> {
     let model = lstm().expect("the graph is sound");
     let instances = std::thread::available_parallelism().map_or(1, usize::from);
     let session = || {
-        let session = runtime.session(&model, &signature);
+        let session = runtime.session(&model, &signature, &Weights::default());
         session.expect("it is sound")
     };
     let settings = Settings {

@@ -103,10 +103,11 @@ impl Loader {
         }
         let settings = settings(&manifest);
 
+        let weights = self.runtime.weights(bundle.model(), settings.instances);
         let warm_up = WarmUp::new(&bundle, &signature, settings.max_batch_size)?;
         let mut backends = Vec::new();
         for _ in 0..settings.instances {
-            let mut backend = self.runtime.session(bundle.model(), &signature)?;
+            let mut backend = self.runtime.session(bundle.model(), &signature, &weights)?;
             warm_up.prove(&mut backend)?;
             backends.push(backend);
         }
@@ -131,7 +132,7 @@ impl Loader {
         let (runtime, its_signature) = (self.runtime.clone(), signature.clone());
         let replacement = move || {
             runtime
-                .session(bundle.model(), &its_signature)
+                .session(bundle.model(), &its_signature, &weights)
                 .map_err(|error| BackendError(error.to_string()))
         };
         let parts = Parts {

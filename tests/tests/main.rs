@@ -12,6 +12,7 @@ mod generate_stream;
 mod generate_under_way;
 mod health;
 mod hostile;
+mod instances;
 mod metrics;
 mod open_inference;
 mod open_inference_images;

@@ -306,7 +306,7 @@ fn crates_depend_only_on_those_below_them() {
         ("onnx", &[]),
         ("bundle", &[]),
         ("data", &[]),
-        ("server", &["proto", "bundle"]),
+        ("server", &["proto", "bundle", "onnx"]),
         ("trainer", &["bundle", "onnx", "data"]),
         ("client", &["proto"]),
     ] {

@@ -1,6 +1,6 @@
 //! Initializers of every type, and weights stored as float16.
 
-use quintet_onnx::{DataType, ops};
+use quintet_onnx::{DataType, initializers, ops};
 
 use crate::harness::{Array, Case};
 
@@ -53,4 +53,35 @@ fn float16_initializers_take_two_bytes_each() {
     );
     let y = ops::cast(&mut case.g, &stored, DataType::Float32).unwrap();
     assert_eq!(case.result(&y), Array::f32(&[2], &[0.5, -2.0]));
+}
+
+#[test]
+fn weights_are_read_back_with_the_float32_value_that_holds_them() {
+    let mut case = Case::new();
+    let weights = [
+        case.g.initializer_f32("whole", &[2], &[0.1, 0.2]).unwrap(),
+        case.g.weight_f16("half", &[2], &[0.5, -2.0]).unwrap(),
+    ];
+    let stored = case
+        .g
+        .initializer_f16("never cast", &[2], &[1.0, 2.0])
+        .unwrap();
+    for value in weights.iter().chain([&stored]) {
+        let one_more = ops::unsqueeze(&mut case.g, value, &[0]).unwrap();
+        case.g
+            .output(&format!("of {}", value.name()), &one_more)
+            .unwrap();
+    }
+    let model = case.g.build(&[]).unwrap().to_bytes();
+    let read = initializers(&model).unwrap().into_iter();
+    let read: Vec<_> = read.map(|it| (it.name, it.data, it.float32)).collect();
+    let named = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        read,
+        [
+            ("whole".to_owned(), vec![0.1, 0.2], named("whole")),
+            ("half".to_owned(), vec![0.5, -2.0], named(weights[1].name())),
+            ("never cast".to_owned(), vec![1.0, 2.0], None),
+        ]
+    );
 }

@@ -199,8 +199,10 @@ impl Waiting {
     }
 
     pub(super) fn subtract(&self, less: Amount) {
-        self.rows.fetch_sub(less.rows, Ordering::Relaxed);
-        self.bytes.fetch_sub(less.bytes, Ordering::Relaxed);
+        let mut amount = self.amount();
+        amount -= less;
+        self.rows.store(amount.rows, Ordering::Relaxed);
+        self.bytes.store(amount.bytes, Ordering::Relaxed);
     }
 }
 

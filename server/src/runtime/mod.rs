@@ -6,12 +6,14 @@ mod row;
 mod session;
 mod signature;
 mod staging;
+mod weights;
 
 pub use device::{Device, DeviceChoice};
 pub use row::{BadLength, Row};
 pub(crate) use row::integer;
 pub use session::SessionBackend;
 pub use signature::{Measure, Port, Sequence, Signature, SignatureError};
+pub use weights::Weights;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -105,15 +107,25 @@ impl Runtime {
         ort::info()
     }
 
+    /// The weights of a model, to be shared by so many instances. On a GPU, and by one instance alone,
+    /// nothing is shared.
+    pub fn weights(&self, model: &[u8], instances: usize) -> Weights {
+        match self.device {
+            Device::Cpu if instances > 1 => Weights::of(model),
+            _ => Weights::default(),
+        }
+    }
+
     /// Makes one instance of a model and checks that the graph has the manifest's signature.
     pub fn session(
         &self,
         model: &[u8],
         signature: &Signature,
+        weights: &Weights,
     ) -> Result<SessionBackend, RuntimeError> {
-        let session: Session = self
-            .builder()?
-            .commit_from_memory(model)
+        let session: Session = weights
+            .share(self.builder()?)
+            .and_then(|mut builder| builder.commit_from_memory(model))
             .map_err(|error| RuntimeError::Model(error.to_string()))?;
         SessionBackend::new(session, signature.clone())
     }
