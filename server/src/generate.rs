@@ -73,16 +73,23 @@ impl Service {
             .resolve(Task::ImageGeneration, name, version)
     }
 
-    /// The classifier that a request means to name its digits.
+    /// The classifier that names the digits of a request: the one that it asks for by `name`. Without
+    /// a name it is the default classifier, or the first ready one by name if that one does not know
+    /// the ten digits.
+    ///
+    /// # Errors
+    /// There is no such classifier, or it does not know the ten digits.
     pub fn judge(&self, name: &str) -> Result<Judge, ServeError> {
-        let model = self.classifier(name, "")?;
-        match generate::digits(&model.manifest.labels) {
-            Some(digits) => Ok(Judge { model, digits }),
-            None => Err(ServeError::NoDigits {
-                model: model.name.to_string(),
-                labels: model.manifest.labels.join(", "),
-            }),
+        let judge = Judge::of(self.classifier(name, "")?);
+        if !name.is_empty() {
+            return judge;
         }
+        judge.or_else(|refusal| {
+            let mut others = self.repository().ready_for(Task::ImageClassification);
+            others
+                .find_map(|model| Judge::of(model).ok())
+                .ok_or(refusal)
+        })
     }
 
     /// Begins to draw, within the deadline; nothing runs yet.
@@ -112,6 +119,18 @@ impl Service {
         }
         self.beside_io(move |caller| pictures(frames, format, layout, || caller.strong_count() > 0))
             .await
+    }
+}
+
+impl Judge {
+    fn of(model: Arc<Model>) -> Result<Self, ServeError> {
+        match generate::digits(&model.manifest.labels) {
+            Some(digits) => Ok(Self { model, digits }),
+            None => Err(ServeError::NoDigits {
+                model: model.name.to_string(),
+                labels: model.manifest.labels.join(", "),
+            }),
+        }
     }
 }
 

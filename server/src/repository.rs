@@ -203,10 +203,7 @@ impl Repository {
         if let Some(name) = self.defaults.of(task) {
             return Ok(name);
         }
-        let serves = |name: &&str| {
-            self.newest_ready(name)
-                .is_some_and(|model| model.manifest.task == task)
-        };
+        let serves = |name: &&str| self.newest_ready_for(task, name).is_some();
         if let Some(name) = self.names().find(serves) {
             return Ok(name);
         }
@@ -218,6 +215,17 @@ impl Repository {
                 self.inventory()
             ))),
         }
+    }
+
+    /// The newest ready version of each model of this task, by name.
+    pub fn ready_for(&self, task: Task) -> impl Iterator<Item = Arc<Model>> {
+        self.names()
+            .filter_map(move |name| self.newest_ready_for(task, name))
+    }
+
+    fn newest_ready_for(&self, task: Task, name: &str) -> Option<Arc<Model>> {
+        self.newest_ready(name)
+            .filter(|model| model.manifest.task == task)
     }
 
     fn newest_ready(&self, name: &str) -> Option<Arc<Model>> {
