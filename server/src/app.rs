@@ -1,6 +1,7 @@
 //! The composition root: a configuration becomes an app, an app serves on listeners until it is told to stop.
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +12,17 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::admin::{self, Admin};
 use crate::batching::Backlog;
+use crate::blocking::Blocking;
+use crate::call::Context;
 use crate::config::Config;
 use crate::grpc::{self, Health};
 use crate::io_threads::IoThreads;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
-use crate::model::Model;
+use crate::model::{LoadError, Model};
 use crate::repository::{Repository, State, VersionId};
 use crate::runtime::{Device, Runtime, RuntimeError};
-use crate::service::Service;
+use crate::task::{DefaultModel, Task, Tasks};
 
 /// How often recorded samples are folded into their histograms when nobody scrapes.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -29,6 +32,7 @@ const UPKEEP: Duration = Duration::from_secs(1);
 pub struct App {
     config: Config,
     runtime: Runtime,
+    tasks: Tasks,
     repository: Arc<Repository>,
     metrics: Metrics,
     backlog: Arc<Backlog>,
@@ -64,20 +68,25 @@ pub enum StartError {
 impl Config {
     /// Loads ONNX Runtime and finds the models; loads none of them yet and binds no port.
     pub fn build(self) -> Result<App, StartError> {
+        self.build_with([])
+    }
+
+    /// Like [`Config::build`], for a server with further tasks beside the built-in ones.
+    pub fn build_with(
+        self,
+        tasks: impl IntoIterator<Item = Box<dyn Task>>,
+    ) -> Result<App, StartError> {
         let runtime = Runtime::load(&self.onnxruntime, self.device, self.intra_op_threads)?;
-        let repository = Repository::find(
-            &self.models_dir,
-            self.defaults.clone(),
-            &self.required_models,
-        )?;
-        for (option, name) in [
-            ("default_classifier", &self.defaults.classifier),
-            ("default_sentiment_model", &self.defaults.sentiment_model),
-            ("default_generator", &self.defaults.generator),
-        ] {
-            if let Some(model) = name.clone()
-                && !repository.names().any(|known| known == model)
-            {
+        let tasks = Tasks::new(self.limits, self.defaults.clone(), tasks);
+        let defaults = tasks.default_models();
+        let names = defaults
+            .iter()
+            .map(|(task, it)| (*task, it.model.to_owned()));
+        let repository =
+            Repository::find(&self.models_dir, names.collect(), &self.required_models)?;
+        for DefaultModel { model, option } in defaults.into_values() {
+            if !repository.names().any(|known| known == model) {
+                let model = model.to_owned();
                 return Err(StartError::DefaultModel { option, model });
             }
         }
@@ -93,6 +102,7 @@ impl Config {
         Ok(App {
             config: self,
             runtime,
+            tasks,
             repository: Arc::new(repository),
             metrics,
             backlog,
@@ -115,21 +125,23 @@ impl App {
         let Self {
             config,
             runtime,
+            tasks,
             repository,
             metrics,
             backlog,
             io_threads,
         } = self;
         let lifecycle = Arc::new(Lifecycle::default());
-        let health = Health::starting(&repository).await;
-        let service = Service::new(Arc::clone(&repository), config.limits, config.cores);
-        let routes = grpc::routes(
-            service,
-            &health,
-            Arc::clone(&lifecycle),
-            metrics.clone(),
-            config.max_message_size,
-        );
+        let calls = grpc::calls(&tasks);
+        let health = Health::starting(&repository, &calls).await;
+        let context = Context {
+            repository: Arc::clone(&repository),
+            blocking: Blocking::new(config.cores),
+            lifecycle: Arc::clone(&lifecycle),
+            metrics: metrics.clone(),
+            max_message_size: config.max_message_size,
+        };
+        let router = grpc::router(context, calls, &health);
         let pages = admin::routes(Admin {
             metrics: metrics.clone(),
             repository: Arc::clone(&repository),
@@ -137,16 +149,24 @@ impl App {
         });
         let (stop, stopping) = watch::channel(false);
         // Dropped, and so ended, with this function.
-        let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(async move {
+        let mut background = tokio::task::JoinSet::new();
+        background.spawn(async move {
             if let Err(error) = axum::serve(admin_listener, pages).await {
                 tracing::error!(%error, "the admin port is gone");
             }
         });
-        tasks.spawn(upkeep(metrics.clone()));
-        let mut server = tokio::spawn(grpc::serve(grpc_listener, io_threads, routes, stopping));
+        background.spawn(upkeep(metrics.clone()));
+        let mut server = tokio::spawn(grpc::serve(grpc_listener, io_threads, router, stopping));
 
-        let loading = load_all(&config, &runtime, &repository, &metrics, &backlog, &health);
+        let (shutdown_delay, shutdown_timeout) = (config.shutdown_delay, config.shutdown_timeout);
+        let loader = Loader {
+            config,
+            runtime,
+            tasks,
+            metrics,
+            backlog,
+        };
+        let loading = loader.load_all(&repository, &health);
         let serve = async {
             loading.await;
             std::future::pending::<()>().await;
@@ -159,10 +179,10 @@ impl App {
         tracing::info!("shutting down: no longer ready");
         lifecycle.leave_service();
         health.leaving(&repository).await;
-        tokio::time::sleep(config.shutdown_delay).await;
-        let limit = Instant::now() + config.shutdown_timeout;
+        tokio::time::sleep(shutdown_delay).await;
+        let limit = Instant::now() + shutdown_timeout;
         lifecycle.drain();
-        for model in ready_models(&repository) {
+        for model in repository.ready() {
             model.engine.hurry();
         }
         // Nobody listens only if the accept loop has ended already.
@@ -180,74 +200,80 @@ impl App {
     }
 }
 
-/// Loads the models one after the other: ONNX Runtime does not like to make sessions at once.
-async fn load_all(
-    config: &Config,
-    runtime: &Runtime,
-    repository: &Repository,
-    metrics: &Metrics,
-    backlog: &Arc<Backlog>,
-    health: &Health,
-) {
-    let started = Instant::now();
-    let versions: Vec<VersionId> = repository.versions().map(|(id, _)| id).collect();
-    for id in &versions {
-        metrics.model_found(&id.name, id.version);
-    }
-    for id in versions {
-        let (config, runtime, metrics) = (config.clone(), runtime.clone(), metrics.clone());
-        let backlog = Arc::clone(backlog);
-        let path = id.path.clone();
-        let device = runtime.device();
-        let loaded = tokio::task::spawn_blocking(move || {
-            Model::load(
-                &path,
-                &runtime,
-                |manifest| config.batching(manifest, device),
-                &metrics,
-                &backlog,
-            )
-        });
-        let state = match loaded.await {
-            Ok(Ok(model)) => {
-                let settings = model.engine.settings();
-                tracing::info!(
+/// What it takes to load a model. Cheap to clone.
+#[derive(Debug, Clone)]
+struct Loader {
+    config: Config,
+    runtime: Runtime,
+    tasks: Tasks,
+    metrics: Metrics,
+    backlog: Arc<Backlog>,
+}
+
+impl Loader {
+    /// Loads the models one after the other: ONNX Runtime makes its sessions one at a time.
+    async fn load_all(&self, repository: &Repository, health: &Health) {
+        let started = Instant::now();
+        let versions: Vec<VersionId> = repository.versions().map(|(id, _)| id).collect();
+        for id in &versions {
+            self.metrics.model_found(&id.name, id.version);
+        }
+        for id in versions {
+            let (loader, path) = (self.clone(), id.path.clone());
+            let loaded = tokio::task::spawn_blocking(move || loader.load(&path));
+            let state = match loaded.await {
+                Ok(Ok(model)) => {
+                    let settings = model.engine.settings();
+                    tracing::info!(
+                        model = id.name,
+                        version = id.version,
+                        device = %model.device,
+                        instances = settings.instances,
+                        max_batch_size = settings.max_batch_size,
+                        "model ready: its golden samples agree"
+                    );
+                    model.metrics.set_ready(settings.max_queue_size);
+                    State::Ready(Arc::new(model))
+                }
+                Ok(Err(error)) => State::Unavailable(error.to_string()),
+                Err(panic) => State::Unavailable(format!("loading it failed: {panic}")),
+            };
+            if let State::Unavailable(reason) = &state {
+                tracing::error!(
                     model = id.name,
                     version = id.version,
-                    device = %model.device,
-                    instances = settings.instances,
-                    max_batch_size = settings.max_batch_size,
-                    "model ready: its golden samples agree"
+                    reason,
+                    "model not served"
                 );
-                model.metrics.set_ready(settings.max_queue_size);
-                State::Ready(Arc::new(model))
             }
-            Ok(Err(error)) => State::Unavailable(error.to_string()),
-            Err(panic) => State::Unavailable(format!("loading it failed: {panic}")),
-        };
-        if let State::Unavailable(reason) = &state {
-            tracing::error!(
-                model = id.name,
-                version = id.version,
-                reason,
-                "model not served"
-            );
+            repository.set(&id, state);
+            health.update(repository).await;
         }
-        repository.set(&id, state);
-        health.update(repository).await;
+        let took_ms = started.elapsed().as_millis() as u64;
+        let unready = repository.unready();
+        if unready.is_empty() {
+            tracing::info!(took_ms, "ready");
+        } else {
+            tracing::error!(reasons = unready.join("; "), took_ms, "not ready");
+        }
     }
-    let took_ms = started.elapsed().as_millis() as u64;
-    let unready = repository.unready();
-    if unready.is_empty() {
-        tracing::info!(took_ms, "ready");
-    } else {
-        tracing::error!(reasons = unready.join("; "), took_ms, "not ready");
+
+    fn load(&self, path: &Path) -> Result<Model, LoadError> {
+        let device = self.runtime.device();
+        Model::load(
+            path,
+            &self.runtime,
+            &self.tasks,
+            |manifest| self.config.batching(manifest, device),
+            &self.metrics,
+            &self.backlog,
+        )
     }
 }
 
 /// Ends the batching cores, then waits for their threads and for the last answers to leave.
 async fn stop_models(repository: &Repository, server: &mut JoinHandle<()>) {
-    let models = ready_models(repository);
+    let models: Vec<_> = repository.ready().collect();
     for model in &models {
         model.engine.stop();
     }
@@ -264,14 +290,6 @@ async fn stop_models(repository: &Repository, server: &mut JoinHandle<()>) {
     if timeout_at(limit, joined).await.is_err() {
         tracing::warn!("an instance is still running its batch");
     }
-}
-
-fn ready_models(repository: &Repository) -> Vec<Arc<Model>> {
-    let ready = repository.versions().filter_map(|(_, state)| match state {
-        State::Ready(model) => Some(model),
-        _ => None,
-    });
-    ready.collect()
 }
 
 async fn upkeep(metrics: Metrics) {

@@ -1,23 +1,23 @@
 //! One model version, from its bundle to a running batching core.
 
+use std::any::{Any, type_name};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use quintet_bundle::text::TokenizerError;
-use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest, Task, Tensor};
+use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest, Tensor};
 use smallvec::SmallVec;
 
 use crate::batching::{
     Backend, BackendError, BackendFactory, Backlog, Clock, Engine, Observer, Settings,
 };
+use crate::error::ServeError;
 use crate::metrics::{Metrics, ModelMetrics};
 use crate::runtime::{
     BadLength, Device, Port, Row, Runtime, RuntimeError, SessionBackend, Signature,
 };
 use crate::statistics::{Observed, Statistics};
-use crate::task::sentiment::Reader;
-use crate::task::{self, UnsupportedModel};
+use crate::task::{TaskState, Tasks, UnsupportedModel};
 
 /// A model version that has been verified and can be called.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub struct Model {
     pub manifest: Manifest,
     /// Its inputs and outputs, seen from one row.
     pub signature: Signature,
-    /// What turns texts into its rows, if it takes texts.
-    pub reader: Option<Arc<Reader>>,
+    /// What its task keeps of it, see [`Model::state`].
+    state: TaskState,
     /// Where it runs.
     pub device: Device,
     /// The batching core in front of it.
@@ -55,9 +55,9 @@ pub enum LoadError {
     /// No task of this server fits it.
     #[error(transparent)]
     Unsupported(#[from] UnsupportedModel),
-    /// Its tokeniser cannot be used.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
+    /// Its task lacks something of it, such as a tokeniser.
+    #[error("{0}")]
+    Task(Box<dyn std::error::Error + Send + Sync>),
     /// It does not compute what the trainer computed.
     #[error("the golden samples do not agree at batch size {batch_size}: {mismatch}")]
     Golden {
@@ -79,21 +79,18 @@ impl Model {
     pub fn load(
         path: &std::path::Path,
         runtime: &Runtime,
+        tasks: &Tasks,
         settings: impl FnOnce(&Manifest) -> Settings,
         metrics: &Metrics,
         backlog: &Arc<Backlog>,
     ) -> Result<Self, LoadError> {
         let bundle = Bundle::open(path)?;
         let manifest = bundle.manifest().clone();
-        task::check(&manifest)?;
+        let task = tasks.serving(&manifest)?;
         let mut signature = Signature::of(&manifest).map_err(RuntimeError::from)?;
-        let reader = match manifest.task {
-            Task::TextClassification => Some(Arc::new(Reader::of(&bundle)?)),
-            _ => None,
-        };
-        for port in signature.inputs.iter_mut().filter(|port| port.is_sequence) {
-            port.values = reader.as_ref().map(|reader| reader.vocabulary_size());
-        }
+        let state = task
+            .open(&bundle, &mut signature)
+            .map_err(LoadError::Task)?;
         let settings = settings(&manifest);
 
         let mut backends = Vec::new();
@@ -132,12 +129,28 @@ impl Model {
             version,
             manifest,
             signature,
-            reader,
+            state,
             device,
             engine,
             metrics,
             statistics,
         })
+    }
+}
+
+impl Model {
+    /// Its task's name.
+    pub fn task(&self) -> &str {
+        self.manifest.task.as_str()
+    }
+
+    /// What its task has opened for it.
+    ///
+    /// # Errors
+    /// A fault of the server: the task keeps something of another type.
+    pub fn state<T: Any + Send + Sync>(&self) -> Result<Arc<T>, ServeError> {
+        let state = Arc::clone(&self.state).downcast();
+        state.map_err(|_| ServeError::fault("reading a model's state", &type_name::<T>()))
     }
 }
 

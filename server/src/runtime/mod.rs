@@ -7,7 +7,7 @@ mod signature;
 mod staging;
 
 pub use device::{Device, DeviceChoice};
-pub use row::{BadLength, Row};
+pub use row::{BadLength, Row, Rows};
 pub use session::SessionBackend;
 pub use signature::{Port, Sequence, Signature, SignatureError};
 
