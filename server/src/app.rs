@@ -1,6 +1,7 @@
 //! The composition root: a configuration becomes an app, an app serves on listeners until it is told to stop.
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::admin::{self, Admin};
 use crate::batching::Backlog;
+use crate::blocking::Blocking;
+use crate::call::Context;
 use crate::config::Config;
 use crate::grpc::{self, Health};
 use crate::io_threads::IoThreads;
@@ -19,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::model::{Loader, Model};
 use crate::repository::{Repository, State, VersionId};
 use crate::runtime::{Device, Runtime, RuntimeError};
-use crate::service::Service;
+use crate::task::{DefaultModel, Task, Tasks};
 
 /// How often recorded samples are folded into their histograms when nobody scrapes.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -29,6 +32,7 @@ const UPKEEP: Duration = Duration::from_secs(1);
 pub struct App {
     config: Config,
     runtime: Runtime,
+    tasks: Tasks,
     repository: Arc<Repository>,
     metrics: Metrics,
     backlog: Arc<Backlog>,
@@ -64,20 +68,25 @@ pub enum StartError {
 impl Config {
     /// Loads ONNX Runtime and finds the models; loads none of them yet and binds no port.
     pub fn build(self) -> Result<App, StartError> {
+        self.build_with([])
+    }
+
+    /// Like [`Config::build`], for a server with further tasks beside the built-in ones.
+    pub fn build_with(
+        self,
+        tasks: impl IntoIterator<Item = Box<dyn Task>>,
+    ) -> Result<App, StartError> {
         let runtime = Runtime::load(&self.onnxruntime, self.device, self.intra_op_threads)?;
-        let repository = Repository::find(
-            &self.models_dir,
-            self.defaults.clone(),
-            &self.required_models,
-        )?;
-        for (option, name) in [
-            ("default_classifier", &self.defaults.classifier),
-            ("default_sentiment_model", &self.defaults.sentiment_model),
-            ("default_generator", &self.defaults.generator),
-        ] {
-            if let Some(model) = name.clone()
-                && !repository.names().any(|known| known == model)
-            {
+        let tasks = Tasks::new(self.limits, self.defaults.clone(), tasks);
+        let defaults = tasks.default_models();
+        let names = defaults
+            .iter()
+            .map(|(task, it)| (*task, it.model.to_owned()));
+        let repository =
+            Repository::find(&self.models_dir, names.collect(), &self.required_models)?;
+        for DefaultModel { model, option } in defaults.into_values() {
+            if !repository.names().any(|known| known == model) {
+                let model = model.to_owned();
                 return Err(StartError::DefaultModel { option, model });
             }
         }
@@ -93,6 +102,7 @@ impl Config {
         Ok(App {
             config: self,
             runtime,
+            tasks,
             repository: Arc::new(repository),
             metrics,
             backlog,
@@ -115,21 +125,23 @@ impl App {
         let Self {
             config,
             runtime,
+            tasks,
             repository,
             metrics,
             backlog,
             io_threads,
         } = self;
         let lifecycle = Arc::new(Lifecycle::default());
-        let health = Health::starting(&repository).await;
-        let service = Service::new(Arc::clone(&repository), config.limits, config.cores);
-        let routes = grpc::routes(
-            service,
-            &health,
-            Arc::clone(&lifecycle),
-            metrics.clone(),
-            config.max_message_size,
-        );
+        let calls = grpc::calls(&tasks);
+        let health = Health::starting(&repository, &calls).await;
+        let context = Context {
+            repository: Arc::clone(&repository),
+            blocking: Blocking::new(config.cores),
+            lifecycle: Arc::clone(&lifecycle),
+            metrics: metrics.clone(),
+            max_message_size: config.max_message_size,
+        };
+        let router = grpc::router(context, calls, &health);
         let pages = admin::routes(Admin {
             metrics: metrics.clone(),
             repository: Arc::clone(&repository),
@@ -137,17 +149,18 @@ impl App {
         });
         let (stop, stopping) = watch::channel(false);
         // Dropped, and so ended, with this function.
-        let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(async move {
+        let mut background = tokio::task::JoinSet::new();
+        background.spawn(async move {
             if let Err(error) = axum::serve(admin_listener, pages).await {
                 tracing::error!(%error, "the admin port is gone");
             }
         });
-        tasks.spawn(upkeep(metrics.clone()));
-        let mut server = tokio::spawn(grpc::serve(grpc_listener, io_threads, routes, stopping));
+        background.spawn(upkeep(metrics.clone()));
+        let mut server = tokio::spawn(grpc::serve(grpc_listener, io_threads, router, stopping));
 
         let loader = Loader {
             runtime,
+            tasks,
             metrics,
             backlog,
         };
@@ -164,10 +177,10 @@ impl App {
         tracing::info!("shutting down: no longer ready");
         lifecycle.leave_service();
         health.leaving(&repository).await;
-        tokio::time::sleep(config.shutdown_delay).await;
-        let limit = Instant::now() + config.shutdown_timeout;
+        tokio::time::sleep(shutdown_delay).await;
+        let limit = Instant::now() + shutdown_timeout;
         lifecycle.drain();
-        for model in ready_models(&repository) {
+        for model in repository.ready() {
             model.engine.hurry();
         }
         // Nobody listens only if the accept loop has ended already.
@@ -185,7 +198,7 @@ impl App {
     }
 }
 
-/// Loads the models one after the other: ONNX Runtime does not like to make sessions at once.
+/// Loads the models one after the other: ONNX Runtime makes its sessions one at a time.
 async fn load_all(config: &Config, loader: &Loader, repository: &Repository, health: &Health) {
     let started = Instant::now();
     let versions: Vec<VersionId> = repository.versions().map(|(id, _)| id).collect();
@@ -204,6 +217,7 @@ async fn load_all(config: &Config, loader: &Loader, repository: &Repository, hea
                 tracing::info!(
                     model = id.name,
                     version = id.version,
+                    digest = model.digest,
                     device = %model.device,
                     instances = settings.instances,
                     max_batch_size = settings.max_batch_size,
@@ -237,7 +251,7 @@ async fn load_all(config: &Config, loader: &Loader, repository: &Repository, hea
 
 /// Ends the batching cores, then waits for their threads and for the last answers to leave.
 async fn stop_models(repository: &Repository, server: &mut JoinHandle<()>) {
-    let models = ready_models(repository);
+    let models: Vec<_> = repository.ready().collect();
     for model in &models {
         model.engine.stop();
     }
@@ -254,14 +268,6 @@ async fn stop_models(repository: &Repository, server: &mut JoinHandle<()>) {
     if timeout_at(limit, joined).await.is_err() {
         tracing::warn!("an instance is still running its batch");
     }
-}
-
-fn ready_models(repository: &Repository) -> Vec<Arc<Model>> {
-    let ready = repository.versions().filter_map(|(_, state)| match state {
-        State::Ready(model) => Some(model),
-        _ => None,
-    });
-    ready.collect()
 }
 
 async fn upkeep(metrics: Metrics) {

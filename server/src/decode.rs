@@ -1,11 +1,15 @@
-//! From what a caller sends, a file or pixels, to a grey picture. Sizes are checked before anything is allocated.
+//! From a file or pixels to a grey picture. Sizes are checked before anything is allocated.
 
 use std::io::Cursor;
 
 use bytes::Bytes;
 use image::{DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-/// A picture as it came.
+/// Pictures of a request that together have no more pixels than this are decoded, or encoded, on the
+/// I/O thread: that takes less time than handing them over.
+pub(crate) const INLINE_PIXELS: u64 = 128 * 128;
+
+/// A picture of a request or an answer.
 #[derive(Debug, Clone)]
 pub enum Picture {
     /// A whole PNG or JPEG file.
@@ -23,17 +27,20 @@ pub enum Picture {
     },
 }
 
-/// What is wrong with a picture: the field's name below the image, and what came and what is allowed.
+/// What is wrong with a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadPicture {
-    /// `encoded`, `raw.width`, ...
+    /// The field below the image: `encoded`, `raw.width`, ...
     pub field: &'static str,
     /// What came and what is allowed.
     pub description: String,
 }
 
 impl Picture {
-    /// Pixels to work through, from the file's header alone, if they are within `max_pixels`.
+    /// The number of pixels, from the file's header alone.
+    ///
+    /// # Errors
+    /// The picture is malformed, or has more than `max_pixels`.
     pub fn pixels(&self, max_pixels: u64) -> Result<u64, BadPicture> {
         match self {
             Self::Encoded(file) => Ok(open(file, max_pixels)?.1),
@@ -43,7 +50,7 @@ impl Picture {
                 channels,
                 data,
             } => {
-                // What a reader of the error can mend comes first: the size that was said, then the bytes that are not of that size.
+                // The size comes first, then the bytes that do not have that size.
                 check_size(*width, *height, *channels)?;
                 let pixels = within("raw", (*width, *height), max_pixels)?;
                 check_data((*width, *height), *channels, data)?;
@@ -71,7 +78,7 @@ impl Picture {
             }
             Self::Encoded(file) => {
                 let (mut decoder, _) = open(file, max_pixels)?;
-                // A photograph's own word on which way is up; a file that has it wrong is still a picture.
+                // EXIF's orientation; a file with a malformed one is still a picture.
                 let orientation = decoder.orientation().ok();
                 let mut image = DynamicImage::from_decoder(decoder)
                     .map_err(|error| bad("encoded", &format!("cannot be decoded: {error}")))?;
@@ -94,10 +101,11 @@ impl Picture {
 
 /// Bytes of RGBA of 16 bits a channel.
 const WIDEST_PIXEL: u64 = 8;
-/// Room for what surrounds a PNG's pixels, beside the file's own size.
+/// Room for what a PNG holds beside its pixels, above the file's own size.
 const PNG_SLACK: u64 = 64 * 1024;
 
-/// Reads the file's header: what decodes the rest, and how many pixels that is, if they are within `max_pixels`.
+/// Reads the file's header: the decoder of the rest, and the number of pixels if it is within
+/// `max_pixels`.
 fn open(file: &[u8], max_pixels: u64) -> Result<(impl ImageDecoder, u64), BadPicture> {
     let bad = |description: String| BadPicture {
         field: "encoded",
@@ -126,8 +134,8 @@ fn open(file: &[u8], max_pixels: u64) -> Result<(impl ImageDecoder, u64), BadPic
     Ok((decoder, pixels))
 }
 
-/// The canvas that a PNG's first chunk promises (PNG specification, 11.2.1). It is read before there is a decoder, because
-/// a decoder inflates what stands between it and the pixels, and a colour profile can be a bomb as well as pixels can.
+/// The size in a PNG's first chunk (PNG specification, 11.2.1). It is read before there is a decoder,
+/// because a decoder inflates a colour profile, which can be a bomb just as pixels can.
 fn png_canvas(file: &[u8]) -> Option<(u32, u32)> {
     let number = |at| Some(u32::from_be_bytes(*file.get(at..)?.first_chunk()?));
     let is_header = file.get(12..16)? == b"IHDR";

@@ -1,12 +1,12 @@
-//! Everything that can go wrong with a request, once. `grpc/status.rs` maps it to gRPC codes, once.
+//! Every way in which a request can fail. `grpc/status.rs` maps them to gRPC codes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::batching::{Failure, QueueFull, Refusal};
 
-/// The most violations in an answer; clients take trailers of 8 KiB and more.
-const TOLD: usize = 16;
+/// The most violations that an error lists; clients take trailers of 8 KiB and more.
+const MAX_VIOLATIONS: usize = 16;
 
 /// When to ask again for a version that has retired: the repository knows another already, if there
 /// is one.
@@ -31,9 +31,9 @@ pub enum ServeError {
         /// The model asked for.
         model: String,
         /// Its task.
-        does: &'static str,
+        does: String,
         /// The call's task.
-        needs: &'static str,
+        needs: String,
     },
     /// The classifier cannot say which digit an image shows.
     #[error(
@@ -84,7 +84,7 @@ pub enum ServeError {
         /// Where the request was: "in the queue or while running", ...
         stage: &'static str,
     },
-    /// Our fault. The details are in the log under the same id.
+    /// A fault of the server. The log has the details under the same id.
     #[error("internal error {id}")]
     Internal {
         /// Names the log line.
@@ -104,25 +104,54 @@ pub struct Violation {
 impl ServeError {
     /// An [`ServeError::InvalidArgument`] about one field.
     pub fn invalid(field: impl Into<String>, description: impl Into<String>) -> Self {
-        let violation = Violation {
-            field: field.into(),
-            description: description.into(),
-        };
         Self::InvalidArgument {
-            violations: vec![violation],
+            violations: vec![Violation::new(field, description)],
         }
     }
 
-    /// An [`ServeError::InvalidArgument`] about some fields, at least one. It lists the first few
-    /// and counts the rest, so that the answer stays small however much is wrong.
+    /// Checks that the list `field` has between 1 and `limit` elements.
+    ///
+    /// # Errors
+    /// [`ServeError::InvalidArgument`].
+    pub fn check_count(field: &str, count: usize, limit: usize) -> Result<(), Self> {
+        if (1..=limit).contains(&count) {
+            return Ok(());
+        }
+        let description = format!("holds {count} {field}; 1 to {limit} are allowed");
+        Err(Self::invalid(field, description))
+    }
+
+    /// All values, or all violations.
+    ///
+    /// # Errors
+    /// [`ServeError::InvalidArgument`] with each violation.
+    pub fn collect<T, C: FromIterator<T>>(
+        results: impl Iterator<Item = Result<T, Violation>>,
+    ) -> Result<C, Self> {
+        let mut violations = Vec::new();
+        let values = results.filter_map(|result| match result {
+            Ok(value) => Some(value),
+            Err(violation) => {
+                violations.push(violation);
+                None
+            }
+        });
+        let values = values.collect();
+        if violations.is_empty() {
+            Ok(values)
+        } else {
+            Err(Self::violations(violations))
+        }
+    }
+
+    /// An [`ServeError::InvalidArgument`] about at least one field. It lists the first few and
+    /// counts the rest, so that the answer stays small.
     pub fn violations(mut violations: Vec<Violation>) -> Self {
-        let more = violations.len().saturating_sub(TOLD);
+        let more = violations.len().saturating_sub(MAX_VIOLATIONS);
         if more > 0 {
-            violations.truncate(TOLD);
-            violations.push(Violation {
-                field: "request".to_owned(),
-                description: format!("has {more} more violations, which are not listed"),
-            });
+            violations.truncate(MAX_VIOLATIONS);
+            let description = format!("has {more} more violations, which are not listed");
+            violations.push(Violation::new("request", description));
         }
         Self::InvalidArgument { violations }
     }
@@ -140,8 +169,8 @@ impl ServeError {
         }
     }
 
-    /// What a failure inside the batching core of `model` means to the caller. Faults of ours are
-    /// logged here.
+    /// What a failure inside the batching core of `model` means to the caller. Logs faults of the
+    /// server.
     pub fn from_failure(model: &str, failure: Failure) -> Self {
         match failure {
             Failure::Deadline => Self::DeadlineExceeded {
@@ -166,7 +195,7 @@ impl ServeError {
         }
     }
 
-    /// A fault of ours, logged here: `what` failed with `error`.
+    /// A fault of the server: `what` failed with `error`. Logs it.
     pub fn fault(what: &str, error: &dyn std::fmt::Display) -> Self {
         let id = crate::request_id::next();
         tracing::error!(error_id = %id, %error, "{what} failed");
@@ -186,6 +215,16 @@ impl ServeError {
         Self::Unavailable {
             reason: "the server is shutting down".to_owned(),
             retry_after: Some(Duration::from_secs(1)),
+        }
+    }
+}
+
+impl Violation {
+    /// What is wrong with `field`.
+    pub fn new(field: impl Into<String>, description: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            description: description.into(),
         }
     }
 }
@@ -227,14 +266,12 @@ mod tests {
     #[test]
     fn of_many_violations_the_first_are_told_and_the_rest_counted() {
         let wrong = |count: usize| {
-            let violations = (0..count).map(|index| Violation {
-                field: format!("images[{index}]"),
-                description: "is empty".to_owned(),
-            });
+            let violations =
+                (0..count).map(|index| Violation::new(format!("images[{index}]"), "is empty"));
             ServeError::violations(violations.collect()).to_string()
         };
         assert_eq!(wrong(1), "images[0]: is empty");
-        assert!(wrong(TOLD).ends_with("images[15]: is empty"));
+        assert!(wrong(MAX_VIOLATIONS).ends_with("images[15]: is empty"));
         assert!(wrong(100_000).ends_with(
             "images[15]: is empty; request: has 99984 more violations, which are not listed"
         ));

@@ -1,10 +1,9 @@
-//! One request's way through one model: prepare, submit, wait within the deadline, finish; and what is recorded of it.
+//! A request's way through one model: prepare, submit, wait within the deadline, finish, record.
 
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::batching::{Answer, Failure, Timing};
@@ -12,12 +11,9 @@ use crate::deadline;
 use crate::error::ServeError;
 use crate::model::Model;
 use crate::rest;
-use crate::runtime::Row;
+use crate::runtime::{Row, Rows};
 
-/// The rows of one request. Most requests have one.
-pub type Rows = SmallVec<[Row; 1]>;
-
-/// What a model gave, and where the time went.
+/// An answer, and where its time went.
 #[derive(Debug)]
 pub struct Served<T> {
     /// What the caller asked for.
@@ -29,11 +25,15 @@ pub struct Served<T> {
 }
 
 impl Model {
-    /// Runs the rows that `prepare` makes and lets `finish` make the answer of the outputs, one per row, and of what else
-    /// `prepare` has kept for it; `None`: an output holds a number that the task does not allow. All of it within the
-    /// deadline. Metrics and statistics are told. With no room for `rows` rows, as many as there will be at least, nothing is
-    /// prepared.
-    pub(crate) async fn serve<K, T>(
+    /// Runs the rows that `prepare` makes, and records the request in the metrics and statistics.
+    ///
+    /// `finish` makes the answer from the outputs, one per row, and from what else `prepare` has
+    /// returned; `None`: an output holds a number that the task does not allow. `rows` is the least
+    /// number of rows that `prepare` will make: nothing is prepared if the queue has no room for them.
+    ///
+    /// # Errors
+    /// Those of `prepare`, and those of the batching core: a full queue, the deadline, a fault.
+    pub async fn serve<K, T>(
         &self,
         deadline: Option<Instant>,
         rows: usize,
@@ -82,8 +82,8 @@ impl Model {
         if !self.engine.is_behind() {
             rest::not_yet();
         }
-        // Requests that came in the same breath are submitted before anything runs.
-        let_others_run().await;
+        // Requests that came in the same read are submitted before anything runs.
+        yield_to_ready_tasks().await;
         self.engine.dispatch();
         ticket
             .await
@@ -91,12 +91,12 @@ impl Model {
     }
 }
 
-/// Lets the tasks run that are ready now. Tokio's own way to yield looks at the sockets first, which costs two system
-/// calls, as much as a small batch.
-async fn let_others_run() {
-    let mut have_run = false;
+/// Lets the tasks run that are ready now. Tokio's `yield_now` looks at the sockets first, which costs
+/// two system calls, as much as a small batch.
+async fn yield_to_ready_tasks() {
+    let mut has_yielded = false;
     std::future::poll_fn(|context| {
-        if std::mem::replace(&mut have_run, true) {
+        if std::mem::replace(&mut has_yielded, true) {
             return Poll::Ready(());
         }
         context.waker().wake_by_ref();
@@ -105,8 +105,8 @@ async fn let_others_run() {
     .await;
 }
 
-/// Gives the work up when the deadline passes. By reference: a future that holds another holds it twice, where it came
-/// in and where it is pinned, and a request's are many deep.
+/// Drops the work when the deadline passes. It takes the work by reference, because a future that
+/// holds another by value holds it twice: as its argument, and where it is pinned.
 pub(crate) async fn within<T>(
     deadline: Option<Instant>,
     work: Pin<&mut impl Future<Output = Result<T, ServeError>>>,

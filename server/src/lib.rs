@@ -3,28 +3,28 @@
 //! A request's way through it:
 //!
 //! ```text
-//! bytes ─ grpc ─► decode ─► task (prepare) ─► batching ─► runtime ─► task (finish) ─► grpc ─► reply
-//!           │                                                                          ▲
-//!           └─ convert ─► service: validate, submit, wait within the deadline ─────────┘
+//! bytes ─ grpc ─► task (wire, prepare) ─► flow: batching ─► runtime ─► task (finish, wire) ─► grpc ─► reply
 //! ```
 //!
-//! [`config::Options::load`] gives a [`config::Config`], `build` makes an [`app::App`] of it, and [`app::App::serve`]
-//! runs it on listeners that the caller has bound, until a future that the caller gives resolves.
+//! [`config::Options::load`] gives a [`config::Config`], `build` makes an [`app::App`] of it, and
+//! [`app::App::serve`] runs it on the caller's listeners until the caller's future resolves.
+//!
+//! [`config::Config::build_with`] takes further tasks, see [`task::Task`].
 
 mod admin;
 pub mod app;
 pub mod batching;
+pub mod blocking;
 mod busy_poll;
+pub mod call;
 pub mod config;
 mod deadline;
 pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod flow;
-pub mod generate;
-mod grpc;
+pub mod grpc;
 pub mod healthcheck;
-pub mod infer;
 mod io_threads;
 mod lifecycle;
 pub mod metrics;
@@ -33,8 +33,6 @@ pub mod repository;
 mod request_id;
 mod rest;
 pub mod runtime;
-pub mod sentiment;
-pub mod service;
 pub mod shutdown;
 pub mod statistics;
 pub mod task;

@@ -2,19 +2,19 @@
 
 mod warm_up;
 
+use std::any::{Any, type_name};
 use std::path::Path;
 use std::sync::Arc;
 
-use quintet_bundle::text::TokenizerError;
-use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest, Task};
+use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest};
 
 use self::warm_up::WarmUp;
 use crate::batching::{BackendError, Backlog, Clock, Cost, Engine, Parts, Settings};
+use crate::error::ServeError;
 use crate::metrics::{Metrics, ModelMetrics};
 use crate::runtime::{Device, Runtime, RuntimeError, SessionBackend, Signature};
 use crate::statistics::{Observed, Statistics};
-use crate::task::sentiment::Reader;
-use crate::task::{self, UnsupportedModel};
+use crate::task::{TaskState, Tasks, UnsupportedModel};
 
 /// A model version that has been verified and can be called.
 #[derive(Debug)]
@@ -23,12 +23,14 @@ pub struct Model {
     pub name: Arc<str>,
     /// Its version.
     pub version: u32,
+    /// Its bundle's identity, see [`Bundle::digest`].
+    pub digest: String,
     /// What its bundle says of it.
     pub manifest: Manifest,
     /// Its inputs and outputs, seen from one row.
     pub signature: Signature,
-    /// What turns texts into its rows, if it takes texts.
-    pub reader: Option<Arc<Reader>>,
+    /// What its task keeps of it, see [`Model::state`].
+    state: TaskState,
     /// Where it runs.
     pub device: Device,
     /// The batching core in front of it.
@@ -44,6 +46,8 @@ pub struct Model {
 pub struct Loader {
     /// Makes their instances.
     pub runtime: Runtime,
+    /// Serve them.
+    pub tasks: Tasks,
     /// Hears what they do.
     pub metrics: Metrics,
     /// What their engines share.
@@ -63,9 +67,9 @@ pub enum LoadError {
     /// No task of this server fits it.
     #[error(transparent)]
     Unsupported(#[from] UnsupportedModel),
-    /// Its tokeniser cannot be used.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
+    /// Its task lacks something of it, such as a tokeniser.
+    #[error("{0}")]
+    Task(Box<dyn std::error::Error + Send + Sync>),
     /// It does not compute what the trainer computed.
     #[error("the golden samples do not agree at batch size {batch_size}: {mismatch}")]
     Golden {
@@ -92,15 +96,11 @@ impl Loader {
     ) -> Result<Model, LoadError> {
         let bundle = Bundle::open(path)?;
         let manifest = bundle.manifest().clone();
-        task::check(&manifest)?;
+        let task = self.tasks.serving(&manifest)?;
         let mut signature = Signature::of(&manifest).map_err(RuntimeError::from)?;
-        let reader = match manifest.task {
-            Task::TextClassification => Some(Arc::new(Reader::of(&bundle)?)),
-            _ => None,
-        };
-        for port in signature.inputs.iter_mut().filter(|port| port.is_sequence) {
-            port.values = reader.as_ref().map(|reader| reader.vocabulary_size());
-        }
+        let state = task
+            .open(&bundle, &mut signature)
+            .map_err(LoadError::Task)?;
         let settings = settings(&manifest);
 
         let weights = self.runtime.weights(bundle.model(), settings.instances);
@@ -117,18 +117,13 @@ impl Loader {
         };
 
         let device = self.runtime.device();
-        let metrics = self.metrics.model(
-            &manifest.name,
-            manifest.version,
-            &manifest.architecture,
-            manifest.task,
-            &device.to_string(),
-        );
+        let metrics = self.metrics.model(&manifest, &device.to_string());
         let statistics = Arc::new(Statistics::new(settings.max_batch_size));
         let observed = Observed {
             metrics: metrics.clone(),
             statistics: Arc::clone(&statistics),
         };
+        let digest = bundle.digest().to_owned();
         let (runtime, its_signature) = (self.runtime.clone(), signature.clone());
         let replacement = move || {
             runtime
@@ -149,13 +144,30 @@ impl Loader {
         Ok(Model {
             name,
             version,
+            digest,
             manifest,
             signature,
-            reader,
+            state,
             device,
             engine,
             metrics,
             statistics,
         })
+    }
+}
+
+impl Model {
+    /// Its task's name.
+    pub fn task(&self) -> &str {
+        &self.manifest.task
+    }
+
+    /// What its task has opened for it.
+    ///
+    /// # Errors
+    /// A fault of the server: the task keeps something of another type.
+    pub fn state<T: Any + Send + Sync>(&self) -> Result<Arc<T>, ServeError> {
+        let state = Arc::clone(&self.state).downcast();
+        state.map_err(|_| ServeError::fault("reading a model's state", &type_name::<T>()))
     }
 }

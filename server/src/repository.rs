@@ -1,11 +1,11 @@
-//! The model repository: every version of every model, what state it is in, and which one a request means.
+//! The model repository: every version of every model, its state, and which one a request means.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use quintet_bundle::{BundleError, Task, discover};
+use quintet_bundle::{BundleError, discover};
 
 use crate::error::ServeError;
 use crate::model::Model;
@@ -15,30 +15,20 @@ use crate::model::Model;
 pub struct Repository {
     /// By name, then by version, oldest first.
     models: BTreeMap<String, BTreeMap<u32, Slot>>,
-    defaults: Defaults,
+    /// The models for requests that name none, by task, where they are configured.
+    defaults: BTreeMap<&'static str, String>,
     /// Models without which the server is not ready.
     required: BTreeSet<String>,
 }
 
-/// The models for requests that name none, where they are configured.
-#[derive(Debug, Clone, Default)]
-pub struct Defaults {
-    /// For images.
-    pub classifier: Option<String>,
-    /// For texts.
-    pub sentiment_model: Option<String>,
-    /// For images from noise.
-    pub generator: Option<String>,
-}
-
-/// A version's place.
+/// A version.
 #[derive(Debug)]
 struct Slot {
     path: PathBuf,
     state: RwLock<State>,
 }
 
-/// What a version is at the moment.
+/// The state of a version.
 #[derive(Debug, Clone)]
 pub enum State {
     /// Being read, verified and warmed up, or waiting for that.
@@ -64,14 +54,15 @@ pub struct VersionId {
 const LOADING_RETRY: Duration = Duration::from_millis(500);
 
 impl Repository {
-    /// Finds the bundles below `models_dir`; loads none. `required`: the models without which the server is not
-    /// ready; empty means every one that is there.
+    /// Finds the bundles below `models_dir`; loads none. `defaults` are the models for requests that
+    /// name none, by task. Without the models of `required` the server is not ready; empty means every
+    /// one that is there.
     ///
     /// # Errors
-    /// When the folder cannot be read.
+    /// The folder cannot be read.
     pub fn find(
         models_dir: &std::path::Path,
-        defaults: Defaults,
+        defaults: BTreeMap<&'static str, String>,
         required: &[String],
     ) -> Result<Self, BundleError> {
         let mut models: BTreeMap<String, BTreeMap<u32, Slot>> = BTreeMap::new();
@@ -111,12 +102,20 @@ impl Repository {
         })
     }
 
+    /// Every version that is ready, by name, then oldest first.
+    pub fn ready(&self) -> impl Iterator<Item = Arc<Model>> {
+        self.versions().filter_map(|(_, state)| match state {
+            State::Ready(model) => Some(model),
+            _ => None,
+        })
+    }
+
     /// The names of all models.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.models.keys().map(String::as_str)
     }
 
-    /// Says how loading a version ended.
+    /// Sets the state of a version, after an attempt to load it.
     pub fn set(&self, id: &VersionId, state: State) {
         if let Some(slot) = self
             .models
@@ -137,7 +136,7 @@ impl Repository {
         !self.required.is_empty() && self.required.iter().all(|name| self.is_model_ready(name))
     }
 
-    /// Why the server is not ready: a line for each required model that is not.
+    /// Why the server is not ready: one line per required model that is not.
     pub fn unready(&self) -> Vec<String> {
         if self.required.is_empty() {
             return vec!["there is no model in the repository".to_owned()];
@@ -149,28 +148,39 @@ impl Repository {
         waiting.map(|name| self.why_not(name)).collect()
     }
 
-    /// The version that a request of this task means by `name` and `version`; empty texts mean the default and the newest
-    /// that is ready.
-    pub fn resolve(&self, task: Task, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
+    /// The version that a request of this task means by `name` and `version`. An empty name means the
+    /// default model, an empty version the newest that is ready.
+    ///
+    /// # Errors
+    /// There is no such model or version, it is not ready, or it has another task.
+    pub fn resolve(&self, task: &str, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
         let name = if name.is_empty() {
             self.default_for(task)?
         } else {
             name
         };
         let model = self.find_ready(name, version)?;
-        if model.manifest.task != task {
-            let (does, needs) = (model.manifest.task.as_str(), task.as_str());
-            return Err(ServeError::WrongTask {
-                model: name.to_owned(),
-                does,
-                needs,
-            });
+        if model.task() == task {
+            return Ok(model);
         }
-        Ok(model)
+        Err(ServeError::WrongTask {
+            model: name.to_owned(),
+            does: model.task().to_owned(),
+            needs: task.to_owned(),
+        })
     }
 
-    /// The version that is meant by `name` and `version`, whatever its task; an empty version means the newest that is
-    /// ready.
+    /// Whether requests that name no model get this one.
+    pub fn is_default(&self, model: &Arc<Model>) -> bool {
+        let default = self.resolve(model.task(), "", "");
+        default.is_ok_and(|default| Arc::ptr_eq(&default, model))
+    }
+
+    /// The version that is meant by `name` and `version`, whatever its task. An empty version means the
+    /// newest that is ready.
+    ///
+    /// # Errors
+    /// There is no such model or version, or it is not ready.
     pub fn find_ready(&self, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
         let Some(versions) = self.models.get(name) else {
             return Err(ServeError::ModelNotFound(format!(
@@ -198,26 +208,33 @@ impl Repository {
         }
     }
 
-    /// The model for requests of this task that name none: the configured one, else the first by name that is ready.
-    pub fn default_for(&self, task: Task) -> Result<&str, ServeError> {
-        if let Some(name) = self.defaults.of(task) {
+    /// The model for requests of this task that name none: the configured one, else the first by name
+    /// that is ready.
+    fn default_for(&self, task: &str) -> Result<&str, ServeError> {
+        if let Some(name) = self.defaults.get(task) {
             return Ok(name);
         }
-        let serves = |name: &&str| {
-            self.newest_ready(name)
-                .is_some_and(|model| model.manifest.task == task)
-        };
+        let serves = |name: &&str| self.newest_ready_for(task, name).is_some();
         if let Some(name) = self.names().find(serves) {
             return Ok(name);
         }
         match self.names().find(|name| !self.is_model_ready(name)) {
             Some(name) => Err(self.unavailable(name)),
             None => Err(ServeError::ModelNotFound(format!(
-                "no model does {}; {}",
-                task.as_str(),
+                "no model does {task}; {}",
                 self.inventory()
             ))),
         }
+    }
+
+    /// The newest ready version of each model of this task, by name.
+    pub fn ready_for(&self, task: &str) -> impl Iterator<Item = Arc<Model>> {
+        self.names()
+            .filter_map(move |name| self.newest_ready_for(task, name))
+    }
+
+    fn newest_ready_for(&self, task: &str, name: &str) -> Option<Arc<Model>> {
+        self.newest_ready(name).filter(|model| model.task() == task)
     }
 
     fn newest_ready(&self, name: &str) -> Option<Arc<Model>> {
@@ -253,17 +270,6 @@ impl Repository {
             "there is none".to_owned()
         } else {
             format!("there is {}", join(self.names()))
-        }
-    }
-}
-
-impl Defaults {
-    fn of(&self, task: Task) -> Option<&str> {
-        match task {
-            Task::ImageClassification => self.classifier.as_deref(),
-            Task::TextClassification => self.sentiment_model.as_deref(),
-            Task::ImageGeneration => self.generator.as_deref(),
-            _ => None,
         }
     }
 }

@@ -310,3 +310,28 @@ async fn the_committed_classifier_names_what_a_generator_draws() {
     // About one candidate in ten is drawn after that sample.
     assert!((60..600).contains(&answer.candidates), "{answer:?}");
 }
+
+#[tokio::test]
+async fn without_a_named_classifier_the_first_that_knows_the_digits_judges() {
+    let models = || with_models().model(tiny("animals"));
+    // `animals` is the default classifier, by its name or by the configuration, and knows no digits.
+    for server in [models(), models().default_classifier("animals")] {
+        let answer = generate(&server.start().await, asked(2)).await.unwrap();
+        assert_eq!(answer.classifier, "judge");
+    }
+    let server = models()
+        .model(tiny("other").digits())
+        .default_classifier("other");
+    let answer = generate(&server.start().await, asked(2)).await.unwrap();
+    assert_eq!(answer.classifier, "other", "a default that knows them wins");
+    let server = server_without_digits().start().await;
+    let status = generate(&server, asked(2)).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::FailedPrecondition);
+    assert!(status.message().contains("`animals` cannot name digits"));
+}
+
+fn server_without_digits() -> ServerBuilder {
+    server()
+        .generator(tiny_generator("gan"))
+        .model(tiny("animals"))
+}

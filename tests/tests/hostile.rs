@@ -100,15 +100,34 @@ async fn broken_framing_is_the_callers_error() {
     assert_works(&server).await;
 }
 
+/// In the words of gRPC's "Compression" specification, however the call is carried.
 #[tokio::test]
 async fn an_unknown_compression_is_unimplemented() {
     let server = digits().await;
-    let reply = server
-        .wire()
-        .await
-        .call(CLASSIFY, &[("grpc-encoding", "lzma")], good())
-        .await;
-    assert_eq!(reply.unwrap().code(), Code::Unimplemented);
+    let wire = server.wire().await;
+    for path in [
+        CLASSIFY,
+        "/quintet.v1.InferenceService/ClassifyStream",
+        "/quintet.v1.InferenceService/SentimentScore",
+        "/quintet.v1.InferenceService/GenerateDigits",
+        "/quintet.v1.InferenceService/GenerateDigitsStream",
+        "/quintet.v1.InferenceService/ListModels",
+        "/inference.GRPCInferenceService/ModelInfer",
+        "/inference.GRPCInferenceService/ModelStreamInfer",
+        "/inference.GRPCInferenceService/ServerLive",
+        "/grpc.health.v1.Health/Check",
+    ] {
+        let headers = [("grpc-encoding", "lzma")];
+        let reply = wire.call(path, &headers, good()).await.unwrap();
+        assert_eq!(reply.code(), Code::Unimplemented, "{path}");
+        assert_eq!(
+            reply.status.message(),
+            "Content is compressed with `lzma` which isn't supported"
+        );
+        assert_eq!(reply.headers["grpc-accept-encoding"], "identity");
+        assert_eq!(reply.headers["content-type"], "application/grpc");
+        assert!(reply.headers.contains_key("x-request-id"), "{path}");
+    }
 }
 
 /// Two bytes an image, four million of them, in a message that is not too large. Neither the decoder nor the list of what

@@ -2,8 +2,7 @@
 
 use super::Options;
 use super::settings::{ConfigError, at_least_one};
-use crate::generate;
-use crate::service::Limits;
+use crate::task::{Limits, classify, generate, sentiment};
 
 impl Options {
     /// These limits, where they say nothing the file's, else the defaults.
@@ -12,22 +11,22 @@ impl Options {
             at_least_one(name, own(self).or(own(file)).unwrap_or(default))
         };
         Ok(Limits {
-            max_images_per_request: limit(
-                "max_images_per_request",
-                |it| it.max_images_per_request,
-                256,
-            )?,
-            max_image_pixels: self
-                .max_image_pixels
-                .or(file.max_image_pixels)
-                .unwrap_or(1 << 24),
-            max_texts_per_request: limit(
-                "max_texts_per_request",
-                |it| it.max_texts_per_request,
-                256,
-            )?,
-            max_text_bytes: limit("max_text_bytes", |it| it.max_text_bytes, 1 << 20)?,
-            generation: generate::Limits {
+            classify: classify::Limits {
+                max_images: limit(
+                    "max_images_per_request",
+                    |it| it.max_images_per_request,
+                    256,
+                )?,
+                max_image_pixels: self
+                    .max_image_pixels
+                    .or(file.max_image_pixels)
+                    .unwrap_or(1 << 24),
+            },
+            sentiment: sentiment::Limits {
+                max_texts: limit("max_texts_per_request", |it| it.max_texts_per_request, 256)?,
+                max_text_bytes: limit("max_text_bytes", |it| it.max_text_bytes, 1 << 20)?,
+            },
+            generate: generate::Limits {
                 max_images: limit(
                     "max_images_per_generation",
                     |it| it.max_images_per_generation,

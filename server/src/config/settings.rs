@@ -9,9 +9,8 @@ use quintet_bundle::Manifest;
 
 use super::{BatchingOptions, Options};
 use crate::batching::Settings;
-use crate::repository::Defaults;
 use crate::runtime::{Device, DeviceChoice};
-use crate::service::Limits;
+use crate::task::{Defaults, Limits};
 
 /// A checked configuration.
 #[derive(Debug, Clone)]
@@ -244,8 +243,8 @@ impl Config {
         };
         let (queue, limits) = (settings.max_queue_size, self.limits);
         for (limit, rows) in [
-            ("max_images_per_request", limits.max_images_per_request),
-            ("max_texts_per_request", limits.max_texts_per_request),
+            ("max_images_per_request", limits.classify.max_images),
+            ("max_texts_per_request", limits.sentiment.max_texts),
         ] {
             if queue < rows {
                 let problem = format!(

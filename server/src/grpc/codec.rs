@@ -1,4 +1,4 @@
-//! How the messages of a caller's stream are read: as tonic does, once they have been measured.
+//! tonic's codec with a decoder that counts the fields of a message before it decodes them.
 
 use prost::Message;
 use prost::bytes::Buf as _;
@@ -9,14 +9,14 @@ use tonic_prost::ProstCodec;
 use super::fields;
 use super::status::status;
 
-/// Protobuf messages, `E` out and `D` in, of which those that would grow out of all proportion are refused.
+/// Protobuf messages, `E` out and `D` in. Refuses messages of too many fields, see [`fields::check`].
 #[derive(Debug)]
 pub(super) struct Bounded<E, D> {
     messages: ProstCodec<E, D>,
     inner: Option<u32>,
 }
 
-/// Decodes what has been measured.
+/// The decoder of [`Bounded`].
 #[derive(Debug)]
 pub(super) struct BoundedDecoder<I> {
     messages: I,
@@ -26,7 +26,7 @@ pub(super) struct BoundedDecoder<I> {
 // === impl Bounded ===
 
 impl<E, D> Bounded<E, D> {
-    /// Messages whose lists are at the top level, or in the message of field `inner`.
+    /// For messages whose lists are at the top level, or in the message of field `inner`.
     pub(super) fn new(inner: Option<u32>) -> Self {
         Self {
             messages: ProstCodec::new(),
@@ -64,7 +64,7 @@ impl<I: Decoder<Error = Status>> Decoder for BoundedDecoder<I> {
     type Error = Status;
 
     fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<I::Item>, Status> {
-        // tonic keeps a message in one piece.
+        // tonic gives a message in one chunk.
         fields::check(message.chunk(), self.inner).map_err(|error| status(&error))?;
         self.messages.decode(message)
     }

@@ -1,7 +1,8 @@
-//! One HTTP/2 connection: takes up its requests as they come, each answered on its own, and minds its silence.
+//! One HTTP/2 connection: takes its requests as they come, answers each on its own, and ends the
+//! connection of a silent peer (keep-alive).
 //!
-//! Straight on h2. hyper does the same for any HTTP, and adds to each request what gRPC has no use for: a task though it
-//! be refused at once, a body behind one more trait, a date, a way to upgrade.
+//! It builds on h2. hyper would add to each request what gRPC has no use for: a task even for a
+//! refusal, a body behind one more trait, a date, upgrades.
 
 use std::io;
 use std::pin::Pin;
@@ -17,38 +18,37 @@ use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::exchange;
-use super::observe::Answering;
+use super::exchange::{self, Answering};
 
-/// Bytes that a caller may have under way on one stream; HTTP/2's own default of 65,535 makes an image wait.
+/// The window of one stream in bytes; HTTP/2's default of 65,535 makes an image wait.
 const STREAM_WINDOW: u32 = 1 << 20;
-/// Bytes that a caller may have under way on one connection.
+/// The window of one connection in bytes.
 const CONNECTION_WINDOW: u32 = 4 << 20;
 /// Requests that may be open at once on one connection.
 const MAX_CONCURRENT_STREAMS: u32 = 1024;
-/// Bytes that a request's headers may take, as HTTP/2 counts them.
+/// The largest header list of a request, in bytes as HTTP/2 counts them.
 const MAX_HEADER_LIST: u32 = 16 << 10;
-/// A connection that has been silent for so long, or up to twice, is asked for a sign of life, and ended after as long
-/// again.
+/// A connection that has been silent for one to two of these gets a PING, and is ended if it stays
+/// silent for another one.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// A connection, as a future that resolves when it has ended.
 pub(super) struct Connection<S, F> {
     h2: h2::server::Connection<Heard<S>, Bytes>,
-    /// Begins to answer a request.
+    /// Makes the answer to a request.
     answer: F,
     silence: Silence,
     has_asked: bool,
-    /// What has come in one breath and is not begun.
+    /// Requests of one read whose answers are not polled yet.
     fresh: Vec<(Answering, SendResponse<Bytes>)>,
 }
 
-/// Why a connection was ended before its caller left.
+/// Why the server ended a connection.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
     #[error(transparent)]
     Protocol(#[from] h2::Error),
-    #[error("it gives no sign of life")]
+    #[error("the peer is silent")]
     Silent,
 }
 
@@ -62,7 +62,7 @@ struct Heard<S> {
 struct Silence {
     heard: Arc<AtomicBool>,
     ping: PingPong,
-    /// Asked for a sign of life, which has not come.
+    /// Whether a PING waits for its answer.
     has_pinged: bool,
     timer: Pin<Box<Sleep>>,
 }
@@ -70,10 +70,10 @@ struct Silence {
 // === impl Connection ===
 
 impl<S: AsyncRead + AsyncWrite + Unpin, F> Connection<S, F> {
-    /// Resolves when the caller has shown that it speaks HTTP/2.
+    /// Resolves after HTTP/2's preface and settings.
     ///
     /// # Errors
-    /// It does not, or has left.
+    /// The peer does not speak HTTP/2, or has left.
     pub(super) async fn open(stream: S, answer: F) -> Result<Self, h2::Error> {
         let heard = Arc::<AtomicBool>::default();
         let stream = Heard {
@@ -102,12 +102,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F> Connection<S, F> {
         })
     }
 
-    /// Tells the caller to open no new streams here; the connection ends once those that are open are done.
+    /// Sends a GOAWAY; the connection ends once the streams that are open are done.
     pub(super) fn finish(&mut self) {
         self.h2.graceful_shutdown();
     }
 
-    /// Whether anything has ever been asked here.
+    /// Whether a request has ever come.
     pub(super) fn has_asked(&self) -> bool {
         self.has_asked
     }
@@ -122,7 +122,8 @@ where
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        // All that has come is taken up before any of it begins: the answers then go out together.
+        // Take all requests that have come before polling an answer, so that the answers leave
+        // together.
         while let Poll::Ready(accepted) = this.h2.poll_accept(context) {
             let Some(accepted) = accepted else {
                 return Poll::Ready(Ok(()));
@@ -132,9 +133,9 @@ where
             this.fresh.push(((this.answer)(request), respond));
         }
         for (answering, respond) in this.fresh.drain(..) {
-            exchange::begin(answering, respond);
+            exchange::answer(answering, respond);
         }
-        // Whoever is silent would not read a farewell either.
+        // A silent peer will not read a GOAWAY.
         this.silence.poll(context).map(|()| Err(Ended::Silent))
     }
 }
@@ -142,7 +143,7 @@ where
 // === impl Silence ===
 
 impl Silence {
-    /// Resolves when the connection is to be given up.
+    /// Ready when the connection is to be ended.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.has_pinged && self.ping.poll_pong(context).is_ready() {
             self.has_pinged = false;

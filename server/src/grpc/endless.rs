@@ -1,5 +1,5 @@
-//! Answers without an end of their own, such as a health watch: they end when the server drains, so that an open one
-//! does not hold up the shutdown.
+//! Answers without an end of their own, such as a health watch. They end when the server drains, so
+//! that they do not hold up its shutdown.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -41,7 +41,7 @@ impl http_body::Body for UntilDrained {
         if self.ended {
             return Poll::Ready(None);
         }
-        // What there is to say first, such as that nothing is served any more.
+        // First what there is to send, such as the last change of a health status.
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             self.ended = frame.is_none();
             return Poll::Ready(frame);

@@ -1,4 +1,4 @@
-//! One request and its answer, between HTTP/2's frames and what answers calls.
+//! One request and its answer, between the frames of HTTP/2 and the table of calls.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -12,56 +12,58 @@ use http_body::{Body as _, Frame};
 use tonic::Status;
 use tonic::body::Body;
 
-use super::observe::Answering;
+/// The answer to a request, as far as its headers.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Response<Reply>> + Send>>;
 
-/// What is answered after the headers.
+/// What follows the headers of an answer.
 pub(super) enum Reply {
-    /// Nothing: they have said it all.
+    /// Nothing: the headers hold the status.
     Nothing,
-    /// One message, with its prefix, and that all is well.
+    /// One message with its prefix, then the status OK.
     Message(Bytes),
-    /// What tonic made, as it comes.
+    /// A body from tonic.
     Tonic(Body),
 }
 
-/// A request's body, for tonic.
+/// The body of a request, for tonic.
 pub(super) struct RequestBody(pub(super) RecvStream);
 
-/// Answers a request. What is answered at once, such as what is refused, needs no task for it.
-pub(super) fn begin(mut answering: Answering, mut respond: SendResponse<Bytes>) {
-    // A task asks again, with a waker.
-    let mut unwoken = Context::from_waker(Waker::noop());
-    match step(&mut answering, &mut respond, &mut unwoken) {
+/// Answers a request. An answer that is ready at once, such as a refusal, needs no task.
+pub(super) fn answer(mut answering: Answering, mut respond: SendResponse<Bytes>) {
+    // The task below polls again, with a waker.
+    let mut context = Context::from_waker(Waker::noop());
+    match poll_answer(&mut answering, &mut respond, &mut context) {
         Poll::Ready(None) => {}
         Poll::Ready(Some(rest)) => {
             tokio::spawn(rest);
         }
         Poll::Pending => {
-            tokio::spawn(end(answering, respond));
+            tokio::spawn(answer_later(answering, respond));
         }
     }
 }
 
 /// Waits for the answer and sends it.
-async fn end(mut answering: Answering, mut respond: SendResponse<Bytes>) {
-    let sent = std::future::poll_fn(|context| step(&mut answering, &mut respond, context));
+async fn answer_later(mut answering: Answering, mut respond: SendResponse<Bytes>) {
+    let sent = std::future::poll_fn(|context| poll_answer(&mut answering, &mut respond, context));
     if let Some(rest) = sent.await {
-        // Boxed, because most answers have none.
+        // Boxed, because most answers have no rest.
         Box::pin(rest).await;
     }
 }
 
-/// Goes on with an answer until it is sent, gives what is left to send, or the caller has left.
-fn step(
+/// Ready when the answer is sent, with the rest of it that is still to be sent, or when the caller
+/// has left.
+fn poll_answer(
     answering: &mut Answering,
     respond: &mut SendResponse<Bytes>,
     context: &mut Context<'_>,
 ) -> Poll<Option<impl Future<Output = ()> + Send + use<>>> {
-    // Asked first: whoever has left is not worth a run.
+    // First, so that nothing runs for a caller that has left.
     if respond.poll_reset(context).is_ready() {
         return Poll::Ready(None);
     }
-    // A panic costs no other request of the connection.
+    // A panic must not end the other requests of the connection.
     let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
     let Ok(polled) = polled else {
         respond.send_reset(Reason::INTERNAL_ERROR);
@@ -70,7 +72,7 @@ fn step(
     polled.map(|response| send(respond, response))
 }
 
-/// Sends what is there of an answer; the rest comes as it likes.
+/// Sends what is there of an answer, and returns what sends the rest.
 fn send(
     respond: &mut SendResponse<Bytes>,
     response: Response<Reply>,
@@ -79,7 +81,7 @@ fn send(
     let head = Response::from_parts(head, ());
     let sent = match reply {
         Reply::Nothing => respond.send_response(head, true).map(|_| None),
-        // The whole of it is here already: h2 may as well hold what the caller has no window for.
+        // The message is in memory anyway, so h2 may buffer what exceeds the caller's window.
         Reply::Message(message) => respond.send_response(head, false).and_then(|mut stream| {
             stream.send_data(message, false)?;
             let mut trailers = HeaderMap::with_capacity(1);
@@ -94,16 +96,16 @@ fn send(
             .send_response(head, false)
             .map(|stream| Some((body, stream))),
     };
-    let untaken = |error: h2::Error| tracing::debug!(%error, "an answer was not taken");
-    let (body, stream) = sent.map_err(untaken).ok()??;
+    let log_untaken = |error: h2::Error| tracing::debug!(%error, "an answer was not taken");
+    let (body, stream) = sent.map_err(log_untaken).ok()??;
     Some(async move {
         if let Err(error) = pump(body, stream).await {
-            untaken(error);
+            log_untaken(error);
         }
     })
 }
 
-/// Sends a body as fast as it comes and the caller takes it.
+/// Sends a body as fast as it comes and the caller's window allows.
 async fn pump(mut body: Body, mut stream: SendStream<Bytes>) -> Result<(), h2::Error> {
     loop {
         let frame = std::future::poll_fn(|context| {
@@ -123,7 +125,7 @@ async fn pump(mut body: Body, mut stream: SendStream<Bytes>) -> Result<(), h2::E
         };
         match frame.into_data() {
             Ok(data) => {
-                room(&mut stream, data.len()).await?;
+                wait_for_window(&mut stream, data.len()).await?;
                 stream.send_data(data, false)?;
             }
             Err(frame) => {
@@ -135,8 +137,8 @@ async fn pump(mut body: Body, mut stream: SendStream<Bytes>) -> Result<(), h2::E
     }
 }
 
-/// Waits until the caller takes the first of so many bytes; h2 holds the rest.
-async fn room(stream: &mut SendStream<Bytes>, bytes: usize) -> Result<(), h2::Error> {
+/// Waits until the caller's window takes the first of so many bytes; h2 buffers the rest.
+async fn wait_for_window(stream: &mut SendStream<Bytes>, bytes: usize) -> Result<(), h2::Error> {
     if bytes == 0 {
         return Ok(());
     }
@@ -154,7 +156,7 @@ async fn room(stream: &mut SendStream<Bytes>, bytes: usize) -> Result<(), h2::Er
     .await
 }
 
-/// A request that does not come in whole: its caller has left.
+/// The status of a request whose caller left before all of it had come.
 fn broken_off(error: &h2::Error) -> Status {
     Status::cancelled(format!("the request was broken off: {error}"))
 }

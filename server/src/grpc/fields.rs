@@ -1,6 +1,5 @@
-//! How many fields a message has, counted on the wire.
-//!
-//! An empty element of a list takes two bytes on the wire and a hundred when it is decoded, so messages are measured before.
+//! How many fields a message has, counted before it is decoded: an empty element of a list takes two
+//! bytes on the wire and a hundred in memory.
 
 use prost::bytes::Buf as _;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
@@ -10,9 +9,10 @@ use crate::error::ServeError;
 /// Fields that a message may have.
 const MAX_FIELDS: usize = 65_536;
 
-/// Refuses a message of too many fields. What cannot be read is left to the decoder to name.
+/// Refuses a message of too many fields. It leaves a malformed one to the decoder.
 ///
-/// Counted are those at the top level, and those of the message in field `inner`, where a request is wrapped in another message.
+/// Counts the fields at the top level, and those of the message in field `inner`, which holds the
+/// request in some messages.
 pub(super) fn check(message: &[u8], inner: Option<u32>) -> Result<(), ServeError> {
     if has_more(message, inner, MAX_FIELDS) {
         let words = format!("has too many fields; at most {MAX_FIELDS} are allowed");

@@ -1,7 +1,7 @@
-//! The accept loop: HTTP/2 connections, each a task, ended in order at shutdown.
+//! The accept loop: HTTP/2 connections, each a task, with a graceful shutdown.
 //!
-//! tonic's own server would answer a passed `grpc-timeout` with CANCELLED before the core can say DEADLINE_EXCEEDED,
-//! and waits for its connections without limit. What it is made of, h2, does neither.
+//! tonic's own server answers a passed `grpc-timeout` with CANCELLED before the core can say
+//! DEADLINE_EXCEEDED, and waits for its connections without limit. h2 does neither.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,23 +10,23 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Observe;
+use super::Router;
 use super::connection::Connection;
 use crate::io_threads::IoThreads;
 
-/// How long a connection may still take, at shutdown, that has never asked for anything: it may not speak HTTP/2 at all.
+/// How long a shutdown waits for a connection that has never sent a request.
 const SILENT_GRACE: Duration = Duration::from_millis(500);
-/// How long a new connection may take to say that it speaks HTTP/2.
+/// How long a new connection may take for HTTP/2's preface.
 const PREFACE: Duration = Duration::from_secs(20);
-/// How long to leave a listener alone that cannot accept, as when file descriptors are short.
+/// The pause after a failed accept, for example without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `shutdown` says true, then lets the open connections finish their requests. Returns when the last has
-/// ended; drop it to end them all.
+/// Serves until `shutdown` is true, then lets the open connections finish their requests. Returns
+/// when the last has ended. Dropping the future ends them all.
 pub(crate) async fn serve(
     listener: TcpListener,
     io_threads: IoThreads,
-    service: Observe,
+    router: Router,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
@@ -36,7 +36,7 @@ pub(crate) async fn serve(
                 Ok((stream, peer)) => {
                     let place = io_threads.place();
                     let runtime = place.runtime.clone();
-                    let connection = connection(stream, peer, service.clone(), shutdown.clone());
+                    let connection = connection(stream, peer, router.clone(), shutdown.clone());
                     let connection = async move {
                         connection.await;
                         drop(place);
@@ -48,9 +48,9 @@ pub(crate) async fn serve(
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            // Ended connections are let go as they come.
+            // Drop ended connections as they come.
             Some(_) = connections.join_next() => {}
-            () = told(&mut shutdown) => break,
+            () = stopped(&mut shutdown) => break,
         }
     }
     drop(listener);
@@ -60,7 +60,7 @@ pub(crate) async fn serve(
 async fn connection(
     stream: std::net::TcpStream,
     peer: SocketAddr,
-    service: Observe,
+    router: Router,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let stream = match TcpStream::from_std(stream) {
@@ -73,8 +73,8 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY cannot be set");
     }
-    // One that never speaks would be kept for ever: signs of life are asked for once it has spoken HTTP/2.
-    let opening = Connection::open(stream, move |request| service.call(request));
+    // Keep-alive begins only after the preface.
+    let opening = Connection::open(stream, move |request| router.call(request));
     let mut connection = tokio::select! {
         opened = tokio::time::timeout(PREFACE, opening) => match opened {
             Ok(Ok(connection)) => connection,
@@ -87,11 +87,11 @@ async fn connection(
                 return;
             }
         },
-        () = told(&mut shutdown) => return,
+        () = stopped(&mut shutdown) => return,
     };
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = told(&mut shutdown) => {
+        () = stopped(&mut shutdown) => {
             connection.finish();
             if !connection.has_asked()
                 && let Ok(ended) = tokio::time::timeout(SILENT_GRACE, &mut connection).await
@@ -109,7 +109,7 @@ async fn connection(
     }
 }
 
-/// Resolves when the server is told to stop, or nobody is left to tell it.
-async fn told(shutdown: &mut watch::Receiver<bool>) {
+/// Resolves when the server is to stop, or the sender is gone.
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|stop| *stop).await;
 }

@@ -1,47 +1,47 @@
-//! The wire: the only module that names tonic and prost. Services convert, call [`crate::service`], convert back.
+//! The wire: HTTP/2 connections, the table of calls and how each call is carried. No other module
+//! names tonic or prost.
 
-mod call;
 mod codec;
 mod connection;
-mod convert;
 mod endless;
 mod exchange;
 mod fields;
-mod generate;
+mod headers;
 mod health;
-mod inference;
+mod list_models;
 mod listener;
-mod observe;
-mod open_inference;
-mod recorded;
+mod record;
+mod router;
 mod rpc;
 mod status;
 mod stream;
 mod unary;
 
+pub use prost::Message;
+pub use rpc::{Items, Rpc};
+
 pub(crate) use health::Health;
 pub(crate) use listener::serve;
-pub(crate) use observe::Observe;
+pub(crate) use router::Router;
+pub(crate) use status::code_number;
 
 use std::sync::Arc;
 
-use quintet_proto::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
-use quintet_proto::v1::inference_service_server::InferenceServiceServer;
 use tonic::service::Routes;
 
-use crate::lifecycle::Lifecycle;
-use crate::metrics::Metrics;
-use crate::service::Service;
+use crate::call::Context;
+use crate::task::{Tasks, tensors};
 
-/// Everything that answers on the gRPC port: the domain API, the Open Inference Protocol, health, and reflection in both
-/// versions that clients ask for.
-pub(crate) fn routes(
-    service: Service,
-    health: &Health,
-    lifecycle: Arc<Lifecycle>,
-    metrics: Metrics,
-    max_message_size: usize,
-) -> Observe {
+/// The calls that need models: those of the tasks, ListModels and the Open Inference Protocol.
+pub(crate) fn calls(tasks: &Tasks) -> Vec<Rpc> {
+    let mut calls = tasks.calls();
+    calls.push(list_models::rpc());
+    calls.extend(tensors::calls());
+    calls
+}
+
+/// Answers these calls, health checks, and reflection in both versions that clients use.
+pub(crate) fn router(context: Context, calls: Vec<Rpc>, health: &Health) -> Router {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(quintet_proto::FILE_DESCRIPTOR_SET)
@@ -49,33 +49,10 @@ pub(crate) fn routes(
             // So that a client like grpcurl can show the details of an error.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    let known = "the descriptor sets are generated and complete";
-    let inference = Arc::new(inference::Inference::new(
-        service.clone(),
-        Arc::clone(&lifecycle),
-    ));
-    let open_inference = Arc::new(open_inference::OpenInference::new(
-        service,
-        Arc::clone(&lifecycle),
-    ));
-    let routes = Routes::new(
-        InferenceServiceServer::from_arc(Arc::clone(&inference))
-            .max_decoding_message_size(max_message_size),
-    )
-    .add_service(
-        GrpcInferenceServiceServer::from_arc(Arc::clone(&open_inference))
-            .max_decoding_message_size(max_message_size),
-    )
-    .add_service(health.server())
-    .add_service(reflection().build_v1().expect(known))
-    .add_service(reflection().build_v1alpha().expect(known))
-    .prepare();
-    Observe::new(observe::Shared {
-        inference,
-        open_inference,
-        routes,
-        lifecycle,
-        metrics,
-        max_message_size,
-    })
+    let complete = "the descriptor sets are generated and complete";
+    let routes = Routes::new(health.server())
+        .add_service(reflection().build_v1().expect(complete))
+        .add_service(reflection().build_v1alpha().expect(complete))
+        .prepare();
+    Router::new(Arc::new(context), calls, &routes)
 }

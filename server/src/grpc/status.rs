@@ -1,4 +1,4 @@
-//! The one table from [`ServeError`] to gRPC codes and their machine-readable details.
+//! The table from [`ServeError`] to gRPC codes and their machine-readable details.
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -8,7 +8,7 @@ use crate::error::ServeError;
 /// Names the service in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "quintet.v1";
 
-/// What the caller gets to see of an error.
+/// An error as the caller sees it.
 pub(super) fn status(error: &ServeError) -> Status {
     let mut details = ErrorDetails::new();
     let code = match error {
@@ -54,12 +54,17 @@ pub(super) fn status(error: &ServeError) -> Status {
     Status::with_error_details(code, error.to_string(), details)
 }
 
-/// Whether an INTERNAL status was made here: [`status`] gives each an id, the codec gives none.
-pub(super) fn is_ours(status: &Status) -> bool {
+/// The code of an error, as google.rpc.Code numbers it, for errors that messages carry.
+pub(crate) fn code_number(error: &ServeError) -> i32 {
+    status(error).code().into()
+}
+
+/// Whether an INTERNAL status comes from [`status`], which gives each an id. The codec's have none.
+pub(super) fn has_error_id(status: &Status) -> bool {
     status.get_details_error_info().is_some()
 }
 
-/// A code's name as gRPC writes it, for metrics and logs.
+/// The name of a code as gRPC writes it, for metrics and logs.
 pub(super) fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
@@ -105,8 +110,8 @@ mod tests {
             ServeError::ModelNotFound("there is no model `vgg`; there is cnn, mlp".into()),
             ServeError::WrongTask {
                 model: "lstm".into(),
-                does: "text",
-                needs: "images",
+                does: "text".into(),
+                needs: "images".into(),
             },
             ServeError::NoDigits {
                 model: "pets".into(),

@@ -1,86 +1,70 @@
-//! Many requests on one stream: they are read as they come, up to a window of them is under way at once, and each gets
-//! an answer of its own.
+//! Many requests on one stream: up to a window of them is under way at once, and each gets an answer
+//! of its own.
 //!
-//! Nothing is spawned: the stream of answers drives the requests, so a caller that goes away drops them all, and one
-//! that does not read its answers is not read from either.
+//! The stream of answers drives the requests without a task. So a caller that goes away drops them
+//! all, and from one that does not read its answers nothing is read either.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_util::stream::{FuturesOrdered, FuturesUnordered, Stream, StreamExt as _};
-use tokio::time::Sleep;
-use tonic::codegen::BoxStream;
+use futures_util::stream::{BoxStream, FuturesOrdered, FuturesUnordered, Stream, StreamExt as _};
+use tokio::time::{Instant, Sleep};
 use tonic::{Code, Status, Streaming};
 
-use super::call::Call;
 use super::status::status;
+use crate::call::Call;
 use crate::error::ServeError;
 use crate::lifecycle::Lifecycle;
 
-/// Requests under way on one stream. While there are so many, no more are read, and HTTP/2's flow control holds the
-/// caller back.
+/// The most requests under way on one stream. The server then stops reading, and HTTP/2's flow
+/// control holds the caller back.
 const WINDOW: usize = 256;
 
-/// Answers `requests` by `answer`, each as soon as it is done.
-pub(super) fn as_they_come<M, A, W>(
+/// Answers `requests` by `answer`, `in_order` or each as soon as it is done.
+pub(super) fn answers<M, A, W>(
     requests: Streaming<M>,
     call: &Call,
-    lifecycle: &Lifecycle,
+    in_order: bool,
     answer: impl FnMut(M) -> W + Send + Unpin + 'static,
-) -> BoxStream<A>
+) -> BoxStream<'static, Result<A, Status>>
 where
     M: Send + 'static,
     A: Send + 'static,
     W: Future<Output = A> + Send + 'static,
 {
-    Box::pin(Answers::<_, _, FuturesUnordered<W>>::new(
-        requests, call, lifecycle, answer,
-    ))
-}
-
-/// Answers `requests` by `answer`, in their order.
-pub(super) fn in_order<M, A, W>(
-    requests: Streaming<M>,
-    call: &Call,
-    lifecycle: &Lifecycle,
-    answer: impl FnMut(M) -> W + Send + Unpin + 'static,
-) -> BoxStream<A>
-where
-    M: Send + 'static,
-    A: Send + 'static,
-    W: Future<Output = A> + Send + 'static,
-{
-    Box::pin(Answers::<_, _, FuturesOrdered<W>>::new(
-        requests, call, lifecycle, answer,
-    ))
+    let (deadline, lifecycle) = (call.deadline(), &call.context().lifecycle);
+    if in_order {
+        Answers::<_, _, FuturesOrdered<W>>::new(requests, deadline, lifecycle, answer).boxed()
+    } else {
+        Answers::<_, _, FuturesUnordered<W>>::new(requests, deadline, lifecycle, answer).boxed()
+    }
 }
 
 struct Answers<S, F, P> {
-    /// `None` when nothing more is read.
+    /// `None` once no more are read.
     requests: Option<S>,
     answer: F,
     pending: P,
-    /// How the stream ends when what was read has been answered; `None`: well.
+    /// The status after the last answer; `None`: OK.
     end: Option<Status>,
     drained: Pin<Box<dyn Future<Output = ()> + Send>>,
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-/// Requests under way; as a stream, their answers.
+/// The requests under way; as a stream, their answers.
 trait Pending: Stream + Default + Unpin {
     type Work;
 
     fn add(&mut self, work: Self::Work);
 
-    /// How many, those included that wait for the answer of an earlier one.
+    /// How many, with those whose answers wait for an earlier one's.
     fn under_way(&self) -> usize;
 }
 
 // === impl Answers ===
 
 impl<S, F, P: Pending> Answers<S, F, P> {
-    fn new(requests: S, call: &Call, lifecycle: &Lifecycle, answer: F) -> Self {
-        let deadline = call.deadline;
+    fn new(requests: S, deadline: Option<Instant>, lifecycle: &Lifecycle, answer: F) -> Self {
         Self {
             requests: Some(requests),
             answer,
@@ -98,7 +82,7 @@ where
     F: FnMut(M) -> P::Work,
     P: Pending,
 {
-    /// Takes up requests that have come, as far as the window allows.
+    /// Begins the requests that have come, as far as the window allows.
     fn read(&mut self, context: &mut Context<'_>) {
         if self.requests.is_some() && self.drained.as_mut().poll(context).is_ready() {
             self.requests = None;
@@ -111,7 +95,7 @@ where
                 Poll::Ready(Some(Ok(request))) => self.pending.add((self.answer)(request)),
                 Poll::Ready(Some(Err(failure))) => {
                     self.requests = None;
-                    self.end = Some(unread(failure));
+                    self.end = Some(blame_caller(failure));
                 }
                 Poll::Ready(None) => self.requests = None,
                 Poll::Pending => return,
@@ -151,8 +135,9 @@ where
     }
 }
 
-/// What the codec says of a message that it cannot read, in codes that would blame the server.
-fn unread(failure: Status) -> Status {
+/// The codec's words on a message that it cannot read come with codes that blame the server; the
+/// caller is told INVALID_ARGUMENT instead.
+fn blame_caller(failure: Status) -> Status {
     match failure.code() {
         Code::OutOfRange | Code::Internal => {
             let words = format!("cannot be read: {}", failure.message());

@@ -1,19 +1,19 @@
-//! Inference calls of one message each way, straight from HTTP/2's frames (gRPC over HTTP/2, "Length-Prefixed-Message").
+//! Unary calls, straight from the frames of HTTP/2 (gRPC over HTTP/2, "Length-Prefixed-Message").
 //!
-//! tonic carries every call as a pair of streams behind a router, with buffers of their own; for a small request that
-//! costs as much as everything else that is done for it. Here a message is decoded from the frame it came in, its bytes
-//! not copied, and the answer is one frame and its trailers.
+//! tonic carries every call as a pair of streams behind a router, with buffers of their own. For a
+//! small request that costs as much as everything else. Here a message is decoded from the frame it
+//! came in without a copy, and the answer is one frame and its trailers.
 
 use std::cell::RefCell;
 use std::pin::pin;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use h2::RecvStream;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 use prost::Message;
 use tokio::time::Instant;
-use tonic::Code;
 use tonic::body::Body;
+use tonic::{Code, Status};
 
 use super::exchange::Reply;
 use super::fields;
@@ -21,12 +21,10 @@ use super::status::status;
 use crate::error::ServeError;
 use crate::flow::within;
 
-const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
-
 /// The compression flag and the length, before each message.
 const PREFIX: usize = 5;
 
-/// An error and the headers that tell of it.
+/// An error and the headers that carry it.
 struct Written {
     error: ServeError,
     headers: HeaderMap,
@@ -34,11 +32,12 @@ struct Written {
 }
 
 thread_local! {
-    /// What a full queue tells thousands of callers a second, because writing it costs more than reading their requests.
+    /// The last refusal by a full queue. Thousands of callers a second get the same one, and writing
+    /// it costs more than reading their requests.
     static LAST_FULL: RefCell<Option<Written>> = const { RefCell::new(None) };
 }
 
-/// The one message of a request, if it has come in whole before the deadline.
+/// The message of a request, if it has come whole before the deadline.
 pub(super) async fn message<M: Message + Default>(
     body: RecvStream,
     max_message_size: usize,
@@ -59,19 +58,29 @@ pub(super) fn answer<A: Message>(outcome: Result<A, ServeError>) -> (Response<Re
 pub(super) fn refuse(error: &ServeError) -> (Response<Reply>, Code) {
     let (headers, code) = match error {
         ServeError::QueueFull { .. } => kept(error),
-        _ => write(error),
+        _ => write(status(error)),
     };
+    refusal(headers, code)
+}
+
+/// A status as an answer.
+pub(super) fn refuse_as(status: Status) -> (Response<Reply>, Code) {
+    let (headers, code) = write(status);
+    refusal(headers, code)
+}
+
+fn refusal(headers: HeaderMap, code: Code) -> (Response<Reply>, Code) {
     let mut response = Response::new(Reply::Nothing);
     *response.headers_mut() = headers;
     (response, code)
 }
 
-/// The headers as they were written for the last such error, if that said the same.
+/// The headers of the last such error, if it was the same.
 fn kept(error: &ServeError) -> (HeaderMap, Code) {
     LAST_FULL.with_borrow_mut(|last| match last {
         Some(last) if last.error == *error => (last.headers.clone(), last.code),
         _ => {
-            let (headers, code) = write(error);
+            let (headers, code) = write(status(error));
             *last = Some(Written {
                 error: error.clone(),
                 headers: headers.clone(),
@@ -82,28 +91,20 @@ fn kept(error: &ServeError) -> (HeaderMap, Code) {
     })
 }
 
-fn write(error: &ServeError) -> (HeaderMap, Code) {
-    let status = status(error);
+fn write(status: Status) -> (HeaderMap, Code) {
     let code = status.code();
     let (head, _) = status.into_http::<Body>().into_parts();
     (head.headers, code)
 }
 
-/// Whether the messages of a call with these headers are as they are: what is compressed is tonic's to refuse.
-pub(super) fn is_plain(headers: &HeaderMap) -> bool {
-    headers
-        .get(GRPC_ENCODING)
-        .is_none_or(|encoding| encoding == "identity")
-}
-
-/// The one message of a request, read to its end.
+/// Reads a request to its end: its one message.
 async fn read<M: Message + Default>(
     mut body: RecvStream,
     max_message_size: usize,
 ) -> Result<M, ServeError> {
     let mut whole = data(&mut body).await?.unwrap_or_default();
     let mut needed = length(&whole, max_message_size)?;
-    // Nearly every message comes in one frame.
+    // Most messages come in one frame.
     if let Some(mut part) = data(&mut body).await? {
         let mut parts = BytesMut::from(whole);
         loop {
@@ -125,7 +126,7 @@ async fn read<M: Message + Default>(
     M::decode(whole).map_err(|error| unreadable(&error))
 }
 
-/// The next bytes of a body; `None` at its end. Trailers say nothing here.
+/// The next bytes of a body; `None` at its end. Trailers of a request have no meaning.
 async fn data(body: &mut RecvStream) -> Result<Option<Bytes>, ServeError> {
     while let Some(data) = body.data().await {
         let data = data.map_err(|error| unreadable(&error))?;
@@ -139,7 +140,8 @@ async fn data(body: &mut RecvStream) -> Result<Option<Bytes>, ServeError> {
     Ok(None)
 }
 
-/// Bytes that a body is to have, prefix and message, by what has come of it; `None`: the prefix is not all there yet.
+/// The bytes of prefix and message together, by what has come of the body; `None`: the prefix has
+/// not come whole yet.
 fn length(body: &[u8], max_message_size: usize) -> Result<Option<usize>, ServeError> {
     let [flag, a, b, c, d, ..] = *body else {
         return Ok(None);
@@ -183,8 +185,6 @@ fn reply(message: &impl Message) -> Response<Reply> {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use tonic::Status;
 
     use super::*;
     use crate::batching::{Bound, QueueFull};

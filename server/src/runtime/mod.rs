@@ -9,7 +9,7 @@ mod staging;
 mod weights;
 
 pub use device::{Device, DeviceChoice};
-pub use row::{BadLength, Row};
+pub use row::{BadLength, Row, Rows};
 pub(crate) use row::integer;
 pub use session::SessionBackend;
 pub use signature::{Measure, Port, Sequence, Signature, SignatureError};

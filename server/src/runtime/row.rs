@@ -16,6 +16,9 @@ pub struct Row {
     steps: usize,
 }
 
+/// The rows of one request. Most requests have one.
+pub type Rows = SmallVec<[Row; 1]>;
+
 /// A row cannot be as long as its tensors say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("row {row} has length {length}; 1 to {longest} are allowed")]

@@ -1,30 +1,155 @@
-//! What callers want of a model: each task prepares rows from a request and finishes an answer from rows.
+//! What callers want of a model. A task is one folder: which models it can serve, how a request
+//! becomes rows, how rows become an answer, its limits, its messages and its calls.
+//!
+//! Plain tensors, which any model takes, have a folder beside the tasks.
 
 pub mod classify;
 pub mod generate;
 pub mod sentiment;
 pub mod tensors;
+mod wire;
 
-use quintet_bundle::{Manifest, Task};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Debug;
+use std::sync::Arc;
 
-/// A model that no task of this server can speak for.
+use quintet_bundle::{Bundle, Manifest};
+
+use crate::grpc::Rpc;
+use crate::runtime::Signature;
+
+/// What a task keeps of one model; [`Model::state`](crate::model::Model::state) gives it back.
+pub type TaskState = Arc<dyn Any + Send + Sync>;
+
+/// One thing that models do and callers ask for.
+pub trait Task: Debug + Send + Sync {
+    /// The task's name in a manifest.
+    fn name(&self) -> &'static str;
+
+    /// Checks that the task can serve the model.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    fn check(&self, manifest: &Manifest) -> Result<(), String>;
+
+    /// Opens what the task needs of a model that it has checked. It may also restrict the values
+    /// that an input of the model takes.
+    ///
+    /// # Errors
+    /// The bundle lacks something.
+    fn open(
+        &self,
+        _bundle: &Bundle,
+        _signature: &mut Signature,
+    ) -> Result<TaskState, Box<dyn Error + Send + Sync>> {
+        Ok(Arc::new(()))
+    }
+
+    /// The model for requests that name none, where one is configured. Without it they get the
+    /// first by name that is ready.
+    fn default_model(&self) -> Option<DefaultModel<'_>> {
+        None
+    }
+
+    /// The task's rows in the table of calls, the busiest first.
+    fn calls(&self) -> Vec<Rpc>;
+}
+
+/// A configured default model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DefaultModel<'n> {
+    /// The model's name.
+    pub model: &'n str,
+    /// The option that names it.
+    pub option: &'static str,
+}
+
+/// The tasks of a server.
+#[derive(Debug, Clone)]
+pub struct Tasks(Arc<[Box<dyn Task>]>);
+
+/// The limits of the built-in tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Of images.
+    pub classify: classify::Limits,
+    /// Of texts.
+    pub sentiment: sentiment::Limits,
+    /// Of images from noise.
+    pub generate: generate::Limits,
+}
+
+/// The default models of the built-in tasks, where they are configured.
+#[derive(Debug, Clone, Default)]
+pub struct Defaults {
+    /// For images.
+    pub classifier: Option<String>,
+    /// For texts.
+    pub sentiment_model: Option<String>,
+    /// For images from noise.
+    pub generator: Option<String>,
+}
+
+/// A model that no task of this server can serve.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a model for {task} cannot be served: {reason}")]
 pub struct UnsupportedModel {
-    task: &'static str,
+    task: String,
     reason: String,
 }
 
-/// Whether one of the tasks can serve the model.
-pub fn check(manifest: &Manifest) -> Result<(), UnsupportedModel> {
-    let outcome = match manifest.task {
-        Task::ImageClassification => classify::check(manifest),
-        Task::TextClassification => sentiment::check(manifest),
-        Task::ImageGeneration => generate::check(manifest),
-        _ => Err("this server has no such task".to_owned()),
-    };
-    outcome.map_err(|reason| UnsupportedModel {
-        task: manifest.task.as_str(),
-        reason,
-    })
+// === impl Tasks ===
+
+impl Tasks {
+    /// The built-in tasks, and others.
+    pub fn new(
+        limits: Limits,
+        defaults: Defaults,
+        others: impl IntoIterator<Item = Box<dyn Task>>,
+    ) -> Self {
+        let built_in: [Box<dyn Task>; 3] = [
+            Box::new(classify::Classify {
+                limits: limits.classify,
+                default_model: defaults.classifier,
+            }),
+            Box::new(sentiment::Sentiment {
+                limits: limits.sentiment,
+                default_model: defaults.sentiment_model,
+            }),
+            Box::new(generate::Generate {
+                limits: limits.generate,
+                default_model: defaults.generator,
+            }),
+        ];
+        Self(built_in.into_iter().chain(others).collect())
+    }
+
+    /// The task that serves the model.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn serving(&self, manifest: &Manifest) -> Result<&dyn Task, UnsupportedModel> {
+        let name = manifest.task.as_str();
+        let task = self.0.iter().find(|task| task.name() == name);
+        let task = task.ok_or_else(|| "this server has no such task".to_owned());
+        let checked = task.and_then(|task| task.check(manifest).map(|()| &**task));
+        checked.map_err(|reason| UnsupportedModel {
+            task: name.to_owned(),
+            reason,
+        })
+    }
+
+    /// The configured default models, by task.
+    pub fn default_models(&self) -> BTreeMap<&'static str, DefaultModel<'_>> {
+        let tasks = self.0.iter();
+        let configured = tasks.filter_map(|task| Some((task.name(), task.default_model()?)));
+        configured.collect()
+    }
+
+    /// The calls of all tasks.
+    pub fn calls(&self) -> Vec<Rpc> {
+        self.0.iter().flat_map(|task| task.calls()).collect()
+    }
 }

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use futures_util::FutureExt as _;
 use futures_util::stream::poll_fn;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use super::*;
 
@@ -40,8 +39,7 @@ where
             receiver
         }
     };
-    let call = Call::until(deadline);
-    let answers = Answers::<_, _, P>::new(requests, &call, lifecycle, answer);
+    let answers = Answers::<_, _, P>::new(requests, deadline, lifecycle, answer);
     (answers, sent, taken)
 }
 

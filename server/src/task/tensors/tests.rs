@@ -3,7 +3,11 @@
 use expect_test::expect;
 use proptest::prelude::*;
 
+use bytes::Bytes;
+use quintet_bundle::DataType;
+
 use super::*;
+use crate::runtime::{Port, Row, Signature};
 
 fn port(name: &str, datatype: DataType, row_shape: &[usize]) -> Port {
     Port {
@@ -141,7 +145,7 @@ fn raw_rows_are_slices_of_what_came() {
 fn outputs_are_chosen_by_name_in_the_order_asked_for() {
     let names = |names: &[&str]| {
         wanted(&signature(), names.iter().copied())
-            .map(SmallVec::into_vec)
+            .map(|wanted| wanted.to_vec())
             .map_err(|violations| violations[0].description.clone())
     };
     assert_eq!(names(&[]), Ok(vec![0, 1]));

@@ -1,74 +1,55 @@
-//! What a handler knows of its call, and what it tells of it.
+//! The headers of a request that gRPC over HTTP/2 gives a meaning to.
 
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time::Instant;
+use tonic::Status;
 
 use crate::error::ServeError;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const GRPC_ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
-/// One call. Its clones are the same call.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Call {
-    /// When the caller stops waiting, from `grpc-timeout`.
-    pub(super) deadline: Option<Instant>,
-    /// The model that the request reached.
-    model: Arc<OnceLock<Arc<str>>>,
-}
-
-// === impl Call ===
-
-impl Call {
-    /// A call whose caller stops waiting then.
-    pub(super) fn until(deadline: Option<Instant>) -> Self {
-        Self {
-            deadline,
-            model: Arc::default(),
-        }
-    }
-
-    /// The call that began at `started` with these headers.
-    ///
-    /// # Errors
-    /// INVALID_ARGUMENT: its `grpc-timeout` is none.
-    pub(super) fn begin(headers: &HeaderMap, started: Instant) -> Result<Self, ServeError> {
-        // A time that the clock cannot count to is none.
-        let deadline = timeout(headers)?.and_then(|timeout| started.checked_add(timeout));
-        Ok(Self::until(deadline))
-    }
-
-    /// The call that this request belongs to.
-    pub(super) fn of<T>(request: &tonic::Request<T>) -> Self {
-        request
-            .extensions()
-            .get::<Self>()
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    /// The request has reached this model.
-    pub(super) fn reached(&self, model: &Arc<str>) {
-        let _ = self.model.set(Arc::clone(model));
-    }
-
-    /// The model that the request reached; empty: none.
-    pub(super) fn model(&self) -> Arc<str> {
-        self.model.get().cloned().unwrap_or_default()
-    }
-}
-
-/// Refuses requests of other protocols.
-pub(super) fn check_media_type(headers: &HeaderMap) -> Result<(), ServeError> {
+/// Whether this is a request of gRPC, by its content type.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     let given = headers.get(header::CONTENT_TYPE);
-    if given.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
-        return Ok(());
+    given.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// The deadline of a request that has arrived at `started`; `None`: its caller waits for ever.
+///
+/// # Errors
+/// INVALID_ARGUMENT: the request is of another protocol, or its `grpc-timeout` cannot be read.
+pub(super) fn deadline(
+    headers: &HeaderMap,
+    started: Instant,
+) -> Result<Option<Instant>, ServeError> {
+    if !is_grpc(headers) {
+        let given = headers.get(header::CONTENT_TYPE);
+        let given = given.map_or(&b""[..], HeaderValue::as_bytes);
+        let words = format!("is `{}`; application/grpc is needed", given.escape_ascii());
+        return Err(ServeError::invalid("content-type", words));
     }
-    let given = given.map_or(&b""[..], HeaderValue::as_bytes);
-    let words = format!("is `{}`; application/grpc is needed", given.escape_ascii());
-    Err(ServeError::invalid("content-type", words))
+    // An overflowing timeout means no deadline.
+    Ok(timeout(headers)?.and_then(|timeout| started.checked_add(timeout)))
+}
+
+/// Checks that the messages of a request are not compressed.
+///
+/// # Errors
+/// UNIMPLEMENTED with the encodings that are accepted, as gRPC's "Compression" specification asks.
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Status> {
+    let Some(encoding) = headers.get(GRPC_ENCODING).filter(|it| *it != "identity") else {
+        return Ok(());
+    };
+    let encoding = encoding.as_bytes().escape_ascii();
+    let words = format!("Content is compressed with `{encoding}` which isn't supported");
+    let mut status = Status::unimplemented(words);
+    let accepted = "identity".parse().expect("a header's value");
+    status.metadata_mut().insert(GRPC_ACCEPT_ENCODING, accepted);
+    Err(status)
 }
 
 /// The `grpc-timeout` header (gRPC over HTTP/2, "Requests"): at most 8 digits and a unit.

@@ -1,4 +1,4 @@
-//! Between the protocol's messages and the domain's tensors.
+//! Between the messages of ModelInfer and tensors.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,35 +9,35 @@ use quintet_proto::inference as oip;
 use quintet_proto::inference::infer_parameter::ParameterChoice;
 use quintet_proto::inference::model_infer_response::InferOutputTensor;
 
+use super::calls::{Infer, Inferred};
+use super::{Elements, Tensor};
 use crate::error::{ServeError, Violation};
-use crate::infer::{Infer, Inferred};
 use crate::model::Model;
-use crate::task::tensors::{Elements, Tensor};
 
 type Parameters = HashMap<String, oip::InferParameter>;
 
-/// Parameters of a tensor that change where or how its elements are given; passing over them would answer to another
-/// request.
+/// Parameters of a tensor that change where or how its elements are given. To ignore one would be to
+/// answer another request.
 const UNSUPPORTED: [&str; 2] = ["shared_memory_region", "classification"];
 
-/// How the answer to a request is to look.
+/// The form of an answer.
 #[derive(Debug)]
 pub(super) struct Form {
     id: String,
-    /// Elements as bytes.
+    /// Whether elements come as bytes.
     raw: bool,
 }
 
-/// A request as the domain takes it.
+/// A request as tensors, and the form of its answer.
 pub(super) fn request(request: oip::ModelInferRequest) -> Result<(Infer, Form), ServeError> {
     let raw = !request.raw_input_contents.is_empty();
     let mut violations = Vec::new();
     let (given, inputs) = (request.raw_input_contents.len(), request.inputs.len());
     if raw && given != inputs {
-        violations.push(Violation {
-            field: "raw_input_contents".to_owned(),
-            description: format!("has {given} entries for {inputs} inputs"),
-        });
+        violations.push(Violation::new(
+            "raw_input_contents",
+            format!("has {given} entries for {inputs} inputs"),
+        ));
     }
     let mut raw_contents = request.raw_input_contents.into_iter();
     let mut tensors = Vec::with_capacity(inputs);
@@ -50,19 +50,18 @@ pub(super) fn request(request: oip::ModelInferRequest) -> Result<(Infer, Form), 
         let elements = match (elements(input.contents), raw_contents.next()) {
             (Ok(Elements::Missing), Some(bytes)) => Elements::Raw(bytes),
             (Ok(_), Some(_)) => {
-                violations.push(Violation {
-                    field: format!("inputs[{index}].contents"),
-                    description: "is not empty, nor is raw_input_contents; one of them is allowed"
-                        .to_owned(),
-                });
+                violations.push(Violation::new(
+                    format!("inputs[{index}].contents"),
+                    "is not empty, nor is raw_input_contents; one of them is allowed",
+                ));
                 continue;
             }
             (Ok(elements), None) => elements,
             (Err(description), _) => {
-                violations.push(Violation {
-                    field: format!("inputs[{index}].contents"),
+                violations.push(Violation::new(
+                    format!("inputs[{index}].contents"),
                     description,
-                });
+                ));
                 continue;
             }
         };
@@ -93,7 +92,7 @@ pub(super) fn request(request: oip::ModelInferRequest) -> Result<(Infer, Form), 
     Ok((infer, Form { id, raw }))
 }
 
-/// An answer as the wire carries it.
+/// The answer of `model`.
 pub(super) fn answer(model: &Model, form: Form, inferred: Inferred) -> oip::ModelInferResponse {
     let Inferred { rows, outputs } = inferred;
     let mut answer = oip::ModelInferResponse {
@@ -123,7 +122,7 @@ pub(super) fn answer(model: &Model, form: Form, inferred: Inferred) -> oip::Mode
     answer
 }
 
-/// The request's own limit of time, from its parameter `timeout` in microseconds; 0: none.
+/// The request's own timeout, from its parameter `timeout` in microseconds; 0: none.
 pub(super) fn timeout(request: &oip::ModelInferRequest) -> Result<Option<Duration>, ServeError> {
     let Some(parameter) = request.parameters.get("timeout") else {
         return Ok(None);
@@ -143,14 +142,14 @@ pub(super) fn timeout(request: &oip::ModelInferRequest) -> Result<Option<Duratio
     }
 }
 
-/// Whether the caller of a stream wants to be told which answer is the last to its request.
+/// Whether the caller of a stream wants the last answer to its request marked.
 pub(super) fn wants_final_response(request: &oip::ModelInferRequest) -> bool {
     let asked = request.parameters.get("triton_enable_empty_final_response");
     let asked = asked.and_then(|parameter| parameter.parameter_choice.as_ref());
     matches!(asked, Some(ParameterChoice::BoolParam(true)))
 }
 
-/// Says that this answer is the last, and the only one, to its request.
+/// Marks the answer as the last to its request.
 pub(super) fn mark_final(answer: &mut oip::ModelInferResponse) {
     let yes = oip::InferParameter {
         parameter_choice: Some(ParameterChoice::BoolParam(true)),
@@ -159,17 +158,17 @@ pub(super) fn mark_final(answer: &mut oip::ModelInferResponse) {
     answer.parameters.insert(name, yes);
 }
 
-/// Finds parameters of a tensor that cannot be passed over.
+/// Finds the parameters of a tensor that cannot be ignored.
 fn check(parameters: &Parameters, place: impl Fn() -> String, violations: &mut Vec<Violation>) {
     if parameters.is_empty() {
         return;
     }
     for name in UNSUPPORTED {
         if parameters.contains_key(name) {
-            violations.push(Violation {
-                field: format!("{}.parameters[{name}]", place()),
-                description: "is not supported; elements come and go in the messages".to_owned(),
-            });
+            violations.push(Violation::new(
+                format!("{}.parameters[{name}]", place()),
+                "is not supported; elements come and go in the messages",
+            ));
         }
     }
 }

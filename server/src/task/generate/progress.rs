@@ -1,6 +1,6 @@
 //! How far a drawing has come, and how many candidates to draw next: a plain value.
 
-/// As if so many candidates had been seen before the first, of which the usual share was kept.
+/// The weight of the usual share, in candidates: as if so many had been seen before the first.
 const SEEN_BEFORE: f64 = 10.0;
 
 /// Images found and candidates drawn.
@@ -43,15 +43,16 @@ impl Progress {
         self.missing() == 0
     }
 
-    /// How many candidates to draw next: as many as are likely to hold what is missing, by the share that was kept so far,
-    /// within the bounds. `None`: no more may be drawn.
+    /// How many candidates to draw next: as many as are likely to hold what is missing, by the share
+    /// that was kept so far, within the bounds. `None`: no more may be drawn.
     pub(super) fn next(&self) -> Option<u64> {
         let missing = self.missing();
         let needed = if self.usual_share < 1.0 {
             let kept = self.found as f64 + SEEN_BEFORE * self.usual_share;
             let share = kept / (self.drawn as f64 + SEEN_BEFORE);
             let missing = missing as f64;
-            // A root more, about the deviation of such a count, so that the last few seldom take a chunk of their own.
+            // A root more, about the deviation of such a count, so that the last few seldom take a
+            // chunk of their own.
             ((missing + missing.sqrt()) / share).ceil() as u64
         } else {
             missing

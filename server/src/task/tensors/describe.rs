@@ -1,6 +1,6 @@
-//! What the protocol tells of the server and its models.
+//! The protocol's descriptions of the server and its models.
 
-use quintet_bundle::{DataType, Dim, TensorSpec};
+use quintet_bundle::DataType;
 use quintet_proto::inference as oip;
 use quintet_proto::inference::model_instance_group::Kind;
 use quintet_proto::inference::model_metadata_response::TensorMetadata;
@@ -11,10 +11,10 @@ use crate::repository::{State, VersionId};
 use crate::runtime::{Device, Port};
 use crate::statistics::Total;
 
-/// What Triton calls ONNX models, and so do its clients.
+/// Triton's name for ONNX models.
 const PLATFORM: &str = "onnxruntime_onnx";
 const BACKEND: &str = "onnxruntime";
-/// Extensions that are served whole; the stream of requests has no name among them.
+/// Extensions that are served whole. The protocol has no name for the stream of requests.
 const EXTENSIONS: [&str; 2] = ["model_configuration", "statistics"];
 
 /// What ServerMetadata says.
@@ -26,22 +26,16 @@ pub(super) fn server() -> oip::ServerMetadataResponse {
     }
 }
 
-/// What ModelMetadata says; `versions`: those of the model that are ready.
+/// What ModelMetadata says. `versions` are those of the model that are ready.
 pub(super) fn metadata(model: &Model, versions: Vec<String>) -> oip::ModelMetadataResponse {
-    let tensor = |spec: &TensorSpec| {
-        let size = |dim: &Dim| match dim {
-            Dim::Fixed(size) => *size as i64,
-            Dim::Symbol(_) => -1,
-        };
-        TensorMetadata {
-            name: spec.name.clone(),
-            datatype: spec.datatype.as_str().to_owned(),
-            shape: spec.shape.iter().map(size).collect(),
-        }
+    let tensor = |port: &Port| TensorMetadata {
+        name: port.name.clone(),
+        datatype: port.datatype.as_str().to_owned(),
+        shape: std::iter::once(-1).chain(port.open_row_shape()).collect(),
     };
-    // Triton knows no row that is one number: it writes a list of one, and its clients cannot ask for less.
-    let input = |spec: &TensorSpec| {
-        let mut tensor = tensor(spec);
+    // Triton writes a row that is one number as a list of one, and so do its clients.
+    let input = |port: &Port| {
+        let mut tensor = tensor(port);
         if tensor.shape.len() == 1 {
             tensor.shape.push(1);
         }
@@ -51,8 +45,8 @@ pub(super) fn metadata(model: &Model, versions: Vec<String>) -> oip::ModelMetada
         name: model.name.to_string(),
         versions,
         platform: PLATFORM.to_owned(),
-        inputs: model.manifest.inputs.iter().map(input).collect(),
-        outputs: model.manifest.outputs.iter().map(tensor).collect(),
+        inputs: model.signature.inputs.iter().map(input).collect(),
+        outputs: model.signature.outputs.iter().map(tensor).collect(),
     }
 }
 
@@ -113,7 +107,7 @@ pub(super) fn statistics(model: &Model) -> oip::ModelStatistics {
         })
     };
     let runs = seen.runs.iter().map(|(rows, total)| {
-        // Filling the input and taking the output are measured with the run.
+        // The run's time includes filling the input and taking the output.
         let none = Total {
             count: total.count,
             ns: 0,

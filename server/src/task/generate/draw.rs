@@ -1,7 +1,7 @@
-//! The drawing itself: noise to images, images to digits, chunk by chunk, each through the models' own batching.
+//! The drawing: noise to images, images to digits, chunk by chunk through the models' batching.
 //!
-//! Which images are kept is a function of seed and filter alone: always in the candidates' order, whatever the chunks
-//! were. Nothing is drawn before it is asked for, and dropping a drawing ends it.
+//! Which images are kept is a function of seed and filter alone: always in the candidates' order,
+//! whatever the chunks were. Nothing is drawn before it is asked for. Dropping a drawing ends it.
 
 use std::future::ready;
 use std::pin::pin;
@@ -11,66 +11,83 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::finish::{Pictures, write};
+use super::judge::Judge;
 use super::plan::Plan;
+use super::prepare;
 use super::progress::Progress;
-use super::{Generated, Judge};
 use crate::batching::Timing;
+use crate::call::Call;
 use crate::error::ServeError;
 use crate::flow::{Served, within};
 use crate::model::Model;
 use crate::runtime::Row;
-use crate::service::Service;
-use crate::task::{classify, generate};
+use crate::task::classify::rank;
 
 /// The most candidates of a chunk: more noise at once would keep an I/O thread from its other callers.
 const MOST_AT_ONCE: usize = 256;
 
 /// A request being carried out.
 #[derive(Debug)]
-pub struct Drawing {
-    service: Service,
+pub(super) struct Drawing {
+    call: Call,
     /// What makes the images.
-    pub generator: Arc<Model>,
+    pub(super) generator: Arc<Model>,
     /// What names them.
-    pub judge: Judge,
+    pub(super) judge: Judge,
     /// Decides every image.
-    pub seed: u64,
+    pub(super) seed: u64,
     plan: Plan,
     progress: Progress,
-    deadline: Option<Instant>,
+}
+
+/// Images, or the next of them.
+#[derive(Debug)]
+pub(super) struct Generated {
+    /// In the candidates' order; at least one.
+    pub(super) images: Vec<KeptImage>,
+    /// The images as the caller wants them.
+    pub(super) pictures: Pictures,
+    /// Candidates up to the last of them.
+    pub(super) candidates: u64,
+    /// Where the time went.
+    pub(super) spent: Spent,
 }
 
 /// An image that was kept.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Digit {
+pub(super) struct KeptImage {
     /// Which of the seed's candidates it is.
-    pub index: u64,
+    pub(super) index: u64,
     /// What the classifier calls it.
-    pub digit: u8,
-    /// How probable it holds that to be.
-    pub confidence: f32,
+    pub(super) digit: u8,
+    /// The probability that the classifier gives to that.
+    pub(super) confidence: f32,
     /// The pixels of a frame.
-    pub(super) pixels: Bytes,
+    pixels: Bytes,
 }
 
 /// Where the time of several runs went, one after the other.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Spent {
+pub(super) struct Spent {
     /// Drawing noise and writing images.
-    pub preprocess: Duration,
+    pub(super) preprocess: Duration,
     /// Inside the batching cores; the largest batch.
-    pub timing: Timing,
+    pub(super) timing: Timing,
 }
 
 // === impl Drawing ===
 
 impl Drawing {
+    /// Nothing drawn yet.
+    ///
+    /// # Errors
+    /// A fault of the server, where the operating system gives no random numbers.
     pub(super) fn new(
-        service: Service,
+        call: Call,
         generator: Arc<Model>,
         judge: Judge,
         plan: Plan,
-        deadline: Option<Instant>,
     ) -> Result<Self, ServeError> {
         let (makes, names) = (generator.engine.settings(), judge.model.engine.settings());
         // A chunk that is larger than a queue would never be taken.
@@ -90,13 +107,12 @@ impl Drawing {
             plan.filter.usual_share(),
         );
         Ok(Self {
-            service,
+            call,
             generator,
             judge,
             seed,
             plan,
             progress,
-            deadline,
         })
     }
 
@@ -104,35 +120,33 @@ impl Drawing {
     ///
     /// # Errors
     /// [`ServeError::TooFewFound`], and what the models' runs give.
-    pub async fn all(&mut self) -> Result<Generated, ServeError> {
-        let (mut digits, mut spent) = (Vec::new(), Spent::default());
+    pub(super) async fn all(&mut self) -> Result<Generated, ServeError> {
+        let (mut images, mut spent) = (Vec::new(), Spent::default());
         while !self.progress.is_complete() {
-            digits.extend(self.draw(&mut spent).await?);
+            images.extend(self.draw(&mut spent).await?);
         }
-        self.write(digits, spent).await
+        self.write(images, spent).await
     }
 
-    /// The next images, at least one; `None`: there were all. `go_on` is asked before each chunk.
+    /// The next images, at least one; `None`: there are no more.
     ///
     /// # Errors
-    /// [`ServeError::TooFewFound`], what the models' runs give, and what `go_on` says.
-    pub async fn some(
-        &mut self,
-        go_on: impl Fn() -> Result<(), ServeError>,
-    ) -> Result<Option<Generated>, ServeError> {
+    /// [`ServeError::TooFewFound`], what the models' runs give, and [`ServeError::Unavailable`] once
+    /// the server drains.
+    pub(super) async fn some(&mut self) -> Result<Option<Generated>, ServeError> {
         let mut spent = Spent::default();
         while !self.progress.is_complete() {
-            go_on()?;
-            let digits = self.draw(&mut spent).await?;
-            if !digits.is_empty() {
-                return self.write(digits, spent).await.map(Some);
+            self.call.check_accepting()?;
+            let images = self.draw(&mut spent).await?;
+            if !images.is_empty() {
+                return self.write(images, spent).await.map(Some);
             }
         }
         Ok(None)
     }
 
-    /// Draws one chunk: what is kept of it.
-    async fn draw(&mut self, spent: &mut Spent) -> Result<Vec<Digit>, ServeError> {
+    /// Draws one chunk, and returns what is kept of it.
+    async fn draw(&mut self, spent: &mut Spent) -> Result<Vec<KeptImage>, ServeError> {
         let Some(candidates) = self.progress.next() else {
             return Err(ServeError::TooFewFound {
                 found: self.progress.found,
@@ -143,37 +157,38 @@ impl Drawing {
         };
         let first = self.progress.drawn;
         let seed = self.seed;
-        let noise = pin!(async { Ok((generate::prepare(seed, first..first + candidates), ())) });
-        let frames =
-            self.generator
-                .serve(self.deadline, candidates as usize, noise, |frames, ()| {
-                    Some(frames)
-                });
-        let frames = spent.on(frames.await.map_err(late)?);
+        let noise = pin!(async { Ok((prepare::rows(seed, first..first + candidates), ())) });
+        let frames = self.generator.serve(
+            self.call.deadline(),
+            candidates as usize,
+            noise,
+            |frames, ()| Some(frames),
+        );
+        let frames = spent.add(frames.await.map_err(name_stage)?);
         // A frame is the classifier's input as it is.
         let rows = pin!(ready(Ok((frames.clone(), ()))));
-        let labels = self
-            .judge
-            .model
-            .serve(self.deadline, frames.len(), rows, |outputs, ()| {
-                let likeliest = |row: &Row| classify::finish(row, 1)?.pop();
-                outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
-            });
-        let labels = spent.on(labels.await.map_err(late)?);
+        let labels =
+            self.judge
+                .model
+                .serve(self.call.deadline(), frames.len(), rows, |outputs, ()| {
+                    let likeliest = |row: &Row| rank(row, 1)?.pop();
+                    outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
+                });
+        let labels = spent.add(labels.await.map_err(name_stage)?);
 
         let judged = frames.iter().zip(labels).zip(first..);
         let kept = judged.filter_map(|((frame, label), index)| {
             let digit = self.judge.digits[label.index];
             let keeps = self.plan.filter.keeps(digit, label.probability);
-            keeps.then(|| Digit {
+            keeps.then(|| KeptImage {
                 index,
                 digit,
                 confidence: label.probability,
-                // By itself: a slice would keep the whole batch's memory.
+                // A copy: a slice would keep the whole batch's memory.
                 pixels: frame.iter().flatten().copied().collect(),
             })
         });
-        let mut kept: Vec<Digit> = kept.collect();
+        let mut kept: Vec<KeptImage> = kept.collect();
         let filtered = candidates - kept.len() as u64;
         self.generator.metrics.judged(kept.len() as u64, filtered);
         kept.truncate(self.progress.missing() as usize);
@@ -182,18 +197,23 @@ impl Drawing {
     }
 
     /// Images as the caller wants them.
-    async fn write(&self, digits: Vec<Digit>, mut spent: Spent) -> Result<Generated, ServeError> {
+    async fn write(
+        &self,
+        images: Vec<KeptImage>,
+        mut spent: Spent,
+    ) -> Result<Generated, ServeError> {
         let started = Instant::now();
-        let frames = digits.iter().map(|digit| digit.pixels.clone()).collect();
-        let (format, layout) = (self.plan.format, self.plan.layout);
-        let written = pin!(self.service.write(frames, format, layout));
-        let pictures = within(self.deadline, written).await.map_err(late)?;
+        let frames = images.iter().map(|image| image.pixels.clone()).collect();
+        let written = pin!(write(self.call.blocking(), self.plan.form, frames));
+        let pictures = within(self.call.deadline(), written)
+            .await
+            .map_err(name_stage)?;
         let took = started.elapsed();
         self.generator.metrics.postprocessed(took);
         spent.preprocess += took;
         Ok(Generated {
-            candidates: digits.last().map_or(0, |last| last.index + 1),
-            digits,
+            candidates: images.last().map_or(0, |last| last.index + 1),
+            images,
             pictures,
             spent,
         })
@@ -203,8 +223,8 @@ impl Drawing {
 // === impl Spent ===
 
 impl Spent {
-    /// Adds what an answer took, and gives the answer.
-    fn on<T>(&mut self, served: Served<T>) -> T {
+    /// Adds the time of an answer, and returns the answer.
+    fn add<T>(&mut self, served: Served<T>) -> T {
         self.preprocess += served.preprocess;
         self.timing.queue += served.timing.queue;
         self.timing.compute += served.timing.compute;
@@ -213,8 +233,8 @@ impl Spent {
     }
 }
 
-/// A deadline that passes between two chunks is no more "on arrival" than one that passes in the queue.
-fn late(error: ServeError) -> ServeError {
+/// A deadline that passes between two chunks has not passed "on arrival".
+fn name_stage(error: ServeError) -> ServeError {
     match error {
         ServeError::DeadlineExceeded { .. } => ServeError::DeadlineExceeded {
             stage: "before all images were drawn",
@@ -223,8 +243,7 @@ fn late(error: ServeError) -> ServeError {
     }
 }
 
-/// A seed that nobody can tell beforehand; below 2^63, so that whoever holds whole numbers in 64 bits with a sign can
-/// keep it.
+/// An unpredictable seed below 2^63, so that it fits a signed integer of 64 bits.
 fn any_seed() -> Result<u64, ServeError> {
     let number = getrandom::u64();
     let number = number.map_err(|error| ServeError::fault("drawing a seed", &error))?;

@@ -1,52 +1,41 @@
-//! What a caller wants drawn: as it came, and checked.
+//! What a caller wants drawn: unchecked and checked.
 
 use std::fmt;
 
 use super::Limits;
-use crate::encode::Format;
+use super::finish::{Form, Layout};
 use crate::error::Violation;
 
-/// How sure of a digit that was asked for a classifier has to be, if the caller does not say.
+/// The least confidence in a digit that was asked for, if the caller does not say.
 const USUAL_CONFIDENCE: f32 = 0.9;
 
-/// What a caller wants drawn, as it came.
+/// What a caller wants drawn, unchecked.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Generate {
+pub(super) struct Wish {
     /// How many images.
-    pub count: u32,
-    /// Decides every image.
-    pub seed: Option<u64>,
+    pub(super) count: u32,
+    /// Decides every image; `None`: any will do.
+    pub(super) seed: Option<u64>,
     /// Only images of this digit.
-    pub digit: Option<u32>,
+    pub(super) digit: Option<u32>,
     /// How sure the classifier must be.
-    pub min_confidence: Option<f32>,
-    /// How an image is written.
-    pub format: Format,
-    /// Whether each comes by itself.
-    pub layout: Layout,
+    pub(super) min_confidence: Option<f32>,
+    /// How the images come.
+    pub(super) form: Form,
 }
 
-/// How the images come.
+/// How the images are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// Each by itself.
-    Separate,
-    /// All on one sheet.
-    Grid,
-}
-
-/// How an answer is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// Whole.
+pub(super) enum Delivery {
+    /// In one answer.
     Whole,
-    /// Bit by bit.
+    /// Some a message.
     Stream,
 }
 
 /// A request that can be carried out.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub(super) struct Plan {
     /// How many images; at least one.
     pub(super) count: u64,
     /// Decides every image; `None`: any will do.
@@ -55,10 +44,8 @@ pub struct Plan {
     pub(super) filter: Filter,
     /// The most candidates to draw.
     pub(super) limit: u64,
-    /// How an image is written.
-    pub(super) format: Format,
-    /// Whether each comes by itself.
-    pub(super) layout: Layout,
+    /// How the images come.
+    pub(super) form: Form,
 }
 
 /// Which candidates are kept.
@@ -69,20 +56,17 @@ pub(super) struct Filter {
     min_confidence: f32,
 }
 
-// === impl Generate ===
+// === impl Wish ===
 
-impl Generate {
+impl Wish {
     /// Checks every field.
     ///
     /// # Errors
     /// All that is wrong, by field.
-    pub fn check(self, delivery: Delivery, limits: Limits) -> Result<Plan, Vec<Violation>> {
+    pub(super) fn check(self, delivery: Delivery, limits: Limits) -> Result<Plan, Vec<Violation>> {
         let mut violations = Vec::new();
         let mut refuse = |field: &str, description: String| {
-            violations.push(Violation {
-                field: field.to_owned(),
-                description,
-            });
+            violations.push(Violation::new(field, description));
         };
         let (count, confidence) = (self.count, self.min_confidence);
         let (limit, option) = match delivery {
@@ -106,7 +90,7 @@ impl Generate {
             let description = format!("is {confidence}; 0 to 1 are allowed");
             refuse("min_confidence", description);
         }
-        if (delivery, self.layout) == (Delivery::Stream, Layout::Grid) {
+        if (delivery, self.form.layout) == (Delivery::Stream, Layout::Grid) {
             let description =
                 "is LAYOUT_GRID (2); a stream has no sheet, LAYOUT_SEPARATE (1) is allowed";
             refuse("layout", description.to_owned());
@@ -128,8 +112,7 @@ impl Generate {
             seed: self.seed,
             filter,
             limit: count.saturating_mul(limits.max_candidates_per_image as u64),
-            format: self.format,
-            layout: self.layout,
+            form: self.form,
         })
     }
 }
@@ -137,12 +120,12 @@ impl Generate {
 // === impl Filter ===
 
 impl Filter {
-    /// Whether an image that is called so, so surely, is wanted.
+    /// Whether an image of this digit, with this confidence, is wanted.
     pub(super) fn keeps(self, digit: u8, confidence: f32) -> bool {
         self.digit.is_none_or(|wanted| wanted == digit) && confidence >= self.min_confidence
     }
 
-    /// The share of candidates that it keeps, as far as one can tell beforehand.
+    /// The share of candidates that it is expected to keep.
     pub(super) fn usual_share(self) -> f64 {
         match self.digit {
             Some(_) => 0.1,
@@ -165,6 +148,7 @@ impl fmt::Display for Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encode::Format;
 
     const LIMITS: Limits = Limits {
         max_images: 8,
@@ -172,20 +156,22 @@ mod tests {
         max_candidates_per_image: 16,
     };
 
-    fn asked() -> Generate {
-        Generate {
+    fn asked() -> Wish {
+        Wish {
             count: 4,
             seed: None,
             digit: None,
             min_confidence: None,
-            format: Format::Png,
-            layout: Layout::Separate,
+            form: Form {
+                format: Format::Png,
+                layout: Layout::Separate,
+            },
         }
     }
 
     #[test]
     fn what_is_not_said_is_filled_in() {
-        let plan = |request: Generate| request.check(Delivery::Whole, LIMITS).unwrap();
+        let plan = |request: Wish| request.check(Delivery::Whole, LIMITS).unwrap();
         let open = plan(asked());
         assert_eq!((open.count, open.limit), (4, 64));
         assert!(open.filter.keeps(3, 0.0));
@@ -194,7 +180,7 @@ mod tests {
             (Some(7), Some(0.0), 0.0),
             (None, Some(0.5), 0.5),
         ] {
-            let filter = plan(Generate {
+            let filter = plan(Wish {
                 digit,
                 min_confidence,
                 ..asked()
@@ -208,11 +194,14 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_named() {
-        let wrong = Generate {
+        let wrong = Wish {
             count: 21,
             digit: Some(10),
             min_confidence: Some(f32::NAN),
-            layout: Layout::Grid,
+            form: Form {
+                format: Format::Png,
+                layout: Layout::Grid,
+            },
             ..asked()
         };
         let fields = |delivery| -> Vec<String> {
@@ -232,7 +221,7 @@ mod tests {
     #[test]
     fn each_delivery_has_its_own_bound() {
         for (count, whole, stream) in [(0, false, false), (8, true, true), (9, false, true)] {
-            let request = Generate { count, ..asked() };
+            let request = Wish { count, ..asked() };
             for (delivery, allowed) in [(Delivery::Whole, whole), (Delivery::Stream, stream)] {
                 let outcome = request.clone().check(delivery, LIMITS);
                 assert_eq!(outcome.is_ok(), allowed, "{count} {delivery:?}");

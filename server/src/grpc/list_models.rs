@@ -1,0 +1,72 @@
+//! `ListModels` of `quintet.v1.InferenceService`.
+
+use quintet_proto::v1;
+
+use super::Rpc;
+use crate::model::Model;
+use crate::repository::{Repository, State, VersionId};
+use crate::runtime::Port;
+
+pub(super) fn rpc() -> Rpc {
+    let path = "/quintet.v1.InferenceService/ListModels";
+    Rpc::query(path, |call, _: &v1::ListModelsRequest| {
+        Ok(list_models(call.repository()))
+    })
+}
+
+fn list_models(repository: &Repository) -> v1::ListModelsResponse {
+    let models = repository.versions();
+    let models = models.map(|(id, state)| model_info(repository, id, state));
+    v1::ListModelsResponse {
+        models: models.collect(),
+    }
+}
+
+fn model_info(repository: &Repository, id: VersionId, state: State) -> v1::ModelInfo {
+    let mut info = v1::ModelInfo {
+        name: id.name,
+        version: id.version.to_string(),
+        ..Default::default()
+    };
+    match state {
+        State::Loading => {
+            info.set_state(v1::ModelState::Loading);
+            "the model is still loading".clone_into(&mut info.reason);
+        }
+        State::Unavailable(reason) => {
+            info.set_state(v1::ModelState::Unavailable);
+            info.reason = reason;
+        }
+        State::Ready(model) => {
+            info.set_state(v1::ModelState::Ready);
+            info.is_default = repository.is_default(&model);
+            describe(&model, &mut info);
+        }
+    }
+    info
+}
+
+fn describe(model: &Model, info: &mut v1::ModelInfo) {
+    let manifest = &model.manifest;
+    let settings = model.engine.settings();
+    // A task that the wire has no name for stays TASK_UNSPECIFIED.
+    let task = format!("TASK_{}", manifest.task.as_str().to_uppercase());
+    info.set_task(v1::Task::from_str_name(&task).unwrap_or_default());
+    info.architecture.clone_from(&manifest.architecture);
+    info.labels.clone_from(&manifest.labels);
+    info.inputs = model.signature.inputs.iter().map(tensor).collect();
+    info.outputs = model.signature.outputs.iter().map(tensor).collect();
+    info.device = model.device.to_string();
+    info.instances = settings.instances as u32;
+    info.max_batch_size = settings.max_batch_size as u32;
+    info.parameters = manifest.training.parameters;
+    info.metrics = manifest.training.metrics.clone().into_iter().collect();
+}
+
+fn tensor(port: &Port) -> v1::TensorMetadata {
+    v1::TensorMetadata {
+        name: port.name.clone(),
+        datatype: port.datatype.as_str().to_owned(),
+        shape: std::iter::once(-1).chain(port.open_row_shape()).collect(),
+    }
+}

@@ -1,0 +1,85 @@
+//! From a request's path to the row of the table of calls that answers it.
+
+use std::future::ready;
+use std::sync::Arc;
+
+use h2::RecvStream;
+use http::{Request, StatusCode};
+use tokio::time::Instant;
+use tonic::service::Routes;
+
+use super::exchange::Answering;
+use super::record::Record;
+use super::rpc::Rpc;
+use super::{headers, unary};
+use crate::call::{Call, Context};
+
+/// The table of calls. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Router(Arc<Table>);
+
+#[derive(Debug)]
+struct Table {
+    context: Arc<Context>,
+    /// The busiest first.
+    calls: Vec<Rpc>,
+    /// Any other path. Its name is the same for all, so that callers cannot add series to the metrics.
+    unknown: Rpc,
+}
+
+// === impl Router ===
+
+impl Router {
+    /// Routes `calls`, and the paths of tonic's own services, `routes`.
+    pub(super) fn new(context: Arc<Context>, mut calls: Vec<Rpc>, routes: &Routes) -> Self {
+        calls.extend([
+            Rpc::tonic("/grpc.health.v1.Health/Check", routes),
+            Rpc::endless("/grpc.health.v1.Health/Watch", routes),
+            Rpc::tonic("/grpc.health.v1.Health/List", routes),
+            Rpc::endless(
+                "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+                routes,
+            ),
+            Rpc::endless(
+                "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+                routes,
+            ),
+        ]);
+        Self(Arc::new(Table {
+            context,
+            calls,
+            unknown: Rpc::tonic("unknown", routes),
+        }))
+    }
+
+    /// Takes a request of whose body nothing has been read. The answer holds no more of the request
+    /// than it needs.
+    pub(super) fn call(&self, request: Request<RecvStream>) -> Answering {
+        let started = Instant::now();
+        let rpc = self.0.find(request.uri().path());
+        let headers = request.headers();
+        let (deadline, refusal) = match headers::deadline(headers, started) {
+            Ok(deadline) => (deadline, None),
+            Err(error) => (None, Some(error)),
+        };
+        let call = Call::new(Arc::clone(&self.0.context), deadline);
+        let record = Record::start(call, rpc.path, headers, started);
+        let Some(error) = refusal else {
+            return (rpc.carry)(record, request);
+        };
+        let mut refused = record.end_with(unary::refuse(&error));
+        if !headers::is_grpc(headers) {
+            // So that a client of another protocol does not take it for a success (gRPC over
+            // HTTP/2, "Requests").
+            *refused.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        }
+        Box::pin(ready(refused))
+    }
+}
+
+impl Table {
+    fn find(&self, path: &str) -> &Rpc {
+        let known = self.calls.iter().find(|rpc| rpc.path == path);
+        known.unwrap_or(&self.unknown)
+    }
+}

@@ -1,0 +1,116 @@
+//! Classify and ClassifyStream of `quintet.v1.InferenceService`. Enums of proto3 are open: an
+//! unknown value is the caller's error.
+
+use std::pin::pin;
+
+use quintet_bundle::image::Framing;
+use quintet_proto::v1;
+use quintet_proto::v1::classify_stream_response::Result as ItemResult;
+
+use super::{Limits, NAME, RankedLabel, prepare, rank};
+use crate::call::Call;
+use crate::error::ServeError;
+use crate::flow::Served;
+use crate::grpc::{self, Items, Rpc};
+use crate::model::Model;
+use crate::task::wire::{label_name, picture, timing};
+
+/// The field of a ClassifyStreamRequest that holds the request.
+const REQUEST_FIELD: u32 = 2;
+
+pub(super) fn calls(limits: Limits) -> Vec<Rpc> {
+    let items = Items {
+        in_order: false,
+        request_field: Some(REQUEST_FIELD),
+    };
+    vec![
+        Rpc::unary(
+            "/quintet.v1.InferenceService/Classify",
+            move |call, request| classify(limits, call, request),
+        ),
+        Rpc::bidirectional(
+            "/quintet.v1.InferenceService/ClassifyStream",
+            items,
+            move |call, item| classify_item(limits, call, item),
+        ),
+    ]
+}
+
+async fn classify(
+    limits: Limits,
+    call: Call,
+    request: v1::ClassifyRequest,
+) -> Result<v1::ClassifyResponse, ServeError> {
+    let model = call.resolve(NAME, &request.model, &request.version)?;
+    let count = request.images.len();
+    // Before anything is done for each of them.
+    ServeError::check_count("images", count, limits.max_images)?;
+    let framing = framing(request.framing)?;
+    let pictures = request.images.into_iter().enumerate().map(picture);
+    let pictures = ServeError::collect(pictures)?;
+    let rows = pin!(async {
+        let rows = prepare::rows(call.blocking(), limits, pictures, framing).await?;
+        Ok((rows, ()))
+    });
+    let top_k = request.top_k as usize;
+    let served = model.serve(call.deadline(), count, rows, |outputs, ()| {
+        outputs.iter().map(|row| rank(row, top_k)).collect()
+    });
+    Ok(response(&model, served.await?))
+}
+
+async fn classify_item(
+    limits: Limits,
+    call: Call,
+    item: v1::ClassifyStreamRequest,
+) -> v1::ClassifyStreamResponse {
+    let answer = match item.request {
+        Some(request) => classify(limits, call, request).await,
+        None => Err(ServeError::invalid("request", "is not set")),
+    };
+    v1::ClassifyStreamResponse {
+        index: item.index,
+        result: Some(match answer {
+            Ok(response) => ItemResult::Response(response),
+            Err(error) => ItemResult::Error(stream_error(&error)),
+        }),
+    }
+}
+
+fn framing(value: i32) -> Result<Framing, ServeError> {
+    match v1::Framing::try_from(value) {
+        Ok(v1::Framing::Unspecified | v1::Framing::Auto) => Ok(Framing::Auto),
+        Ok(v1::Framing::None) => Ok(Framing::None),
+        Err(_) => {
+            let words = format!("is {value}; FRAMING_AUTO (1) and FRAMING_NONE (2) are allowed");
+            Err(ServeError::invalid("framing", words))
+        }
+    }
+}
+
+fn response(model: &Model, served: Served<Vec<Vec<RankedLabel>>>) -> v1::ClassifyResponse {
+    let label = |label: RankedLabel| v1::Label {
+        name: label_name(model, label.index),
+        index: label.index as u32,
+        probability: label.probability,
+    };
+    let classification = |labels: Vec<RankedLabel>| v1::Classification {
+        labels: labels.into_iter().map(label).collect(),
+    };
+    v1::ClassifyResponse {
+        classifications: served.answer.into_iter().map(classification).collect(),
+        model: model.name.to_string(),
+        version: model.version.to_string(),
+        timing: Some(timing(served.preprocess, served.timing)),
+    }
+}
+
+fn stream_error(error: &ServeError) -> v1::StreamError {
+    let retry_after = error.retry_after().unwrap_or_default();
+    v1::StreamError {
+        code: grpc::code_number(error),
+        message: error.to_string(),
+        // Rounded up, since 0 says that asking again does not help.
+        retry_after_ms: retry_after.as_nanos().div_ceil(1_000_000) as u64,
+    }
+}

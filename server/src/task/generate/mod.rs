@@ -1,0 +1,70 @@
+//! Images from noise: check, then draw, judge and keep until there are enough.
+//!
+//! ```text
+//! seed, index ─ noise ─► generator's batching ─► pixels ─► classifier's batching ─► digit, confidence ─ filter ─► picture
+//! ```
+
+mod draw;
+mod finish;
+mod judge;
+mod limits;
+mod plan;
+mod prepare;
+mod progress;
+mod wire;
+
+pub use limits::Limits;
+
+use quintet_bundle::image::SIDE;
+use quintet_bundle::{DataType, Manifest, TensorSpec};
+
+use super::{DefaultModel, Task};
+use crate::grpc::Rpc;
+
+/// The task's name in a manifest.
+pub const NAME: &str = quintet_bundle::Task::ImageGeneration.as_str();
+
+/// Numbers of noise that make one image.
+const NOISE: usize = 100;
+
+/// The task.
+#[derive(Debug)]
+pub struct Generate {
+    /// The largest request.
+    pub limits: Limits,
+    /// The model for requests that name none.
+    pub default_model: Option<String>,
+}
+
+impl Task for Generate {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// Checks that the model takes noise and gives digit frames.
+    fn check(&self, manifest: &Manifest) -> Result<(), String> {
+        let input = TensorSpec::new("noise", DataType::Float32, ["N".into(), NOISE.into()]);
+        if manifest.inputs != [input] {
+            return Err(format!("its input is not `noise` FP32 [N, {NOISE}]"));
+        }
+        let shape = ["N".into(), SIDE.into(), SIDE.into()];
+        if manifest.outputs != [TensorSpec::new("pixels", DataType::Uint8, shape)] {
+            return Err(format!(
+                "its output is not `pixels` UINT8 [N, {SIDE}, {SIDE}]"
+            ));
+        }
+        Ok(())
+    }
+
+    fn default_model(&self) -> Option<DefaultModel<'_>> {
+        let model = self.default_model.as_deref()?;
+        Some(DefaultModel {
+            model,
+            option: "default_generator",
+        })
+    }
+
+    fn calls(&self) -> Vec<Rpc> {
+        wire::calls(self.limits)
+    }
+}
