@@ -5,6 +5,7 @@ use std::io::Cursor;
 use bytes::Bytes;
 use divan::{Bencher, black_box};
 use image::{DynamicImage, ImageFormat, RgbImage};
+use quintet_bundle::image::Channels;
 use quintet_server::decode::Picture;
 
 const MAX_PIXELS: u64 = 1 << 24;
@@ -31,21 +32,21 @@ fn file(picture: &DynamicImage, format: ImageFormat) -> Picture {
 #[divan::bench]
 fn png_frame(bencher: Bencher<'_, '_>) {
     let file = file(&picture(28).to_luma8().into(), ImageFormat::Png);
-    bencher.bench(|| black_box(&file).to_grey(MAX_PIXELS));
+    bencher.bench(|| black_box(&file).decode(Channels::Grey, MAX_PIXELS));
 }
 
 /// By side.
 #[divan::bench(args = [200, 1000])]
 fn png(bencher: Bencher<'_, '_>, side: u32) {
     let file = file(&picture(side), ImageFormat::Png);
-    bencher.bench(|| black_box(&file).to_grey(MAX_PIXELS));
+    bencher.bench(|| black_box(&file).decode(Channels::Grey, MAX_PIXELS));
 }
 
 /// By side.
 #[divan::bench(args = [28, 200, 1000])]
 fn jpeg(bencher: Bencher<'_, '_>, side: u32) {
     let file = file(&picture(side), ImageFormat::Jpeg);
-    bencher.bench(|| black_box(&file).to_grey(MAX_PIXELS));
+    bencher.bench(|| black_box(&file).decode(Channels::Grey, MAX_PIXELS));
 }
 
 /// Grey pixels of a frame's size: the commonest request of a caller in a hurry.
@@ -57,5 +58,5 @@ fn raw_frame(bencher: Bencher<'_, '_>) {
         channels: 1,
         data: Bytes::from(picture(28).to_luma8().into_raw()),
     };
-    bencher.bench(|| black_box(&raw).to_grey(MAX_PIXELS));
+    bencher.bench(|| black_box(&raw).decode(Channels::Grey, MAX_PIXELS));
 }

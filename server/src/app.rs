@@ -1,7 +1,6 @@
 //! The composition root: a configuration becomes an app, an app serves on listeners until it is told to stop.
 
 use std::future::Future;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::grpc::{self, Health};
 use crate::io_threads::IoThreads;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
-use crate::model::{Loader, Model};
+use crate::model::Loader;
 use crate::repository::{Repository, State, VersionId};
 use crate::runtime::{Device, Runtime, RuntimeError};
 use crate::task::{DefaultModel, Task, Tasks};
@@ -177,8 +176,8 @@ impl App {
         tracing::info!("shutting down: no longer ready");
         lifecycle.leave_service();
         health.leaving(&repository).await;
-        tokio::time::sleep(shutdown_delay).await;
-        let limit = Instant::now() + shutdown_timeout;
+        tokio::time::sleep(config.shutdown_delay).await;
+        let limit = Instant::now() + config.shutdown_timeout;
         lifecycle.drain();
         for model in repository.ready() {
             model.engine.hurry();

@@ -1,9 +1,10 @@
-//! From a file or pixels to a grey picture. Sizes are checked before anything is allocated.
+//! From a file or pixels to the pixels that a model takes. Sizes are checked before anything is allocated.
 
 use std::io::Cursor;
 
 use bytes::Bytes;
-use image::{DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use quintet_bundle::image::{Channels, Pixels};
 
 /// Pictures of a request that together have no more pixels than this are decoded, or encoded, on the
 /// I/O thread: that takes less time than handing them over.
@@ -59,8 +60,11 @@ impl Picture {
         }
     }
 
-    /// Decodes the picture and turns it grey.
-    pub fn to_grey(&self, max_pixels: u64) -> Result<GrayImage, BadPicture> {
+    /// Decodes the picture, in the channels that a model takes.
+    ///
+    /// # Errors
+    /// The picture is malformed, or has more than `max_pixels`.
+    pub fn decode(&self, wanted: Channels, max_pixels: u64) -> Result<Pixels, BadPicture> {
         let bad = |field, error: &dyn ToString| BadPicture {
             field,
             description: error.to_string(),
@@ -73,7 +77,7 @@ impl Picture {
                 data,
             } => {
                 self.pixels(max_pixels)?;
-                quintet_bundle::image::to_grey(*width, *height, *channels as u8, data)
+                Pixels::of((*width, *height), *channels as u8, data, wanted)
                     .map_err(|error| bad("raw", &error))
             }
             Self::Encoded(file) => {
@@ -85,15 +89,17 @@ impl Picture {
                 if let Some(orientation) = orientation {
                     image.apply_orientation(orientation);
                 }
-                let (width, height) = (image.width(), image.height());
+                let size = (image.width(), image.height());
                 let (channels, pixels) = match image {
-                    DynamicImage::ImageLuma8(grey) => return Ok(grey),
+                    DynamicImage::ImageLuma8(grey) if wanted == Channels::Grey => {
+                        return Ok(grey.into());
+                    }
+                    DynamicImage::ImageLuma8(grey) => (1, grey.into_raw()),
                     DynamicImage::ImageLumaA8(image) => (2, image.into_raw()),
                     DynamicImage::ImageRgb8(image) => (3, image.into_raw()),
                     other => (4, other.into_rgba8().into_raw()),
                 };
-                quintet_bundle::image::to_grey(width, height, channels, &pixels)
-                    .map_err(|error| bad("encoded", &error))
+                Pixels::of(size, channels, &pixels, wanted).map_err(|error| bad("encoded", &error))
             }
         }
     }

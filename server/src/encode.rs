@@ -1,9 +1,10 @@
-//! From grey pixels to what a caller gets: a PNG file or the pixels themselves, one by one or on a sheet.
+//! From grey pixels to what a caller gets: a PNG file or the pixels themselves, one by one or on a
+//! sheet.
 
 use bytes::Bytes;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder as _, ImageResult};
-use quintet_bundle::image::{SIDE, sheet as on_a_sheet, square_columns};
+use quintet_bundle::image::{sheet as on_a_sheet, square_columns};
 
 use crate::decode::Picture;
 
@@ -44,50 +45,47 @@ pub fn picture(format: Format, width: u32, height: u32, pixels: Bytes) -> ImageR
     }
 }
 
-/// One frame of `SIDE * SIDE` pixels as a picture.
+/// Grey pictures of one size (width, height) on one sheet, as near to a square as their number
+/// allows.
 ///
 /// # Errors
 /// [`picture`]'s.
-pub fn frame(format: Format, frame: Bytes) -> ImageResult<Picture> {
-    picture(format, SIDE as u32, SIDE as u32, frame)
-}
-
-/// Frames of `SIDE * SIDE` pixels on one sheet, as near to a square as their number allows.
-///
-/// # Errors
-/// [`picture`]'s.
-pub fn sheet(format: Format, frames: &[Bytes]) -> ImageResult<Picture> {
-    let sheet = on_a_sheet(frames, square_columns(frames.len()));
+pub fn sheet(format: Format, pictures: &[Bytes], size: [usize; 2]) -> ImageResult<Picture> {
+    let sheet = on_a_sheet(pictures, size, square_columns(pictures.len()));
     let (width, height) = sheet.dimensions();
     picture(format, width, height, sheet.into_raw().into())
 }
 
 #[cfg(test)]
 mod tests {
+    use quintet_bundle::image::Channels;
+
     use super::*;
 
     #[test]
     fn a_png_holds_the_very_pixels() {
-        let pixels: Vec<u8> = (0..SIDE * SIDE).map(|it| (it % 251) as u8).collect();
-        let picture = frame(Format::Png, pixels.clone().into()).unwrap();
+        let pixels: Vec<u8> = (0..20 * 30).map(|it| (it % 251) as u8).collect();
+        let picture = picture(Format::Png, 20, 30, pixels.clone().into()).unwrap();
         let Picture::Encoded(file) = &picture else {
             panic!("{picture:?}");
         };
         let image = image::load_from_memory(file).unwrap();
         assert_eq!(image.color(), image::ColorType::L8);
-        assert_eq!(picture.to_grey(1 << 20).unwrap().into_raw(), pixels);
+        assert_eq!(
+            picture.decode(Channels::Grey, 1 << 20).unwrap().data,
+            pixels
+        );
     }
 
     #[test]
     fn a_sheet_is_one_picture() {
-        let frames: Vec<Bytes> = (1..=5).map(|grey| vec![grey; SIDE * SIDE].into()).collect();
+        let frames: Vec<Bytes> = (1..=5).map(|grey| vec![grey; 20 * 30].into()).collect();
         for format in [Format::Raw, Format::Png] {
-            let sheet = sheet(format, &frames).unwrap();
-            let sheet = sheet.to_grey(1 << 20).unwrap();
-            let side = SIDE as u32;
-            assert_eq!(sheet.dimensions(), (3 * side, 2 * side));
-            assert_eq!(sheet.get_pixel(side, side).0, [5]);
-            assert_eq!(sheet.get_pixel(2 * side, side).0, [0]);
+            let sheet = sheet(format, &frames, [20, 30]).unwrap();
+            let sheet = sheet.decode(Channels::Grey, 1 << 20).unwrap();
+            assert_eq!((sheet.width, sheet.height), (60, 60));
+            let level = |x: usize, y: usize| sheet.data[y * 60 + x];
+            assert_eq!([level(0, 0), level(20, 30), level(40, 30)], [1, 5, 0]);
         }
     }
 }

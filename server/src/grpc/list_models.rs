@@ -50,7 +50,7 @@ fn describe(model: &Model, info: &mut v1::ModelInfo) {
     let manifest = &model.manifest;
     let settings = model.engine.settings();
     // A task that the wire has no name for stays TASK_UNSPECIFIED.
-    let task = format!("TASK_{}", manifest.task.as_str().to_uppercase());
+    let task = format!("TASK_{}", manifest.task.to_uppercase());
     info.set_task(v1::Task::from_str_name(&task).unwrap_or_default());
     info.architecture.clone_from(&manifest.architecture);
     info.labels.clone_from(&manifest.labels);
@@ -59,8 +59,8 @@ fn describe(model: &Model, info: &mut v1::ModelInfo) {
     info.device = model.device.to_string();
     info.instances = settings.instances as u32;
     info.max_batch_size = settings.max_batch_size as u32;
-    info.parameters = manifest.training.parameters;
-    info.metrics = manifest.training.metrics.clone().into_iter().collect();
+    info.parameters = manifest.parameters;
+    info.metrics = manifest.metrics.clone().into_iter().collect();
 }
 
 fn tensor(port: &Port) -> v1::TensorMetadata {

@@ -9,8 +9,8 @@ mod staging;
 mod weights;
 
 pub use device::{Device, DeviceChoice};
+pub(crate) use row::element;
 pub use row::{BadLength, Row, Rows};
-pub(crate) use row::integer;
 pub use session::SessionBackend;
 pub use signature::{Measure, Port, Sequence, Signature, SignatureError};
 pub use weights::Weights;

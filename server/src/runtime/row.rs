@@ -159,7 +159,7 @@ impl Signature {
 }
 
 /// An integer as an input's element.
-pub(crate) fn integer(datatype: DataType, value: i64) -> Bytes {
+fn integer(datatype: DataType, value: i64) -> Bytes {
     match datatype {
         DataType::Int64 => Bytes::copy_from_slice(&value.to_le_bytes()),
         _ => Bytes::copy_from_slice(&(value as i32).to_le_bytes()),
@@ -167,7 +167,7 @@ pub(crate) fn integer(datatype: DataType, value: i64) -> Bytes {
 }
 
 /// The element at `index` of an integer tensor.
-fn element(datatype: DataType, bytes: &[u8], index: usize) -> i64 {
+pub(crate) fn element(datatype: DataType, bytes: &[u8], index: usize) -> i64 {
     match datatype {
         DataType::Int64 => i64::from_le_bytes(bytes.as_chunks().0[index]),
         _ => i32::from_le_bytes(bytes.as_chunks().0[index]).into(),

@@ -1,5 +1,6 @@
 //! From rows to ranked labels.
 
+use super::Classifier;
 use crate::runtime::Row;
 
 /// One class and how probable the model holds it to be.
@@ -11,42 +12,34 @@ pub struct RankedLabel {
     pub probability: f32,
 }
 
-/// The `top_k` most probable classes of an output row, the most probable first. `top_k` 0 means 1;
-/// more than there are gives all. `None`: the row holds something that is no number.
-pub fn rank(row: &Row, top_k: usize) -> Option<Vec<RankedLabel>> {
-    let probabilities = row.first()?.chunks_exact(4).map(|bytes| {
-        // chunks_exact gives four bytes each.
-        f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
-    });
-    let mut ranked: Vec<_> = probabilities
-        .enumerate()
-        .map(|(index, probability)| RankedLabel { index, probability })
-        .collect();
-    if ranked.iter().any(|label| !label.probability.is_finite()) {
-        return None;
+impl Classifier {
+    /// The `top_k` most probable classes of an output row, the most probable first. `top_k` 0 means
+    /// 1; more than there are gives all. `None`: the row holds something that is no number.
+    pub(crate) fn rank(&self, row: &Row, top_k: usize) -> Option<Vec<RankedLabel>> {
+        let probabilities = self.output.values(row)?;
+        let labels = probabilities.iter().enumerate();
+        let mut ranked: Vec<_> = labels
+            .map(|(index, &probability)| RankedLabel { index, probability })
+            .collect();
+        ranked.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        ranked.truncate(top_k.max(1));
+        Some(ranked)
     }
-    ranked.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    ranked.truncate(top_k.max(1));
-    Some(ranked)
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
+    use quintet_bundle::Manifest;
 
     use super::*;
 
-    fn output(probabilities: &[f32]) -> Row {
-        let bytes: Vec<u8> = probabilities
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
-        std::iter::once(Bytes::from(bytes)).collect()
-    }
-
     #[test]
     fn labels_are_ranked_and_cut() {
-        let row = output(&[0.1, 0.7, 0.2]);
+        let manifest = include_str!("../../../../bundle/tests/data/manifest_v2.toml");
+        let classifier = Classifier::of(&Manifest::from_toml(manifest).unwrap()).unwrap();
+        let numbers = [0.1_f32, 0.7, 0.2];
+        let bytes: Vec<u8> = numbers.iter().flat_map(|it| it.to_le_bytes()).collect();
+        let row: Row = std::iter::once(bytes.into()).collect();
         for (top_k, expected) in [
             (0, vec![1]),
             (1, vec![1]),
@@ -54,18 +47,10 @@ mod tests {
             (3, vec![1, 2, 0]),
             (99, vec![1, 2, 0]),
         ] {
-            let indices: Vec<_> = rank(&row, top_k)
-                .unwrap()
-                .iter()
-                .map(|label| label.index)
-                .collect();
+            let ranked = classifier.rank(&row, top_k).unwrap();
+            let indices: Vec<_> = ranked.iter().map(|label| label.index).collect();
             assert_eq!(indices, expected, "top_k {top_k}");
         }
-    }
-
-    #[test]
-    fn what_is_no_number_is_no_answer() {
-        assert_eq!(rank(&output(&[0.5, f32::NAN]), 1), None);
-        assert_eq!(rank(&Row::new(), 1), None);
+        assert_eq!(classifier.rank(&Row::new(), 1), None);
     }
 }

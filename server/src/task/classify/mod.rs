@@ -1,23 +1,26 @@
-//! Image classification: pictures to frames, probabilities to ranked labels.
+//! Image classification: pictures to pixels, probabilities to ranked labels.
 
 mod finish;
 mod limits;
 mod prepare;
 mod wire;
 
-pub use finish::{RankedLabel, rank};
+pub use finish::RankedLabel;
 pub use limits::Limits;
 
-use quintet_bundle::image::SIDE;
-use quintet_bundle::{DataType, Dim, Manifest, Preprocessing, TensorSpec};
+use std::error::Error;
+use std::sync::Arc;
 
-use super::{DefaultModel, Task};
+use quintet_bundle::image::ImageInput;
+pub use quintet_bundle::task::IMAGE_CLASSIFICATION as NAME;
+use quintet_bundle::{Bundle, Manifest};
+
+use super::probabilities::Probabilities;
+use super::{DefaultModel, Task, TaskState};
 use crate::grpc::Rpc;
+use crate::runtime::Signature;
 
-/// The task's name in a manifest.
-pub const NAME: &str = quintet_bundle::Task::ImageClassification.as_str();
-
-/// The task.
+/// The task. It keeps a [`Classifier`] of each model.
 #[derive(Debug)]
 pub struct Classify {
     /// The largest request.
@@ -26,36 +29,42 @@ pub struct Classify {
     pub default_model: Option<String>,
 }
 
+/// What a model takes of a picture, and what its answer means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Classifier {
+    pub(crate) input: ImageInput,
+    output: Probabilities,
+}
+
+impl Classifier {
+    /// # Errors
+    /// Why the model is no classifier of images.
+    fn of(manifest: &Manifest) -> Result<Self, String> {
+        if manifest.inputs.len() != 1 {
+            return Err("it has other inputs beside its pixels".to_owned());
+        }
+        Ok(Self {
+            input: ImageInput::of(manifest).map_err(|error| error.to_string())?,
+            output: Probabilities::of(manifest)?,
+        })
+    }
+}
+
 impl Task for Classify {
     fn name(&self) -> &'static str {
         NAME
     }
 
-    /// Checks that the model takes digit frames and gives one probability per label.
     fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        let labels = manifest.labels.len();
-        let is = |specs: &[TensorSpec], datatype, shape: &[Dim]| matches!(specs, [spec] if spec.datatype == datatype && spec.shape == shape);
-        let frames = ["N".into(), SIDE.into(), SIDE.into()];
-        if !is(&manifest.inputs, DataType::Uint8, &frames) {
-            return Err(format!(
-                "its input is not one UINT8 tensor [N, {SIDE}, {SIDE}]"
-            ));
-        }
-        let probabilities = ["N".into(), labels.into()];
-        if !is(&manifest.outputs, DataType::Float32, &probabilities) {
-            return Err(format!(
-                "its output is not one FP32 tensor [N, {labels}], one per label"
-            ));
-        }
-        match manifest.preprocessing {
-            Some(Preprocessing::DigitFrame {
-                width: SIDE,
-                height: SIDE,
-            }) => Ok(()),
-            _ => Err(format!(
-                "its pre-processing is not a digit frame of {SIDE}x{SIDE}"
-            )),
-        }
+        Classifier::of(manifest).map(drop)
+    }
+
+    fn open(
+        &self,
+        bundle: &Bundle,
+        _: &mut Signature,
+    ) -> Result<TaskState, Box<dyn Error + Send + Sync>> {
+        Ok(Arc::new(Classifier::of(bundle.manifest())?))
     }
 
     fn default_model(&self) -> Option<DefaultModel<'_>> {

@@ -1,7 +1,7 @@
 //! From pictures to rows.
 
 use bytes::Bytes;
-use quintet_bundle::image::{Framing, SIDE, frame_digit};
+use quintet_bundle::image::{Channels, Framing, ImageInput};
 use smallvec::SmallVec;
 
 use super::Limits;
@@ -13,13 +13,14 @@ use crate::runtime::{Row, Rows};
 /// The most pixels of a whole request, in images of the largest size.
 const IMAGES_OF_FULL_SIZE: u64 = 4;
 
-/// Decodes and frames pictures: large ones on a blocking thread.
+/// Decodes pictures and makes them fit the model: large ones on a blocking thread.
 pub(super) async fn rows(
-    blocking: &Blocking,
-    limits: Limits,
+    call: (&Blocking, Limits),
+    input: ImageInput,
     pictures: Vec<Picture>,
     framing: Framing,
 ) -> Result<Rows, ServeError> {
+    let (blocking, limits) = call;
     let max_pixels = limits.max_image_pixels;
     let sizes = pictures.iter().enumerate();
     let sizes = sizes.map(|(index, picture)| violation(index, picture.pixels(max_pixels)));
@@ -32,27 +33,37 @@ pub(super) async fn rows(
         return Err(ServeError::invalid("images", description));
     }
     let is_short = pixels <= INLINE_PIXELS;
-    let row = move |index, picture: Picture| violation(index, row(&picture, framing, max_pixels));
+    let row =
+        move |index, picture: Picture| violation(index, row(&picture, &input, framing, max_pixels));
     blocking.each(is_short, pictures, row).await
 }
 
 /// A picture as the model's input row.
-fn row(picture: &Picture, framing: Framing, max_pixels: u64) -> Result<Row, BadPicture> {
+fn row(
+    picture: &Picture,
+    input: &ImageInput,
+    framing: Framing,
+    max_pixels: u64,
+) -> Result<Row, BadPicture> {
+    let channels = input.spec.channels;
     if let Picture::Raw {
-        width: 28,
-        height: 28,
-        channels: 1,
+        width,
+        height,
+        channels: given,
         data,
     } = picture
         && framing == Framing::None
-        && data.len() == SIDE * SIDE
+        && channels == Channels::Grey
+        && (*width as usize, *height as usize, *given) == (input.spec.width, input.spec.height, 1)
+        && data.len() == input.spec.bytes()
+        && input.is_plain()
     {
         // The model's input already: the bytes go from the wire to the batch in one copy.
         return Ok(std::iter::once(data.clone()).collect());
     }
-    let grey = picture.to_grey(max_pixels)?;
-    let frame = Bytes::copy_from_slice(&frame_digit(&grey, framing));
-    Ok(std::iter::once(frame).collect())
+    let pixels = picture.decode(channels, max_pixels)?;
+    let row = Bytes::from(input.row(pixels, framing));
+    Ok(std::iter::once(row).collect())
 }
 
 fn violation<T>(index: usize, outcome: Result<T, BadPicture>) -> Result<T, Violation> {
@@ -63,6 +74,8 @@ fn violation<T>(index: usize, outcome: Result<T, BadPicture>) -> Result<T, Viola
 
 #[cfg(test)]
 mod tests {
+    use quintet_bundle::Manifest;
+
     use super::*;
 
     #[test]
@@ -74,7 +87,9 @@ mod tests {
             channels: 1,
             data: data.clone(),
         };
-        let row = row(&picture, Framing::None, 1_000).unwrap();
+        let manifest = include_str!("../../../../bundle/tests/data/manifest_v2.toml");
+        let input = ImageInput::of(&Manifest::from_toml(manifest).unwrap()).unwrap();
+        let row = row(&picture, &input, Framing::None, 1_000).unwrap();
         assert_eq!(row[0].as_ptr(), data.as_ptr());
     }
 }

@@ -7,7 +7,7 @@ use quintet_bundle::image::Framing;
 use quintet_proto::v1;
 use quintet_proto::v1::classify_stream_response::Result as ItemResult;
 
-use super::{Limits, NAME, RankedLabel, prepare, rank};
+use super::{Classifier, Limits, NAME, RankedLabel, prepare};
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::flow::Served;
@@ -48,13 +48,18 @@ async fn classify(
     let framing = framing(request.framing)?;
     let pictures = request.images.into_iter().enumerate().map(picture);
     let pictures = ServeError::collect(pictures)?;
+    let classifier = model.state::<Classifier>()?;
     let rows = pin!(async {
-        let rows = prepare::rows(call.blocking(), limits, pictures, framing).await?;
+        let call = (call.blocking(), limits);
+        let rows = prepare::rows(call, classifier.input, pictures, framing).await?;
         Ok((rows, ()))
     });
     let top_k = request.top_k as usize;
     let served = model.serve(call.deadline(), count, rows, |outputs, ()| {
-        outputs.iter().map(|row| rank(row, top_k)).collect()
+        outputs
+            .iter()
+            .map(|row| classifier.rank(row, top_k))
+            .collect()
     });
     Ok(response(&model, served.await?))
 }

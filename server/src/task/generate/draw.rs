@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::Generator;
 use super::finish::{Pictures, write};
 use super::judge::Judge;
 use super::plan::Plan;
@@ -22,7 +23,6 @@ use crate::error::ServeError;
 use crate::flow::{Served, within};
 use crate::model::Model;
 use crate::runtime::Row;
-use crate::task::classify::rank;
 
 /// The most candidates of a chunk: more noise at once would keep an I/O thread from its other callers.
 const MOST_AT_ONCE: usize = 256;
@@ -33,6 +33,7 @@ pub(super) struct Drawing {
     call: Call,
     /// What makes the images.
     pub(super) generator: Arc<Model>,
+    its: Arc<Generator>,
     /// What names them.
     pub(super) judge: Judge,
     /// Decides every image.
@@ -108,6 +109,7 @@ impl Drawing {
         );
         Ok(Self {
             call,
+            its: generator.state()?,
             generator,
             judge,
             seed,
@@ -156,8 +158,13 @@ impl Drawing {
             });
         };
         let first = self.progress.drawn;
-        let seed = self.seed;
-        let noise = pin!(async { Ok((prepare::rows(seed, first..first + candidates), ())) });
+        let (seed, its) = (self.seed, &self.its);
+        let noise = pin!(async {
+            Ok((
+                prepare::rows(its.noise, seed, first..first + candidates),
+                (),
+            ))
+        });
         let frames = self.generator.serve(
             self.call.deadline(),
             candidates as usize,
@@ -165,13 +172,12 @@ impl Drawing {
             |frames, ()| Some(frames),
         );
         let frames = spent.add(frames.await.map_err(name_stage)?);
-        // A frame is the classifier's input as it is.
-        let rows = pin!(ready(Ok((frames.clone(), ()))));
+        let rows = pin!(ready(Ok((self.judge.rows(&frames, its.size), ()))));
         let labels =
             self.judge
                 .model
                 .serve(self.call.deadline(), frames.len(), rows, |outputs, ()| {
-                    let likeliest = |row: &Row| rank(row, 1)?.pop();
+                    let likeliest = |row: &Row| self.judge.classifier.rank(row, 1)?.pop();
                     outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
                 });
         let labels = spent.add(labels.await.map_err(name_stage)?);
@@ -204,7 +210,12 @@ impl Drawing {
     ) -> Result<Generated, ServeError> {
         let started = Instant::now();
         let frames = images.iter().map(|image| image.pixels.clone()).collect();
-        let written = pin!(write(self.call.blocking(), self.plan.form, frames));
+        let written = pin!(write(
+            self.call.blocking(),
+            self.plan.form,
+            self.its.size,
+            frames
+        ));
         let pictures = within(self.call.deadline(), written)
             .await
             .map_err(name_stage)?;

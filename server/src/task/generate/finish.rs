@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::Size;
 use crate::blocking::Blocking;
 use crate::decode::{INLINE_PIXELS, Picture};
 use crate::encode::{self, Format};
@@ -38,27 +39,30 @@ pub(super) enum Pictures {
 pub(super) async fn write(
     blocking: &Blocking,
     form: Form,
+    size: Size,
     frames: Vec<Bytes>,
 ) -> Result<Pictures, ServeError> {
     let pixels: usize = frames.iter().map(Bytes::len).sum();
     if form.format == Format::Raw || pixels as u64 <= INLINE_PIXELS {
-        return pictures(form, frames, || true);
+        return pictures(form, size, frames, || true);
     }
-    let work = blocking.run(move |caller| pictures(form, frames, || caller.is_waiting()));
+    let work = blocking.run(move |caller| pictures(form, size, frames, || caller.is_waiting()));
     work.await
 }
 
 /// Frames as pictures, as long as the caller `is_waiting`.
 fn pictures(
     form: Form,
+    Size { width, height }: Size,
     frames: Vec<Bytes>,
     is_waiting: impl Fn() -> bool,
 ) -> Result<Pictures, ServeError> {
     let written = match form.layout {
-        Layout::Grid => encode::sheet(form.format, &frames).map(Pictures::Sheet),
+        Layout::Grid => encode::sheet(form.format, &frames, [width, height]).map(Pictures::Sheet),
         Layout::Separate => {
             let frames = frames.into_iter().take_while(|_| is_waiting());
-            let pictures = frames.map(|frame| encode::frame(form.format, frame));
+            let pictures = frames
+                .map(|frame| encode::picture(form.format, width as u32, height as u32, frame));
             pictures.collect::<Result<_, _>>().map(Pictures::Separate)
         }
     };

@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use quintet_bundle::image::{Channels, Framing, ImageSpec, Pixels};
+
+use super::Size;
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::model::Model;
-use crate::task::classify;
+use crate::runtime::{Row, Rows};
+use crate::task::classify::{self, Classifier};
 
 /// A classifier that knows exactly the ten digits.
 #[derive(Debug)]
 pub(super) struct Judge {
     /// The classifier.
     pub(super) model: Arc<Model>,
+    pub(super) classifier: Arc<Classifier>,
     /// The digit of each of its outputs.
     pub(super) digits: [u8; 10],
 }
@@ -37,12 +42,43 @@ impl Judge {
 
     fn of(model: Arc<Model>) -> Result<Self, ServeError> {
         match digits(&model.manifest.labels) {
-            Some(digits) => Ok(Self { model, digits }),
+            Some(digits) => Ok(Self {
+                classifier: model.state()?,
+                model,
+                digits,
+            }),
             None => Err(ServeError::NoDigits {
                 model: model.name.to_string(),
                 labels: model.manifest.labels.join(", "),
             }),
         }
+    }
+}
+
+impl Judge {
+    /// Generated pictures as the classifier's input: as they are, where it takes grey pixels of
+    /// their size.
+    pub(super) fn rows(&self, frames: &Rows, size: Size) -> Rows {
+        let input = &self.classifier.input;
+        let ImageSpec {
+            width,
+            height,
+            channels,
+            ..
+        } = input.spec;
+        let same = (width, height, channels) == (size.width, size.height, Channels::Grey);
+        if same && input.is_plain() {
+            return frames.clone();
+        }
+        let (width, height) = (size.width as u32, size.height as u32);
+        let row = |frame: &Row| {
+            let grey = Pixels::of((width, height), 1, &frame[0], channels);
+            // The runtime has checked the size of each output row.
+            grey.map(|pixels| input.row(pixels, Framing::None).into())
+                .into_iter()
+                .collect()
+        };
+        frames.iter().map(row).collect()
     }
 }
 

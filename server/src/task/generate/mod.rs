@@ -15,19 +15,18 @@ mod wire;
 
 pub use limits::Limits;
 
-use quintet_bundle::image::SIDE;
-use quintet_bundle::{DataType, Manifest, TensorSpec};
+use std::error::Error;
+use std::sync::Arc;
 
-use super::{DefaultModel, Task};
+use quintet_bundle::noise::NoiseSpec;
+pub use quintet_bundle::task::IMAGE_GENERATION as NAME;
+use quintet_bundle::{Bundle, DataType, Dim, Manifest, Role};
+
+use super::{DefaultModel, Task, TaskState};
 use crate::grpc::Rpc;
+use crate::runtime::Signature;
 
-/// The task's name in a manifest.
-pub const NAME: &str = quintet_bundle::Task::ImageGeneration.as_str();
-
-/// Numbers of noise that make one image.
-const NOISE: usize = 100;
-
-/// The task.
+/// The task. It keeps a [`Generator`] of each model.
 #[derive(Debug)]
 pub struct Generate {
     /// The largest request.
@@ -36,24 +35,65 @@ pub struct Generate {
     pub default_model: Option<String>,
 }
 
+/// What a model takes, and the pictures that it makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Generator {
+    noise: NoiseSpec,
+    /// In pixels.
+    size: Size,
+}
+
+/// Width and height in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Size {
+    width: usize,
+    height: usize,
+}
+
+impl Generator {
+    /// # Errors
+    /// Why the model makes no grey pictures of noise.
+    fn of(manifest: &Manifest) -> Result<Self, String> {
+        let noise: NoiseSpec = manifest.spec().map_err(|error| error.to_string())?;
+        let takes_noise = manifest.inputs.len() == 1
+            && manifest
+                .input(Role::Noise)
+                .is_some_and(|input| input.shape[1..] == [noise.size.into()]);
+        if !takes_noise {
+            return Err(format!(
+                "its input is not of role noise, FP32 [N, {}]",
+                noise.size
+            ));
+        }
+        let output = match &manifest.outputs[..] {
+            [output] if output.role == Some(Role::Pixels) => output,
+            _ => return Err("its output is not of role pixels".to_owned()),
+        };
+        match (output.datatype, &output.shape[1..]) {
+            (DataType::Uint8, &[Dim::Fixed(height), Dim::Fixed(width)]) => Ok(Self {
+                noise,
+                size: Size { width, height },
+            }),
+            _ => Err("its output is not UINT8 [N, height, width]".to_owned()),
+        }
+    }
+}
+
 impl Task for Generate {
     fn name(&self) -> &'static str {
         NAME
     }
 
-    /// Checks that the model takes noise and gives digit frames.
     fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        let input = TensorSpec::new("noise", DataType::Float32, ["N".into(), NOISE.into()]);
-        if manifest.inputs != [input] {
-            return Err(format!("its input is not `noise` FP32 [N, {NOISE}]"));
-        }
-        let shape = ["N".into(), SIDE.into(), SIDE.into()];
-        if manifest.outputs != [TensorSpec::new("pixels", DataType::Uint8, shape)] {
-            return Err(format!(
-                "its output is not `pixels` UINT8 [N, {SIDE}, {SIDE}]"
-            ));
-        }
-        Ok(())
+        Generator::of(manifest).map(drop)
+    }
+
+    fn open(
+        &self,
+        bundle: &Bundle,
+        _: &mut Signature,
+    ) -> Result<TaskState, Box<dyn Error + Send + Sync>> {
+        Ok(Arc::new(Generator::of(bundle.manifest())?))
     }
 
     fn default_model(&self) -> Option<DefaultModel<'_>> {

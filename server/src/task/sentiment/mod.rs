@@ -5,21 +5,19 @@ mod limits;
 mod prepare;
 mod wire;
 
-pub use finish::{Score, score};
+pub use finish::Score;
 pub use limits::Limits;
 pub use prepare::{Reader, Reading};
 
 use std::error::Error;
 use std::sync::Arc;
 
-use quintet_bundle::{Bundle, DataType, Manifest, Preprocessing, TensorSpec};
+pub use quintet_bundle::task::TEXT_CLASSIFICATION as NAME;
+use quintet_bundle::{Bundle, Manifest, Role};
 
 use super::{DefaultModel, Task, TaskState};
 use crate::grpc::Rpc;
-use crate::runtime::Signature;
-
-/// The task's name in a manifest.
-pub const NAME: &str = quintet_bundle::Task::TextClassification.as_str();
+use crate::runtime::{Port, Signature};
 
 /// The task. It keeps a [`Reader`] of each model.
 #[derive(Debug)]
@@ -37,27 +35,8 @@ impl Task for Sentiment {
 
     /// Checks that the model takes tokens and gives the probability of the second of two labels.
     fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        let inputs = [
-            TensorSpec::new("tokens", DataType::Int64, ["N".into(), "L".into()]),
-            TensorSpec::new("lengths", DataType::Int32, ["N".into()]),
-        ];
-        if manifest.inputs != inputs {
-            let needed = "`tokens` INT64 [N, L] and `lengths` INT32 [N]";
-            return Err(format!("its inputs are not {needed}"));
-        }
-        if manifest.outputs != [TensorSpec::new("score", DataType::Float32, ["N".into()])] {
-            return Err("its output is not `score` FP32 [N]".to_owned());
-        }
-        if manifest.labels.len() != 2 {
-            let labels = manifest.labels.len();
-            return Err(format!(
-                "it has {labels} labels; 2 are needed, the negative one first"
-            ));
-        }
-        match manifest.preprocessing {
-            Some(Preprocessing::TokenSequence { max_tokens: 1.. }) => Ok(()),
-            _ => Err("its pre-processing is not a token sequence".to_owned()),
-        }
+        prepare::check(manifest)?;
+        finish::Output::of(manifest).map(drop)
     }
 
     fn open(
@@ -66,7 +45,8 @@ impl Task for Sentiment {
         signature: &mut Signature,
     ) -> Result<TaskState, Box<dyn Error + Send + Sync>> {
         let reader = Reader::of(bundle)?;
-        for port in signature.inputs.iter_mut().filter(|port| port.is_sequence) {
+        let tokens = |port: &&mut Port| port.role == Some(Role::Tokens);
+        if let Some(port) = signature.inputs.iter_mut().find(tokens) {
             port.values = Some(reader.vocabulary_size());
         }
         Ok(Arc::new(reader))

@@ -1,13 +1,15 @@
 //! From texts to rows.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer, TokenizerError};
-use quintet_bundle::{Bundle, Preprocessing};
+use quintet_bundle::text::{Encoded, TOKENIZER_FILE, TextSpec, Tokenizer, TokenizerError};
+use quintet_bundle::{Bundle, DataType, Manifest, Role};
 use smallvec::SmallVec;
 
 use super::Limits;
+use super::finish::Output;
 use crate::blocking::Blocking;
 use crate::error::{ServeError, Violation};
 use crate::runtime::Row;
@@ -16,11 +18,14 @@ use crate::runtime::Row;
 /// quarter of a ms in English, 2 ms at the worst, where the `tokenizers` crate has to read them.
 const INLINE_BYTES: usize = 16 * 1024;
 
-/// Turns texts into the rows of one model.
+/// Turns texts into the rows of one model, and its rows into scores.
 #[derive(Debug)]
 pub struct Reader {
     tokenizer: Tokenizer,
-    max_tokens: usize,
+    spec: TextSpec,
+    /// In the graph's order.
+    inputs: Vec<(Role, DataType)>,
+    pub(super) output: Output,
 }
 
 /// A text as the model reads it.
@@ -64,15 +69,14 @@ impl Reader {
     ///
     /// # Errors
     /// The bundle's tokeniser is missing or cannot be read.
-    pub fn of(bundle: &Bundle) -> Result<Self, TokenizerError> {
+    pub fn of(bundle: &Bundle) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let manifest = bundle.manifest();
         let json = bundle.file(TOKENIZER_FILE).unwrap_or_default();
-        let max_tokens = match bundle.manifest().preprocessing {
-            Some(Preprocessing::TokenSequence { max_tokens }) => max_tokens,
-            _ => 0,
-        };
         Ok(Self {
             tokenizer: Tokenizer::from_bytes(json)?,
-            max_tokens,
+            spec: manifest.spec()?,
+            inputs: inputs(manifest)?,
+            output: Output::of(manifest)?,
         })
     }
 
@@ -86,20 +90,69 @@ impl Reader {
     /// # Errors
     /// The tokeniser fails, which one that the trainer made never does.
     pub fn read(&self, text: &str) -> Result<Reading, TokenizerError> {
-        let encoded = self.tokenizer.encode(text, self.max_tokens)?;
-        let steps = encoded.tokens.len();
-        // Both cells in one piece of memory.
-        let mut cells = Vec::with_capacity(steps * size_of::<i64>() + size_of::<i32>());
-        cells.extend_from_slice(bytemuck::cast_slice(&encoded.tokens));
-        let tokens = cells.len();
-        cells.extend_from_slice(&(steps as i32).to_le_bytes());
-        let cells = Bytes::from(cells);
-        let cells: SmallVec<[Bytes; 2]> =
-            smallvec::smallvec![cells.slice(..tokens), cells.slice(tokens..)];
+        let Encoded {
+            tokens, truncated, ..
+        } = self.tokenizer.encode(text, &self.spec)?;
+        let steps = tokens.len();
+        // All cells in one piece of memory.
+        let mut bytes = Vec::with_capacity((self.inputs.len() * steps + 1) * size_of::<i64>());
+        let mut ends: SmallVec<[usize; 4]> = SmallVec::new();
+        for (role, datatype) in &self.inputs {
+            match role {
+                Role::Lengths => append(&mut bytes, *datatype, &[steps as i64]),
+                Role::AttentionMask => append(&mut bytes, *datatype, &vec![1; steps]),
+                Role::TokenTypeIds => append(&mut bytes, *datatype, &vec![0; steps]),
+                _ => append(&mut bytes, *datatype, &tokens),
+            }
+            ends.push(bytes.len());
+        }
+        let bytes = Bytes::from(bytes);
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let cells = starts
+            .zip(&ends)
+            .map(|(start, end)| bytes.slice(start..*end));
         Ok(Reading {
-            row: Row::sequence(cells, steps),
-            truncated: encoded.truncated,
+            row: Row::sequence(cells.collect::<SmallVec<[Bytes; 2]>>(), steps),
+            truncated,
         })
+    }
+}
+
+/// Checks that the model's inputs can be made of a text.
+///
+/// # Errors
+/// Why they cannot.
+pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
+    manifest
+        .spec::<TextSpec>()
+        .map_err(|error| error.to_string())?;
+    inputs(manifest).map(drop)
+}
+
+/// The role and type of each input.
+fn inputs(manifest: &Manifest) -> Result<Vec<(Role, DataType)>, String> {
+    let of_text = |role: Role| role.is_sequence() || role == Role::Lengths;
+    let inputs = manifest.inputs.iter().map(|input| match input.role {
+        Some(role) if of_text(role) => Ok((role, input.datatype)),
+        _ => Err(format!("its input {} is no part of a text", input.name)),
+    });
+    let inputs: Vec<_> = inputs.collect::<Result<_, _>>()?;
+    let has = |wanted| inputs.iter().any(|(role, _)| *role == wanted);
+    if has(Role::Tokens) && (has(Role::Lengths) || has(Role::AttentionMask)) {
+        return Ok(inputs);
+    }
+    Err("it needs inputs of role tokens and of role lengths or attention_mask".to_owned())
+}
+
+/// Appends integers as elements of this type, little-endian.
+fn append(bytes: &mut Vec<u8>, datatype: DataType, values: &[i64]) {
+    match datatype {
+        DataType::Int64 => bytes.extend_from_slice(bytemuck::cast_slice(values)),
+        _ => bytes.extend(
+            values
+                .iter()
+                .flat_map(|value| (*value as i32).to_le_bytes()),
+        ),
     }
 }
 
@@ -110,8 +163,28 @@ mod tests {
     fn reader() -> Reader {
         Reader {
             tokenizer: Tokenizer::train(["good film", "good good"], 5).unwrap(),
-            max_tokens: 4,
+            spec: TextSpec::end_of(4),
+            inputs: vec![
+                (Role::Tokens, DataType::Int64),
+                (Role::Lengths, DataType::Int32),
+            ],
+            output: Output::Score(0),
         }
+    }
+
+    #[test]
+    fn every_role_has_its_cell() {
+        let mut reader = reader();
+        reader.inputs = vec![
+            (Role::AttentionMask, DataType::Int64),
+            (Role::Tokens, DataType::Int32),
+            (Role::TokenTypeIds, DataType::Int64),
+        ];
+        let row = reader.read("good film").unwrap().row;
+        let longs = |values: [i64; 3]| values.map(i64::to_le_bytes).concat();
+        assert_eq!(row[0], longs([1; 3]));
+        assert_eq!(row[1], [1_i32, 3, 4].map(i32::to_le_bytes).concat());
+        assert_eq!(row[2], longs([0; 3]));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::pin::pin;
 use quintet_proto::v1;
 
 use super::prepare::{Reader, read};
-use super::{Limits, NAME, Score, score};
+use super::{Limits, NAME, Score};
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::flow::Served;
@@ -33,8 +33,9 @@ async fn sentiment_score(
     let count = request.texts.len();
     ServeError::check_count("texts", count, limits.max_texts)?;
     let texts = request.texts;
+    let reader = model.state::<Reader>()?;
+    let output = reader.output;
     let rows = pin!(async {
-        let reader = model.state::<Reader>()?;
         let readings = read(call.blocking(), limits, reader, texts).await?;
         let (mut rows, mut seen) = (Rows::new(), Vec::with_capacity(count));
         for reading in readings {
@@ -43,7 +44,7 @@ async fn sentiment_score(
         }
         Ok((rows, seen))
     });
-    let scored = |(row, seen): (&Row, Seen)| Some((score(row)?, seen));
+    let scored = |(row, seen): (&Row, Seen)| Some((output.score(row)?, seen));
     let served = model.serve(call.deadline(), count, rows, |outputs, seen| {
         outputs.iter().zip(seen).map(scored).collect()
     });

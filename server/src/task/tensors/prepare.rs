@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::elements::non_finite;
 use super::{Elements, Tensor, names_of};
 use crate::error::Violation;
-use crate::runtime::{Port, Rows, Signature};
+use crate::runtime::{Measure, Port, Rows, Signature, element};
 
 /// The rows of a request's tensors, which may come in any order. `max_rows` is the most that a request
 /// may have. Raw rows are slices of the message, not copies.
@@ -35,7 +35,7 @@ pub fn prepare(
         .filter(|rows| (1..=max_rows).contains(rows));
     let mut columns: SmallVec<[Option<Bytes>; 2]> = smallvec::smallvec![None; tensors.len()];
     // Whether the elements are raw, and how long the sequences are.
-    let (mut raw, mut longest) = (false, 1);
+    let (mut raw, mut longest) = (false, None);
     for (index, tensor) in tensors.into_iter().enumerate() {
         let Some(port) = places
             .iter()
@@ -46,7 +46,13 @@ pub fn prepare(
         };
         raw = matches!(tensor.elements, Elements::Raw(_));
         if port.is_sequence {
-            longest = tensor.shape.get(1).map_or(0, |steps| *steps as usize);
+            let steps = tensor.shape.get(1).map_or(0, |steps| *steps as usize);
+            let first = *longest.get_or_insert(steps);
+            if first != steps {
+                let problem = format!("has {steps} steps; another sequence has {first}");
+                violations.push(Violation::new(format!("inputs[{index}].shape"), problem));
+                continue;
+            }
         }
         let column = Column {
             port,
@@ -68,12 +74,21 @@ pub fn prepare(
         .iter()
         .filter_map(|place| columns[(*place)?].take())
         .collect();
-    let cut = signature.cut(&columns, rows.unwrap_or(0), longest);
+    let cut = signature.cut(&columns, rows.unwrap_or(0), longest.unwrap_or(1));
     cut.map_err(|error| {
-        let lengths = signature.sequence.map_or(0, |sequence| sequence.lengths);
-        let field = contents(raw, places[lengths].unwrap_or(0));
         let (row, length, longest) = (error.row, error.length, error.longest);
-        let problem = format!("element {row} is {length}; 1 to {longest} are allowed");
+        let (input, problem) = match signature.sequence.map(|sequence| sequence.measure) {
+            Some(Measure::Mask(input)) => (
+                input,
+                format!("row {row} is not 1 for each token and then 0"),
+            ),
+            Some(Measure::Lengths(input)) => (
+                input,
+                format!("element {row} is {length}; 1 to {longest} are allowed"),
+            ),
+            None => (0, error.to_string()),
+        };
+        let field = contents(raw, places[input].unwrap_or(0));
         vec![Violation::new(field, problem)]
     })
 }
@@ -192,9 +207,8 @@ impl Column<'_> {
             let problem = format!("element {place} is {value}; only finite numbers are allowed");
             return Err(Violation::new(field, problem));
         }
-        if port.datatype == DataType::Int64
-            && let Some(values) = port.values
-            && let Some((place, value)) = not_below(&bytes, values)
+        if let Some(values) = port.values
+            && let Some((place, value)) = not_below(port.datatype, &bytes, values)
         {
             let last = values.saturating_sub(1);
             let problem = format!("element {place} is {value}; 0 to {last} are allowed");
@@ -213,12 +227,11 @@ fn contents(raw: bool, index: usize) -> String {
     }
 }
 
-/// The first INT64 that is not in `0..values`, and its place.
-fn not_below(bytes: &[u8], values: usize) -> Option<(usize, i64)> {
-    let (elements, _) = bytes.as_chunks();
-    let elements = elements.iter().map(|bytes| i64::from_le_bytes(*bytes));
-    let known = |value| usize::try_from(value).is_ok_and(|value| value < values);
-    elements.enumerate().find(|(_, value)| !known(*value))
+/// The first integer that is not in `0..values`, and its place.
+fn not_below(datatype: DataType, bytes: &[u8], values: usize) -> Option<(usize, i64)> {
+    let mut elements =
+        (0..bytes.len() / datatype.size()).map(|place| (place, element(datatype, bytes, place)));
+    elements.find(|(_, value)| !usize::try_from(*value).is_ok_and(|value| value < values))
 }
 
 /// The shape that an input takes, -1 for the batch's dimension.

@@ -12,8 +12,10 @@ use crate::runtime::{Port, Row, Signature};
 fn port(name: &str, datatype: DataType, row_shape: &[usize]) -> Port {
     Port {
         name: name.to_owned(),
+        role: None,
         datatype,
         is_sequence: false,
+        padding: 0,
         row_shape: row_shape.to_vec(),
         values: None,
     }
