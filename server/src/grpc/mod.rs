@@ -30,11 +30,11 @@ use std::sync::Arc;
 use tonic::service::Routes;
 
 use crate::call::Context;
-use crate::task::{Tasks, tensors};
+use crate::task::{Task, Tasks, tensors};
 
 /// The calls that need models: those of the tasks, ListModels and the Open Inference Protocol.
 pub(crate) fn calls(tasks: &Tasks) -> Vec<Rpc> {
-    let mut calls = tasks.calls();
+    let mut calls: Vec<Rpc> = tasks.iter().flat_map(Task::calls).collect();
     calls.push(list_models::rpc());
     calls.extend(tensors::calls());
     calls

@@ -1,17 +1,15 @@
 //! Image classification: pictures to frames, probabilities to ranked labels.
 
 mod finish;
-mod limits;
 mod prepare;
 mod wire;
 
 pub use finish::{RankedLabel, rank};
-pub use limits::Limits;
 
 use quintet_bundle::image::SIDE;
 use quintet_bundle::{DataType, Dim, Manifest, Preprocessing, TensorSpec};
 
-use super::{DefaultModel, Task};
+use super::Task;
 use crate::grpc::Rpc;
 
 /// The task's name in a manifest.
@@ -19,11 +17,15 @@ pub const NAME: &str = quintet_bundle::Task::ImageClassification.as_str();
 
 /// The task.
 #[derive(Debug)]
-pub struct Classify {
-    /// The largest request.
-    pub limits: Limits,
-    /// The model for requests that name none.
-    pub default_model: Option<String>,
+pub struct Classify(pub Limits);
+
+/// What one request may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Images in one request.
+    pub max_images: usize,
+    /// Pixels of one image.
+    pub max_image_pixels: u64,
 }
 
 impl Task for Classify {
@@ -58,15 +60,11 @@ impl Task for Classify {
         }
     }
 
-    fn default_model(&self) -> Option<DefaultModel<'_>> {
-        let model = self.default_model.as_deref()?;
-        Some(DefaultModel {
-            model,
-            option: "default_classifier",
-        })
+    fn default_option(&self) -> Option<&'static str> {
+        Some("default_classifier")
     }
 
     fn calls(&self) -> Vec<Rpc> {
-        wire::calls(self.limits)
+        wire::calls(self.0)
     }
 }

@@ -7,24 +7,6 @@ use crate::decode::{INLINE_PIXELS, Picture};
 use crate::encode::{self, Format};
 use crate::error::ServeError;
 
-/// How the caller wants its images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Form {
-    /// How a picture is written.
-    pub(super) format: Format,
-    /// Whether each image is a picture of its own.
-    pub(super) layout: Layout,
-}
-
-/// How images become pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
-    /// Each image is a picture.
-    Separate,
-    /// One picture holds all images.
-    Grid,
-}
-
 /// Images as the caller wants them.
 #[derive(Debug)]
 pub(super) enum Pictures {
@@ -34,33 +16,35 @@ pub(super) enum Pictures {
     Sheet(Picture),
 }
 
-/// Writes frames as pictures: many on a blocking thread.
+/// Writes frames as pictures, all on one sheet or each by itself: many on a blocking thread.
 pub(super) async fn write(
     blocking: &Blocking,
-    form: Form,
+    format: Format,
+    is_sheet: bool,
     frames: Vec<Bytes>,
 ) -> Result<Pictures, ServeError> {
     let pixels: usize = frames.iter().map(Bytes::len).sum();
-    if form.format == Format::Raw || pixels as u64 <= INLINE_PIXELS {
-        return pictures(form, frames, || true);
+    if format == Format::Raw || pixels as u64 <= INLINE_PIXELS {
+        return pictures(format, is_sheet, frames, || true);
     }
-    let work = blocking.run(move |caller| pictures(form, frames, || caller.is_waiting()));
+    let work =
+        blocking.run(move |caller| pictures(format, is_sheet, frames, || caller.is_waiting()));
     work.await
 }
 
 /// Frames as pictures, as long as the caller `is_waiting`.
 fn pictures(
-    form: Form,
+    format: Format,
+    is_sheet: bool,
     frames: Vec<Bytes>,
     is_waiting: impl Fn() -> bool,
 ) -> Result<Pictures, ServeError> {
-    let written = match form.layout {
-        Layout::Grid => encode::sheet(form.format, &frames).map(Pictures::Sheet),
-        Layout::Separate => {
-            let frames = frames.into_iter().take_while(|_| is_waiting());
-            let pictures = frames.map(|frame| encode::frame(form.format, frame));
-            pictures.collect::<Result<_, _>>().map(Pictures::Separate)
-        }
+    let written = if is_sheet {
+        encode::sheet(format, &frames).map(Pictures::Sheet)
+    } else {
+        let frames = frames.into_iter().take_while(|_| is_waiting());
+        let pictures = frames.map(|frame| encode::frame(format, frame));
+        pictures.collect::<Result<_, _>>().map(Pictures::Separate)
     };
     written.map_err(|error| ServeError::fault("writing an image", &error))
 }

@@ -7,18 +7,15 @@
 mod draw;
 mod finish;
 mod judge;
-mod limits;
 mod plan;
 mod prepare;
 mod progress;
 mod wire;
 
-pub use limits::Limits;
-
 use quintet_bundle::image::SIDE;
 use quintet_bundle::{DataType, Manifest, TensorSpec};
 
-use super::{DefaultModel, Task};
+use super::Task;
 use crate::grpc::Rpc;
 
 /// The task's name in a manifest.
@@ -29,11 +26,17 @@ const NOISE: usize = 100;
 
 /// The task.
 #[derive(Debug)]
-pub struct Generate {
-    /// The largest request.
-    pub limits: Limits,
-    /// The model for requests that name none.
-    pub default_model: Option<String>,
+pub struct Generate(pub Limits);
+
+/// What one request may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Images in one answer.
+    pub max_images: usize,
+    /// Images on one stream.
+    pub max_images_per_stream: usize,
+    /// Candidates that may be drawn for each image asked for.
+    pub max_candidates_per_image: usize,
 }
 
 impl Task for Generate {
@@ -56,15 +59,11 @@ impl Task for Generate {
         Ok(())
     }
 
-    fn default_model(&self) -> Option<DefaultModel<'_>> {
-        let model = self.default_model.as_deref()?;
-        Some(DefaultModel {
-            model,
-            option: "default_generator",
-        })
+    fn default_option(&self) -> Option<&'static str> {
+        Some("default_generator")
     }
 
     fn calls(&self) -> Vec<Rpc> {
-        wire::calls(self.limits)
+        wire::calls(self.0)
     }
 }

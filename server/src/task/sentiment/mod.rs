@@ -1,12 +1,10 @@
 //! Sentiment: texts to tokens, a score to a label.
 
 mod finish;
-mod limits;
 mod prepare;
 mod wire;
 
 pub use finish::{Score, score};
-pub use limits::Limits;
 pub use prepare::{Reader, Reading};
 
 use std::error::Error;
@@ -14,7 +12,7 @@ use std::sync::Arc;
 
 use quintet_bundle::{Bundle, DataType, Manifest, Preprocessing, TensorSpec};
 
-use super::{DefaultModel, Task, TaskState};
+use super::{Task, TaskState};
 use crate::grpc::Rpc;
 use crate::runtime::Signature;
 
@@ -23,11 +21,15 @@ pub const NAME: &str = quintet_bundle::Task::TextClassification.as_str();
 
 /// The task. It keeps a [`Reader`] of each model.
 #[derive(Debug)]
-pub struct Sentiment {
-    /// The largest request.
-    pub limits: Limits,
-    /// The model for requests that name none.
-    pub default_model: Option<String>,
+pub struct Sentiment(pub Limits);
+
+/// What one request may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Texts in one request.
+    pub max_texts: usize,
+    /// Bytes of one text.
+    pub max_text_bytes: usize,
 }
 
 impl Task for Sentiment {
@@ -72,15 +74,11 @@ impl Task for Sentiment {
         Ok(Arc::new(reader))
     }
 
-    fn default_model(&self) -> Option<DefaultModel<'_>> {
-        let model = self.default_model.as_deref()?;
-        Some(DefaultModel {
-            model,
-            option: "default_sentiment_model",
-        })
+    fn default_option(&self) -> Option<&'static str> {
+        Some("default_sentiment_model")
     }
 
     fn calls(&self) -> Vec<Rpc> {
-        wire::calls(self.limits)
+        wire::calls(self.0)
     }
 }
