@@ -1,7 +1,6 @@
 //! The wire: HTTP/2 connections, the table of calls and how each call is carried. No other module
 //! names tonic or prost.
 
-mod codec;
 mod connection;
 mod endless;
 mod exchange;
@@ -10,12 +9,14 @@ mod headers;
 mod health;
 mod list_models;
 mod listener;
+mod messages;
 mod record;
+mod refusal;
 mod router;
 mod rpc;
 mod status;
 mod stream;
-mod unary;
+mod stream_body;
 
 pub use prost::Message;
 pub use rpc::{Items, Rpc};
