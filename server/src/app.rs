@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::model::Loader;
 use crate::repository::{Repository, State, VersionId};
 use crate::runtime::{Device, Runtime, RuntimeError};
-use crate::task::{DefaultModel, Task, Tasks};
+use crate::task::{Task, Tasks};
 
 /// How often recorded samples are folded into their histograms when nobody scrapes.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -76,17 +76,16 @@ impl Config {
         tasks: impl IntoIterator<Item = Box<dyn Task>>,
     ) -> Result<App, StartError> {
         let runtime = Runtime::load(&self.onnxruntime, self.device, self.intra_op_threads)?;
-        let tasks = Tasks::new(self.limits, self.defaults.clone(), tasks);
-        let defaults = tasks.default_models();
-        let names = defaults
-            .iter()
-            .map(|(task, it)| (*task, it.model.to_owned()));
-        let repository =
-            Repository::find(&self.models_dir, names.collect(), &self.required_models)?;
-        for DefaultModel { model, option } in defaults.into_values() {
-            if !repository.names().any(|known| known == model) {
-                let model = model.to_owned();
-                return Err(StartError::DefaultModel { option, model });
+        let tasks = Tasks::new(self.limits, tasks);
+        let mut repository = Repository::find(&self.models_dir, &self.required_models)?;
+        for task in tasks.iter() {
+            if let Some(option) = task.default_option()
+                && let Some(model) = self.default_models.get(option).cloned()
+            {
+                if !repository.names().any(|known| known == model) {
+                    return Err(StartError::DefaultModel { option, model });
+                }
+                repository.set_default(task.name(), model);
             }
         }
         let metrics = Metrics::new(Runtime::version());

@@ -18,10 +18,17 @@ use crate::runtime::{Row, Rows};
 pub struct Served<T> {
     /// What the caller asked for.
     pub answer: T,
+    /// Where its time went.
+    pub spent: Spent,
+}
+
+/// Where the time of one run went, or of several, one after the other.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent {
     /// Before the batching core.
     pub preprocess: Duration,
     /// Inside the batching core.
-    pub timing: Timing,
+    pub inside: Timing,
 }
 
 impl Model {
@@ -60,11 +67,11 @@ impl Model {
             self.metrics.postprocessed(postprocess);
             self.statistics
                 .succeeded(started.elapsed(), preprocess, timing, postprocess);
-            Ok(Served {
-                answer,
+            let spent = Spent {
                 preprocess,
-                timing,
-            })
+                inside: timing,
+            };
+            Ok(Served { answer, spent })
         });
         let outcome = within(deadline, work).await;
         if outcome.is_err() {
@@ -88,6 +95,18 @@ impl Model {
         ticket
             .await
             .map_err(|failure| ServeError::from_failure(&self.name, failure))
+    }
+}
+
+impl Spent {
+    /// Adds the time of another run, and returns its answer.
+    pub fn add<T>(&mut self, served: Served<T>) -> T {
+        let Self { preprocess, inside } = served.spent;
+        self.preprocess += preprocess;
+        self.inside.queue += inside.queue;
+        self.inside.compute += inside.compute;
+        self.inside.batch_size = self.inside.batch_size.max(inside.batch_size);
+        served.answer
     }
 }
 

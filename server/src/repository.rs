@@ -54,17 +54,12 @@ pub struct VersionId {
 const LOADING_RETRY: Duration = Duration::from_millis(500);
 
 impl Repository {
-    /// Finds the bundles below `models_dir`; loads none. `defaults` are the models for requests that
-    /// name none, by task. Without the models of `required` the server is not ready; empty means every
-    /// one that is there.
+    /// Finds the bundles below `models_dir`; loads none. Without the models of `required` the
+    /// server is not ready; empty means every one that is there.
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn find(
-        models_dir: &std::path::Path,
-        defaults: BTreeMap<&'static str, String>,
-        required: &[String],
-    ) -> Result<Self, BundleError> {
+    pub fn find(models_dir: &std::path::Path, required: &[String]) -> Result<Self, BundleError> {
         let mut models: BTreeMap<String, BTreeMap<u32, Slot>> = BTreeMap::new();
         for found in discover(models_dir)? {
             let slot = Slot {
@@ -83,9 +78,14 @@ impl Repository {
         };
         Ok(Self {
             models,
-            defaults,
+            defaults: BTreeMap::new(),
             required,
         })
+    }
+
+    /// Gives this model to requests of the task that name none.
+    pub fn set_default(&mut self, task: &'static str, name: String) {
+        self.defaults.insert(task, name);
     }
 
     /// Every version, by name, then oldest first.

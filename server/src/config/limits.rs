@@ -1,4 +1,6 @@
-//! The options that bound what one request may ask for.
+//! The options of the tasks: the limits of a request, and the default models.
+
+use std::collections::BTreeMap;
 
 use super::Options;
 use super::settings::{ConfigError, at_least_one};
@@ -44,5 +46,18 @@ impl Options {
                 )?,
             },
         })
+    }
+    /// The default models of these options, where they say nothing the file's, by option.
+    pub(super) fn default_models(&self, file: &Self) -> BTreeMap<&'static str, String> {
+        let model = |option, own: fn(&Self) -> &Option<String>| {
+            let name = own(self).as_ref().or(own(file).as_ref())?;
+            Some((option, name.clone()))
+        };
+        let models = [
+            model("default_classifier", |it| &it.default_classifier),
+            model("default_sentiment_model", |it| &it.default_sentiment_model),
+            model("default_generator", |it| &it.default_generator),
+        ];
+        models.into_iter().flatten().collect()
     }
 }

@@ -1,5 +1,6 @@
 //! Options checked and completed: what the rest of the server works with.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -10,7 +11,7 @@ use quintet_bundle::Manifest;
 use super::{BatchingOptions, Options};
 use crate::batching::Settings;
 use crate::runtime::{Device, DeviceChoice};
-use crate::task::{Defaults, Limits};
+use crate::task::Limits;
 
 /// A checked configuration.
 #[derive(Debug, Clone)]
@@ -25,8 +26,8 @@ pub struct Config {
     pub device: DeviceChoice,
     /// ONNX Runtime's shared library.
     pub onnxruntime: PathBuf,
-    /// The models for requests that name none.
-    pub defaults: Defaults,
+    /// The models for requests that name none, by the option that names them.
+    pub default_models: BTreeMap<&'static str, String>,
     /// Models without which the server is not ready; empty: all.
     pub required_models: Vec<String>,
     /// Bounds on requests.
@@ -50,7 +51,7 @@ pub struct Config {
     /// Cores that this process may use; the cgroup's quota counts.
     pub cores: usize,
     batching: BatchingOptions,
-    models: std::collections::BTreeMap<String, BatchingOptions>,
+    models: BTreeMap<String, BatchingOptions>,
 }
 
 /// Less than the requests that one connection may have open, so that a caller with a single connection is refused when
@@ -94,6 +95,7 @@ impl Options {
             None => Self::default(),
         };
         let limits = self.limits(&file)?;
+        let default_models = self.default_models(&file);
         let device = match self.device.or(file.device) {
             Some(text) => text.parse().map_err(|problem| error("device", problem))?,
             None => DeviceChoice::Auto,
@@ -129,13 +131,7 @@ impl Options {
                 .or(file.onnxruntime)
                 .or(ort_dylib_path)
                 .unwrap_or_else(beside_the_program),
-            defaults: Defaults {
-                classifier: self.default_classifier.or(file.default_classifier),
-                sentiment_model: self
-                    .default_sentiment_model
-                    .or(file.default_sentiment_model),
-                generator: self.default_generator.or(file.default_generator),
-            },
+            default_models,
             required_models: self
                 .required_models
                 .or(file.required_models)

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::{Body as _, Frame};
 use tonic::Status;
 use tonic::body::Body;
@@ -23,6 +23,16 @@ pub(super) enum Reply {
     Message(Bytes),
     /// A body from tonic.
     Tonic(Body),
+}
+
+impl Reply {
+    /// An answer that begins with gRPC's headers.
+    pub(super) fn into_response(self) -> Response<Self> {
+        let mut response = Response::new(self);
+        let grpc = HeaderValue::from_static("application/grpc");
+        response.headers_mut().insert(header::CONTENT_TYPE, grpc);
+        response
+    }
 }
 
 /// The body of a request, for tonic.

@@ -1,7 +1,6 @@
 //! The wire: HTTP/2 connections, the table of calls and how each call is carried. No other module
 //! names tonic or prost.
 
-mod codec;
 mod connection;
 mod endless;
 mod exchange;
@@ -10,12 +9,14 @@ mod headers;
 mod health;
 mod list_models;
 mod listener;
+mod messages;
 mod record;
+mod refusal;
 mod router;
 mod rpc;
 mod status;
 mod stream;
-mod unary;
+mod stream_body;
 
 pub use prost::Message;
 pub use rpc::{Items, Rpc};
@@ -30,11 +31,11 @@ use std::sync::Arc;
 use tonic::service::Routes;
 
 use crate::call::Context;
-use crate::task::{Tasks, tensors};
+use crate::task::{Task, Tasks, tensors};
 
 /// The calls that need models: those of the tasks, ListModels and the Open Inference Protocol.
 pub(crate) fn calls(tasks: &Tasks) -> Vec<Rpc> {
-    let mut calls = tasks.calls();
+    let mut calls: Vec<Rpc> = tasks.iter().flat_map(Task::calls).collect();
     calls.push(list_models::rpc());
     calls.extend(tensors::calls());
     calls

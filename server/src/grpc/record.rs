@@ -1,14 +1,8 @@
 //! What is recorded around every call: its request id, its place in the metrics and in the log.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
-use http_body::Frame;
 use tokio::time::Instant;
-use tonic::body::Body;
-use tonic::{Code, Status};
+use tonic::Code;
 
 use super::exchange::Reply;
 use super::status::code_name;
@@ -28,14 +22,6 @@ pub(super) struct Record {
     started: Instant,
     code: Code,
     under_way: Option<UnderWay>,
-}
-
-/// The body of an answer of many messages, which tells how it ended. One that is dropped before its
-/// end tells nothing.
-struct Recorded<F> {
-    body: Body,
-    /// Takes the code of the trailers, once.
-    ended: Option<F>,
 }
 
 // === impl Record ===
@@ -79,43 +65,29 @@ impl Record {
             self.id = Some(request_id::next());
         }
         self.code = code;
-        self.write_id(&mut response);
+        self.write_id(response.headers_mut());
         response
     }
 
-    /// The call ends with this answer if it is an error, else with the end of its body.
-    pub(super) fn end_with_stream(
-        mut self,
-        (mut response, code): (Response<Reply>, Code),
-    ) -> Response<Reply> {
-        if code != Code::Ok {
-            return self.end_with((response, code));
-        }
-        self.write_id(&mut response);
-        if let Reply::Tonic(body) = response.body_mut() {
-            self.under_way = None;
-            let recorded = Recorded {
-                body: std::mem::take(body),
-                ended: Some(move |code| self.end(code)),
-            };
-            *body = Body::new(recorded);
-        }
-        response
+    /// The call goes on with the body of its answer, until [`Record::end`]. Writes the headers.
+    pub(super) fn stream(&mut self, headers: &mut HeaderMap) {
+        self.under_way = None;
+        self.write_id(headers);
     }
 
-    fn write_id(&self, response: &mut Response<Reply>) {
+    /// The call ends with this code.
+    pub(super) fn end(mut self, code: Code) {
+        self.code = code;
+    }
+
+    fn write_id(&self, headers: &mut HeaderMap) {
         if let Some(id) = &self.id
             && let Ok(mut id) = HeaderValue::from_str(id)
         {
             // Every id is new, so it is not worth a place in HPACK's table.
             id.set_sensitive(true);
-            response.headers_mut().insert(REQUEST_ID, id);
+            headers.insert(REQUEST_ID, id);
         }
-    }
-
-    /// The call ends with this code.
-    fn end(mut self, code: Code) {
-        self.code = code;
     }
 }
 
@@ -136,32 +108,5 @@ impl Drop for Record {
         } else {
             tracing::debug!(request_id, rpc, model, code, took_us, "request");
         }
-    }
-}
-
-// === impl Recorded ===
-
-impl<F: FnOnce(Code) + Unpin> http_body::Body for Recorded<F> {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        let code = match &frame {
-            Some(Ok(frame)) => frame.trailers_ref().map(|trailers| {
-                Status::from_header_map(trailers).map_or(Code::Ok, |end| end.code())
-            }),
-            Some(Err(failure)) => Some(failure.code()),
-            None => Some(Code::Ok),
-        };
-        if let Some(code) = code
-            && let Some(ended) = self.ended.take()
-        {
-            ended(code);
-        }
-        Poll::Ready(frame)
     }
 }

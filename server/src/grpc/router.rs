@@ -11,7 +11,7 @@ use tonic::service::Routes;
 use super::exchange::Answering;
 use super::record::Record;
 use super::rpc::Rpc;
-use super::{headers, unary};
+use super::{headers, refusal};
 use crate::call::{Call, Context};
 
 /// The table of calls. Cheap to clone.
@@ -67,7 +67,7 @@ impl Router {
         let Some(error) = refusal else {
             return (rpc.carry)(record, request);
         };
-        let mut refused = record.end_with(unary::refuse(&error));
+        let mut refused = record.end_with(refusal::refuse(&error));
         if !headers::is_grpc(headers) {
             // So that a client of another protocol does not take it for a success (gRPC over
             // HTTP/2, "Requests").

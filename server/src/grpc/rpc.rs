@@ -3,23 +3,21 @@
 use std::fmt;
 use std::future::ready;
 
-use futures_util::stream::{BoxStream, Stream, StreamExt as _, TryStreamExt as _};
+use bytes::BytesMut;
+use futures_util::stream::{Stream, StreamExt as _};
 use h2::RecvStream;
 use http::{Request, Response};
 use prost::Message;
 use tonic::body::Body;
-use tonic::server::Grpc;
 use tonic::service::Routes;
-use tonic::{Code, Status, Streaming};
-use tower::{Service as _, service_fn};
+use tonic::{Code, Status};
+use tower::Service as _;
 
-use super::codec::Bounded;
 use super::endless::UntilDrained;
 use super::exchange::{Answering, Reply, RequestBody};
 use super::headers::check_encoding;
 use super::record::Record;
-use super::status::{has_error_id, status};
-use super::{stream, unary};
+use super::{messages, refusal, stream, stream_body};
 use crate::call::Call;
 use crate::error::ServeError;
 
@@ -79,21 +77,18 @@ impl Rpc {
         A: Message + 'static,
         S: Stream<Item = Result<A, ServeError>> + Send + 'static,
     {
-        let carry = move |call: Call, request| {
+        Self::direct(path, move |record, body| {
             let answer = answer.clone();
-            async move {
-                let mut codec = codec::<A, M>(&call, None);
-                let answer = move |request: tonic::Request<M>| {
-                    let accepted = call.check_accepting();
-                    let answers =
-                        accepted.and_then(|()| answer(call.clone(), request.into_inner()));
-                    let answers = answers.map(|answers| answers.map_err(|error| status(&error)));
-                    ready(respond(answers))
-                };
-                codec.server_streaming(service_fn(answer), request).await
-            }
-        };
-        Self::by_tonic(path, carry, Record::end_with_stream)
+            Box::pin(async move {
+                let call = record.call();
+                let message = messages::only(body, call).await;
+                let answers = message.and_then(|message| {
+                    call.check_accepting()?;
+                    Ok(answer(call.clone(), message)?.boxed())
+                });
+                stream_body::answer(record, answers)
+            })
+        })
     }
 
     /// Many messages each way, each of which is answered by one. A server that drains refuses the
@@ -108,39 +103,29 @@ impl Rpc {
         A: Message + 'static,
         W: Future<Output = A> + Send + 'static,
     {
-        let carry = move |call: Call, request| {
-            let answer = answer.clone();
-            async move {
-                let mut codec = codec::<A, M>(&call, items.request_field);
-                let answer = move |requests: tonic::Request<Streaming<M>>| {
-                    let answers = call.check_accepting().map(|()| {
-                        let (answer, item_call) = (answer.clone(), call.clone());
-                        let answer = move |item| answer(item_call.clone(), item);
-                        stream::answers(requests.into_inner(), &call, items.in_order, answer)
-                    });
-                    ready(respond(answers))
-                };
-                codec.streaming(service_fn(answer), request).await
-            }
-        };
-        Self::by_tonic(path, carry, Record::end_with_stream)
+        Self::direct(path, move |record, body| {
+            let call = record.call();
+            let answers = call.check_accepting().map(|()| {
+                let max_message_size = call.context().max_message_size;
+                let requests = messages::all(body, max_message_size, items.request_field);
+                let (answer, item_call) = (answer.clone(), call.clone());
+                let answer = move |item| answer(item_call.clone(), item);
+                stream::answers(requests, call, items.in_order, answer)
+            });
+            Box::pin(ready(stream_body::answer(record, answers)))
+        })
     }
 
     /// A call of one of tonic's own services that has one answer.
     pub(super) fn tonic(path: &'static str, routes: &Routes) -> Self {
-        Self::by_tonic(path, route(routes), Record::end_with)
+        Self::by_tonic(path, routes, |body, _| body)
     }
 
     /// A call of one of tonic's own services whose answers end only when the caller wants it, or
     /// when the server drains.
     pub(super) fn endless(path: &'static str, routes: &Routes) -> Self {
-        Self::by_tonic(path, route(routes), |record, (mut response, code)| {
-            if let Reply::Tonic(body) = response.body_mut() {
-                let drained = record.call().context().lifecycle.drained();
-                let endless = UntilDrained::new(std::mem::take(body), drained);
-                *body = Body::new(endless);
-            }
-            record.end_with((response, code))
+        Self::by_tonic(path, routes, |body, call| {
+            Body::new(UntilDrained::new(body, call.context().lifecycle.drained()))
         })
     }
 
@@ -160,12 +145,21 @@ impl Rpc {
         A: Message + 'static,
         W: Future<Output = Result<A, ServeError>> + Send + 'static,
     {
-        let carry = move |record: Record, request: Request<RecvStream>| -> Answering {
-            if let Err(refusal) = check_encoding(request.headers()) {
-                return Box::pin(ready(record.end_with(unary::refuse_as(refusal))));
-            }
-            let body = request.into_body();
+        Self::direct(path, move |record, body| {
             Box::pin(carry_message(record, body, check, answer.clone()))
+        })
+    }
+
+    /// Straight from the frames of HTTP/2, if messages are not compressed.
+    fn direct(
+        path: &'static str,
+        carry: impl Fn(Record, RecvStream) -> Answering + Send + Sync + 'static,
+    ) -> Self {
+        let carry = move |record: Record, request: Request<RecvStream>| -> Answering {
+            match check_encoding(request.headers()) {
+                Ok(()) => carry(record, request.into_body()),
+                Err(status) => Box::pin(ready(record.end_with(refusal::refuse_as(status)))),
+            }
         };
         Self {
             path,
@@ -173,22 +167,17 @@ impl Rpc {
         }
     }
 
-    /// `end` tells the record how the call has ended, as far as the headers of the answer say.
-    fn by_tonic<W>(
-        path: &'static str,
-        answer: impl Fn(Call, Request<Body>) -> W + Send + Sync + 'static,
-        end: fn(Record, (Response<Reply>, Code)) -> Response<Reply>,
-    ) -> Self
-    where
-        W: Future<Output = Response<Body>> + Send + 'static,
-    {
+    /// By tonic's own services. `change` may change the body of the answer.
+    fn by_tonic(path: &'static str, routes: &Routes, change: fn(Body, &Call) -> Body) -> Self {
+        let routes = routes.clone();
         let carry = move |record: Record, request: Request<RecvStream>| -> Answering {
-            let request = request.map(|body| Body::new(RequestBody(body)));
-            let max_message_size = record.call().context().max_message_size;
-            let answering = answer(record.call().clone(), request);
+            // The router is always ready.
+            let mut routes = routes.clone();
+            let answering = routes.call(request.map(|body| Body::new(RequestBody(body))));
             Box::pin(async move {
-                let response = answering.await;
-                end(record, blame_caller(response, max_message_size))
+                let response = answering.await.unwrap_or_else(|error| match error {});
+                let response = response.map(|body| change(body, record.call()));
+                record.end_with(blame_caller(response))
             })
         };
         Self {
@@ -204,7 +193,7 @@ impl fmt::Debug for Rpc {
     }
 }
 
-/// Answers a request straight from the frames of HTTP/2.
+/// Carries a call of one message each way.
 async fn carry_message<M, A, W>(
     record: Record,
     body: RecvStream,
@@ -217,65 +206,32 @@ where
     W: Future<Output = Result<A, ServeError>>,
 {
     let call = record.call();
-    let limit = call.context().max_message_size;
-    let message = unary::message(body, limit, call.deadline()).await;
+    let message = messages::only(body, call).await;
     let outcome = match message.and_then(|message| check(call).map(|()| message)) {
         Ok(message) => answer(call.clone(), message).await,
         Err(error) => Err(error),
     };
-    record.end_with(unary::answer(outcome))
-}
-
-/// tonic's carrier with a decoder that measures messages first.
-fn codec<A, M>(call: &Call, request_field: Option<u32>) -> Grpc<Bounded<A, M>>
-where
-    M: Message + Default + 'static,
-    A: Message + 'static,
-{
-    let max_message_size = call.context().max_message_size;
-    Grpc::new(Bounded::new(request_field))
-        .apply_max_message_size_config(Some(max_message_size), None)
-}
-
-fn respond<A>(
-    answers: Result<impl Stream<Item = Result<A, Status>> + Send + 'static, ServeError>,
-) -> Result<tonic::Response<BoxStream<'static, Result<A, Status>>>, Status> {
-    match answers {
-        Ok(answers) => Ok(tonic::Response::new(answers.boxed())),
-        Err(error) => Err(status(&error)),
-    }
-}
-
-/// What passes a request on to tonic's own services.
-fn route(
-    routes: &Routes,
-) -> impl Fn(Call, Request<Body>) -> futures_util::future::BoxFuture<'static, Response<Body>>
-+ Send
-+ Sync
-+ 'static {
-    let routes = routes.clone();
-    move |_, request| {
-        // The router is always ready.
-        let answering = routes.clone().call(request);
-        Box::pin(async move { answering.await.unwrap_or_else(|error| match error {}) })
-    }
-}
-
-/// tonic's answer and its code. The codec's words on a message that it cannot read come with codes
-/// that blame the server; the caller is told INVALID_ARGUMENT instead.
-fn blame_caller(response: Response<Body>, max_message_size: usize) -> (Response<Reply>, Code) {
-    let failure = Status::from_header_map(response.headers());
-    let problem = match &failure {
-        Some(failure) if failure.code() == Code::OutOfRange => {
-            format!("is too large; at most {max_message_size} bytes (max_message_size) are allowed")
+    record.end_with(match outcome {
+        Ok(message) => {
+            let mut data = BytesMut::new();
+            messages::encode(&message, &mut data);
+            (Reply::Message(data.freeze()).into_response(), Code::Ok)
         }
-        Some(failure) if failure.code() == Code::Internal && !has_error_id(failure) => {
-            format!("cannot be read: {}", failure.message())
+        Err(error) => refusal::refuse(&error),
+    })
+}
+
+/// tonic's answer and its code. tonic blames the server for a message that it cannot read; the
+/// caller is told INVALID_ARGUMENT instead.
+fn blame_caller(response: Response<Body>) -> (Response<Reply>, Code) {
+    match Status::from_header_map(response.headers()) {
+        Some(failure) if matches!(failure.code(), Code::Internal | Code::OutOfRange) => {
+            let words = format!("cannot be read: {}", failure.message());
+            refusal::refuse(&ServeError::invalid("request", words))
         }
-        _ => {
+        failure => {
             let code = failure.map_or(Code::Ok, |failure| failure.code());
-            return (response.map(Reply::Tonic), code);
+            (response.map(Reply::Tonic), code)
         }
-    };
-    unary::refuse(&ServeError::invalid("request", problem))
+    }
 }

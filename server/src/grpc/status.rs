@@ -59,11 +59,6 @@ pub(crate) fn code_number(error: &ServeError) -> i32 {
     status(error).code().into()
 }
 
-/// Whether an INTERNAL status comes from [`status`], which gives each an id. The codec's have none.
-pub(super) fn has_error_id(status: &Status) -> bool {
-    status.get_details_error_info().is_some()
-}
-
 /// The name of a code as gRPC writes it, for metrics and logs.
 pub(super) fn code_name(code: Code) -> &'static str {
     match code {

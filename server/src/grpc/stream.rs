@@ -9,9 +9,7 @@ use std::task::{Context, Poll};
 
 use futures_util::stream::{BoxStream, FuturesOrdered, FuturesUnordered, Stream, StreamExt as _};
 use tokio::time::{Instant, Sleep};
-use tonic::{Code, Status, Streaming};
 
-use super::status::status;
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::lifecycle::Lifecycle;
@@ -22,11 +20,11 @@ const WINDOW: usize = 256;
 
 /// Answers `requests` by `answer`, `in_order` or each as soon as it is done.
 pub(super) fn answers<M, A, W>(
-    requests: Streaming<M>,
+    requests: BoxStream<'static, Result<M, ServeError>>,
     call: &Call,
     in_order: bool,
     answer: impl FnMut(M) -> W + Send + Unpin + 'static,
-) -> BoxStream<'static, Result<A, Status>>
+) -> BoxStream<'static, Result<A, ServeError>>
 where
     M: Send + 'static,
     A: Send + 'static,
@@ -45,8 +43,8 @@ struct Answers<S, F, P> {
     requests: Option<S>,
     answer: F,
     pending: P,
-    /// The status after the last answer; `None`: OK.
-    end: Option<Status>,
+    /// The error after the last answer.
+    end: Option<ServeError>,
     drained: Pin<Box<dyn Future<Output = ()> + Send>>,
     deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -78,7 +76,7 @@ impl<S, F, P: Pending> Answers<S, F, P> {
 
 impl<M, S, F, P> Answers<S, F, P>
 where
-    S: Stream<Item = Result<M, Status>> + Unpin,
+    S: Stream<Item = Result<M, ServeError>> + Unpin,
     F: FnMut(M) -> P::Work,
     P: Pending,
 {
@@ -86,7 +84,7 @@ where
     fn read(&mut self, context: &mut Context<'_>) {
         if self.requests.is_some() && self.drained.as_mut().poll(context).is_ready() {
             self.requests = None;
-            self.end = Some(status(&ServeError::draining()));
+            self.end = Some(ServeError::draining());
         }
         while let Some(requests) = &mut self.requests
             && self.pending.under_way() < WINDOW
@@ -95,7 +93,7 @@ where
                 Poll::Ready(Some(Ok(request))) => self.pending.add((self.answer)(request)),
                 Poll::Ready(Some(Err(failure))) => {
                     self.requests = None;
-                    self.end = Some(blame_caller(failure));
+                    self.end = Some(failure);
                 }
                 Poll::Ready(None) => self.requests = None,
                 Poll::Pending => return,
@@ -106,11 +104,11 @@ where
 
 impl<M, S, F, P> Stream for Answers<S, F, P>
 where
-    S: Stream<Item = Result<M, Status>> + Unpin,
+    S: Stream<Item = Result<M, ServeError>> + Unpin,
     F: FnMut(M) -> P::Work + Unpin,
     P: Pending,
 {
-    type Item = Result<P::Item, Status>;
+    type Item = Result<P::Item, ServeError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
@@ -124,7 +122,7 @@ where
             let late = ServeError::DeadlineExceeded {
                 stage: "before the stream ended",
             };
-            return Poll::Ready(Some(Err(status(&late))));
+            return Poll::Ready(Some(Err(late)));
         }
         this.read(context);
         match this.pending.poll_next_unpin(context) {
@@ -132,18 +130,6 @@ where
             Poll::Ready(None) if this.requests.is_none() => Poll::Ready(this.end.take().map(Err)),
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
-    }
-}
-
-/// The codec's words on a message that it cannot read come with codes that blame the server; the
-/// caller is told INVALID_ARGUMENT instead.
-fn blame_caller(failure: Status) -> Status {
-    match failure.code() {
-        Code::OutOfRange | Code::Internal => {
-            let words = format!("cannot be read: {}", failure.message());
-            status(&ServeError::invalid("request", words))
-        }
-        _ => failure,
     }
 }
 

@@ -11,7 +11,6 @@ pub mod tensors;
 mod wire;
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -48,23 +47,14 @@ pub trait Task: Debug + Send + Sync {
         Ok(Arc::new(()))
     }
 
-    /// The model for requests that name none, where one is configured. Without it they get the
-    /// first by name that is ready.
-    fn default_model(&self) -> Option<DefaultModel<'_>> {
+    /// The option that names the model for requests that name none, if there is one. They get the
+    /// first by name that is ready where it is not set.
+    fn default_option(&self) -> Option<&'static str> {
         None
     }
 
     /// The task's rows in the table of calls, the busiest first.
     fn calls(&self) -> Vec<Rpc>;
-}
-
-/// A configured default model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DefaultModel<'n> {
-    /// The model's name.
-    pub model: &'n str,
-    /// The option that names it.
-    pub option: &'static str,
 }
 
 /// The tasks of a server.
@@ -82,17 +72,6 @@ pub struct Limits {
     pub generate: generate::Limits,
 }
 
-/// The default models of the built-in tasks, where they are configured.
-#[derive(Debug, Clone, Default)]
-pub struct Defaults {
-    /// For images.
-    pub classifier: Option<String>,
-    /// For texts.
-    pub sentiment_model: Option<String>,
-    /// For images from noise.
-    pub generator: Option<String>,
-}
-
 /// A model that no task of this server can serve.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a model for {task} cannot be served: {reason}")]
@@ -105,26 +84,18 @@ pub struct UnsupportedModel {
 
 impl Tasks {
     /// The built-in tasks, and others.
-    pub fn new(
-        limits: Limits,
-        defaults: Defaults,
-        others: impl IntoIterator<Item = Box<dyn Task>>,
-    ) -> Self {
+    pub fn new(limits: Limits, others: impl IntoIterator<Item = Box<dyn Task>>) -> Self {
         let built_in: [Box<dyn Task>; 3] = [
-            Box::new(classify::Classify {
-                limits: limits.classify,
-                default_model: defaults.classifier,
-            }),
-            Box::new(sentiment::Sentiment {
-                limits: limits.sentiment,
-                default_model: defaults.sentiment_model,
-            }),
-            Box::new(generate::Generate {
-                limits: limits.generate,
-                default_model: defaults.generator,
-            }),
+            Box::new(classify::Classify(limits.classify)),
+            Box::new(sentiment::Sentiment(limits.sentiment)),
+            Box::new(generate::Generate(limits.generate)),
         ];
         Self(built_in.into_iter().chain(others).collect())
+    }
+
+    /// All tasks.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn Task> {
+        self.0.iter().map(|task| &**task)
     }
 
     /// The task that serves the model.
@@ -133,24 +104,12 @@ impl Tasks {
     /// There is none.
     pub fn serving(&self, manifest: &Manifest) -> Result<&dyn Task, UnsupportedModel> {
         let name = manifest.task.as_str();
-        let task = self.0.iter().find(|task| task.name() == name);
+        let task = self.iter().find(|task| task.name() == name);
         let task = task.ok_or_else(|| "this server has no such task".to_owned());
-        let checked = task.and_then(|task| task.check(manifest).map(|()| &**task));
+        let checked = task.and_then(|task| task.check(manifest).map(|()| task));
         checked.map_err(|reason| UnsupportedModel {
             task: name.to_owned(),
             reason,
         })
-    }
-
-    /// The configured default models, by task.
-    pub fn default_models(&self) -> BTreeMap<&'static str, DefaultModel<'_>> {
-        let tasks = self.0.iter();
-        let configured = tasks.filter_map(|task| Some((task.name(), task.default_model()?)));
-        configured.collect()
-    }
-
-    /// The calls of all tasks.
-    pub fn calls(&self) -> Vec<Rpc> {
-        self.0.iter().flat_map(|task| task.calls()).collect()
     }
 }

@@ -1,12 +1,10 @@
 //! What the messages of several tasks share.
 
-use std::time::Duration;
-
 use quintet_proto::v1;
 
-use crate::batching::Timing;
 use crate::decode::Picture;
 use crate::error::Violation;
+use crate::flow::Spent;
 use crate::model::Model;
 
 /// An image of a request, the one at `index`.
@@ -47,13 +45,13 @@ pub(super) fn image(picture: Picture) -> v1::Image {
     }
 }
 
-/// Where a request's time went: before the batching core, and inside it.
-pub(super) fn timing(preprocess: Duration, inside: Timing) -> v1::Timing {
+/// Where a request's time went.
+pub(super) fn timing(spent: &Spent) -> v1::Timing {
     v1::Timing {
-        preprocess_us: preprocess.as_micros() as u64,
-        queue_us: inside.queue.as_micros() as u64,
-        compute_us: inside.compute.as_micros() as u64,
-        batch_size: inside.batch_size as u32,
+        preprocess_us: spent.preprocess.as_micros() as u64,
+        queue_us: spent.inside.queue.as_micros() as u64,
+        compute_us: spent.inside.compute.as_micros() as u64,
+        batch_size: spent.inside.batch_size as u32,
     }
 }
 

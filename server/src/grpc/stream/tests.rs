@@ -8,18 +8,21 @@ use futures_util::FutureExt as _;
 use futures_util::stream::poll_fn;
 use tokio::sync::oneshot;
 
+use tonic::Code;
+
+use super::super::status::status;
 use super::*;
 
 /// Finishes the requests that were taken up, by their place.
 type Taken = Rc<RefCell<Vec<Option<oneshot::Sender<usize>>>>>;
 /// What the caller sends; `None` in it: the end. Empty: nothing has come yet.
-type Sent = Rc<RefCell<VecDeque<Option<Result<usize, Status>>>>>;
+type Sent = Rc<RefCell<VecDeque<Option<Result<usize, ServeError>>>>>;
 
 /// A stream of answers to what is put into `Sent`.
 fn answers<P>(
     lifecycle: &Lifecycle,
     deadline: Option<Instant>,
-) -> (impl Stream<Item = Result<P::Item, Status>>, Sent, Taken)
+) -> (impl Stream<Item = Result<P::Item, ServeError>>, Sent, Taken)
 where
     P: Pending<Work = Received>,
 {
@@ -56,14 +59,16 @@ fn finish(taken: &Taken, request: usize) {
 }
 
 /// The answers that are there now; `Some` code at the end of a stream that has ended, 0 for a good end.
-fn now<A>(answers: &mut (impl Stream<Item = Result<A, Status>> + Unpin)) -> (Vec<A>, Option<Code>) {
+fn now<A>(
+    answers: &mut (impl Stream<Item = Result<A, ServeError>> + Unpin),
+) -> (Vec<A>, Option<Code>) {
     let mut seen = Vec::new();
     loop {
         match answers.next().now_or_never() {
             None => return (seen, None),
             Some(None) => return (seen, Some(Code::Ok)),
             Some(Some(Ok(answer))) => seen.push(answer),
-            Some(Some(Err(status))) => return (seen, Some(status.code())),
+            Some(Some(Err(error))) => return (seen, Some(status(&error).code())),
         }
     }
 }
@@ -129,7 +134,7 @@ async fn a_message_that_cannot_be_read_ends_the_stream_after_what_was_read() {
     let lifecycle = Lifecycle::default();
     let (mut answers, sent, taken) = answers::<FuturesUnordered<Received>>(&lifecycle, None);
     send(&sent, 0..1);
-    let failure = Status::out_of_range("too large");
+    let failure = ServeError::invalid("request", "too large");
     sent.borrow_mut().push_back(Some(Err(failure)));
     assert_eq!(now(&mut answers), (vec![], None));
     finish(&taken, 0);
@@ -147,7 +152,7 @@ async fn a_deadline_or_a_caller_that_leaves_drops_what_is_under_way() {
         answers::<FuturesUnordered<Received>>(&lifecycle, Some(Instant::now()));
     send(&sent, 0..1);
     let end = late.next().await.unwrap().unwrap_err();
-    assert_eq!(end.code(), Code::DeadlineExceeded);
+    assert_eq!(status(&end).code(), Code::DeadlineExceeded);
     assert!(taken.borrow().is_empty() || is_dropped(&taken));
     assert_eq!(now(&mut late), (vec![], Some(Code::Ok)), "and nothing more");
 

@@ -1,12 +1,10 @@
 //! Image classification: pictures to pixels, probabilities to ranked labels.
 
 mod finish;
-mod limits;
 mod prepare;
 mod wire;
 
 pub use finish::RankedLabel;
-pub use limits::Limits;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -16,17 +14,21 @@ pub use quintet_bundle::task::IMAGE_CLASSIFICATION as NAME;
 use quintet_bundle::{Bundle, Manifest};
 
 use super::probabilities::Probabilities;
-use super::{DefaultModel, Task, TaskState};
+use super::{Task, TaskState};
 use crate::grpc::Rpc;
 use crate::runtime::Signature;
 
 /// The task. It keeps a [`Classifier`] of each model.
 #[derive(Debug)]
-pub struct Classify {
-    /// The largest request.
-    pub limits: Limits,
-    /// The model for requests that name none.
-    pub default_model: Option<String>,
+pub struct Classify(pub Limits);
+
+/// What one request may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Images in one request.
+    pub max_images: usize,
+    /// Pixels of one image.
+    pub max_image_pixels: u64,
 }
 
 /// What a model takes of a picture, and what its answer means.
@@ -67,15 +69,11 @@ impl Task for Classify {
         Ok(Arc::new(Classifier::of(bundle.manifest())?))
     }
 
-    fn default_model(&self) -> Option<DefaultModel<'_>> {
-        let model = self.default_model.as_deref()?;
-        Some(DefaultModel {
-            model,
-            option: "default_classifier",
-        })
+    fn default_option(&self) -> Option<&'static str> {
+        Some("default_classifier")
     }
 
     fn calls(&self) -> Vec<Rpc> {
-        wire::calls(self.limits)
+        wire::calls(self.0)
     }
 }

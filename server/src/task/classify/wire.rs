@@ -106,7 +106,7 @@ fn response(model: &Model, served: Served<Vec<Vec<RankedLabel>>>) -> v1::Classif
         classifications: served.answer.into_iter().map(classification).collect(),
         model: model.name.to_string(),
         version: model.version.to_string(),
-        timing: Some(timing(served.preprocess, served.timing)),
+        timing: Some(timing(&served.spent)),
     }
 }
 

@@ -6,7 +6,6 @@
 use std::future::ready;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -17,10 +16,9 @@ use super::judge::Judge;
 use super::plan::Plan;
 use super::prepare;
 use super::progress::Progress;
-use crate::batching::Timing;
 use crate::call::Call;
 use crate::error::ServeError;
-use crate::flow::{Served, within};
+use crate::flow::{Spent, within};
 use crate::model::Model;
 use crate::runtime::Row;
 
@@ -66,15 +64,6 @@ pub(super) struct KeptImage {
     pub(super) confidence: f32,
     /// The pixels of a frame.
     pixels: Bytes,
-}
-
-/// Where the time of several runs went, one after the other.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Spent {
-    /// Drawing noise and writing images.
-    pub(super) preprocess: Duration,
-    /// Inside the batching cores; the largest batch.
-    pub(super) timing: Timing,
 }
 
 // === impl Drawing ===
@@ -212,8 +201,8 @@ impl Drawing {
         let frames = images.iter().map(|image| image.pixels.clone()).collect();
         let written = pin!(write(
             self.call.blocking(),
-            self.plan.form,
-            self.its.size,
+            (self.plan.format, self.its.size),
+            self.plan.is_sheet,
             frames
         ));
         let pictures = within(self.call.deadline(), written)
@@ -228,19 +217,6 @@ impl Drawing {
             pictures,
             spent,
         })
-    }
-}
-
-// === impl Spent ===
-
-impl Spent {
-    /// Adds the time of an answer, and returns the answer.
-    fn add<T>(&mut self, served: Served<T>) -> T {
-        self.preprocess += served.preprocess;
-        self.timing.queue += served.timing.queue;
-        self.timing.compute += served.timing.compute;
-        self.timing.batch_size = self.timing.batch_size.max(served.timing.batch_size);
-        served.answer
     }
 }
 

@@ -8,24 +8,6 @@ use crate::decode::{INLINE_PIXELS, Picture};
 use crate::encode::{self, Format};
 use crate::error::ServeError;
 
-/// How the caller wants its images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Form {
-    /// How a picture is written.
-    pub(super) format: Format,
-    /// Whether each image is a picture of its own.
-    pub(super) layout: Layout,
-}
-
-/// How images become pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
-    /// Each image is a picture.
-    Separate,
-    /// One picture holds all images.
-    Grid,
-}
-
 /// Images as the caller wants them.
 #[derive(Debug)]
 pub(super) enum Pictures {
@@ -35,36 +17,35 @@ pub(super) enum Pictures {
     Sheet(Picture),
 }
 
-/// Writes frames as pictures: many on a blocking thread.
+/// Writes frames as pictures, all on one sheet or each by itself: many on a blocking thread.
 pub(super) async fn write(
     blocking: &Blocking,
-    form: Form,
-    size: Size,
+    form: (Format, Size),
+    is_sheet: bool,
     frames: Vec<Bytes>,
 ) -> Result<Pictures, ServeError> {
     let pixels: usize = frames.iter().map(Bytes::len).sum();
-    if form.format == Format::Raw || pixels as u64 <= INLINE_PIXELS {
-        return pictures(form, size, frames, || true);
+    if form.0 == Format::Raw || pixels as u64 <= INLINE_PIXELS {
+        return pictures(form, is_sheet, frames, || true);
     }
-    let work = blocking.run(move |caller| pictures(form, size, frames, || caller.is_waiting()));
+    let work = blocking.run(move |caller| pictures(form, is_sheet, frames, || caller.is_waiting()));
     work.await
 }
 
 /// Frames as pictures, as long as the caller `is_waiting`.
 fn pictures(
-    form: Form,
-    Size { width, height }: Size,
+    (format, Size { width, height }): (Format, Size),
+    is_sheet: bool,
     frames: Vec<Bytes>,
     is_waiting: impl Fn() -> bool,
 ) -> Result<Pictures, ServeError> {
-    let written = match form.layout {
-        Layout::Grid => encode::sheet(form.format, &frames, [width, height]).map(Pictures::Sheet),
-        Layout::Separate => {
-            let frames = frames.into_iter().take_while(|_| is_waiting());
-            let pictures = frames
-                .map(|frame| encode::picture(form.format, width as u32, height as u32, frame));
-            pictures.collect::<Result<_, _>>().map(Pictures::Separate)
-        }
+    let written = if is_sheet {
+        encode::sheet(format, &frames, [width, height]).map(Pictures::Sheet)
+    } else {
+        let frames = frames.into_iter().take_while(|_| is_waiting());
+        let pictures =
+            frames.map(|frame| encode::picture(format, width as u32, height as u32, frame));
+        pictures.collect::<Result<_, _>>().map(Pictures::Separate)
     };
     written.map_err(|error| ServeError::fault("writing an image", &error))
 }

@@ -7,13 +7,10 @@
 mod draw;
 mod finish;
 mod judge;
-mod limits;
 mod plan;
 mod prepare;
 mod progress;
 mod wire;
-
-pub use limits::Limits;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -22,17 +19,23 @@ use quintet_bundle::noise::NoiseSpec;
 pub use quintet_bundle::task::IMAGE_GENERATION as NAME;
 use quintet_bundle::{Bundle, DataType, Dim, Manifest, Role};
 
-use super::{DefaultModel, Task, TaskState};
+use super::{Task, TaskState};
 use crate::grpc::Rpc;
 use crate::runtime::Signature;
 
 /// The task. It keeps a [`Generator`] of each model.
 #[derive(Debug)]
-pub struct Generate {
-    /// The largest request.
-    pub limits: Limits,
-    /// The model for requests that name none.
-    pub default_model: Option<String>,
+pub struct Generate(pub Limits);
+
+/// What one request may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Images in one answer.
+    pub max_images: usize,
+    /// Images on one stream.
+    pub max_images_per_stream: usize,
+    /// Candidates that may be drawn for each image asked for.
+    pub max_candidates_per_image: usize,
 }
 
 /// What a model takes, and the pictures that it makes.
@@ -96,15 +99,11 @@ impl Task for Generate {
         Ok(Arc::new(Generator::of(bundle.manifest())?))
     }
 
-    fn default_model(&self) -> Option<DefaultModel<'_>> {
-        let model = self.default_model.as_deref()?;
-        Some(DefaultModel {
-            model,
-            option: "default_generator",
-        })
+    fn default_option(&self) -> Option<&'static str> {
+        Some("default_generator")
     }
 
     fn calls(&self) -> Vec<Rpc> {
-        wire::calls(self.limits)
+        wire::calls(self.0)
     }
 }

@@ -1,28 +1,15 @@
-//! What a caller wants drawn: unchecked and checked.
+//! What a caller wants drawn, checked.
 
 use std::fmt;
 
+use quintet_proto::v1;
+
 use super::Limits;
-use super::finish::{Form, Layout};
-use crate::error::Violation;
+use crate::encode::Format;
+use crate::error::{ServeError, Violation};
 
 /// The least confidence in a digit that was asked for, if the caller does not say.
 const USUAL_CONFIDENCE: f32 = 0.9;
-
-/// What a caller wants drawn, unchecked.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Wish {
-    /// How many images.
-    pub(super) count: u32,
-    /// Decides every image; `None`: any will do.
-    pub(super) seed: Option<u64>,
-    /// Only images of this digit.
-    pub(super) digit: Option<u32>,
-    /// How sure the classifier must be.
-    pub(super) min_confidence: Option<f32>,
-    /// How the images come.
-    pub(super) form: Form,
-}
 
 /// How the images are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +31,10 @@ pub(super) struct Plan {
     pub(super) filter: Filter,
     /// The most candidates to draw.
     pub(super) limit: u64,
-    /// How the images come.
-    pub(super) form: Form,
+    /// How a picture is written.
+    pub(super) format: Format,
+    /// Whether all images come on one sheet, rather than each as a picture.
+    pub(super) is_sheet: bool,
 }
 
 /// Which candidates are kept.
@@ -56,19 +45,38 @@ pub(super) struct Filter {
     min_confidence: f32,
 }
 
-// === impl Wish ===
+// === impl Plan ===
 
-impl Wish {
-    /// Checks every field.
+impl Plan {
+    /// The plan of a request.
     ///
     /// # Errors
     /// All that is wrong, by field.
-    pub(super) fn check(self, delivery: Delivery, limits: Limits) -> Result<Plan, Vec<Violation>> {
+    pub(super) fn new(
+        request: &v1::GenerateDigitsRequest,
+        delivery: Delivery,
+        limits: Limits,
+    ) -> Result<Self, ServeError> {
         let mut violations = Vec::new();
         let mut refuse = |field: &str, description: String| {
             violations.push(Violation::new(field, description));
         };
-        let (count, confidence) = (self.count, self.min_confidence);
+        let (format, layout) = (request.format(), request.layout());
+        if v1::ImageFormat::try_from(request.format).is_err() {
+            let allowed = "IMAGE_FORMAT_PNG (1) and IMAGE_FORMAT_RAW (2)";
+            refuse(
+                "format",
+                format!("is {}; {allowed} are allowed", request.format),
+            );
+        }
+        if v1::Layout::try_from(request.layout).is_err() {
+            let allowed = "LAYOUT_SEPARATE (1) and LAYOUT_GRID (2)";
+            refuse(
+                "layout",
+                format!("is {}; {allowed} are allowed", request.layout),
+            );
+        }
+        let count = request.count;
         let (limit, option) = match delivery {
             Delivery::Whole => (limits.max_images, "max_images_per_generation"),
             Delivery::Stream => (
@@ -77,42 +85,44 @@ impl Wish {
             ),
         };
         if !(1..=limit).contains(&(count as usize)) {
-            refuse(
-                "count",
-                format!("is {count}; 1 to {limit} are allowed ({option})"),
-            );
+            let description = format!("is {count}; 1 to {limit} are allowed ({option})");
+            refuse("count", description);
         }
-        if let Some(digit) = self.digit.filter(|digit| *digit > 9) {
+        if let Some(digit) = request.digit.filter(|digit| *digit > 9) {
             refuse("digit", format!("is {digit}; 0 to 9 are allowed"));
         }
-        // Not a number is in no range.
+        // NaN is in no range.
+        let confidence = request.min_confidence;
         if let Some(confidence) = confidence.filter(|it| !(0.0..=1.0).contains(it)) {
             let description = format!("is {confidence}; 0 to 1 are allowed");
             refuse("min_confidence", description);
         }
-        if (delivery, self.form.layout) == (Delivery::Stream, Layout::Grid) {
+        if (delivery, layout) == (Delivery::Stream, v1::Layout::Grid) {
             let description =
                 "is LAYOUT_GRID (2); a stream has no sheet, LAYOUT_SEPARATE (1) is allowed";
             refuse("layout", description.to_owned());
         }
         if !violations.is_empty() {
-            return Err(violations);
+            return Err(ServeError::violations(violations));
         }
-        let filter = Filter {
-            digit: self.digit.map(|digit| digit as u8),
-            min_confidence: match (confidence, self.digit) {
-                (Some(confidence), _) => confidence,
-                (None, Some(_)) => USUAL_CONFIDENCE,
-                (None, None) => 0.0,
-            },
-        };
         let count = u64::from(count);
-        Ok(Plan {
+        Ok(Self {
             count,
-            seed: self.seed,
-            filter,
+            seed: request.seed,
+            filter: Filter {
+                digit: request.digit.map(|digit| digit as u8),
+                min_confidence: match (confidence, request.digit) {
+                    (Some(confidence), _) => confidence,
+                    (None, Some(_)) => USUAL_CONFIDENCE,
+                    (None, None) => 0.0,
+                },
+            },
             limit: count.saturating_mul(limits.max_candidates_per_image as u64),
-            form: self.form,
+            format: match format {
+                v1::ImageFormat::Raw => Format::Raw,
+                _ => Format::Png,
+            },
+            is_sheet: layout == v1::Layout::Grid,
         })
     }
 }
@@ -148,7 +158,6 @@ impl fmt::Display for Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode::Format;
 
     const LIMITS: Limits = Limits {
         max_images: 8,
@@ -156,22 +165,18 @@ mod tests {
         max_candidates_per_image: 16,
     };
 
-    fn asked() -> Wish {
-        Wish {
+    fn asked() -> v1::GenerateDigitsRequest {
+        v1::GenerateDigitsRequest {
             count: 4,
-            seed: None,
-            digit: None,
-            min_confidence: None,
-            form: Form {
-                format: Format::Png,
-                layout: Layout::Separate,
-            },
+            ..Default::default()
         }
     }
 
     #[test]
     fn what_is_not_said_is_filled_in() {
-        let plan = |request: Wish| request.check(Delivery::Whole, LIMITS).unwrap();
+        let plan = |request: v1::GenerateDigitsRequest| {
+            Plan::new(&request, Delivery::Whole, LIMITS).unwrap()
+        };
         let open = plan(asked());
         assert_eq!((open.count, open.limit), (4, 64));
         assert!(open.filter.keeps(3, 0.0));
@@ -180,7 +185,7 @@ mod tests {
             (Some(7), Some(0.0), 0.0),
             (None, Some(0.5), 0.5),
         ] {
-            let filter = plan(Wish {
+            let filter = plan(v1::GenerateDigitsRequest {
                 digit,
                 min_confidence,
                 ..asked()
@@ -194,19 +199,20 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_named() {
-        let wrong = Wish {
+        let wrong = v1::GenerateDigitsRequest {
             count: 21,
             digit: Some(10),
             min_confidence: Some(f32::NAN),
-            form: Form {
-                format: Format::Png,
-                layout: Layout::Grid,
-            },
+            layout: v1::Layout::Grid.into(),
             ..asked()
         };
         let fields = |delivery| -> Vec<String> {
-            let violations = wrong.clone().check(delivery, LIMITS).unwrap_err();
-            violations.into_iter().map(|it| it.field).collect()
+            match Plan::new(&wrong, delivery, LIMITS) {
+                Err(ServeError::InvalidArgument { violations }) => {
+                    violations.into_iter().map(|it| it.field).collect()
+                }
+                other => panic!("{other:?}"),
+            }
         };
         assert_eq!(
             fields(Delivery::Stream),
@@ -221,9 +227,9 @@ mod tests {
     #[test]
     fn each_delivery_has_its_own_bound() {
         for (count, whole, stream) in [(0, false, false), (8, true, true), (9, false, true)] {
-            let request = Wish { count, ..asked() };
+            let request = v1::GenerateDigitsRequest { count, ..asked() };
             for (delivery, allowed) in [(Delivery::Whole, whole), (Delivery::Stream, stream)] {
-                let outcome = request.clone().check(delivery, LIMITS);
+                let outcome = Plan::new(&request, delivery, LIMITS);
                 assert_eq!(outcome.is_ok(), allowed, "{count} {delivery:?}");
             }
         }

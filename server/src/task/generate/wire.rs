@@ -4,13 +4,12 @@ use futures_util::stream::{Stream, try_unfold};
 use quintet_proto::v1;
 
 use super::draw::{Drawing, Generated, KeptImage};
-use super::finish::{Form, Layout, Pictures};
+use super::finish::Pictures;
 use super::judge::Judge;
-use super::plan::{Delivery, Plan, Wish};
+use super::plan::{Delivery, Plan};
 use super::{Limits, NAME};
 use crate::call::Call;
-use crate::encode::Format;
-use crate::error::{ServeError, Violation};
+use crate::error::ServeError;
 use crate::grpc::Rpc;
 use crate::task::wire::{image, timing};
 
@@ -53,54 +52,9 @@ fn drawing(
     delivery: Delivery,
 ) -> Result<Drawing, ServeError> {
     let generator = call.resolve(NAME, &request.model, &request.version)?;
-    let plan = plan(request, delivery, limits)?;
+    let plan = Plan::new(request, delivery, limits)?;
     let judge = Judge::find(&call, &request.classifier)?;
     Drawing::new(call, generator, judge, plan)
-}
-
-/// The plan of a request; an error names all that is wrong.
-fn plan(
-    request: &v1::GenerateDigitsRequest,
-    delivery: Delivery,
-    limits: Limits,
-) -> Result<Plan, ServeError> {
-    let mut violations = Vec::new();
-    let mut unknown = |field: &str, value: i32, allowed: &str| {
-        let description = format!("is {value}; {allowed} are allowed");
-        violations.push(Violation::new(field, description));
-    };
-    let format = match v1::ImageFormat::try_from(request.format) {
-        Ok(v1::ImageFormat::Unspecified | v1::ImageFormat::Png) => Format::Png,
-        Ok(v1::ImageFormat::Raw) => Format::Raw,
-        Err(_) => {
-            let allowed = "IMAGE_FORMAT_PNG (1) and IMAGE_FORMAT_RAW (2)";
-            unknown("format", request.format, allowed);
-            Format::Png
-        }
-    };
-    let layout = match v1::Layout::try_from(request.layout) {
-        Ok(v1::Layout::Unspecified | v1::Layout::Separate) => Layout::Separate,
-        Ok(v1::Layout::Grid) => Layout::Grid,
-        Err(_) => {
-            let allowed = "LAYOUT_SEPARATE (1) and LAYOUT_GRID (2)";
-            unknown("layout", request.layout, allowed);
-            Layout::Separate
-        }
-    };
-    let wish = Wish {
-        count: request.count,
-        seed: request.seed,
-        digit: request.digit,
-        min_confidence: request.min_confidence,
-        form: Form { format, layout },
-    };
-    match wish.check(delivery, limits) {
-        Ok(plan) if violations.is_empty() => Ok(plan),
-        outcome => {
-            violations.extend(outcome.err().into_iter().flatten());
-            Err(ServeError::violations(violations))
-        }
-    }
 }
 
 fn response(drawing: &Drawing, generated: Generated) -> v1::GenerateDigitsResponse {
@@ -125,6 +79,6 @@ fn response(drawing: &Drawing, generated: Generated) -> v1::GenerateDigitsRespon
         version: generator.version.to_string(),
         classifier: classifier.name.to_string(),
         classifier_version: classifier.version.to_string(),
-        timing: Some(timing(generated.spent.preprocess, generated.spent.timing)),
+        timing: Some(timing(&generated.spent)),
     }
 }

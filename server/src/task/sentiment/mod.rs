@@ -1,12 +1,10 @@
 //! Sentiment: texts to tokens, a score to a label.
 
 mod finish;
-mod limits;
 mod prepare;
 mod wire;
 
 pub use finish::Score;
-pub use limits::Limits;
 pub use prepare::{Reader, Reading};
 
 use std::error::Error;
@@ -15,17 +13,21 @@ use std::sync::Arc;
 pub use quintet_bundle::task::TEXT_CLASSIFICATION as NAME;
 use quintet_bundle::{Bundle, Manifest, Role};
 
-use super::{DefaultModel, Task, TaskState};
+use super::{Task, TaskState};
 use crate::grpc::Rpc;
 use crate::runtime::{Port, Signature};
 
 /// The task. It keeps a [`Reader`] of each model.
 #[derive(Debug)]
-pub struct Sentiment {
-    /// The largest request.
-    pub limits: Limits,
-    /// The model for requests that name none.
-    pub default_model: Option<String>,
+pub struct Sentiment(pub Limits);
+
+/// What one request may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Texts in one request.
+    pub max_texts: usize,
+    /// Bytes of one text.
+    pub max_text_bytes: usize,
 }
 
 impl Task for Sentiment {
@@ -52,15 +54,11 @@ impl Task for Sentiment {
         Ok(Arc::new(reader))
     }
 
-    fn default_model(&self) -> Option<DefaultModel<'_>> {
-        let model = self.default_model.as_deref()?;
-        Some(DefaultModel {
-            model,
-            option: "default_sentiment_model",
-        })
+    fn default_option(&self) -> Option<&'static str> {
+        Some("default_sentiment_model")
     }
 
     fn calls(&self) -> Vec<Rpc> {
-        wire::calls(self.limits)
+        wire::calls(self.0)
     }
 }

@@ -62,6 +62,6 @@ fn response(model: &Model, served: Served<Vec<(Score, Seen)>>) -> v1::SentimentS
         sentiments: served.answer.into_iter().map(sentiment).collect(),
         model: model.name.to_string(),
         version: model.version.to_string(),
-        timing: Some(timing(served.preprocess, served.timing)),
+        timing: Some(timing(&served.spent)),
     }
 }

@@ -3,34 +3,15 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use quintet_proto::inference as oip;
 use tokio::time::Instant;
 
-use super::{Tensor, describe, finish, prepare, wanted, wire};
+use super::{describe, finish, prepare, wanted, wire};
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::grpc::{Items, Rpc};
 use crate::model::Model;
 use crate::repository::State;
-
-/// What a caller wants computed.
-#[derive(Debug, Clone)]
-pub(super) struct Infer {
-    /// One per input of the model.
-    pub(super) inputs: Vec<Tensor>,
-    /// The names of the outputs wanted, in this order; none: all.
-    pub(super) outputs: Vec<String>,
-}
-
-/// The outputs wanted.
-#[derive(Debug)]
-pub(super) struct Inferred {
-    /// Rows in each output: as many as in each input.
-    pub(super) rows: usize,
-    /// For each output, its place in the model's signature and its elements as little-endian bytes.
-    pub(super) outputs: Vec<(usize, Bytes)>,
-}
 
 /// The protocol's calls.
 pub(crate) fn calls() -> Vec<Rpc> {
@@ -103,14 +84,14 @@ async fn infer(
     // An overflowing timeout means no deadline.
     let timeout = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let deadline = [call.deadline(), timeout].into_iter().flatten().min();
-    let (Infer { inputs, outputs }, form) = wire::request(request)?;
+    let (inputs, form) = wire::request(request)?;
     let max_rows = model.engine.settings().max_queue_size;
     // As the caller says; a wrong number is refused when it is checked.
     let rows = inputs.first().and_then(|tensor| tensor.shape.first());
     let rows = rows.and_then(|rows| usize::try_from(*rows).ok());
     let rows = rows.filter(|rows| *rows <= max_rows).unwrap_or(1);
     let prepare = pin!(async {
-        let names = outputs.iter().map(String::as_str);
+        let names = form.outputs.iter().map(String::as_str);
         let wanted = wanted(&model.signature, names).map_err(ServeError::violations)?;
         // A request of more rows could never be queued.
         let rows = prepare(&model.signature, inputs, max_rows).map_err(ServeError::violations)?;
@@ -121,12 +102,10 @@ async fn infer(
             let bytes = finish(&model.signature, port, &rows);
             bytes.map(|bytes| (port, bytes))
         });
-        Some(Inferred {
-            outputs: outputs.collect::<Option<_>>()?,
-            rows: rows.len(),
-        })
+        Some((rows.len(), outputs.collect::<Option<_>>()?))
     });
-    Ok(wire::answer(&model, form, served.await?.answer))
+    let (rows, outputs) = served.await?.answer;
+    Ok(wire::answer(&model, form, rows, outputs))
 }
 
 async fn infer_item(call: Call, request: oip::ModelInferRequest) -> oip::ModelStreamInferResponse {

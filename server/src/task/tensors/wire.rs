@@ -9,7 +9,6 @@ use quintet_proto::inference as oip;
 use quintet_proto::inference::infer_parameter::ParameterChoice;
 use quintet_proto::inference::model_infer_response::InferOutputTensor;
 
-use super::calls::{Infer, Inferred};
 use super::{Elements, Tensor};
 use crate::error::{ServeError, Violation};
 use crate::model::Model;
@@ -23,13 +22,15 @@ const UNSUPPORTED: [&str; 2] = ["shared_memory_region", "classification"];
 /// The form of an answer.
 #[derive(Debug)]
 pub(super) struct Form {
+    /// The names of the outputs, in this order; none: all.
+    pub(super) outputs: Vec<String>,
     id: String,
     /// Whether elements come as bytes.
     raw: bool,
 }
 
 /// A request as tensors, and the form of its answer.
-pub(super) fn request(request: oip::ModelInferRequest) -> Result<(Infer, Form), ServeError> {
+pub(super) fn request(request: oip::ModelInferRequest) -> Result<(Vec<Tensor>, Form), ServeError> {
     let raw = !request.raw_input_contents.is_empty();
     let mut violations = Vec::new();
     let (given, inputs) = (request.raw_input_contents.len(), request.inputs.len());
@@ -84,17 +85,18 @@ pub(super) fn request(request: oip::ModelInferRequest) -> Result<(Infer, Form), 
     if !violations.is_empty() {
         return Err(ServeError::violations(violations));
     }
-    let infer = Infer {
-        inputs: tensors,
-        outputs,
-    };
     let id = request.id;
-    Ok((infer, Form { id, raw }))
+    Ok((tensors, Form { outputs, id, raw }))
 }
 
-/// The answer of `model`.
-pub(super) fn answer(model: &Model, form: Form, inferred: Inferred) -> oip::ModelInferResponse {
-    let Inferred { rows, outputs } = inferred;
+/// The answer of `model`: `rows` rows of its `outputs`, each its place in the signature and its
+/// elements as little-endian bytes.
+pub(super) fn answer(
+    model: &Model,
+    form: Form,
+    rows: usize,
+    outputs: Vec<(usize, Bytes)>,
+) -> oip::ModelInferResponse {
     let mut answer = oip::ModelInferResponse {
         model_name: model.name.to_string(),
         model_version: model.version.to_string(),

@@ -91,10 +91,10 @@ fn raw_bytes_are_not_copied_and_are_answered_in_kind() {
         parameters: parameters("unknown", ParameterChoice::BoolParam(true)),
         ..Default::default()
     };
-    let (infer, form) = request(raw).unwrap();
+    let (inputs, form) = request(raw).unwrap();
     assert!(form.raw && form.id == "7");
-    let Elements::Raw(bytes) = &infer.inputs[0].elements else {
-        panic!("{infer:?}");
+    let Elements::Raw(bytes) = &inputs[0].elements else {
+        panic!("{inputs:?}");
     };
     assert_eq!(bytes.as_ptr(), data.as_ptr());
 }
