@@ -45,7 +45,8 @@ pub(super) struct Speed {
     pub(super) unit: f64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// In the order in which they come; some may be left out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     /// Takes requests.
     Open,

@@ -187,14 +187,14 @@ mod tests {
     use tonic::Status;
 
     use super::*;
-    use crate::batching::{Bound, QueueFull};
+    use crate::batching::QueueFull;
 
     #[test]
     fn a_refusal_that_was_kept_says_the_same() {
         let busy = |depth: usize| ServeError::QueueFull {
             model: "cnn".into(),
             full: QueueFull {
-                bound: Bound::Rows,
+                unit: "rows",
                 depth,
                 limit: 20,
                 more: 1,
