@@ -67,11 +67,11 @@ impl<R: BatchRow, O> Lanes<R, O> {
             });
             self.arrivals += 1;
         };
-        let is_one_lane = rows
-            .windows(2)
-            .all(|pair| lane_of(&pair[0]) == lane_of(&pair[1]));
-        if let (Some(first), true) = (rows.first(), is_one_lane) {
-            return add(lane_of(first), rows, 0);
+        let Some(lane) = rows.first().map(lane_of) else {
+            return;
+        };
+        if rows[1..].iter().all(|row| lane_of(row) == lane) {
+            return add(lane, rows, 0);
         }
         let (mut rows, mut next) = (rows.into_iter().peekable(), 0);
         while let Some(lane) = rows.peek().map(lane_of) {

@@ -75,7 +75,11 @@ impl<B: Backend> Pool<B> {
 
     /// Whether a request of so much is accepted.
     pub(super) fn admit(&self, state: &State<B>, more: Amount) -> Result<(), Refusal> {
-        state.phase.check()?;
+        match state.phase {
+            Phase::Open | Phase::Hurried => {}
+            Phase::Retired => return Err(Refusal::Retired),
+            Phase::Stopped => return Err(Refusal::Stopped),
+        }
         state.queue.check_room(more).map_err(|full| {
             self.observer.dropped(DropReason::QueueFull, more.rows);
             Refusal::QueueFull {
@@ -145,7 +149,7 @@ impl<B: Backend> Pool<B> {
                 self.report(&mut state);
                 match next {
                     Next::Run(batch) => return self.job(&mut state, batch),
-                    Next::Sleep if phase.check().is_err() => {
+                    Next::Sleep if phase.has_ended() => {
                         let idle = std::mem::take(&mut state.idle);
                         state.instances -= idle.len();
                         drop(state);
@@ -229,7 +233,7 @@ impl<B: Backend> Pool<B> {
             state.queue.fail(&Failure::Retired);
         }
         self.report(&mut state);
-        if state.phase.check().is_err() {
+        if state.phase.has_ended() {
             // A sleeping thread can free this instance now.
             self.wake.notify_all();
         }
