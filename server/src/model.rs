@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest};
 
-use self::warm_up::WarmUp;
 use crate::batching::{BackendError, Backlog, Clock, Cost, Engine, Parts, Settings};
 use crate::error::ServeError;
 use crate::metrics::{Metrics, ModelMetrics};
@@ -104,17 +103,19 @@ impl Loader {
         let settings = settings(&manifest);
 
         let weights = self.runtime.weights(bundle.model(), settings.instances);
-        let warm_up = WarmUp::new(&bundle, &signature, settings.max_batch_size)?;
+        let samples = warm_up::samples(&bundle, &signature)?;
+        let max_batch_size = settings.max_batch_size;
         let mut backends = Vec::new();
         for _ in 0..settings.instances {
             let mut backend = self.runtime.session(bundle.model(), &signature, &weights)?;
-            warm_up.prove(&mut backend)?;
+            warm_up::prove(&mut backend, &bundle, &samples, max_batch_size)?;
             backends.push(backend);
         }
         let cost = match backends.first_mut() {
-            Some(backend) => warm_up.measure(backend)?,
+            Some(backend) => warm_up::measure(backend, &samples, max_batch_size)?,
             None => Cost::default(),
         };
+        tracing::debug!(model = manifest.name, ?cost, "measured what its runs cost");
 
         let device = self.runtime.device();
         let metrics = self.metrics.model(&manifest, &device.to_string());

@@ -15,8 +15,8 @@ use crate::manifest::manifest;
 
 /// The words that it knows, the first token's number being 3.
 pub const WORDS: [&str; 4] = ["good", "bad", "film", "plot"];
-/// Tokens that it reads of a text.
-pub const MAX_TOKENS: usize = 200;
+/// The last tokens of a text are what it reads.
+pub const SPEC: TextSpec = TextSpec::end_of(200);
 /// What each token says; the padding's word would be heard. The words' own: 0.6 for `good`, and so on.
 const FEELINGS: [f32; 7] = [9.0, 0.01, -0.02, 0.6, -0.7, 0.05, -0.04];
 /// How much of its state is left a step later.
@@ -83,7 +83,6 @@ impl TinyText {
     }
 
     fn manifest(&self) -> Manifest {
-        let spec = TextSpec::end_of(MAX_TOKENS);
         let name = (&*self.name, self.version);
         Manifest {
             labels: vec!["NEGATIVE".to_owned(), "POSITIVE".to_owned()],
@@ -100,7 +99,7 @@ impl TinyText {
                 samples: SAMPLES.len(),
                 tolerance: 1e-5,
             },
-            ..manifest(name, task::TEXT_CLASSIFICATION, "tiny-text", &spec)
+            ..manifest(name, task::TEXT_CLASSIFICATION, "tiny-text", &SPEC)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Text models under the Open Inference Protocol: tokens and lengths, checked before they join a batch.
 
-use quintet_e2e::text::{score, tokenizer};
+use quintet_e2e::text::{SPEC, score, tokenizer};
 use quintet_e2e::{Server, server, tiny_text};
 use quintet_proto::inference as oip;
 use quintet_proto::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
@@ -59,7 +59,7 @@ async fn tokens_get_the_score_that_their_text_gets() {
     let server = server().text(tiny_text("reviews")).start().await;
     let asked = ["good film", "bad plot, bad film: bad!", ""];
     let by_text = ask(&server, texts(&asked)).await.unwrap();
-    let rows = asked.map(|text| tokenizer().encode(text, 200).unwrap().tokens);
+    let rows = asked.map(|text| tokenizer().encode(text, &SPEC).unwrap().tokens);
     let lengths = rows.each_ref().map(|row| row.len() as i32);
     // What is behind a row's length is not read: here it would shout.
     let padded: Vec<i64> = rows

@@ -1,7 +1,7 @@
 //! The SDK's streams and sentiments against a whole server.
 
 use quintet_client::{ClassifyRequest, ErrorKind, Framing, SentimentRequest};
-use quintet_e2e::text::{MAX_TOKENS, score, tokenizer};
+use quintet_e2e::text::{SPEC, score, tokenizer};
 use quintet_e2e::{frame, server, tiny, tiny_text};
 use tokio_stream::iter;
 
@@ -63,7 +63,7 @@ async fn texts_are_scored() {
         ("feelings", "1")
     );
     for (text, sentiment) in texts.iter().zip(&answer.texts) {
-        let read = tokenizer().encode(text, MAX_TOKENS).unwrap();
+        let read = tokenizer().encode(text, &SPEC).unwrap();
         assert!(
             (sentiment.score - score(&read.tokens)).abs() <= 1e-5,
             "{text}"

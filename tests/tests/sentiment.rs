@@ -2,7 +2,7 @@
 
 use prost::Message as _;
 use quintet_bundle::text::{START, UNKNOWN};
-use quintet_e2e::text::{MAX_TOKENS, score, tokenizer};
+use quintet_e2e::text::{SPEC, score, tokenizer};
 use quintet_e2e::{Server, grpc_message, server, tiny, tiny_text};
 use quintet_proto::v1;
 use tonic::Code;
@@ -41,7 +41,7 @@ fn assert_scores<T: AsRef<str>>(reply: &v1::SentimentScoreResponse, texts: &[T])
     assert_eq!(reply.sentiments.len(), texts.len());
     for (sentiment, text) in reply.sentiments.iter().zip(texts) {
         let read = tokenizer()
-            .encode(text.as_ref(), MAX_TOKENS)
+            .encode(text.as_ref(), &SPEC)
             .expect("every text has tokens");
         let expected = score(&read.tokens);
         assert_same(sentiment.score, expected);

@@ -5,17 +5,20 @@
 //! finds an instance idle and expects the batch to be short runs it itself ([`Engine::dispatch`]);
 //! everything longer goes to the threads.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::amount::Amount;
 use super::backlog::Backlog;
 use super::clock::Instant;
 use super::pool::Pool;
 use super::queue::QueueFull;
-use super::request::Ticket;
+use super::request::{Gather, Leave, Ticket};
+use super::state::Phase;
 use super::{Backend, BackendFactory, Clock, Cost, Observer, Settings};
 
 /// The batching core of one model version.
@@ -90,7 +93,12 @@ impl<B: Backend> Engine<B> {
     /// # Errors
     /// As [`Engine::submit`], which may still refuse them.
     pub fn check_room(&self, rows: usize) -> Result<(), Refusal> {
-        self.pool.check_room(rows)
+        let pool = &self.pool;
+        if pool.depth.load(Ordering::Relaxed) + rows <= pool.settings.max_queue_size {
+            return Ok(());
+        }
+        // Their bytes are not known yet.
+        pool.admit(&pool.lock(), Amount { rows, bytes: 0 })
     }
 
     /// Puts a request's rows, one at least, into the queue; the ticket resolves to one output per
@@ -108,24 +116,45 @@ impl<B: Backend> Engine<B> {
         rows: SmallVec<[B::Row; 1]>,
         deadline: Option<Instant>,
     ) -> Result<Ticket<B::Output>, Refusal> {
-        self.pool.submit(rows, deadline)
+        let pool = &self.pool;
+        let amount = Amount::of(&rows);
+        let gather = Arc::new(Gather::new(amount, deadline));
+        let mut state = pool.lock();
+        pool.admit(&state, amount)?;
+        let was_empty = state.queue.depth() == 0;
+        state.queue.push(&gather, rows, pool.clock.now());
+        pool.report(&mut state);
+        // With a delay, one sleeper waits for the first row's timer; others are needed for a full
+        // batch.
+        let is_news = was_empty
+            || pool.settings.max_queue_delay.is_zero()
+            || state.queue.depth() >= pool.settings.max_batch_size;
+        drop(state);
+        if is_news {
+            pool.has_news.store(true, Ordering::Release);
+        }
+        Ok(Ticket::new(Arc::clone(pool) as Arc<dyn Leave<_>>, gather))
     }
 
     /// Makes sure that what waits is run: here and now while that is expected to stay within
     /// [`Settings::max_inline_compute`], else on the engine's threads. Call it after
     /// [`Engine::submit`], and after other requests that came at the same time were submitted too.
     pub fn dispatch(&self) {
-        self.pool.dispatch();
-    }
-
-    /// Rows waiting now.
-    pub fn queue_depth(&self) -> usize {
-        self.pool.lock().queue.depth()
+        let pool = &self.pool;
+        if !pool.has_news.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let mut budget = pool.settings.max_inline_compute;
+        while let Some((job, expected)) = pool.take_short_job(budget) {
+            budget -= expected;
+            pool.run(job);
+        }
+        pool.wake_sleeper();
     }
 
     /// Whether its rows wait so long that a millisecond more makes no difference to them.
     pub fn is_behind(&self) -> bool {
-        self.pool.is_behind()
+        self.pool.is_behind.load(Ordering::Relaxed)
     }
 
     /// The settings it runs with.
@@ -135,20 +164,20 @@ impl<B: Backend> Engine<B> {
 
     /// No row waits for [`Settings::max_queue_delay`] from now on: the server is about to stop.
     pub fn hurry(&self) {
-        self.pool.hurry();
+        self.pool.advance(Phase::Hurried);
     }
 
     /// Takes nothing new from now on and answers what waits. Its threads free the instances and
     /// end, which nobody waits for: not this call, and nobody who drops the engine, which retires
     /// it, too.
     pub fn retire(&self) {
-        self.pool.retire();
+        self.pool.advance(Phase::Retired);
     }
 
     /// Takes nothing new and fails what waits with [`super::Failure::Stopped`]; batches that run
     /// are still answered. Does not wait for them.
     pub fn stop(&self) {
-        self.pool.stop();
+        self.pool.advance(Phase::Stopped);
     }
 
     /// Waits until every thread has ended, after [`Engine::stop`] or [`Engine::retire`].
@@ -171,6 +200,11 @@ impl<B: Backend> Engine<B> {
     pub(super) fn nudge(&self) {
         drop(self.pool.lock());
         self.pool.wake.notify_all();
+    }
+
+    /// Rows waiting now.
+    pub(super) fn queue_depth(&self) -> usize {
+        self.pool.lock().queue.depth()
     }
 
     /// Threads that sleep now.

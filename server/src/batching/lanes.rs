@@ -2,7 +2,6 @@
 //! should run together.
 
 use std::collections::VecDeque;
-use std::ops::{AddAssign, SubAssign};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -38,16 +37,16 @@ pub(super) struct Extent {
     pub(super) width: usize,
 }
 
-/// How many rows, and their bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Amount {
-    pub(super) rows: usize,
-    pub(super) bytes: usize,
-}
-
 // === impl Lanes ===
 
 impl<R: BatchRow, O> Lanes<R, O> {
+    pub(super) fn new() -> Self {
+        Self {
+            lanes: Vec::new(),
+            arrivals: 0,
+        }
+    }
+
     /// Puts the rows of a request where rows of their width wait.
     pub(super) fn push(
         &mut self,
@@ -68,25 +67,20 @@ impl<R: BatchRow, O> Lanes<R, O> {
             });
             self.arrivals += 1;
         };
-        let Some(mut lane) = rows.first().map(lane_of) else {
+        let Some(lane) = rows.first().map(lane_of) else {
             return;
         };
         if rows[1..].iter().all(|row| lane_of(row) == lane) {
             return add(lane, rows, 0);
         }
-        let (mut first, mut run) = (0, SmallVec::new());
-        for row in rows {
-            let its_lane = lane_of(&row);
-            if its_lane != lane {
-                let before: SmallVec<_> = std::mem::take(&mut run);
-                let len = before.len();
-                add(lane, before, first);
-                first += len;
-                lane = its_lane;
-            }
-            run.push(row);
+        let (mut rows, mut next) = (rows.into_iter().peekable(), 0);
+        while let Some(lane) = rows.peek().map(lane_of) {
+            let of_lane = std::iter::from_fn(|| rows.next_if(|row| lane_of(row) == lane));
+            let of_lane: SmallVec<[R; 1]> = of_lane.collect();
+            let len = of_lane.len();
+            add(lane, of_lane, next);
+            next += len;
         }
-        add(lane, run, first);
     }
 
     /// The first rows of a lane that somebody waits for, `most` at most.
@@ -100,15 +94,6 @@ impl<R: BatchRow, O> Lanes<R, O> {
                 rows: extent.rows + 1,
                 width: extent.width.max(row.width()),
             })
-    }
-}
-
-impl<R, O> Lanes<R, O> {
-    pub(super) fn new() -> Self {
-        Self {
-            lanes: Vec::new(),
-            arrivals: 0,
-        }
     }
 
     /// How many there are now.
@@ -170,31 +155,6 @@ impl<R, O> Entry<R, O> {
 /// and 64 callers: finer lanes are too thin to fill batches, coarser ones pad too much.
 fn lane_of(row: &impl BatchRow) -> usize {
     (usize::BITS - row.width().saturating_sub(1).leading_zeros()) as usize
-}
-
-// === impl Amount ===
-
-impl Amount {
-    pub(super) fn of(rows: &[impl BatchRow]) -> Self {
-        Self {
-            rows: rows.len(),
-            bytes: rows.iter().map(BatchRow::bytes).sum(),
-        }
-    }
-}
-
-impl AddAssign for Amount {
-    fn add_assign(&mut self, more: Self) {
-        self.rows += more.rows;
-        self.bytes += more.bytes;
-    }
-}
-
-impl SubAssign for Amount {
-    fn sub_assign(&mut self, less: Self) {
-        self.rows -= less.rows;
-        self.bytes -= less.bytes;
-    }
 }
 
 #[cfg(test)]

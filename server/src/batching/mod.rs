@@ -27,6 +27,7 @@
 //!
 //! `Queue` is the policy as a plain value: time is passed in, nothing blocks. [`Engine`] drives it.
 
+mod amount;
 mod backlog;
 mod batch;
 mod clock;
@@ -46,7 +47,7 @@ pub use backlog::Backlog;
 pub use clock::{Clock, Instant};
 pub use cost::Cost;
 pub use engine::{Engine, Parts, Refusal};
-pub use queue::{Bound, QueueFull};
+pub use queue::QueueFull;
 pub use request::{Answer, Failure, Ticket, Timing};
 pub use wake::WakeQueue;
 

@@ -4,38 +4,35 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
+use super::amount::Amount;
 use super::backlog::Backlog;
 use super::batch::Batch;
-use super::clock::Instant;
 use super::engine::{Parts, Refusal};
 use super::instance::{Instance, Ran};
-use super::lanes::Amount;
 use super::queue::{Next, Queue};
-use super::request::{Failure, Gather, Leave, Ticket};
+use super::request::{Failure, Gather, Leave};
 use super::state::{Phase, Speed, State};
 use super::{Backend, Clock, DropReason, Observer, Settings};
 
 /// The shared part of an engine.
 pub(super) struct Pool<B: Backend> {
     pub(super) settings: Settings,
-    clock: Clock,
+    pub(super) clock: Clock,
     observer: Arc<dyn Observer>,
     backlog: Arc<Backlog>,
     state: Mutex<State<B>>,
     /// Notified when a sleeping thread should look at the queue.
     pub(super) wake: Condvar,
     /// Set when rows have come since the last [`super::Engine::dispatch`].
-    has_news: AtomicBool,
+    pub(super) has_news: AtomicBool,
     /// Rows waiting, as of the last report.
-    depth: AtomicUsize,
+    pub(super) depth: AtomicUsize,
     /// See [`super::Engine::is_behind`].
-    is_behind: AtomicBool,
+    pub(super) is_behind: AtomicBool,
 }
 
 /// A batch and the instance to run it.
-struct Job<B: Backend> {
+pub(super) struct Job<B: Backend> {
     instance: Instance<B>,
     batch: Batch<B::Row, B::Output>,
 }
@@ -53,30 +50,21 @@ impl<B: Backend> Leave<B::Output> for Pool<B> {
 
 impl<B: Backend> Pool<B> {
     pub(super) fn new(parts: Parts<B>) -> Self {
-        let Parts {
-            settings,
-            cost,
-            backends,
-            factory,
-            clock,
-            observer,
-            backlog,
-        } = parts;
         let state = State {
-            queue: Queue::new(settings, cost),
+            queue: Queue::new(parts.settings, parts.cost),
             phase: Phase::Open,
-            instances: backends.len(),
-            idle: backends.into_iter().map(Instance::new).collect(),
-            factory: Some(factory),
+            instances: parts.backends.len(),
+            idle: parts.backends.into_iter().map(Instance::new).collect(),
+            factory: Some(parts.factory),
             sleepers: 0,
             speed: None,
             running_behind: 0,
         };
         Self {
-            settings,
-            clock,
-            observer,
-            backlog,
+            settings: parts.settings,
+            clock: parts.clock,
+            observer: parts.observer,
+            backlog: parts.backlog,
             state: Mutex::new(state),
             wake: Condvar::new(),
             has_news: AtomicBool::new(false),
@@ -85,48 +73,13 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    /// See [`super::Engine::check_room`].
-    pub(super) fn check_room(&self, rows: usize) -> Result<(), Refusal> {
-        if self.depth.load(Ordering::Relaxed) + rows <= self.settings.max_queue_size {
-            return Ok(());
-        }
-        // Their bytes are not known yet.
-        self.admit(&self.lock(), Amount { rows, bytes: 0 })
-    }
-
-    /// See [`super::Engine::is_behind`].
-    pub(super) fn is_behind(&self) -> bool {
-        self.is_behind.load(Ordering::Relaxed)
-    }
-
-    /// See [`super::Engine::submit`].
-    pub(super) fn submit(
-        self: &Arc<Self>,
-        rows: SmallVec<[B::Row; 1]>,
-        deadline: Option<Instant>,
-    ) -> Result<Ticket<B::Output>, Refusal> {
-        let amount = Amount::of(&rows);
-        let gather = Arc::new(Gather::new(amount, deadline));
-        let mut state = self.lock();
-        self.admit(&state, amount)?;
-        let was_empty = state.queue.depth() == 0;
-        state.queue.push(&gather, rows, self.clock.now());
-        self.report(&mut state);
-        // With a delay, one sleeper waits for the first row's timer; others are needed for a full
-        // batch.
-        let is_news = was_empty
-            || self.settings.max_queue_delay.is_zero()
-            || state.queue.depth() >= self.settings.max_batch_size;
-        drop(state);
-        if is_news {
-            self.has_news.store(true, Ordering::Release);
-        }
-        Ok(Ticket::new(Arc::clone(self) as Arc<dyn Leave<_>>, gather))
-    }
-
     /// Whether a request of so much is accepted.
-    fn admit(&self, state: &State<B>, more: Amount) -> Result<(), Refusal> {
-        state.phase.check()?;
+    pub(super) fn admit(&self, state: &State<B>, more: Amount) -> Result<(), Refusal> {
+        match state.phase {
+            Phase::Open | Phase::Hurried => {}
+            Phase::Retired => return Err(Refusal::Retired),
+            Phase::Stopped => return Err(Refusal::Stopped),
+        }
         state.queue.check_room(more).map_err(|full| {
             self.observer.dropped(DropReason::QueueFull, more.rows);
             Refusal::QueueFull {
@@ -136,45 +89,14 @@ impl<B: Backend> Pool<B> {
         })
     }
 
-    /// See [`super::Engine::dispatch`].
-    pub(super) fn dispatch(&self) {
-        if !self.has_news.swap(false, Ordering::AcqRel) {
-            return;
-        }
-        let mut budget = self.settings.max_inline_compute;
-        while let Some((job, expected)) = self.take_short_job(budget) {
-            budget -= expected;
-            self.run(job);
-        }
-        self.wake_sleeper();
-    }
-
-    /// See [`super::Engine::hurry`].
-    pub(super) fn hurry(&self) {
+    /// Moves on to a phase, if no later one has begun.
+    pub(super) fn advance(&self, phase: Phase) {
         let mut state = self.lock();
-        if state.phase == Phase::Open {
-            state.phase = Phase::Hurried;
+        state.phase = state.phase.max(phase);
+        if state.phase == Phase::Stopped {
+            state.queue.fail(&Failure::Stopped);
+            self.report(&mut state);
         }
-        drop(state);
-        self.wake.notify_all();
-    }
-
-    /// See [`super::Engine::retire`].
-    pub(super) fn retire(&self) {
-        let mut state = self.lock();
-        if state.phase != Phase::Stopped {
-            state.phase = Phase::Retired;
-        }
-        drop(state);
-        self.wake.notify_all();
-    }
-
-    /// See [`super::Engine::stop`].
-    pub(super) fn stop(&self) {
-        let mut state = self.lock();
-        state.phase = Phase::Stopped;
-        state.queue.fail(&Failure::Stopped);
-        self.report(&mut state);
         drop(state);
         self.wake.notify_all();
     }
@@ -184,7 +106,7 @@ impl<B: Backend> Pool<B> {
     }
 
     /// Tells the observer and the backlog how the queue stands.
-    fn report(&self, state: &mut State<B>) {
+    pub(super) fn report(&self, state: &mut State<B>) {
         self.update_backlog(state);
         self.depth.store(state.queue.depth(), Ordering::Relaxed);
         self.observer.queue_depth(state.queue.depth());
@@ -227,7 +149,7 @@ impl<B: Backend> Pool<B> {
                 self.report(&mut state);
                 match next {
                     Next::Run(batch) => return self.job(&mut state, batch),
-                    Next::Sleep if phase.check().is_err() => {
+                    Next::Sleep if phase.has_ended() => {
                         let idle = std::mem::take(&mut state.idle);
                         state.instances -= idle.len();
                         drop(state);
@@ -252,7 +174,7 @@ impl<B: Backend> Pool<B> {
 
     /// A job for a caller's own thread, and how long it is expected to take, if that is within
     /// `budget`.
-    fn take_short_job(&self, budget: Duration) -> Option<(Job<B>, Duration)> {
+    pub(super) fn take_short_job(&self, budget: Duration) -> Option<(Job<B>, Duration)> {
         let mut state = self.lock();
         let rows = state.queue.depth().min(self.settings.max_batch_size);
         let max = state.batch_limit(&self.settings);
@@ -282,7 +204,7 @@ impl<B: Backend> Pool<B> {
     }
 
     /// Runs a batch, answers its callers and gives the instance back, or its replacement.
-    fn run(&self, job: Job<B>) {
+    pub(super) fn run(&self, job: Job<B>) {
         let Job {
             mut instance,
             batch,
@@ -306,19 +228,19 @@ impl<B: Backend> Pool<B> {
             Some(instance) => state.idle.push(instance),
             None => state.instances -= 1,
         }
-        if state.instances == 0 && state.phase != Phase::Stopped {
-            state.phase = Phase::Retired;
+        if state.instances == 0 {
+            state.phase = state.phase.max(Phase::Retired);
             state.queue.fail(&Failure::Retired);
         }
         self.report(&mut state);
-        if state.phase.check().is_err() {
+        if state.phase.has_ended() {
             // A sleeping thread can free this instance now.
             self.wake.notify_all();
         }
     }
 
     /// Wakes a thread if there is something for it to do.
-    fn wake_sleeper(&self) {
+    pub(super) fn wake_sleeper(&self) {
         let state = self.lock();
         let useful = state.queue.depth() > 0 && state.sleepers > 0 && !state.idle.is_empty();
         drop(state);

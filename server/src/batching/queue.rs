@@ -1,14 +1,14 @@
 //! The waiting rows of one model and the policy that cuts them into batches: a plain value, time is
 //! passed in.
 
-use std::fmt;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::amount::Amount;
 use super::batch::Batch;
 use super::clock::Instant;
-use super::lanes::{Amount, Extent, Lanes};
+use super::lanes::{Extent, Lanes};
 use super::request::{Failure, Gather};
 use super::{BatchRow, Cost, DropReason, Settings};
 
@@ -36,25 +36,16 @@ pub(super) enum Next<R, O> {
 
 /// A queue is full: which bound a request would exceed, and by how much.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the queue holds {depth} of at most {limit} {bound}, {more} more do not fit")]
+#[error("the queue holds {depth} of at most {limit} {unit}, {more} more do not fit")]
 pub struct QueueFull {
-    /// The bound.
-    pub bound: Bound,
+    /// What the bound counts: `rows` or `bytes`.
+    pub unit: &'static str,
     /// What waits.
     pub depth: usize,
-    /// The most that may wait.
+    /// The most that may wait: [`Settings::max_queue_size`] or [`Settings::max_queue_bytes`].
     pub limit: usize,
     /// What the refused request would add.
     pub more: usize,
-}
-
-/// What a queue is bounded in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bound {
-    /// [`Settings::max_queue_size`].
-    Rows,
-    /// [`Settings::max_queue_bytes`].
-    Bytes,
 }
 
 impl<R: BatchRow, O> Queue<R, O> {
@@ -89,19 +80,21 @@ impl<R: BatchRow, O> Queue<R, O> {
     /// Whether a request fits. Its bytes always fit an empty queue: other limits say how large one
     /// request may be, and one that never fits could not be told when to come again.
     pub(super) fn check_room(&self, more: Amount) -> Result<(), QueueFull> {
-        let full = |bound, depth, limit, more| QueueFull {
-            bound,
-            depth,
-            limit,
-            more,
-        };
+        let settings = &self.settings;
         let Amount { rows, bytes } = self.waiting;
-        let (max_rows, max_bytes) = (self.settings.max_queue_size, self.settings.max_queue_bytes);
-        if rows + more.rows > max_rows {
-            return Err(full(Bound::Rows, rows, max_rows, more.rows));
-        }
-        if bytes > 0 && bytes.saturating_add(more.bytes) > max_bytes {
-            return Err(full(Bound::Bytes, bytes, max_bytes, more.bytes));
+        let more_bytes = if bytes == 0 { 0 } else { more.bytes };
+        for (unit, depth, more, limit) in [
+            ("rows", rows, more.rows, settings.max_queue_size),
+            ("bytes", bytes, more_bytes, settings.max_queue_bytes),
+        ] {
+            if more > limit.saturating_sub(depth) {
+                return Err(QueueFull {
+                    unit,
+                    depth,
+                    limit,
+                    more,
+                });
+            }
         }
         Ok(())
     }
@@ -285,14 +278,5 @@ fn reason_of<O>(gather: &Gather<O>, now: Instant) -> DropReason {
         DropReason::Deadline
     } else {
         DropReason::Cancelled
-    }
-}
-
-impl fmt::Display for Bound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Rows => "rows",
-            Self::Bytes => "bytes",
-        })
     }
 }

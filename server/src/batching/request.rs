@@ -3,15 +3,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::amount::{Amount, Waiting};
 use super::clock::Instant;
-use super::lanes::Amount;
 use super::wake::{Sleeper, wake};
 
 /// What a caller gets when all its rows are done.
@@ -76,12 +76,6 @@ pub(super) struct Gather<O> {
     collected: Mutex<Collected<O>>,
 }
 
-/// An [`Amount`] that is written only under the queue's lock.
-pub(super) struct Waiting {
-    rows: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
 struct Collected<O> {
     outputs: SmallVec<[Option<O>; 1]>,
     missing: usize,
@@ -97,17 +91,14 @@ struct Collected<O> {
 
 impl<O> Gather<O> {
     /// A request of so many rows.
-    pub(super) fn new(Amount { rows, bytes }: Amount, deadline: Option<Instant>) -> Self {
+    pub(super) fn new(amount: Amount, deadline: Option<Instant>) -> Self {
         Self {
             deadline,
-            waiting: Waiting {
-                rows: AtomicUsize::new(rows),
-                bytes: AtomicUsize::new(bytes),
-            },
+            waiting: Waiting::of(amount),
             over: AtomicBool::new(false),
             collected: Mutex::new(Collected {
-                outputs: (0..rows).map(|_| None).collect(),
-                missing: rows,
+                outputs: (0..amount.rows).map(|_| None).collect(),
+                missing: amount.rows,
                 timing: Timing::default(),
                 reply: None,
                 replied: false,
@@ -174,35 +165,6 @@ impl<O> Gather<O> {
         self.collected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl Waiting ===
-
-impl Waiting {
-    pub(super) fn rows(&self) -> usize {
-        self.rows.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn amount(&self) -> Amount {
-        Amount {
-            rows: self.rows(),
-            bytes: self.bytes.load(Ordering::Relaxed),
-        }
-    }
-
-    /// Leaves nothing.
-    pub(super) fn take(&self) -> Amount {
-        let amount = self.amount();
-        self.subtract(amount);
-        amount
-    }
-
-    pub(super) fn subtract(&self, less: Amount) {
-        let mut amount = self.amount();
-        amount -= less;
-        self.rows.store(amount.rows, Ordering::Relaxed);
-        self.bytes.store(amount.bytes, Ordering::Relaxed);
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use super::engine::Refusal;
 use super::instance::Instance;
 use super::queue::Queue;
 use super::{Backend, BackendFactory, Settings};
@@ -45,7 +44,8 @@ pub(super) struct Speed {
     pub(super) unit: f64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// In the order in which they come; some may be left out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     /// Takes requests.
     Open,
@@ -130,12 +130,8 @@ impl Speed {
 // === impl Phase ===
 
 impl Phase {
-    /// Why it takes no requests, if it does not.
-    pub(super) fn check(self) -> Result<(), Refusal> {
-        match self {
-            Self::Open | Self::Hurried => Ok(()),
-            Self::Retired => Err(Refusal::Retired),
-            Self::Stopped => Err(Refusal::Stopped),
-        }
+    /// Whether it takes no requests any more.
+    pub(super) fn has_ended(self) -> bool {
+        self >= Self::Retired
     }
 }

@@ -71,14 +71,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::batching::QueueFull;
+    use crate::batching::{Bound, QueueFull};
 
     #[test]
     fn a_refusal_that_was_kept_says_the_same() {
         let busy = |depth: usize| ServeError::QueueFull {
             model: "cnn".into(),
             full: QueueFull {
-                unit: "rows",
+                bound: Bound::Rows,
                 depth,
                 limit: 20,
                 more: 1,

@@ -91,7 +91,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::batching::{Bound, QueueFull};
+    use crate::batching::QueueFull;
 
     #[test]
     fn the_table() {
@@ -121,7 +121,7 @@ mod tests {
             ServeError::QueueFull {
                 model: "cnn".into(),
                 full: QueueFull {
-                    bound: Bound::Rows,
+                    unit: "rows",
                     depth: 512,
                     limit: 512,
                     more: 1,

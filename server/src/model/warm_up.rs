@@ -12,81 +12,71 @@ use crate::batching::{Backend, BackendError, Clock, Cost};
 use crate::runtime::{BadLength, Port, Row, SessionBackend, Signature};
 
 /// The golden samples as rows.
-pub(super) struct WarmUp<'m> {
-    bundle: &'m Bundle,
-    signature: &'m Signature,
-    samples: SmallVec<[Row; 1]>,
-    max_batch_size: usize,
+pub(super) fn samples(
+    bundle: &Bundle,
+    signature: &Signature,
+) -> Result<SmallVec<[Row; 1]>, LoadError> {
+    rows_of(&bundle.golden().inputs, signature)
+        .map_err(|error| LoadError::Warmup(BackendError(format!("of the golden samples, {error}"))))
 }
 
-impl<'m> WarmUp<'m> {
-    pub(super) fn new(
-        bundle: &'m Bundle,
-        signature: &'m Signature,
-        max_batch_size: usize,
-    ) -> Result<Self, LoadError> {
-        let samples = rows_of(&bundle.golden().inputs, signature).map_err(|error| {
-            LoadError::Warmup(BackendError(format!("of the golden samples, {error}")))
-        })?;
-        Ok(Self {
-            bundle,
-            signature,
-            samples,
-            max_batch_size,
-        })
-    }
-
-    /// Runs the golden samples at every batch size that first calls should find warm: one row, and
-    /// doublings up to a full batch. All must agree, so that an answer does not depend on the other
-    /// rows of its batch.
-    pub(super) fn prove(&self, backend: &mut SessionBackend) -> Result<(), LoadError> {
-        let golden = self.bundle.golden();
-        let tolerance = self.bundle.manifest().golden.tolerance;
-        let doublings = std::iter::successors(Some(1), |size| Some(size * 2));
-        for batch_size in doublings
-            .take_while(|size| *size < self.max_batch_size)
-            .chain([self.max_batch_size])
-        {
-            let mut outputs = Vec::new();
-            // The samples again and again fill the batch; the first of each are compared.
-            for start in (0..self.samples.len()).step_by(batch_size) {
-                let samples = self.samples.iter().cycle().skip(start);
-                let rows: Vec<Row> = samples.take(batch_size).cloned().collect();
-                backend
-                    .run(&rows, &mut outputs)
-                    .map_err(LoadError::Warmup)?;
-            }
-            outputs.truncate(self.samples.len());
-            let outputs = tensors_of(&outputs, &self.signature.outputs);
-            golden
-                .compare(&outputs, tolerance)
-                .map_err(|mismatch| LoadError::Golden {
-                    batch_size,
-                    mismatch,
-                })?;
-        }
-        Ok(())
-    }
-
-    /// Measures what runs cost, where rows have lengths of their own.
-    pub(super) fn measure(&self, backend: &mut SessionBackend) -> Result<Cost, LoadError> {
-        let (Some(sequence), Some(sample)) = (self.signature.sequence, self.samples.first()) else {
-            return Ok(Cost::default());
-        };
-        let (clock, mut outputs) = (Clock::system(), Vec::new());
-        let cost = Cost::measure(self.max_batch_size, sequence.longest, |rows, width| {
-            let batch = vec![self.signature.repeat(sample, width); rows];
-            outputs.clear();
-            let started = clock.now();
+/// Runs the golden samples at every batch size that first calls should find warm: one row, and
+/// doublings up to a full batch. All must agree, so that an answer does not depend on the other rows
+/// of its batch.
+pub(super) fn prove(
+    backend: &mut SessionBackend,
+    bundle: &Bundle,
+    samples: &[Row],
+    max_batch_size: usize,
+) -> Result<(), LoadError> {
+    let golden = bundle.golden();
+    let tolerance = bundle.manifest().golden.tolerance;
+    let doublings = std::iter::successors(Some(1), |size| Some(size * 2));
+    for batch_size in doublings
+        .take_while(|size| *size < max_batch_size)
+        .chain([max_batch_size])
+    {
+        let mut outputs = Vec::new();
+        // The samples again and again fill the batch; the first of each are compared.
+        for start in (0..samples.len()).step_by(batch_size) {
+            let rows = samples.iter().cycle().skip(start).take(batch_size);
+            let rows: Vec<Row> = rows.cloned().collect();
             backend
-                .run(&batch, &mut outputs)
+                .run(&rows, &mut outputs)
                 .map_err(LoadError::Warmup)?;
-            Ok::<_, LoadError>(clock.now() - started)
-        })?;
-        let model = &self.bundle.manifest().name;
-        tracing::debug!(model, ?cost, "measured what its runs cost");
-        Ok(cost)
+        }
+        outputs.truncate(samples.len());
+        let outputs = tensors_of(&outputs, &backend.signature().outputs);
+        golden
+            .compare(&outputs, tolerance)
+            .map_err(|mismatch| LoadError::Golden {
+                batch_size,
+                mismatch,
+            })?;
     }
+    Ok(())
+}
+
+/// Measures what runs cost, where rows have lengths of their own.
+pub(super) fn measure(
+    backend: &mut SessionBackend,
+    samples: &[Row],
+    max_batch_size: usize,
+) -> Result<Cost, LoadError> {
+    let signature = backend.signature().clone();
+    let (Some(sequence), Some(sample)) = (signature.sequence, samples.first()) else {
+        return Ok(Cost::default());
+    };
+    let (clock, mut outputs) = (Clock::system(), Vec::new());
+    Cost::measure(max_batch_size, sequence.longest, |rows, width| {
+        let batch = vec![signature.repeat(sample, width); rows];
+        outputs.clear();
+        let started = clock.now();
+        backend
+            .run(&batch, &mut outputs)
+            .map_err(LoadError::Warmup)?;
+        Ok(clock.now() - started)
+    })
 }
 
 /// Cuts whole tensors, by name, into rows. The bundle has checked names, types and shapes.

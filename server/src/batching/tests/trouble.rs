@@ -2,7 +2,7 @@
 //! fail, the end.
 
 use super::*;
-use crate::batching::lanes::Amount;
+use crate::batching::amount::Amount;
 use crate::batching::queue::{Next, Queue};
 use crate::batching::request::Gather;
 
@@ -18,7 +18,7 @@ fn a_full_queue_refuses_at_once_and_says_how_full_it_is() {
             refusal,
             Refusal::QueueFull {
                 full: QueueFull {
-                    bound: Bound::Rows,
+                    unit: "rows",
                     depth: 6,
                     limit: 8,
                     more: 3,
@@ -90,7 +90,7 @@ fn a_queue_is_bounded_in_bytes_too() {
     assert!(queue.check_room(amount(&[71])).is_err());
     // The bound on rows is met first.
     let full = queue.check_room(amount(&[1; 8])).unwrap_err();
-    assert_eq!(full.bound, Bound::Rows);
+    assert_eq!(full.unit, "rows");
     queue.fail(&Failure::Stopped);
     assert_eq!(queue.check_room(amount(&[101])), Ok(()));
 }

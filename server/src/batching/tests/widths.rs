@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use smallvec::SmallVec;
 
 use super::*;
+use crate::batching::amount::Amount;
 use crate::batching::cost::CostAt;
-use crate::batching::lanes::Amount;
 use crate::batching::queue::{Next, Queue};
 use crate::batching::request::Gather;
 
