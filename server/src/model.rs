@@ -75,7 +75,8 @@ pub enum LoadError {
 }
 
 impl Model {
-    /// Reads the bundle, makes its instances, proves each on the golden samples and starts the batching core.
+    /// Reads the bundle, makes its instances, proves each on the golden samples and starts the
+    /// batching core.
     pub fn load(
         path: &std::path::Path,
         runtime: &Runtime,
@@ -167,8 +168,9 @@ fn replacements(
     })
 }
 
-/// Runs the golden samples at every batch size that first calls should find warm: one row, and doublings up to a
-/// full batch. All must agree, so that an answer does not depend on the company it rides in.
+/// Runs the golden samples at every batch size that first calls should find warm: one row, and
+/// doublings up to a full batch. All must agree, so that an answer does not depend on the company
+/// it rides in.
 fn warm_up(
     backend: &mut SessionBackend,
     bundle: &Bundle,
@@ -244,7 +246,8 @@ fn tensors_of(rows: &[Row], ports: &[Port]) -> BTreeMap<String, Tensor> {
                 .iter()
                 .flat_map(|row| row[index].iter().copied())
                 .collect();
-            // A length that does not fit leaves the tensor out, which the comparison then reports as missing.
+            // A length that does not fit leaves the tensor out, which the comparison then reports
+            // as missing.
             Tensor::from_bytes(port.datatype, shape, bytes)
                 .ok()
                 .map(|tensor| (port.name.clone(), tensor))

@@ -18,8 +18,8 @@ struct Written {
 }
 
 thread_local! {
-    /// The last refusal by a full queue. Thousands of callers a second get the same one, and writing
-    /// it costs more than reading their requests.
+    /// The last refusal by a full queue. Thousands of callers a second get the same one, and
+    /// writing it costs more than reading their requests.
     static LAST_FULL: RefCell<Option<Written>> = const { RefCell::new(None) };
 }
 

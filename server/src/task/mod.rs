@@ -5,6 +5,7 @@
 
 pub mod classify;
 pub mod generate;
+pub mod picture;
 pub mod sentiment;
 pub mod tensors;
 mod wire;

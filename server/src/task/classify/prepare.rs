@@ -6,9 +6,9 @@ use smallvec::SmallVec;
 
 use super::Limits;
 use crate::blocking::Blocking;
-use crate::decode::{BadPicture, INLINE_PIXELS, Picture};
 use crate::error::{ServeError, Violation};
 use crate::runtime::{Row, Rows};
+use crate::task::picture::{BadPicture, Decode as _, INLINE_PIXELS, Picture};
 
 /// The most pixels of a whole request, in images of the largest size.
 const IMAGES_OF_FULL_SIZE: u64 = 4;
@@ -38,17 +38,13 @@ pub(super) async fn rows(
 
 /// A picture as the model's input row.
 fn row(picture: &Picture, framing: Framing, max_pixels: u64) -> Result<Row, BadPicture> {
-    if let Picture::Raw {
-        width: 28,
-        height: 28,
-        channels: 1,
-        data,
-    } = picture
+    if let Picture::Raw(raw) = picture
+        && (raw.width, raw.height, raw.channels) == (SIDE as u32, SIDE as u32, 1)
         && framing == Framing::None
-        && data.len() == SIDE * SIDE
+        && raw.data.len() == SIDE * SIDE
     {
         // The model's input already: the bytes go from the wire to the batch in one copy.
-        return Ok(std::iter::once(data.clone()).collect());
+        return Ok(std::iter::once(raw.data.clone()).collect());
     }
     let grey = picture.to_grey(max_pixels)?;
     let frame = Bytes::copy_from_slice(&frame_digit(&grey, framing));
@@ -68,12 +64,12 @@ mod tests {
     #[test]
     fn a_raw_frame_is_not_copied() {
         let data = Bytes::from(vec![9; 784]);
-        let picture = Picture::Raw {
+        let picture = Picture::Raw(quintet_proto::v1::RawImage {
             width: 28,
             height: 28,
             channels: 1,
             data: data.clone(),
-        };
+        });
         let row = row(&picture, Framing::None, 1_000).unwrap();
         assert_eq!(row[0].as_ptr(), data.as_ptr());
     }
