@@ -6,7 +6,7 @@ use bytes::Bytes;
 use divan::{Bencher, black_box};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use quintet_bundle::image::Channels;
-use quintet_server::decode::Picture;
+use quintet_server::task::picture::{self, Decode as _, Format, Picture};
 
 const MAX_PIXELS: u64 = 1 << 24;
 
@@ -52,11 +52,7 @@ fn jpeg(bencher: Bencher<'_, '_>, side: u32) {
 /// Grey pixels of a frame's size: the commonest request of a caller in a hurry.
 #[divan::bench]
 fn raw_frame(bencher: Bencher<'_, '_>) {
-    let raw = Picture::Raw {
-        width: 28,
-        height: 28,
-        channels: 1,
-        data: Bytes::from(picture(28).to_luma8().into_raw()),
-    };
+    let pixels = Bytes::from(picture(28).to_luma8().into_raw());
+    let raw = picture::picture(Format::Raw, 28, 28, pixels).expect("pixels are not encoded");
     bencher.bench(|| black_box(&raw).decode(Channels::Grey, MAX_PIXELS));
 }

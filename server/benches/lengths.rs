@@ -22,7 +22,7 @@ use quintet_server::batching::{
     Settings,
 };
 use quintet_server::runtime::{
-    DeviceChoice, Port, Row, Runtime, Sequence, SessionBackend, Signature, Weights,
+    DeviceChoice, Measure, Port, Row, Runtime, Sequence, SessionBackend, Signature, Weights,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -119,6 +119,8 @@ fn engine() -> Engine<SessionBackend> {
     let runtime = Runtime::load(Path::new(LIBRARY), DeviceChoice::Cpu, 1)
         .expect("`deploy/fetch.py onnxruntime` fetches the library");
     let port = |name: &str, datatype, is_sequence| Port {
+        role: None,
+        padding: 0,
         name: name.to_owned(),
         datatype,
         is_sequence,
@@ -132,7 +134,7 @@ fn engine() -> Engine<SessionBackend> {
         ],
         outputs: vec![port("score", DataType::Float32, false)],
         sequence: Some(Sequence {
-            lengths: 1,
+            measure: Measure::Lengths(1),
             longest: LONGEST,
         }),
     };

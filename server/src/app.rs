@@ -1,4 +1,5 @@
-//! The composition root: a configuration becomes an app, an app serves on listeners until it is told to stop.
+//! The composition root: a configuration becomes an app, an app serves on listeners until it is
+//! told to stop.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -110,10 +111,11 @@ impl Config {
 }
 
 impl App {
-    /// Serves gRPC and HTTP on these listeners until `shutdown` resolves, then finishes what was accepted.
+    /// Serves gRPC and HTTP on these listeners until `shutdown` resolves, then finishes what was
+    /// accepted.
     ///
-    /// Models are loaded after the ports are open, so that health checks have an answer from the start. Returns the
-    /// number of requests that the shutdown had to give up.
+    /// Models are loaded after the ports are open, so that health checks have an answer from the
+    /// start. Returns the number of requests that the shutdown had to give up.
     pub async fn serve(
         self,
         grpc_listener: TcpListener,

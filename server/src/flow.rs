@@ -36,7 +36,8 @@ impl Model {
     ///
     /// `finish` makes the answer from the outputs, one per row, and from what else `prepare` has
     /// returned; `None`: an output holds a number that the task does not allow. `rows` is the least
-    /// number of rows that `prepare` will make: nothing is prepared if the queue has no room for them.
+    /// number of rows that `prepare` will make: nothing is prepared if the queue has no room for
+    /// them.
     ///
     /// # Errors
     /// Those of `prepare`, and those of the batching core: a full queue, the deadline, a fault.
@@ -110,8 +111,8 @@ impl Spent {
     }
 }
 
-/// Lets the tasks run that are ready now. Tokio's `yield_now` looks at the sockets first, which costs
-/// two system calls, as much as a small batch.
+/// Lets the tasks run that are ready now. Tokio's `yield_now` looks at the sockets first, which
+/// costs two system calls, as much as a small batch.
 async fn yield_to_ready_tasks() {
     let mut has_yielded = false;
     std::future::poll_fn(|context| {

@@ -3,7 +3,7 @@
 //! A request's way through it:
 //!
 //! ```text
-//! bytes ─ grpc ─► task (wire, prepare) ─► flow: batching ─► runtime ─► task (finish, wire) ─► grpc ─► reply
+//! grpc ─► task (wire, prepare) ─► flow: batching ─► runtime ─► task (finish, wire) ─► grpc
 //! ```
 //!
 //! [`config::Options::load`] gives a [`config::Config`], `build` makes an [`app::App`] of it, and
@@ -19,8 +19,6 @@ mod busy_poll;
 pub mod call;
 pub mod config;
 mod deadline;
-pub mod decode;
-pub mod encode;
 pub mod error;
 pub mod flow;
 pub mod grpc;

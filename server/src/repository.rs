@@ -148,8 +148,8 @@ impl Repository {
         waiting.map(|name| self.why_not(name)).collect()
     }
 
-    /// The version that a request of this task means by `name` and `version`. An empty name means the
-    /// default model, an empty version the newest that is ready.
+    /// The version that a request of this task means by `name` and `version`. An empty name means
+    /// the default model, an empty version the newest that is ready.
     ///
     /// # Errors
     /// There is no such model or version, it is not ready, or it has another task.
@@ -176,8 +176,8 @@ impl Repository {
         default.is_ok_and(|default| Arc::ptr_eq(&default, model))
     }
 
-    /// The version that is meant by `name` and `version`, whatever its task. An empty version means the
-    /// newest that is ready.
+    /// The version that is meant by `name` and `version`, whatever its task. An empty version means
+    /// the newest that is ready.
     ///
     /// # Errors
     /// There is no such model or version, or it is not ready.
@@ -208,8 +208,8 @@ impl Repository {
         }
     }
 
-    /// The model for requests of this task that name none: the configured one, else the first by name
-    /// that is ready.
+    /// The model for requests of this task that name none: the configured one, else the first by
+    /// name that is ready.
     fn default_for(&self, task: &str) -> Result<&str, ServeError> {
         if let Some(name) = self.defaults.get(task) {
             return Ok(name);

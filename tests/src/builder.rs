@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use quintet_server::config::{BatchingOptions, Options};
+use quintet_server::task::Task;
 
 use crate::generator::TinyGenerator;
 use crate::models::TinyModel;
@@ -16,6 +17,7 @@ pub struct ServerBuilder {
     models: Vec<TinyModel>,
     texts: Vec<TinyText>,
     generators: Vec<TinyGenerator>,
+    tasks: Vec<Box<dyn Task>>,
     options: Options,
 }
 
@@ -53,6 +55,12 @@ impl ServerBuilder {
     /// Puts a generator into the server's repository.
     pub fn generator(mut self, model: TinyGenerator) -> Self {
         self.generators.push(model);
+        self
+    }
+
+    /// Adds a task to the server's own.
+    pub fn task(mut self, task: impl Task + 'static) -> Self {
+        self.tasks.push(Box::new(task));
         self
     }
 
@@ -186,6 +194,7 @@ impl ServerBuilder {
             models,
             texts,
             generators,
+            tasks,
             mut options,
         } = self;
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
@@ -201,6 +210,6 @@ impl ServerBuilder {
         options
             .models_dir
             .get_or_insert_with(|| folder.path().to_owned());
-        Server::serve(options, folder).await
+        Server::serve(options, tasks, folder).await
     }
 }

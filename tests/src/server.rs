@@ -7,6 +7,7 @@ use quintet_client::{Client, RetryPolicy};
 use quintet_proto::v1::inference_service_client::InferenceServiceClient;
 use quintet_proto::v1::{ListModelsRequest, ModelState};
 use quintet_server::config::Options;
+use quintet_server::task::Task;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -33,7 +34,11 @@ pub struct Server {
 // === impl Server ===
 
 impl Server {
-    pub(crate) async fn serve(options: Options, models: TempDir) -> Self {
+    pub(crate) async fn serve(
+        options: Options,
+        tasks: Vec<Box<dyn Task>>,
+        models: TempDir,
+    ) -> Self {
         let library = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).expect(
             "ORT_DYLIB_PATH names ONNX Runtime's library; cargo sets it from .cargo/config.toml",
         );
@@ -45,7 +50,7 @@ impl Server {
         let config = options
             .into_config(Some(library))
             .expect("the test's options are allowed");
-        let app = config.build().expect("the server can be built");
+        let app = config.build_with(tasks).expect("the server can be built");
         let bind = async || {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             let address = listener.local_addr().expect("a bound port has an address");

@@ -1,4 +1,5 @@
-//! Digits from noise: a function of their seed, named by the classifier, in the form that was asked for.
+//! Digits from noise: a function of their seed, named by the classifier, in the form that was asked
+//! for.
 
 use std::collections::BTreeSet;
 
@@ -283,7 +284,8 @@ async fn a_generator_is_chosen_by_name_version_or_default() {
     );
 }
 
-/// Pictures that a trained classifier knows: the committed one's own golden samples, as it names them.
+/// Pictures that a trained classifier knows: the committed one's own golden samples, as it names
+/// them.
 #[tokio::test]
 async fn the_committed_classifier_names_what_a_generator_draws() {
     let Some(models) = committed_models(&["cnn"]) else {
@@ -314,7 +316,8 @@ async fn the_committed_classifier_names_what_a_generator_draws() {
 #[tokio::test]
 async fn without_a_named_classifier_the_first_that_knows_the_digits_judges() {
     let models = || with_models().model(tiny("animals"));
-    // `animals` is the default classifier, by its name or by the configuration, and knows no digits.
+    // `animals` is the default classifier, by its name or by the configuration, and knows no
+    // digits.
     for server in [models(), models().default_classifier("animals")] {
         let answer = generate(&server.start().await, asked(2)).await.unwrap();
         assert_eq!(answer.classifier, "judge");

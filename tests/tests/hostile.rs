@@ -130,8 +130,8 @@ async fn an_unknown_compression_is_unimplemented() {
     }
 }
 
-/// Two bytes an image, four million of them, in a message that is not too large. Neither the decoder nor the list of what
-/// is wrong may make gigabytes of it.
+/// Two bytes an image, four million of them, in a message that is not too large. Neither the
+/// decoder nor the list of what is wrong may make gigabytes of it.
 #[tokio::test]
 async fn a_list_of_millions_of_nothings_is_counted_and_refused() {
     let server = digits().await;
@@ -206,7 +206,8 @@ async fn many_connections_at_once() {
     assert_works(&server).await;
 }
 
-/// Bodies that never come take nothing from others, and nothing stays behind when their senders leave.
+/// Bodies that never come take nothing from others, and nothing stays behind when their senders
+/// leave.
 #[tokio::test]
 async fn requests_without_an_end_do_not_hold_others_up() {
     let server = digits().await;
@@ -225,8 +226,9 @@ async fn requests_without_an_end_do_not_hold_others_up() {
         .await;
 }
 
-/// Thousands of calls, each given up as soon as it is made, over one connection that a patient caller uses too. The
-/// patient one may be cut off with the connection, which HTTP/2 allows against floods, but not the server's others.
+/// Thousands of calls, each given up as soon as it is made, over one connection that a patient
+/// caller uses too. The patient one may be cut off with the connection, which HTTP/2 allows against
+/// floods, but not the server's others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_cancellations_leaves_nothing_behind() {
     let server = server()
@@ -277,8 +279,8 @@ async fn the_http_side_bears_nonsense() {
     assert_eq!(server.page("/readyz").await.status, 200);
 }
 
-/// A caller that asks much and reads nothing: HTTP/2's flow control leaves its answers with the server, and everybody
-/// else is served.
+/// A caller that asks much and reads nothing: HTTP/2's flow control leaves its answers with the
+/// server, and everybody else is served.
 #[tokio::test]
 async fn answers_that_nobody_reads_do_not_hold_others_up() {
     let server = server()
@@ -302,8 +304,9 @@ async fn answers_that_nobody_reads_do_not_hold_others_up() {
     drop(unread);
 }
 
-/// One stream opened and reset after the other, as fast as the connection takes them (CVE-2023-44487). The server may
-/// end that connection; it must not run what was reset, nor starve others.
+/// One stream opened and reset after the other, as fast as the connection takes them
+/// (CVE-2023-44487). The server may end that connection; it must not run what was reset, nor starve
+/// others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rapid_resets_do_not_hold_others_up() {
     let server = digits().await;
@@ -322,9 +325,9 @@ async fn rapid_resets_do_not_hold_others_up() {
     server.metrics_when(|metrics| in_flight(metrics) == 0).await;
 }
 
-/// A request whose pictures take long to decode: sound PNG files, tiny to send, sixteen million pixels each, and as
-/// many of them as one request may hold. Its
-/// deadline must end the work as well as the wait, or a few such requests take the decoders from everybody.
+/// A request whose pictures take long to decode: sound PNG files, tiny to send, sixteen million
+/// pixels each, and as many of them as one request may hold. Its deadline must end the work as well
+/// as the wait, or a few such requests take the decoders from everybody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pictures_that_take_long_to_decode_do_not_hold_others_up() {
     let server = digits().await;

@@ -1,5 +1,6 @@
-//! The workspace's invariants, read off its source tree: who may name what, how long a file may be, what it begins
-//! with, and which crate may depend on which. Each failure names the file and the line.
+//! The workspace's invariants, read off its source tree: who may name what, how long a file may be,
+//! what it begins with, and which crate may depend on which. Each failure names the file and the
+//! line.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! How many fields a message has, counted before it is decoded: an empty element of a list takes two
-//! bytes on the wire and a hundred in memory.
+//! How many fields a message has, counted before it is decoded: an empty element of a list takes
+//! two bytes on the wire and a hundred in memory.
 
 use prost::bytes::Buf as _;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};

@@ -1,4 +1,5 @@
-//! `grpc.health.v1`: the server as a whole (the empty name), the services that need models, and each model by its name.
+//! `grpc.health.v1`: the server as a whole (the empty name), the services that need models, and
+//! each model by its name.
 
 use std::collections::BTreeSet;
 

@@ -18,8 +18,8 @@ struct Written {
 }
 
 thread_local! {
-    /// The last refusal by a full queue. Thousands of callers a second get the same one, and writing
-    /// it costs more than reading their requests.
+    /// The last refusal by a full queue. Thousands of callers a second get the same one, and
+    /// writing it costs more than reading their requests.
     static LAST_FULL: RefCell<Option<Written>> = const { RefCell::new(None) };
 }
 
@@ -71,14 +71,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::batching::{Bound, QueueFull};
+    use crate::batching::QueueFull;
 
     #[test]
     fn a_refusal_that_was_kept_says_the_same() {
         let busy = |depth: usize| ServeError::QueueFull {
             model: "cnn".into(),
             full: QueueFull {
-                bound: Bound::Rows,
+                unit: "rows",
                 depth,
                 limit: 20,
                 more: 1,

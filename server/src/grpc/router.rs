@@ -23,7 +23,8 @@ struct Table {
     context: Arc<Context>,
     /// The busiest first.
     calls: Vec<Rpc>,
-    /// Any other path. Its name is the same for all, so that callers cannot add series to the metrics.
+    /// Any other path. Its name is the same for all, so that callers cannot add series to the
+    /// metrics.
     unknown: Rpc,
 }
 

@@ -1,5 +1,5 @@
-//! Many requests on one stream: up to a window of them is under way at once, and each gets an answer
-//! of its own.
+//! Many requests on one stream: up to a window of them is under way at once, and each gets an
+//! answer of its own.
 //!
 //! The stream of answers drives the requests without a task. So a caller that goes away drops them
 //! all, and from one that does not read its answers nothing is read either.

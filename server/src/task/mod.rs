@@ -5,6 +5,7 @@
 
 pub mod classify;
 pub mod generate;
+pub mod picture;
 mod probabilities;
 pub mod sentiment;
 pub mod tensors;

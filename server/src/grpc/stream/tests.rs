@@ -58,7 +58,8 @@ fn finish(taken: &Taken, request: usize) {
     sender.send(request).unwrap();
 }
 
-/// The answers that are there now; `Some` code at the end of a stream that has ended, 0 for a good end.
+/// The answers that are there now; `Some` code at the end of a stream that has ended, 0 for a good
+/// end.
 fn now<A>(
     answers: &mut (impl Stream<Item = Result<A, ServeError>> + Unpin),
 ) -> (Vec<A>, Option<Code>) {

@@ -6,9 +6,9 @@ use smallvec::SmallVec;
 
 use super::Limits;
 use crate::blocking::Blocking;
-use crate::decode::{BadPicture, INLINE_PIXELS, Picture};
 use crate::error::{ServeError, Violation};
 use crate::runtime::{Row, Rows};
+use crate::task::picture::{BadPicture, Decode as _, INLINE_PIXELS, Picture};
 
 /// The most pixels of a whole request, in images of the largest size.
 const IMAGES_OF_FULL_SIZE: u64 = 4;
@@ -45,23 +45,18 @@ fn row(
     framing: Framing,
     max_pixels: u64,
 ) -> Result<Row, BadPicture> {
-    let channels = input.spec.channels;
-    if let Picture::Raw {
-        width,
-        height,
-        channels: given,
-        data,
-    } = picture
+    let spec = input.spec;
+    if let Picture::Raw(raw) = picture
         && framing == Framing::None
-        && channels == Channels::Grey
-        && (*width as usize, *height as usize, *given) == (input.spec.width, input.spec.height, 1)
-        && data.len() == input.spec.bytes()
+        && spec.channels == Channels::Grey
+        && (raw.width as usize, raw.height as usize, raw.channels) == (spec.width, spec.height, 1)
+        && raw.data.len() == spec.bytes()
         && input.is_plain()
     {
         // The model's input already: the bytes go from the wire to the batch in one copy.
-        return Ok(std::iter::once(data.clone()).collect());
+        return Ok(std::iter::once(raw.data.clone()).collect());
     }
-    let pixels = picture.decode(channels, max_pixels)?;
+    let pixels = picture.decode(spec.channels, max_pixels)?;
     let row = Bytes::from(input.row(pixels, framing));
     Ok(std::iter::once(row).collect())
 }
@@ -81,12 +76,12 @@ mod tests {
     #[test]
     fn a_raw_frame_is_not_copied() {
         let data = Bytes::from(vec![9; 784]);
-        let picture = Picture::Raw {
+        let picture = Picture::Raw(quintet_proto::v1::RawImage {
             width: 28,
             height: 28,
             channels: 1,
             data: data.clone(),
-        };
+        });
         let manifest = include_str!("../../../../bundle/tests/data/manifest_v2.toml");
         let input = ImageInput::of(&Manifest::from_toml(manifest).unwrap()).unwrap();
         let row = row(&picture, &input, Framing::None, 1_000).unwrap();

@@ -9,11 +9,12 @@ use quintet_proto::v1::classify_stream_response::Result as ItemResult;
 
 use super::{Classifier, Limits, NAME, RankedLabel, prepare};
 use crate::call::Call;
-use crate::error::ServeError;
+use crate::error::{ServeError, Violation};
 use crate::flow::Served;
 use crate::grpc::{self, Items, Rpc};
 use crate::model::Model;
-use crate::task::wire::{label_name, picture, timing};
+use crate::task::picture::Picture;
+use crate::task::wire::{label_name, timing};
 
 /// The field of a ClassifyStreamRequest that holds the request.
 const REQUEST_FIELD: u32 = 2;
@@ -80,6 +81,13 @@ async fn classify_item(
             Err(error) => ItemResult::Error(stream_error(&error)),
         }),
     }
+}
+
+/// The image of a request at `index`.
+fn picture((index, image): (usize, v1::Image)) -> Result<Picture, Violation> {
+    let missing = "is empty; `encoded` or `raw` is needed";
+    let source = image.source;
+    source.ok_or_else(|| Violation::new(format!("images[{index}]"), missing))
 }
 
 fn framing(value: i32) -> Result<Framing, ServeError> {

@@ -22,7 +22,8 @@ use crate::flow::{Spent, within};
 use crate::model::Model;
 use crate::runtime::Row;
 
-/// The most candidates of a chunk: more noise at once would keep an I/O thread from its other callers.
+/// The most candidates of a chunk: more noise at once would keep an I/O thread from its other
+/// callers.
 const MOST_AT_ONCE: usize = 256;
 
 /// A request being carried out.
@@ -122,8 +123,8 @@ impl Drawing {
     /// The next images, at least one; `None`: there are no more.
     ///
     /// # Errors
-    /// [`ServeError::TooFewFound`], what the models' runs give, and [`ServeError::Unavailable`] once
-    /// the server drains.
+    /// [`ServeError::TooFewFound`], what the models' runs give, and [`ServeError::Unavailable`]
+    /// once the server drains.
     pub(super) async fn some(&mut self) -> Result<Option<Generated>, ServeError> {
         let mut spent = Spent::default();
         while !self.progress.is_complete() {

@@ -4,9 +4,8 @@ use bytes::Bytes;
 
 use super::Size;
 use crate::blocking::Blocking;
-use crate::decode::{INLINE_PIXELS, Picture};
-use crate::encode::{self, Format};
 use crate::error::ServeError;
+use crate::task::picture::{self, Format, INLINE_PIXELS, Picture};
 
 /// Images as the caller wants them.
 #[derive(Debug)]
@@ -40,11 +39,11 @@ fn pictures(
     is_waiting: impl Fn() -> bool,
 ) -> Result<Pictures, ServeError> {
     let written = if is_sheet {
-        encode::sheet(format, &frames, [width, height]).map(Pictures::Sheet)
+        picture::sheet(format, &frames, [width, height]).map(Pictures::Sheet)
     } else {
         let frames = frames.into_iter().take_while(|_| is_waiting());
         let pictures =
-            frames.map(|frame| encode::picture(format, width as u32, height as u32, frame));
+            frames.map(|frame| picture::picture(format, width as u32, height as u32, frame));
         pictures.collect::<Result<_, _>>().map(Pictures::Separate)
     };
     written.map_err(|error| ServeError::fault("writing an image", &error))

@@ -22,8 +22,8 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// The classifier that a request means: the one that it asks for by `name`. Without a name it is
-    /// the default classifier, or the first ready one by name if that one does not know the ten
+    /// The classifier that a request means: the one that it asks for by `name`. Without a name it
+    /// is the default classifier, or the first ready one by name if that one does not know the ten
     /// digits.
     ///
     /// # Errors

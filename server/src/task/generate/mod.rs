@@ -1,7 +1,8 @@
 //! Images from noise: check, then draw, judge and keep until there are enough.
 //!
 //! ```text
-//! seed, index ─ noise ─► generator's batching ─► pixels ─► classifier's batching ─► digit, confidence ─ filter ─► picture
+//! seed, index ─ noise ─► generator ─► pixels ─► classifier ─► digit, confidence ─ filter ─►
+//! picture
 //! ```
 
 mod draw;

@@ -5,8 +5,8 @@ use std::fmt;
 use quintet_proto::v1;
 
 use super::Limits;
-use crate::encode::Format;
 use crate::error::{ServeError, Violation};
+use crate::task::picture::Format;
 
 /// The least confidence in a digit that was asked for, if the caller does not say.
 const USUAL_CONFIDENCE: f32 = 0.9;

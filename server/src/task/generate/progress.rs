@@ -43,8 +43,8 @@ impl Progress {
         self.missing() == 0
     }
 
-    /// How many candidates to draw next: as many as are likely to hold what is missing, by the share
-    /// that was kept so far, within the bounds. `None`: no more may be drawn.
+    /// How many candidates to draw next: as many as are likely to hold what is missing, by the
+    /// share that was kept so far, within the bounds. `None`: no more may be drawn.
     pub(super) fn next(&self) -> Option<u64> {
         let missing = self.missing();
         let needed = if self.usual_share < 1.0 {

@@ -11,7 +11,8 @@ use super::{Limits, NAME};
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::grpc::Rpc;
-use crate::task::wire::{image, timing};
+use crate::task::picture::Picture;
+use crate::task::wire::timing;
 
 pub(super) fn calls(limits: Limits) -> Vec<Rpc> {
     vec![
@@ -61,6 +62,9 @@ fn response(drawing: &Drawing, generated: Generated) -> v1::GenerateDigitsRespon
     let (pictures, sheet) = match generated.pictures {
         Pictures::Separate(pictures) => (pictures, None),
         Pictures::Sheet(sheet) => (Vec::new(), Some(sheet)),
+    };
+    let image = |picture: Picture| v1::Image {
+        source: Some(picture),
     };
     let mut pictures = pictures.into_iter();
     let digit = |kept: KeptImage| v1::GeneratedDigit {

@@ -1,5 +1,5 @@
-//! Any model as plain tensors: the Open Inference Protocol, and those of Triton's extensions that its
-//! clients use.
+//! Any model as plain tensors: the Open Inference Protocol, and those of Triton's extensions that
+//! its clients use.
 
 mod calls;
 mod describe;

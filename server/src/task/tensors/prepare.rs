@@ -11,8 +11,8 @@ use super::{Elements, Tensor, names_of};
 use crate::error::Violation;
 use crate::runtime::{Measure, Port, Rows, Signature, element};
 
-/// The rows of a request's tensors, which may come in any order. `max_rows` is the most that a request
-/// may have. Raw rows are slices of the message, not copies.
+/// The rows of a request's tensors, which may come in any order. `max_rows` is the most that a
+/// request may have. Raw rows are slices of the message, not copies.
 ///
 /// Whatever could fail inside a batch is refused here, so that one caller's bad row never touches
 /// another's.

@@ -177,7 +177,8 @@ fn an_output_that_is_no_number_is_no_answer() {
 }
 
 proptest! {
-    /// However elements are written, the rows are the same, and putting the rows together gives the tensor again.
+    /// However elements are written, the rows are the same, and putting the rows together gives the
+    /// tensor again.
     #[test]
     fn typed_is_raw(
         rows in prop::collection::vec((any::<[u8; 3]>(), any::<[i32; 2]>(), any::<i64>(), -1e30f32..1e30), 1..9),

@@ -15,8 +15,8 @@ use crate::model::Model;
 
 type Parameters = HashMap<String, oip::InferParameter>;
 
-/// Parameters of a tensor that change where or how its elements are given. To ignore one would be to
-/// answer another request.
+/// Parameters of a tensor that change where or how its elements are given. To ignore one would be
+/// to answer another request.
 const UNSUPPORTED: [&str; 2] = ["shared_memory_region", "classification"];
 
 /// The form of an answer.

@@ -1,5 +1,6 @@
 //! Pictures in every form that is taken, and the words for those that are not.
 
+use bytes::Bytes;
 use image::{ImageEncoder, Rgba, RgbaImage};
 use proptest::prelude::*;
 
@@ -35,12 +36,12 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 fn raw(width: u32, height: u32, channels: u32, bytes: usize) -> Picture {
-    Picture::Raw {
+    Picture::Raw(RawImage {
         width,
         height,
         channels,
         data: vec![7; bytes].into(),
-    }
+    })
 }
 
 #[test]

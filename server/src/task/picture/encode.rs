@@ -1,12 +1,12 @@
-//! From grey pixels to what a caller gets: a PNG file or the pixels themselves, one by one or on a
-//! sheet.
+//! From grey pixels to pictures: PNG files or the pixels themselves, one by one or on a sheet.
 
 use bytes::Bytes;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder as _, ImageResult};
 use quintet_bundle::image::{sheet as on_a_sheet, square_columns};
+use quintet_proto::v1::RawImage;
 
-use crate::decode::Picture;
+use super::Picture;
 
 /// How pixels are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,18 +20,18 @@ pub enum Format {
 /// Grey pixels as a picture.
 ///
 /// # Errors
-/// The encoder's, which memory gives no cause for.
+/// The encoder's; writing to memory gives none.
 ///
 /// # Panics
-/// Where `pixels` are not `width * height` bytes.
+/// `pixels` are not `width * height` bytes.
 pub fn picture(format: Format, width: u32, height: u32, pixels: Bytes) -> ImageResult<Picture> {
     match format {
-        Format::Raw => Ok(Picture::Raw {
+        Format::Raw => Ok(Picture::Raw(RawImage {
             width,
             height,
             channels: 1,
             data: pixels,
-        }),
+        })),
         Format::Png => {
             let mut file = Vec::new();
             PngEncoder::new(&mut file).write_image(
@@ -60,6 +60,7 @@ pub fn sheet(format: Format, pictures: &[Bytes], size: [usize; 2]) -> ImageResul
 mod tests {
     use quintet_bundle::image::Channels;
 
+    use super::super::Decode as _;
     use super::*;
 
     #[test]

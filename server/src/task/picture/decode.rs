@@ -1,0 +1,172 @@
+//! From a file or pixels to the pixels that a model takes. Sizes are checked before anything is allocated.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use quintet_bundle::image::{Channels, Pixels};
+use quintet_proto::v1::RawImage;
+
+use super::Picture;
+
+/// Reads pictures.
+pub trait Decode {
+    /// The number of pixels, from the file's header alone.
+    ///
+    /// # Errors
+    /// The picture is malformed, or has more than `max_pixels`.
+    fn pixels(&self, max_pixels: u64) -> Result<u64, BadPicture>;
+
+    /// Decodes the picture, in the channels that a model takes.
+    ///
+    /// # Errors
+    /// The picture is malformed, or has more than `max_pixels`.
+    fn decode(&self, wanted: Channels, max_pixels: u64) -> Result<Pixels, BadPicture>;
+}
+
+/// What is wrong with a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadPicture {
+    /// The field below the image: `encoded`, `raw.width`, ...
+    pub field: &'static str,
+    /// What came and what is allowed.
+    pub description: String,
+}
+
+impl Decode for Picture {
+    fn pixels(&self, max_pixels: u64) -> Result<u64, BadPicture> {
+        match self {
+            Self::Encoded(file) => Ok(open(file, max_pixels)?.1),
+            Self::Raw(raw) => {
+                // The size comes first, then the bytes that do not have that size.
+                check_size(raw)?;
+                let pixels = within("raw", (raw.width, raw.height), max_pixels)?;
+                check_data(raw)?;
+                Ok(pixels)
+            }
+        }
+    }
+
+    fn decode(&self, wanted: Channels, max_pixels: u64) -> Result<Pixels, BadPicture> {
+        match self {
+            Self::Raw(raw) => {
+                self.pixels(max_pixels)?;
+                Pixels::of(
+                    (raw.width, raw.height),
+                    raw.channels as u8,
+                    &raw.data,
+                    wanted,
+                )
+                .map_err(|error| bad("raw", error.to_string()))
+            }
+            Self::Encoded(file) => {
+                let (mut decoder, _) = open(file, max_pixels)?;
+                // EXIF's orientation; a file with a malformed one is still a picture.
+                let orientation = decoder.orientation().ok();
+                let mut image =
+                    DynamicImage::from_decoder(decoder).map_err(|error| undecodable(&error))?;
+                if let Some(orientation) = orientation {
+                    image.apply_orientation(orientation);
+                }
+                let size = (image.width(), image.height());
+                let (channels, pixels) = match image {
+                    DynamicImage::ImageLuma8(grey) if wanted == Channels::Grey => {
+                        return Ok(grey.into());
+                    }
+                    DynamicImage::ImageLuma8(grey) => (1, grey.into_raw()),
+                    DynamicImage::ImageLumaA8(image) => (2, image.into_raw()),
+                    DynamicImage::ImageRgb8(image) => (3, image.into_raw()),
+                    other => (4, other.into_rgba8().into_raw()),
+                };
+                Pixels::of(size, channels, &pixels, wanted)
+                    .map_err(|error| bad("encoded", error.to_string()))
+            }
+        }
+    }
+}
+
+fn bad(field: &'static str, description: impl Into<String>) -> BadPicture {
+    let description = description.into();
+    BadPicture { field, description }
+}
+
+fn undecodable(error: &ImageError) -> BadPicture {
+    bad("encoded", format!("cannot be decoded: {error}"))
+}
+
+/// Bytes of RGBA of 16 bits a channel.
+const WIDEST_PIXEL: u64 = 8;
+/// Room for what a PNG holds beside its pixels, above the file's own size.
+const PNG_SLACK: u64 = 64 * 1024;
+
+/// Reads the file's header: the decoder of the rest, and the number of pixels if it is within
+/// `max_pixels`.
+fn open(file: &[u8], max_pixels: u64) -> Result<(impl ImageDecoder, u64), BadPicture> {
+    let format = image::guess_format(file).ok();
+    let Some(format @ (ImageFormat::Png | ImageFormat::Jpeg)) = format else {
+        let words = format!("is {} bytes that are neither PNG nor JPEG", file.len());
+        return Err(bad("encoded", words));
+    };
+    let canvas = match format {
+        ImageFormat::Png => within("encoded", png_canvas(file).unwrap_or_default(), max_pixels)?
+            .saturating_add((file.len() as u64 + PNG_SLACK) / WIDEST_PIXEL),
+        _ => max_pixels,
+    };
+    let mut reader = ImageReader::with_format(Cursor::new(file), format);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(canvas.saturating_mul(WIDEST_PIXEL));
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(|error| undecodable(&error))?;
+    let pixels = within("encoded", decoder.dimensions(), max_pixels)?;
+    Ok((decoder, pixels))
+}
+
+/// The size in a PNG's first chunk (PNG specification, 11.2.1). It is read before there is a
+/// decoder, because a decoder inflates a colour profile, which can be a bomb just as pixels can.
+fn png_canvas(file: &[u8]) -> Option<(u32, u32)> {
+    let number = |at| Some(u32::from_be_bytes(*file.get(at..)?.first_chunk()?));
+    let is_header = file.get(12..16)? == b"IHDR";
+    is_header.then_some((number(16)?, number(20)?))
+}
+
+/// The pixels of a canvas, if they are not too many.
+fn within(
+    field: &'static str,
+    (width, height): (u32, u32),
+    max_pixels: u64,
+) -> Result<u64, BadPicture> {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels <= max_pixels {
+        return Ok(pixels);
+    }
+    let words = format!("is {width}x{height} pixels; at most {max_pixels} in all are allowed");
+    Err(bad(field, words))
+}
+
+fn check_size(raw: &RawImage) -> Result<(), BadPicture> {
+    for (field, value) in [("raw.width", raw.width), ("raw.height", raw.height)] {
+        if value == 0 {
+            return Err(bad(field, "is 0; at least 1 is needed"));
+        }
+    }
+    let channels = raw.channels;
+    if (1..=4).contains(&channels) {
+        return Ok(());
+    }
+    let allowed = "1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) are allowed";
+    Err(bad("raw.channels", format!("is {channels}; {allowed}")))
+}
+
+fn check_data(raw: &RawImage) -> Result<(), BadPicture> {
+    let (width, height, channels, given) = (raw.width, raw.height, raw.channels, raw.data.len());
+    let expected = u128::from(width) * u128::from(height) * u128::from(channels);
+    if given as u128 == expected {
+        return Ok(());
+    }
+    let words = format!(
+        "holds {given} bytes; {width}x{height} pixels of {channels} channels are {expected}"
+    );
+    Err(bad("raw.data", words))
+}
+
+#[cfg(test)]
+mod tests;

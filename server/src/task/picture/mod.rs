@@ -1,0 +1,13 @@
+//! Pictures of requests and answers.
+
+mod decode;
+mod encode;
+
+pub use decode::{BadPicture, Decode};
+pub use encode::{Format, picture, sheet};
+/// A picture: a whole PNG or JPEG file, or pixels.
+pub use quintet_proto::v1::image::Source as Picture;
+
+/// Pictures of a request that together have no more pixels than this are decoded, or encoded, on
+/// the I/O thread: that takes less time than handing them over.
+pub(crate) const INLINE_PIXELS: u64 = 128 * 128;
