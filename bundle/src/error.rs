@@ -148,7 +148,7 @@ impl BundleError {
 
 impl ManifestError {
     /// The error about `field`, which holds `found`.
-    pub(crate) fn field(
+    pub fn field(
         field: impl Into<String>,
         found: &dyn fmt::Display,
         allowed: impl Into<String>,
