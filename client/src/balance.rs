@@ -1,4 +1,5 @@
-//! Calls over all addresses of a service, below the generated clients: one connection an address, calls in turn.
+//! Calls over all addresses of a service, below the generated clients: one connection an address,
+//! calls in turn.
 
 use std::{
     error::Error as StdError,
@@ -60,7 +61,8 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 // === impl Balanced ===
 
 impl Balanced {
-    /// Connects with the first call; needs a Tokio runtime. `endpoint` says how an address is connected to.
+    /// Connects with the first call; needs a Tokio runtime. `endpoint` says how an address is
+    /// connected to.
     ///
     /// # Errors
     /// What `endpoint` says of the first address that it refuses.
@@ -150,7 +152,8 @@ impl Service<http::Request<Body>> for Balanced {
     }
 }
 
-/// Whether the server says that it takes no calls now: an answer without a message, of headers alone.
+/// Whether the server says that it takes no calls now: an answer without a message, of headers
+/// alone.
 fn is_refusal(answer: &http::Response<Body>) -> bool {
     let status = answer.headers().get("grpc-status");
     status.is_some_and(|it| it == UNAVAILABLE)
@@ -176,7 +179,8 @@ impl Pool {
         let found = lookup_host(name.as_str()).await;
         let found = found.map_err(|error| self.unresolved(&error.to_string()))?;
         let mut addresses: Vec<String> = found.map(|it| format!("http://{it}")).collect();
-        // Resolvers shuffle; callers that start together should not all begin with the same server either.
+        // Resolvers shuffle; callers that start together should not all begin with the same server
+        // either.
         fastrand::shuffle(&mut addresses);
         if addresses.is_empty() {
             return Err(self.unresolved("the name has none"));
@@ -214,7 +218,8 @@ async fn watch(pool: Weak<Pool>, failed: Arc<Notify>) {
         // Which of the two it was does not matter.
         let _ = timeout(LOOK_UP_INTERVAL, failed.notified()).await;
         let Some(pool) = pool.upgrade() else { return };
-        // A resolver that fails leaves the addresses as they were; calls tell whether they still serve.
+        // A resolver that fails leaves the addresses as they were; calls tell whether they still
+        // serve.
         let _ = pool.look_up().await;
     }
 }

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 /// How long an address is left alone after its first failure; each further one doubles it.
 const FIRST_REST: Duration = Duration::from_millis(250);
-/// The longest that an address is left alone: a server that comes back gets calls again within this.
+/// The longest that an address is left alone: a server that comes back gets calls again within
+/// this.
 const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// Addresses in turn. One that failed is passed over for a while, unless all of them have failed.

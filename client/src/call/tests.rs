@@ -22,8 +22,8 @@ fn overloaded(milliseconds: u64) -> Failure {
     }
 }
 
-/// Runs a call whose attempts fail in this order and then succeed; gives the outcome and when, in milliseconds, each
-/// attempt was made.
+/// Runs a call whose attempts fail in this order and then succeed; gives the outcome and when, in
+/// milliseconds, each attempt was made.
 async fn run(
     call: Call,
     jitter: f64,

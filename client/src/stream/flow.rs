@@ -18,13 +18,15 @@ use crate::{
     error::{Error, Failure},
 };
 
-/// Requests that may be under way: twice what a server has under way on a stream, so that it finds the next one waiting.
+/// Requests that may be under way: twice what a server has under way on a stream, so that it finds
+/// the next one waiting.
 const WINDOW: usize = 512;
 
 /// A place among the requests, and what came of it.
 type Item = (usize, Result<Classifications, Error>);
 
-/// The state between the two ends. The caller's task reads answers; the connection's task takes requests.
+/// The state between the two ends. The caller's task reads answers; the connection's task takes
+/// requests.
 #[derive(Debug)]
 pub(super) struct Flow {
     max_message_size: usize,
@@ -109,8 +111,8 @@ impl Flow {
         Some(item)
     }
 
-    /// Takes no more requests. The sender is woken to drop the caller's stream: HTTP/2's own end of an answer does not
-    /// reach a sender that waits for a request.
+    /// Takes no more requests. The sender is woken to drop the caller's stream: HTTP/2's own end of
+    /// an answer does not reach a sender that waits for a request.
     pub(super) fn close(&self) -> Rest {
         let mut inner = self.lock();
         inner.closed = true;
@@ -128,7 +130,7 @@ impl Flow {
 
     /// Gives the request its place; `None` for one that is too large, which is then finished.
     fn send(&self, request: ClassifyRequest) -> Option<wire::ClassifyStreamRequest> {
-        let request = request.into_wire();
+        let request = request.0;
         let images = request.images.len();
         let mut inner = self.lock();
         let index = inner.next;
