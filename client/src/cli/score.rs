@@ -40,7 +40,8 @@ impl Score {
         ratio(self.correct() as f64, self.samples() as f64)
     }
 
-    /// The mean over the batches, as rows over runs give it; a mean over samples would count large batches more often.
+    /// The mean over the batches, as rows over runs give it; a mean over samples would count large
+    /// batches more often.
     pub(crate) fn mean_batch_size(&self) -> f64 {
         ratio(self.samples() as f64, self.batches)
     }
@@ -50,7 +51,8 @@ impl Score {
         &self.confusion
     }
 
-    /// The confusion matrix: true classes down, answers across, zeros as dots. `labels` name the classes.
+    /// The confusion matrix: true classes down, answers across, zeros as dots. `labels` name the
+    /// classes.
     pub(crate) fn render(&self, labels: &[String]) -> String {
         let counts = self.confusion.iter().flatten().map(|it| match it {
             0 => "·".to_owned(),

@@ -82,8 +82,8 @@ enum Said {
     Words(String),
 }
 
-/// A stream that says it writes no vectors: h2 then copies small frames into one buffer and writes them at once, where
-/// it would otherwise make a system call for every request.
+/// A stream that says it writes no vectors: h2 then copies small frames into one buffer and writes
+/// them at once, where it would otherwise make a system call for every request.
 #[derive(Debug)]
 struct Gathered(TcpStream);
 

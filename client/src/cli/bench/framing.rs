@@ -1,4 +1,5 @@
-//! Messages as they travel: one byte says whether the message is compressed, four give its length, big-endian.
+//! Messages as they travel: one byte says whether the message is compressed, four give its length,
+//! big-endian.
 
 use bytes::{Bytes, BytesMut};
 use prost::{

@@ -1,6 +1,7 @@
 //! A connection with one ClassifyStream on it, shared by many callers.
 //!
-//! What callers send in one breath goes out as one piece: a stream has neither headers nor an end for each request.
+//! What callers send in one breath goes out as one piece: a stream has neither headers nor an end
+//! for each request.
 
 use std::{
     cell::RefCell,
