@@ -27,7 +27,8 @@ const TIMING: Timing = Timing {
 #[derive(Debug)]
 struct Echo;
 
-/// Listens on a free port, says which, and serves until the process ends. One thread: tonic's fastest on few cores.
+/// Listens on a free port, says which, and serves until the process ends. One thread: tonic's
+/// fastest on few cores.
 pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,4 +1,5 @@
-//! What inference alone costs: ONNX Runtime in this process, one session of one thread for every core.
+//! What inference alone costs: ONNX Runtime in this process, one session of one thread for every
+//! core.
 
 use std::error::Error;
 use std::path::Path;
@@ -36,42 +37,29 @@ pub(crate) struct Speed {
     pub(crate) batch: usize,
     /// The median microseconds of one row alone, on one core with the others idle, run after run.
     pub(crate) single_us: f64,
-    /// The same when the core has been idle for a while before each run, as it is between a caller's requests: then
-    /// caches are cold and the core has to wake.
+    /// The same when the core has been idle for a while before each run, as it is between a
+    /// caller's requests: then caches are cold and the core has to wake.
     pub(crate) rested_us: f64,
 }
 
-/// Every image classifier of the repository, its newest version, or those of these names. The load generator sends
-/// images, so the other tasks' models are left out.
+/// Every image classifier of the repository, its newest version, or those of these names. The load
+/// generator sends images, so the other tasks' models are left out.
 pub(crate) fn models(
     models_dir: &Path,
     names: &[String],
     onnxruntime: &Path,
 ) -> Result<Vec<Inference>, Box<dyn Error>> {
     let runtime = Runtime::load(onnxruntime, DeviceChoice::Cpu, 1)?;
-    let mut models: Vec<Inference> = Vec::new();
-    for found in quintet_bundle::discover(models_dir)? {
-        if !names.is_empty() && !names.contains(&found.name) {
-            continue;
-        }
-        let bundle = Bundle::open(&found.path)?;
-        if bundle.manifest().task != Task::ImageClassification {
-            continue;
-        }
-        let signature = Signature::of(bundle.manifest())?;
-        // Versions come oldest first.
-        models.retain(|model| model.name != found.name);
-        models.push(Inference {
-            name: found.name,
+    let models = crate::models::newest(models_dir, names, Task::ImageClassification)?;
+    let model = |(name, bundle): (String, Bundle)| {
+        Ok(Inference {
+            name,
+            signature: Signature::of(bundle.manifest())?,
             bundle,
-            signature,
             runtime: runtime.clone(),
-        });
-    }
-    if models.is_empty() {
-        return Err(format!("no such image classifier in {}", crate::shown(models_dir)).into());
-    }
-    Ok(models)
+        })
+    };
+    models.into_iter().map(model).collect()
 }
 
 /// Rows a second of one thread.

@@ -15,7 +15,8 @@ pub(crate) struct Server {
     pub(crate) address: String,
 }
 
-/// A program on these cores of the machine alone, a list as `taskset --cpu-list` takes it, or on all.
+/// A program on these cores of the machine alone, a list as `taskset --cpu-list` takes it, or on
+/// all.
 pub(crate) fn on_cores(cores: Option<&str>, program: &Path) -> Command {
     let Some(cores) = cores else {
         return Command::new(program);

@@ -1,7 +1,7 @@
-//! Texts of all lengths: the server beside an echo of the same calls, and the same texts read and run in this process.
+//! Texts of all lengths: the server beside an echo of the same calls, and the same texts read and
+//! run in this process.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Barrier;
 use std::thread::{self, available_parallelism};
@@ -14,11 +14,11 @@ use quintet_server::task::sentiment::Reader;
 
 use crate::load::{Generator, Measured};
 use crate::process::Server;
-use crate::table::median;
+use crate::table::{self, Series};
 
 /// As many as the load generator has.
 const TEXTS: usize = 2048;
-const CONCURRENCY: usize = 64;
+pub(crate) const CONCURRENCY: usize = 64;
 /// Batch sizes tried; the best counts.
 const BATCHES: [usize; 4] = [4, 8, 16, 32];
 /// How long each is tried.
@@ -40,11 +40,6 @@ pub(crate) struct Pass {
     quintet: Measured,
 }
 
-const HEADER: &str = "\
-| model | echo/s | read and run in process/s, batch | limit/s | Quintet/s | p50, p99 ms | mean batch | of the limit |
-|---|---|---|---|---|---|---|---|
-";
-
 /// Every text model of the repository, its newest version, or those of these names.
 pub(crate) fn models(
     models_dir: &Path,
@@ -55,55 +50,14 @@ pub(crate) fn models(
     let runtime = Runtime::load(onnxruntime, DeviceChoice::Cpu, 1)?;
     // Half reviews and half sentences, as the load generator's.
     let texts = quintet_data::imdb::sample(data_dir, TEXTS, |place| place.is_multiple_of(2))?;
-    let mut models: Vec<TextModel> = Vec::new();
-    for found in quintet_bundle::discover(models_dir)? {
-        let bundle = Bundle::open(&found.path)?;
-        let is_wanted = names.is_empty() || names.contains(&found.name);
-        if !is_wanted || bundle.manifest().task != Task::TextClassification {
-            continue;
-        }
-        // Versions come oldest first.
-        models.retain(|model| model.name != found.name);
-        models.push(TextModel {
-            name: found.name,
-            bundle,
-            runtime: runtime.clone(),
-            texts: texts.clone(),
-        });
-    }
-    if models.is_empty() {
-        return Err(format!("no such text model in {}", crate::shown(models_dir)).into());
-    }
-    Ok(models)
-}
-
-/// The table as Markdown.
-pub(crate) fn render(rows: &[(String, Vec<Pass>)], machine: &str) -> String {
-    let mut text = HEADER.to_owned();
-    for (model, passes) in rows {
-        let middle = |figure: fn(&Pass) -> f64| median(passes.iter().map(figure).collect());
-        writeln!(
-            text,
-            "| {model} | {:.0} | {:.0}, {:.0} | {:.0} | {:.0} | {:.1}, {:.1} | {:.1} | {:.2} |",
-            middle(|pass| pass.echo.requests_per_second),
-            middle(|pass| pass.alone.0),
-            middle(|pass| pass.alone.1 as f64),
-            middle(Pass::limit),
-            middle(|pass| pass.quintet.requests_per_second),
-            middle(|pass| pass.quintet.latency_us.p50 / 1e3),
-            middle(|pass| pass.quintet.latency_us.p99 / 1e3),
-            middle(|pass| pass.quintet.mean_batch_size.unwrap_or_default()),
-            middle(|pass| pass.quintet.requests_per_second / pass.limit()),
-        )
-        .expect("writing to a string does not fail");
-    }
-    writeln!(
-        text,
-        "\n{machine}. {TEXTS} of IMDB's test reviews, half of them cut to their first sentences, one text a request, {CONCURRENCY} \
-         under way. In process: the same texts made tokens and run sorted by length, over all cores."
-    )
-    .expect("writing to a string does not fail");
-    text
+    let models = crate::models::newest(models_dir, names, Task::TextClassification)?;
+    let model = |(name, bundle)| TextModel {
+        name,
+        bundle,
+        runtime: runtime.clone(),
+        texts: texts.clone(),
+    };
+    Ok(models.into_iter().map(model).collect())
 }
 
 // === impl TextModel ===
@@ -116,8 +70,10 @@ impl TextModel {
         echo: &Server,
         quintet: &Server,
     ) -> Result<Pass, Box<dyn Error>> {
+        let data_dir = crate::shown(data_dir);
+        let options = ["--mix", "both", "--data-dir", &data_dir];
         let score =
-            |server: &Server| generator.score(&server.address, &self.name, data_dir, CONCURRENCY);
+            |server: &Server| generator.run(&server.address, &self.name, CONCURRENCY, &options);
         Ok(Pass {
             alone: self.alone()?,
             echo: score(echo)?,
@@ -194,5 +150,37 @@ impl Pass {
     /// Texts a second if batching were free.
     fn limit(&self) -> f64 {
         1.0 / (1.0 / self.echo.requests_per_second + 1.0 / self.alone.0)
+    }
+}
+
+impl table::Pass for Pass {
+    const HEADER: &str = "\
+| model | echo/s | read and run in process/s, batch | limit/s | Quintet/s | p50, p99 ms | mean batch | of the limit |
+|---|---|---|---|---|---|---|---|
+";
+
+    fn row(series: &Series<Self>) -> String {
+        let of = |figure: fn(&Self) -> f64| series.median(figure);
+        format!(
+            "| {} | {:.0} | {:.0}, {:.0} | {:.0} | {:.0} | {:.1}, {:.1} | {:.1} | {:.2} |\n",
+            series.model,
+            of(|pass| pass.echo.requests_per_second),
+            of(|pass| pass.alone.0),
+            of(|pass| pass.alone.1 as f64),
+            of(Self::limit),
+            of(|pass| pass.quintet.requests_per_second),
+            of(|pass| pass.quintet.latency_us.p50 / 1e3),
+            of(|pass| pass.quintet.latency_us.p99 / 1e3),
+            of(|pass| pass.quintet.mean_batch_size.unwrap_or_default()),
+            of(|pass| pass.quintet.requests_per_second / pass.limit()),
+        )
+    }
+
+    fn note(_: &[Series<Self>]) -> String {
+        format!(
+            ", {TEXTS} of IMDB's test reviews, half of them cut to their first sentences, one text a \
+             request, {CONCURRENCY} under way. In process: the same texts made tokens and run sorted by \
+             length, over all cores."
+        )
     }
 }
