@@ -156,9 +156,6 @@ pub enum NodeError {
 }
 
 fn list(types: &[DataType]) -> String {
-    types
-        .iter()
-        .map(|data_type| data_type.as_str())
-        .collect::<Vec<_>>()
-        .join(", ")
+    let names: Vec<_> = types.iter().map(|it| it.as_str()).collect();
+    names.join(", ")
 }

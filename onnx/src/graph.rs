@@ -128,8 +128,8 @@ impl GraphBuilder {
 
     /// Adds a weight that is stored as float16 and cast to float32 in the graph.
     ///
-    /// The file holds half the bytes; a runtime folds the cast when it loads the model. Each element is
-    /// rounded to the nearest float16.
+    /// The file holds half the bytes; a runtime folds the cast when it loads the model. Each
+    /// element is rounded to the nearest float16.
     pub fn weight_f16(
         &mut self,
         name: &str,
@@ -146,19 +146,12 @@ impl GraphBuilder {
             let (name, value) = (name.to_owned(), value.name().to_owned());
             return Err(GraphError::ForeignOutput { name, value });
         }
-        let what = if self
-            .outputs
-            .iter()
-            .any(|(_, other)| other.name() == value.name())
-        {
+        let is = |other: &str| other == value.name();
+        let what = if self.outputs.iter().any(|(_, other)| is(other.name())) {
             Some("an output")
-        } else if self.inputs.iter().any(|input| input.name() == value.name()) {
+        } else if self.inputs.iter().any(|input| is(input.name())) {
             Some("an input")
-        } else if self
-            .initializers
-            .iter()
-            .any(|constant| constant.name == value.name())
-        {
+        } else if self.initializers.iter().any(|constant| is(&constant.name)) {
             Some("an initializer")
         } else {
             None
@@ -176,43 +169,35 @@ impl GraphBuilder {
 
     /// Checks the graph and makes the model. `metadata` are free facts, kept in the given order.
     ///
-    /// The check asks for: values defined before use, unique names, at least one output, and nothing
-    /// dangling, that is no input, initializer or node that no output needs.
+    /// The check asks for: values defined before use, unique names, at least one output, and
+    /// nothing dangling, that is no input, initializer or node that no output needs.
     pub fn build(self, metadata: &[(&str, &str)]) -> Result<Model, GraphError> {
-        let renamed: HashMap<&str, &str> = self
-            .outputs
-            .iter()
+        let public = self.outputs.iter();
+        let public: HashMap<&str, &str> = public
             .map(|(name, value)| (value.name(), name.as_str()))
             .collect();
-        let final_name = |name: &str| renamed.get(name).copied().unwrap_or(name).to_owned();
-
         let mut nodes = self.nodes;
-        for name in nodes
-            .iter_mut()
-            .flat_map(|node| node.input.iter_mut().chain(&mut node.output))
-        {
-            *name = final_name(name);
+        for node in &mut nodes {
+            for name in node.input.iter_mut().chain(&mut node.output) {
+                if let Some(public) = public.get(name.as_str()) {
+                    (*public).clone_into(name);
+                }
+            }
         }
-        let outputs: Vec<_> = self
-            .outputs
-            .iter()
-            .map(|(name, value)| value.info(name))
-            .collect();
-        let used: HashSet<String> = nodes
-            .iter()
-            .flat_map(|node| node.input.iter().cloned())
-            .chain(outputs.iter().map(|output| output.name.clone()))
-            .collect();
+        let read = nodes.iter().flat_map(|node| node.input.iter().cloned());
+        let given_out = self.outputs.iter().map(|(name, _)| name.clone());
+        let used: HashSet<String> = read.chain(given_out).collect();
         for node in &mut nodes {
             leave_out_unused_outputs(node, &used);
         }
 
-        let value_info = self
-            .results
-            .iter()
-            .filter(|value| used.contains(value.name()) && !renamed.contains_key(value.name()))
-            .map(|value| value.info(value.name()))
-            .collect();
+        let inner =
+            |value: &&Value| used.contains(value.name()) && !public.contains_key(value.name());
+        let info = |value: &Value| value.info(value.name());
+        let entry = |&(key, value): &(&str, &str)| StringStringEntryProto {
+            key: key.to_owned(),
+            value: value.to_owned(),
+        };
         let proto = ModelProto {
             ir_version: IR_VERSION,
             opset_import: vec![OperatorSetIdProto {
@@ -225,15 +210,15 @@ impl GraphBuilder {
                 node: nodes,
                 name: self.name,
                 initializer: self.initializers,
-                input: self
-                    .inputs
+                input: self.inputs.iter().map(info).collect(),
+                output: self
+                    .outputs
                     .iter()
-                    .map(|value| value.info(value.name()))
+                    .map(|(name, value)| value.info(name))
                     .collect(),
-                output: outputs,
-                value_info,
+                value_info: self.results.iter().filter(inner).map(info).collect(),
             }),
-            metadata_props: metadata.iter().copied().map(entry).collect(),
+            metadata_props: metadata.iter().map(entry).collect(),
         };
         check(&proto)?;
         Ok(Model::new(proto))
@@ -280,7 +265,7 @@ impl GraphBuilder {
         // The node's name is kept free even where its outputs are named otherwise.
         self.names.insert(node.name.clone());
         self.names
-            .extend(constants.iter().map(|constant| constant.name.clone()));
+            .extend(constants.iter().map(|it| it.name.clone()));
         self.initializers.extend(constants);
         let values = outputs.map(|(name, data_type, shape)| {
             self.names.insert(name.clone());
@@ -301,22 +286,17 @@ impl GraphBuilder {
         let proto = tensor(name, shape, data)?;
         self.reserve("an initializer", name)?;
         self.initializers.push(proto);
-        Ok(Value::new(
-            &self.id,
-            name.to_owned(),
-            T::DATA_TYPE,
-            shape.into(),
-        ))
+        let (name, shape) = (name.to_owned(), shape.into());
+        Ok(Value::new(&self.id, name, T::DATA_TYPE, shape))
     }
 
     fn reserve(&mut self, what: &'static str, name: &str) -> Result<(), GraphError> {
         if name.is_empty() {
             return Err(GraphError::EmptyName { what });
         }
-        if !self.names.insert(name.to_owned()) {
-            return Err(GraphError::DuplicateName {
-                name: name.to_owned(),
-            });
+        let name = name.to_owned();
+        if !self.names.insert(name.clone()) {
+            return Err(GraphError::DuplicateName { name });
         }
         Ok(())
     }
@@ -333,11 +313,4 @@ fn leave_out_unused_outputs(node: &mut NodeProto, used: &HashSet<String>) {
         name.clear();
     }
     while node.output.pop_if(|name| name.is_empty()).is_some() {}
-}
-
-fn entry((key, value): (&str, &str)) -> StringStringEntryProto {
-    StringStringEntryProto {
-        key: key.to_owned(),
-        value: value.to_owned(),
-    }
 }

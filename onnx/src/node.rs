@@ -2,11 +2,10 @@
 //!
 //! Nothing reaches the graph before `finish`, so a refused node leaves the graph as it was.
 
-use crate::attribute::AttributeValue;
 use crate::data_type::DataType;
 use crate::error::{GraphError, NodeError};
 use crate::graph::GraphBuilder;
-use crate::proto::{NodeProto, TensorProto};
+use crate::proto::{AttributeProto, NodeProto, TensorProto};
 use crate::shape::Shape;
 use crate::tensor::{Element, tensor};
 use crate::value::Value;
@@ -87,8 +86,10 @@ impl<'g> Node<'g> {
     }
 
     /// Sets an attribute.
-    pub(crate) fn attribute(&mut self, name: &str, value: impl Into<AttributeValue>) {
-        self.proto.attribute.push(value.into().into_proto(name));
+    pub(crate) fn attribute(&mut self, name: &str, value: impl Into<AttributeProto>) {
+        let name = name.to_owned();
+        let value = value.into();
+        self.proto.attribute.push(AttributeProto { name, ..value });
     }
 
     /// Sets an attribute to a list of lengths, each of which must lie in `least..=i32::MAX`.
@@ -98,20 +99,13 @@ impl<'g> Node<'g> {
         lengths: &[usize],
         least: usize,
     ) -> Result<(), GraphError> {
-        if lengths
-            .iter()
-            .any(|length| !(least..=i32::MAX as usize).contains(length))
-        {
+        let allowed = least..=i32::MAX as usize;
+        if !lengths.iter().all(|length| allowed.contains(length)) {
             let allowed = format!("{least} to {}", i32::MAX);
             return Err(self.bad_attribute(attribute, &format!("{lengths:?}"), allowed));
         }
-        self.attribute(
-            attribute,
-            lengths
-                .iter()
-                .map(|&length| length as i64)
-                .collect::<Vec<_>>(),
-        );
+        let lengths: Vec<_> = lengths.iter().map(|&length| length as i64).collect();
+        self.attribute(attribute, lengths);
         Ok(())
     }
 
@@ -162,11 +156,8 @@ impl<'g> Node<'g> {
         rank: usize,
     ) -> Result<usize, GraphError> {
         let rank = rank as i64;
-        let resolved = if axis < 0 {
-            axis.saturating_add(rank)
-        } else {
-            axis
-        };
+        let from_start = if axis < 0 { rank } else { 0 };
+        let resolved = axis.saturating_add(from_start);
         if (0..rank).contains(&resolved) {
             return Ok(resolved as usize);
         }
@@ -191,11 +182,8 @@ impl<'g> Node<'g> {
     ) -> Result<[Value; N], GraphError> {
         let node = self.proto.name.clone();
         let outputs = outputs.map(|(output, data_type, shape)| {
-            (
-                self.graph.fresh(&format!("{node}.{output}")),
-                data_type,
-                shape,
-            )
+            let name = self.graph.fresh(&format!("{node}.{output}"));
+            (name, data_type, shape)
         });
         self.finish_named(outputs)
     }
@@ -206,16 +194,18 @@ impl<'g> Node<'g> {
     ) -> Result<[Value; N], GraphError> {
         for (_, _, shape) in &outputs {
             if let Some(flaw) = shape.flaw() {
-                return Err(self.refuse(NodeError::Result {
-                    shape: shape.clone(),
-                    flaw,
-                }));
+                let shape = shape.clone();
+                return Err(self.refuse(NodeError::Result { shape, flaw }));
             }
         }
         // Optional inputs at the end are left out by leaving them off.
         while self.proto.input.pop_if(|name| name.is_empty()).is_some() {}
-        Ok(self
-            .graph
-            .push(self.op, self.proto, self.constants, outputs))
+        let Self {
+            op,
+            proto,
+            constants,
+            ..
+        } = self;
+        Ok(self.graph.push(op, proto, constants, outputs))
     }
 }

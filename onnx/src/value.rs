@@ -9,8 +9,8 @@ use crate::shape::{Dim, Shape};
 
 /// A tensor in a graph: an input, an initializer, or what a node makes.
 ///
-/// Cheap to clone. A value belongs to the [`GraphBuilder`](crate::GraphBuilder) that made it; another graph
-/// refuses it.
+/// Cheap to clone. A value belongs to the [`GraphBuilder`](crate::GraphBuilder) that made it;
+/// another graph refuses it.
 #[derive(Clone, Debug)]
 pub struct Value(Arc<Inner>);
 

@@ -9,8 +9,8 @@ use crate::value::Value;
 
 /// The input as another element type. [Cast](https://onnx.ai/onnx/operators/onnx__Cast.html)
 ///
-/// float32 to an integer cuts the fraction off; a value outside the integer's range gives an undefined
-/// result, so [`clip`](super::clip) first.
+/// float32 to an integer cuts the fraction off; a value outside the integer's range gives an
+/// undefined result, so [`clip`](super::clip) first.
 pub fn cast(graph: &mut GraphBuilder, input: &Value, to: DataType) -> Result<Value, GraphError> {
     let mut node = Node::new(graph, "Cast");
     node.input("input", input, ANY)?;
@@ -65,8 +65,8 @@ pub fn flatten(graph: &mut GraphBuilder, input: &Value, axis: i64) -> Result<Val
 /// The slices of `data` that `indices` (int32 or int64) name along one axis.
 /// [Gather](https://onnx.ai/onnx/operators/onnx__Gather.html)
 ///
-/// The result's shape is the data's with `axis` replaced by the indices' shape. With a table as data and
-/// axis 0, this is an embedding. An index outside the axis is an error at run time.
+/// The result's shape is the data's with `axis` replaced by the indices' shape. With a table as
+/// data and axis 0, this is an embedding. An index outside the axis is an error at run time.
 pub fn gather(
     graph: &mut GraphBuilder,
     data: &Value,
@@ -79,12 +79,7 @@ pub fn gather(
     let at = node.axis("axis", axis, data.shape().rank())?;
     node.attribute("axis", axis);
     let (before, after) = (&data.shape()[..at], &data.shape()[at + 1..]);
-    let shape = before
-        .iter()
-        .chain(indices.shape().iter())
-        .chain(after)
-        .cloned()
-        .collect();
+    let shape = [before, indices.shape(), after].concat().into();
     node.finish(data.data_type(), shape)
 }
 
@@ -108,9 +103,8 @@ pub fn unsqueeze(
             old.next()
         }
     });
-    let shape = dims
-        .collect::<Option<Shape>>()
-        .expect("the rank counts the old and the new axes");
+    let shape: Option<Shape> = dims.collect();
+    let shape = shape.expect("the rank counts the old and the new axes");
     node.finish(data.data_type(), shape)
 }
 
@@ -124,11 +118,8 @@ pub fn squeeze(graph: &mut GraphBuilder, data: &Value, axes: &[i64]) -> Result<V
     if gone.iter().any(|&axis| data.shape()[axis] != Dim::Fixed(1)) {
         return Err(node.bad_shape("data", data, format!("length 1 at the axes {axes:?}")));
     }
-    let kept = data
-        .shape()
-        .iter()
-        .enumerate()
-        .filter(|(axis, _)| !gone.contains(axis));
+    let dims = data.shape().iter().enumerate();
+    let kept = dims.filter(|(axis, _)| !gone.contains(axis));
     let shape = kept.map(|(_, dim)| dim.clone()).collect();
     node.finish(data.data_type(), shape)
 }

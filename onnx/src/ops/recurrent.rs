@@ -61,8 +61,8 @@ pub fn rnn(
 
 /// A long short-term memory. [LSTM](https://onnx.ai/onnx/operators/onnx__LSTM.html)
 ///
-/// **The gates stand in the order i, o, f, c** (input, output, forget, cell) in `w`, `r` and each half of
-/// `b`; libtorch's order is i, f, g, o.
+/// **The gates stand in the order i, o, f, c** (input, output, forget, cell) in `w`, `r` and each
+/// half of `b`; libtorch's order is i, f, g, o.
 ///
 /// ```text
 /// it = sigmoid(Xt * Wi^T + Ht-1 * Ri^T + Wbi + Rbi)
@@ -109,14 +109,14 @@ fn recurrent(
     let [steps, batch, features] = &x.shape()[..] else {
         return Err(node.bad_shape("X", x, "[L, N, I]"));
     };
+    if features.fixed().is_none() {
+        return Err(node.bad_shape("X", x, "[L, N, I] with a fixed I"));
+    }
     let hidden = match r.shape()[..] {
         [Dim::Fixed(1), Dim::Fixed(rows), Dim::Fixed(hidden)]
-            if hidden.checked_mul(gates) == Some(rows) && features.fixed().is_some() =>
+            if hidden.checked_mul(gates) == Some(rows) =>
         {
             hidden
-        }
-        _ if features.fixed().is_none() => {
-            return Err(node.bad_shape("X", x, "[L, N, I] with a fixed I"));
         }
         _ => return Err(node.bad_shape("R", r, format!("[1, {gates} * H, H]"))),
     };

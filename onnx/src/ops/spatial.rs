@@ -2,7 +2,7 @@
 
 use crate::error::GraphError;
 use crate::node::Node;
-use crate::shape::Dim;
+use crate::shape::{Dim, Shape};
 use crate::value::Value;
 
 /// An input image's axes, its height and width known.
@@ -39,6 +39,11 @@ impl Image {
             }),
             _ => Err(refuse()),
         }
+    }
+
+    /// The shape of as many images with other channels and another size.
+    pub(super) fn resized(self, channels: usize, [height, width]: [usize; 2]) -> Shape {
+        Shape::from([self.batch, channels.into(), height.into(), width.into()])
     }
 }
 
