@@ -4,6 +4,9 @@ use crate::check::CheckError;
 use crate::data_type::DataType;
 use crate::shape::Shape;
 
+/// What a call of the builder or of an operator gives.
+pub type Result<T> = std::result::Result<T, GraphError>;
+
 /// Why a graph could not be made.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::check::check;
 use crate::data_type::DataType;
-use crate::error::GraphError;
+use crate::error::{GraphError, Result};
 use crate::model::{IR_VERSION, Model, OPSET, PRODUCER};
 use crate::ops;
 use crate::proto::{
@@ -59,7 +59,7 @@ impl GraphBuilder {
         name: &str,
         data_type: DataType,
         shape: impl Into<Shape>,
-    ) -> Result<Value, GraphError> {
+    ) -> Result<Value> {
         let shape = shape.into();
         if let Some(flaw) = shape.flaw() {
             return Err(GraphError::Shape {
@@ -75,54 +75,29 @@ impl GraphBuilder {
     }
 
     /// Adds a float32 constant; `data` is in row-major order. An empty shape makes a scalar.
-    pub fn initializer_f32(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        data: &[f32],
-    ) -> Result<Value, GraphError> {
+    pub fn initializer_f32(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Result<Value> {
         self.initializer(name, shape, data)
     }
 
     /// Adds a float16 constant, rounding each element to the nearest float16.
     ///
     /// No operator here computes in float16; [`weight_f16`](Self::weight_f16) adds the cast too.
-    pub fn initializer_f16(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        data: &[f32],
-    ) -> Result<Value, GraphError> {
+    pub fn initializer_f16(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Result<Value> {
         self.initializer(name, shape, &to_float16(name, data)?)
     }
 
     /// Adds an int64 constant.
-    pub fn initializer_i64(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        data: &[i64],
-    ) -> Result<Value, GraphError> {
+    pub fn initializer_i64(&mut self, name: &str, shape: &[usize], data: &[i64]) -> Result<Value> {
         self.initializer(name, shape, data)
     }
 
     /// Adds an int32 constant.
-    pub fn initializer_i32(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        data: &[i32],
-    ) -> Result<Value, GraphError> {
+    pub fn initializer_i32(&mut self, name: &str, shape: &[usize], data: &[i32]) -> Result<Value> {
         self.initializer(name, shape, data)
     }
 
     /// Adds a uint8 constant.
-    pub fn initializer_u8(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        data: &[u8],
-    ) -> Result<Value, GraphError> {
+    pub fn initializer_u8(&mut self, name: &str, shape: &[usize], data: &[u8]) -> Result<Value> {
         self.initializer(name, shape, data)
     }
 
@@ -130,18 +105,13 @@ impl GraphBuilder {
     ///
     /// The file holds half the bytes; a runtime folds the cast when it loads the model. Each
     /// element is rounded to the nearest float16.
-    pub fn weight_f16(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        data: &[f32],
-    ) -> Result<Value, GraphError> {
+    pub fn weight_f16(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Result<Value> {
         let stored = self.initializer_f16(name, shape, data)?;
         ops::cast(self, &stored, DataType::Float32)
     }
 
     /// Gives out a node's result under `name`, which replaces the value's own name in the file.
-    pub fn output(&mut self, name: &str, value: &Value) -> Result<(), GraphError> {
+    pub fn output(&mut self, name: &str, value: &Value) -> Result<()> {
         if !self.owns(value) {
             let (name, value) = (name.to_owned(), value.name().to_owned());
             return Err(GraphError::ForeignOutput { name, value });
@@ -171,7 +141,7 @@ impl GraphBuilder {
     ///
     /// The check asks for: values defined before use, unique names, at least one output, and
     /// nothing dangling, that is no input, initializer or node that no output needs.
-    pub fn build(self, metadata: &[(&str, &str)]) -> Result<Model, GraphError> {
+    pub fn build(self, metadata: &[(&str, &str)]) -> Result<Model> {
         let public = self.outputs.iter();
         let public: HashMap<&str, &str> = public
             .map(|(name, value)| (value.name(), name.as_str()))
@@ -282,7 +252,7 @@ impl GraphBuilder {
         name: &str,
         shape: &[usize],
         data: &[T],
-    ) -> Result<Value, GraphError> {
+    ) -> Result<Value> {
         let proto = tensor(name, shape, data)?;
         self.reserve("an initializer", name)?;
         self.initializers.push(proto);
@@ -290,7 +260,7 @@ impl GraphBuilder {
         Ok(Value::new(&self.id, name, T::DATA_TYPE, shape))
     }
 
-    fn reserve(&mut self, what: &'static str, name: &str) -> Result<(), GraphError> {
+    fn reserve(&mut self, what: &'static str, name: &str) -> Result<()> {
         if name.is_empty() {
             return Err(GraphError::EmptyName { what });
         }

@@ -73,7 +73,7 @@ mod value;
 
 pub use self::check::CheckError;
 pub use self::data_type::DataType;
-pub use self::error::{GraphError, NodeError};
+pub use self::error::{GraphError, NodeError, Result};
 pub use self::graph::GraphBuilder;
 pub use self::model::{IR_VERSION, Model, OPSET, PRODUCER};
 pub use self::shape::{Dim, Shape};

@@ -3,7 +3,7 @@
 //! Nothing reaches the graph before `finish`, so a refused node leaves the graph as it was.
 
 use crate::data_type::DataType;
-use crate::error::{GraphError, NodeError};
+use crate::error::{GraphError, NodeError, Result};
 use crate::graph::GraphBuilder;
 use crate::proto::{AttributeProto, NodeProto, TensorProto};
 use crate::shape::Shape;
@@ -41,7 +41,7 @@ impl<'g> Node<'g> {
         input: &'static str,
         value: &Value,
         allowed: &[DataType],
-    ) -> Result<(), GraphError> {
+    ) -> Result<()> {
         if !self.graph.owns(value) {
             let value = value.name().to_owned();
             return Err(self.refuse(NodeError::ForeignValue { input, value }));
@@ -64,7 +64,7 @@ impl<'g> Node<'g> {
         input: &'static str,
         value: Option<&Value>,
         allowed: &[DataType],
-    ) -> Result<(), GraphError> {
+    ) -> Result<()> {
         if let Some(value) = value {
             return self.input(input, value, allowed);
         }
@@ -78,7 +78,7 @@ impl<'g> Node<'g> {
         input: &'static str,
         shape: &[usize],
         data: &[T],
-    ) -> Result<(), GraphError> {
+    ) -> Result<()> {
         let name = self.graph.fresh(&format!("{}.{input}", self.proto.name));
         self.constants.push(tensor(&name, shape, data)?);
         self.proto.input.push(name);
@@ -98,7 +98,7 @@ impl<'g> Node<'g> {
         attribute: &'static str,
         lengths: &[usize],
         least: usize,
-    ) -> Result<(), GraphError> {
+    ) -> Result<()> {
         let allowed = least..=i32::MAX as usize;
         if !lengths.iter().all(|length| allowed.contains(length)) {
             let allowed = format!("{least} to {}", i32::MAX);
@@ -149,12 +149,7 @@ impl<'g> Node<'g> {
     }
 
     /// Resolves `axis`, which counts from the end when negative, into `0..rank`.
-    pub(crate) fn axis(
-        &self,
-        attribute: &'static str,
-        axis: i64,
-        rank: usize,
-    ) -> Result<usize, GraphError> {
+    pub(crate) fn axis(&self, attribute: &'static str, axis: i64, rank: usize) -> Result<usize> {
         let rank = rank as i64;
         let from_start = if axis < 0 { rank } else { 0 };
         let resolved = axis.saturating_add(from_start);
@@ -169,7 +164,7 @@ impl<'g> Node<'g> {
     }
 
     /// Puts a node with one output into the graph. The output has the node's name.
-    pub(crate) fn finish(self, data_type: DataType, shape: Shape) -> Result<Value, GraphError> {
+    pub(crate) fn finish(self, data_type: DataType, shape: Shape) -> Result<Value> {
         let name = self.proto.name.clone();
         let [value] = self.finish_named([(name, data_type, shape)])?;
         Ok(value)
@@ -179,7 +174,7 @@ impl<'g> Node<'g> {
     pub(crate) fn finish_all<const N: usize>(
         self,
         outputs: [(&str, DataType, Shape); N],
-    ) -> Result<[Value; N], GraphError> {
+    ) -> Result<[Value; N]> {
         let node = self.proto.name.clone();
         let outputs = outputs.map(|(output, data_type, shape)| {
             let name = self.graph.fresh(&format!("{node}.{output}"));
@@ -191,7 +186,7 @@ impl<'g> Node<'g> {
     fn finish_named<const N: usize>(
         mut self,
         outputs: [(String, DataType, Shape); N],
-    ) -> Result<[Value; N], GraphError> {
+    ) -> Result<[Value; N]> {
         for (_, _, shape) in &outputs {
             if let Some(flaw) = shape.flaw() {
                 let shape = shape.clone();

@@ -3,7 +3,7 @@
 use super::FLOAT;
 use super::spatial::{Image, Window};
 use crate::data_type::DataType;
-use crate::error::GraphError;
+use crate::error::Result;
 use crate::graph::GraphBuilder;
 use crate::node::Node;
 use crate::shape::{Dim, Shape};
@@ -46,7 +46,7 @@ pub fn conv(
     w: &Value,
     b: Option<&Value>,
     attributes: ConvAttributes,
-) -> Result<Value, GraphError> {
+) -> Result<Value> {
     let mut node = Node::new(graph, "Conv");
     let (image, [m, channels, kernel @ ..]) =
         inputs(&mut node, (x, w, b), "[M, C / group, kH, kW], all fixed")?;
@@ -85,7 +85,7 @@ pub fn conv_transpose(
     w: &Value,
     b: Option<&Value>,
     attributes: ConvTransposeAttributes,
-) -> Result<Value, GraphError> {
+) -> Result<Value> {
     let ConvTransposeAttributes {
         strides,
         pads,
@@ -124,7 +124,7 @@ fn inputs(
     node: &mut Node<'_>,
     (x, w, b): (&Value, &Value, Option<&Value>),
     allowed: &str,
-) -> Result<(Image, [usize; 4]), GraphError> {
+) -> Result<(Image, [usize; 4])> {
     node.input("X", x, FLOAT)?;
     node.input("W", w, FLOAT)?;
     node.optional_input("B", b, FLOAT)?;
@@ -137,7 +137,7 @@ fn inputs(
     ))
 }
 
-fn bias(node: &Node<'_>, b: Option<&Value>, channels: usize) -> Result<(), GraphError> {
+fn bias(node: &Node<'_>, b: Option<&Value>, channels: usize) -> Result<()> {
     match b.filter(|b| *b.shape() != Shape::from([channels])) {
         Some(b) => Err(node.bad_shape("B", b, format!("[{channels}]"))),
         None => Ok(()),

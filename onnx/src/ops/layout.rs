@@ -1,7 +1,7 @@
 //! Types, shapes and order: what changes no number (but for a cast's rounding).
 
 use crate::data_type::{ANY, DataType};
-use crate::error::GraphError;
+use crate::error::Result;
 use crate::graph::GraphBuilder;
 use crate::node::Node;
 use crate::shape::{Dim, Shape, flattened, volume};
@@ -11,7 +11,7 @@ use crate::value::Value;
 ///
 /// float32 to an integer cuts the fraction off; a value outside the integer's range gives an
 /// undefined result, so [`clip`](super::clip) first.
-pub fn cast(graph: &mut GraphBuilder, input: &Value, to: DataType) -> Result<Value, GraphError> {
+pub fn cast(graph: &mut GraphBuilder, input: &Value, to: DataType) -> Result<Value> {
     let mut node = Node::new(graph, "Cast");
     node.input("input", input, ANY)?;
     node.attribute("to", i64::from(to.code()));
@@ -22,7 +22,7 @@ pub fn cast(graph: &mut GraphBuilder, input: &Value, to: DataType) -> Result<Val
 ///
 /// In `shape`, 0 keeps the input's axis at that place, and one -1 takes what is left. The number of
 /// elements must provably stay: symbols have to be kept, or be all that -1 takes.
-pub fn reshape(graph: &mut GraphBuilder, data: &Value, shape: &[i64]) -> Result<Value, GraphError> {
+pub fn reshape(graph: &mut GraphBuilder, data: &Value, shape: &[i64]) -> Result<Value> {
     let mut node = Node::new(graph, "Reshape");
     node.input("data", data, ANY)?;
     node.constant("shape", &[shape.len()], shape)
@@ -41,7 +41,7 @@ pub fn reshape(graph: &mut GraphBuilder, data: &Value, shape: &[i64]) -> Result<
 /// [Flatten](https://onnx.ai/onnx/operators/onnx__Flatten.html)
 ///
 /// `axis` may equal the rank, and counts from the end when negative.
-pub fn flatten(graph: &mut GraphBuilder, input: &Value, axis: i64) -> Result<Value, GraphError> {
+pub fn flatten(graph: &mut GraphBuilder, input: &Value, axis: i64) -> Result<Value> {
     let mut node = Node::new(graph, "Flatten");
     node.input("input", input, ANY)?;
     let rank = input.shape().rank();
@@ -67,12 +67,7 @@ pub fn flatten(graph: &mut GraphBuilder, input: &Value, axis: i64) -> Result<Val
 ///
 /// The result's shape is the data's with `axis` replaced by the indices' shape. With a table as
 /// data and axis 0, this is an embedding. An index outside the axis is an error at run time.
-pub fn gather(
-    graph: &mut GraphBuilder,
-    data: &Value,
-    indices: &Value,
-    axis: i64,
-) -> Result<Value, GraphError> {
+pub fn gather(graph: &mut GraphBuilder, data: &Value, indices: &Value, axis: i64) -> Result<Value> {
     let mut node = Node::new(graph, "Gather");
     node.input("data", data, ANY)?;
     node.input("indices", indices, &[DataType::Int32, DataType::Int64])?;
@@ -85,11 +80,7 @@ pub fn gather(
 
 /// The input with new axes of length 1 at the places `axes` of the result.
 /// [Unsqueeze](https://onnx.ai/onnx/operators/onnx__Unsqueeze.html)
-pub fn unsqueeze(
-    graph: &mut GraphBuilder,
-    data: &Value,
-    axes: &[i64],
-) -> Result<Value, GraphError> {
+pub fn unsqueeze(graph: &mut GraphBuilder, data: &Value, axes: &[i64]) -> Result<Value> {
     let mut node = Node::new(graph, "Unsqueeze");
     node.input("data", data, ANY)?;
     let rank = data.shape().rank() + axes.len();
@@ -110,7 +101,7 @@ pub fn unsqueeze(
 
 /// The input without the axes `axes`, each of which must have the length 1.
 /// [Squeeze](https://onnx.ai/onnx/operators/onnx__Squeeze.html)
-pub fn squeeze(graph: &mut GraphBuilder, data: &Value, axes: &[i64]) -> Result<Value, GraphError> {
+pub fn squeeze(graph: &mut GraphBuilder, data: &Value, axes: &[i64]) -> Result<Value> {
     let mut node = Node::new(graph, "Squeeze");
     node.input("data", data, ANY)?;
     let gone = distinct_axes(&node, axes, data.shape().rank())?;
@@ -126,11 +117,7 @@ pub fn squeeze(graph: &mut GraphBuilder, data: &Value, axes: &[i64]) -> Result<V
 
 /// The input with its axes in another order: axis `i` of the result is axis `perm[i]` of the input.
 /// [Transpose](https://onnx.ai/onnx/operators/onnx__Transpose.html)
-pub fn transpose(
-    graph: &mut GraphBuilder,
-    data: &Value,
-    perm: &[usize],
-) -> Result<Value, GraphError> {
+pub fn transpose(graph: &mut GraphBuilder, data: &Value, perm: &[usize]) -> Result<Value> {
     let mut node = Node::new(graph, "Transpose");
     node.input("data", data, ANY)?;
     let rank = data.shape().rank();
@@ -149,7 +136,7 @@ pub fn transpose(
 }
 
 /// The axes in `0..rank`; at least one, none twice.
-fn distinct_axes(node: &Node<'_>, axes: &[i64], rank: usize) -> Result<Vec<usize>, GraphError> {
+fn distinct_axes(node: &Node<'_>, axes: &[i64], rank: usize) -> Result<Vec<usize>> {
     let mut resolved = Vec::with_capacity(axes.len());
     for &axis in axes {
         let axis = node.axis("axes", axis, rank)?;

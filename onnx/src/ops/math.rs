@@ -2,7 +2,7 @@
 
 use super::FLOAT;
 use crate::data_type::DataType;
-use crate::error::{GraphError, NodeError};
+use crate::error::{NodeError, Result};
 use crate::graph::GraphBuilder;
 use crate::node::Node;
 use crate::shape::{Dim, Shape};
@@ -25,25 +25,25 @@ pub struct GemmAttributes {
 
 /// `C = A + B`, with broadcasting. float32, int32 or int64.
 /// [Add](https://onnx.ai/onnx/operators/onnx__Add.html)
-pub fn add(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value, GraphError> {
+pub fn add(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value> {
     element_wise(graph, "Add", a, b)
 }
 
 /// `C = A - B`, with broadcasting. float32, int32 or int64.
 /// [Sub](https://onnx.ai/onnx/operators/onnx__Sub.html)
-pub fn sub(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value, GraphError> {
+pub fn sub(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value> {
     element_wise(graph, "Sub", a, b)
 }
 
 /// `C = A * B`, element by element, with broadcasting. float32, int32 or int64.
 /// [Mul](https://onnx.ai/onnx/operators/onnx__Mul.html)
-pub fn mul(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value, GraphError> {
+pub fn mul(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value> {
     element_wise(graph, "Mul", a, b)
 }
 
 /// `C = A / B`, with broadcasting. float32, int32 or int64 (integers round towards zero).
 /// [Div](https://onnx.ai/onnx/operators/onnx__Div.html)
-pub fn div(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value, GraphError> {
+pub fn div(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value> {
     element_wise(graph, "Div", a, b)
 }
 
@@ -57,7 +57,7 @@ pub fn gemm(
     b: &Value,
     c: Option<&Value>,
     attributes: GemmAttributes,
-) -> Result<Value, GraphError> {
+) -> Result<Value> {
     let mut node = Node::new(graph, "Gemm");
     node.input("A", a, FLOAT)?;
     node.input("B", b, FLOAT)?;
@@ -102,19 +102,14 @@ fn matrix(
     input: &'static str,
     value: &Value,
     transposed: bool,
-) -> Result<[Dim; 2], GraphError> {
+) -> Result<[Dim; 2]> {
     match (&value.shape()[..], transposed) {
         ([rows, columns], false) | ([columns, rows], true) => Ok([rows.clone(), columns.clone()]),
         _ => Err(node.bad_shape(input, value, "two axes")),
     }
 }
 
-fn element_wise(
-    graph: &mut GraphBuilder,
-    op: &'static str,
-    a: &Value,
-    b: &Value,
-) -> Result<Value, GraphError> {
+fn element_wise(graph: &mut GraphBuilder, op: &'static str, a: &Value, b: &Value) -> Result<Value> {
     let mut node = Node::new(graph, op);
     node.input("A", a, NUMBERS)?;
     node.input("B", b, &[a.data_type()])?;

@@ -3,7 +3,7 @@
 use super::FLOAT;
 use super::spatial::{Image, Window};
 use crate::data_type::DataType;
-use crate::error::GraphError;
+use crate::error::Result;
 use crate::graph::GraphBuilder;
 use crate::node::Node;
 use crate::value::Value;
@@ -28,7 +28,7 @@ pub fn max_pool(
     graph: &mut GraphBuilder,
     x: &Value,
     attributes: MaxPoolAttributes,
-) -> Result<Value, GraphError> {
+) -> Result<Value> {
     let MaxPoolAttributes {
         kernel_shape: kernel,
         strides,

@@ -2,7 +2,7 @@
 
 use super::FLOAT;
 use crate::data_type::DataType;
-use crate::error::GraphError;
+use crate::error::Result;
 use crate::graph::GraphBuilder;
 use crate::node::Node;
 use crate::shape::{Dim, Shape};
@@ -48,10 +48,7 @@ pub struct LstmOutputs {
 
 /// `Ht = tanh(Xt * W^T + Ht-1 * R^T + Wb + Rb)`.
 /// [RNN](https://onnx.ai/onnx/operators/onnx__RNN.html)
-pub fn rnn(
-    graph: &mut GraphBuilder,
-    inputs: &RecurrentInputs<'_>,
-) -> Result<RnnOutputs, GraphError> {
+pub fn rnn(graph: &mut GraphBuilder, inputs: &RecurrentInputs<'_>) -> Result<RnnOutputs> {
     let mut node = Node::new(graph, "RNN");
     let [all, last] = recurrent(&mut node, inputs, 1)?;
     let float = DataType::Float32;
@@ -72,10 +69,7 @@ pub fn rnn(
 /// ot = sigmoid(Xt * Wo^T + Ht-1 * Ro^T + Wbo + Rbo)
 /// Ht = ot ⊙ tanh(Ct)
 /// ```
-pub fn lstm(
-    graph: &mut GraphBuilder,
-    inputs: &RecurrentInputs<'_>,
-) -> Result<LstmOutputs, GraphError> {
+pub fn lstm(graph: &mut GraphBuilder, inputs: &RecurrentInputs<'_>) -> Result<LstmOutputs> {
     let mut node = Node::new(graph, "LSTM");
     let [all, last] = recurrent(&mut node, inputs, 4)?;
     let float = DataType::Float32;
@@ -92,7 +86,7 @@ fn recurrent(
     node: &mut Node<'_>,
     inputs: &RecurrentInputs<'_>,
     gates: usize,
-) -> Result<[Shape; 2], GraphError> {
+) -> Result<[Shape; 2]> {
     let RecurrentInputs {
         x,
         w,
