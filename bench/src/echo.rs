@@ -1,7 +1,5 @@
 //! What gRPC alone costs: the same messages through tonic, and nothing done with them.
 
-use std::error::Error;
-
 use quintet_proto::v1::inference_service_server::{InferenceService, InferenceServiceServer};
 use quintet_proto::v1::{
     Classification, ClassifyRequest, ClassifyResponse, Label, ListModelsRequest,
@@ -10,6 +8,8 @@ use quintet_proto::v1::{
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
+
+use crate::Result;
 
 /// The windows of Quintet's own listener.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -29,7 +29,7 @@ struct Echo;
 
 /// Listens on a free port, says which, and serves until the process ends. One thread: tonic's
 /// fastest on few cores.
-pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
+pub(crate) fn serve() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -1,7 +1,6 @@
 //! What inference alone costs: ONNX Runtime in this process, one session of one thread for every
 //! core.
 
-use std::error::Error;
 use std::path::Path;
 use std::sync::Barrier;
 use std::thread::{self, available_parallelism};
@@ -9,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quintet_bundle::{Bundle, Task};
-use quintet_server::batching::{Backend as _, BackendError};
+use quintet_server::batching::Backend as _;
 use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature};
+
+use crate::Result;
 
 /// Batch sizes tried; the best counts.
 const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -48,7 +49,7 @@ pub(crate) fn models(
     models_dir: &Path,
     names: &[String],
     onnxruntime: &Path,
-) -> Result<Vec<Inference>, Box<dyn Error>> {
+) -> Result<Vec<Inference>> {
     let runtime = Runtime::load(onnxruntime, DeviceChoice::Cpu, 1)?;
     let models = crate::models::newest(models_dir, names, Task::ImageClassification)?;
     let model = |(name, bundle): (String, Bundle)| {
@@ -62,12 +63,26 @@ pub(crate) fn models(
     models.into_iter().map(model).collect()
 }
 
+/// The sum of what `work` gives for each item, on a thread each; the barrier is theirs.
+pub(crate) fn on_all_cores<T: Send>(
+    items: impl ExactSizeIterator<Item = T>,
+    work: impl Fn(T, &Barrier) -> Result<f64> + Sync,
+) -> Result<f64> {
+    let start = Barrier::new(items.len());
+    thread::scope(|scope| {
+        let (work, start) = (&work, &start);
+        let spawn = |item| scope.spawn(move || work(item, start));
+        let threads: Vec<_> = items.map(spawn).collect();
+        let joined = threads.into_iter().map(|thread| {
+            let panicked = |_| Err("a thread panicked".into());
+            thread.join().unwrap_or_else(panicked)
+        });
+        joined.sum()
+    })
+}
+
 /// Rows a second of one thread.
-fn run_for(
-    backend: &mut SessionBackend,
-    rows: &[Row],
-    time: Duration,
-) -> Result<f64, BackendError> {
+fn run_for(backend: &mut SessionBackend, rows: &[Row], time: Duration) -> Result<f64> {
     let mut outputs = Vec::new();
     let start = Instant::now();
     let mut runs = 0;
@@ -82,7 +97,7 @@ fn run_for(
 // === impl Inference ===
 
 impl Inference {
-    pub(crate) fn measure(&self) -> Result<Speed, Box<dyn Error>> {
+    pub(crate) fn measure(&self) -> Result<Speed> {
         let cores = available_parallelism()?.get();
         let mut sessions = (0..cores)
             .map(|_| self.runtime.session(self.bundle.model(), &self.signature))
@@ -95,26 +110,11 @@ impl Inference {
         };
         for batch in BATCHES {
             let rows = self.rows(batch);
-            let start = Barrier::new(cores);
-            let total: Result<f64, BackendError> = thread::scope(|scope| {
-                let threads: Vec<_> = sessions
-                    .iter_mut()
-                    .map(|session| {
-                        scope.spawn(|| {
-                            run_for(session, &rows, TRIAL / 10)?;
-                            start.wait();
-                            run_for(session, &rows, TRIAL)
-                        })
-                    })
-                    .collect();
-                let joined = threads.into_iter().map(|thread| {
-                    thread
-                        .join()
-                        .unwrap_or_else(|_| Err(BackendError("a thread panicked".to_owned())))
-                });
-                joined.sum()
-            });
-            let total = total?;
+            let total = on_all_cores(sessions.iter_mut(), |session, start| {
+                run_for(session, &rows, TRIAL / 10)?;
+                start.wait();
+                run_for(session, &rows, TRIAL)
+            })?;
             if total > speed.rows_per_second {
                 speed.rows_per_second = total;
                 speed.batch = batch;
@@ -124,7 +124,7 @@ impl Inference {
     }
 
     /// The median microseconds of one row, each after a rest.
-    fn single(&self, session: &mut SessionBackend, rest: Duration) -> Result<f64, BackendError> {
+    fn single(&self, session: &mut SessionBackend, rest: Duration) -> Result<f64> {
         let rows = self.rows(1);
         run_for(session, &rows, TRIAL / 10)?;
         let mut outputs = Vec::new();

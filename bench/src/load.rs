@@ -1,12 +1,12 @@
 //! The load generator: `quintet bench` as a child process.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::Result;
 use crate::process::on_cores;
 
 /// How to run it.
@@ -64,7 +64,7 @@ impl Generator {
         model: &str,
         concurrency: usize,
         options: &[&str],
-    ) -> Result<Measured, Box<dyn Error>> {
+    ) -> Result<Measured> {
         let concurrency = concurrency.to_string();
         let options = [&["--concurrency", &concurrency], options].concat();
         let measured = self.bench(address, model, &options)?;
@@ -84,12 +84,12 @@ impl Generator {
         model: &str,
         rate: f64,
         timeout: Duration,
-    ) -> Result<Measured, Box<dyn Error>> {
+    ) -> Result<Measured> {
         let (rate, timeout) = (format!("{rate:.0}"), milliseconds(timeout));
         self.bench(address, model, &["--rate", &rate, "--timeout", &timeout])
     }
 
-    fn bench(&self, address: &str, model: &str, how: &[&str]) -> Result<Measured, Box<dyn Error>> {
+    fn bench(&self, address: &str, model: &str, how: &[&str]) -> Result<Measured> {
         let mut command = on_cores(self.cores.as_deref(), &self.program);
         let output = command
             .args(["bench", "--json", "--server", address, "--model", model])

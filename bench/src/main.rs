@@ -36,6 +36,9 @@ use crate::load::Generator;
 use crate::process::Server;
 use crate::table::Series;
 
+/// What any step of a measurement gives; its errors are only told.
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
+
 /// The concurrencies of the table.
 const CONCURRENCIES: [usize; 3] = [1, 8, 64];
 
@@ -123,7 +126,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn beside(given: Option<&PathBuf>, name: &str) -> Result<PathBuf, Box<dyn Error>> {
+fn beside(given: Option<&PathBuf>, name: &str) -> Result<PathBuf> {
     let this = std::env::current_exe()?;
     Ok(given.cloned().unwrap_or_else(|| this.with_file_name(name)))
 }
@@ -136,7 +139,7 @@ fn cores(arguments: &Arguments) -> Option<&Cores> {
     }
 }
 
-fn generator(arguments: &Arguments) -> Result<Generator, Box<dyn Error>> {
+fn generator(arguments: &Arguments) -> Result<Generator> {
     Ok(Generator {
         program: beside(arguments.generator.as_ref(), "quintet")?,
         cores: cores(arguments).and_then(|cores| cores.generator_cores.clone()),
@@ -145,7 +148,7 @@ fn generator(arguments: &Arguments) -> Result<Generator, Box<dyn Error>> {
     })
 }
 
-fn quintet(arguments: &Arguments) -> Result<Server, Box<dyn Error>> {
+fn quintet(arguments: &Arguments) -> Result<Server> {
     Server::quintet(
         &beside(arguments.server.as_ref(), "quintet-server")?,
         cores(arguments).and_then(|cores| cores.server_cores.as_deref()),
@@ -154,12 +157,12 @@ fn quintet(arguments: &Arguments) -> Result<Server, Box<dyn Error>> {
     )
 }
 
-fn classifiers(arguments: &Arguments) -> Result<Vec<Inference>, Box<dyn Error>> {
+fn classifiers(arguments: &Arguments) -> Result<Vec<Inference>> {
     let (names, models_dir) = (&arguments.model, &arguments.models_dir);
     inference::models(models_dir, names, &arguments.onnxruntime)
 }
 
-fn texts(arguments: &Arguments, data_dir: &Path) -> Result<(), Box<dyn Error>> {
+fn texts(arguments: &Arguments, data_dir: &Path) -> Result<()> {
     let (names, models_dir) = (&arguments.model, &arguments.models_dir);
     let models = texts::models(models_dir, names, data_dir, &arguments.onnxruntime)?;
     let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
@@ -172,7 +175,7 @@ fn texts(arguments: &Arguments, data_dir: &Path) -> Result<(), Box<dyn Error>> {
     })
 }
 
-fn peer(arguments: &Arguments, address: &str) -> Result<(), Box<dyn Error>> {
+fn peer(arguments: &Arguments, address: &str) -> Result<()> {
     let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
     let models = classifiers(arguments)?;
     let names = models.iter().map(|it| &*it.name);
@@ -181,7 +184,7 @@ fn peer(arguments: &Arguments, address: &str) -> Result<(), Box<dyn Error>> {
     })
 }
 
-fn overload(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+fn overload(arguments: &Arguments) -> Result<()> {
     let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
     let models = classifiers(arguments)?;
     let names = models.iter().map(|it| &*it.name);
@@ -190,7 +193,7 @@ fn overload(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     })
 }
 
-fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+fn run(arguments: &Arguments) -> Result<()> {
     let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
     let models = classifiers(arguments)?;
     let echo = Server::echo(&std::env::current_exe()?)?;
@@ -222,8 +225,8 @@ fn report<'a, P: table::Pass>(
     arguments: &Arguments,
     models: impl Iterator<Item = &'a str>,
     concurrencies: &[usize],
-    measure: impl FnMut(&Series<P>) -> Result<P, Box<dyn Error>>,
-) -> Result<(), Box<dyn Error>> {
+    measure: impl FnMut(&Series<P>) -> Result<P>,
+) -> Result<()> {
     use std::io::Write as _;
 
     let rows = models.flat_map(|model| concurrencies.iter().map(|it| Series::new(model, *it)));

@@ -1,16 +1,17 @@
 //! Which models of the repository are measured.
 
-use std::error::Error;
 use std::path::Path;
 
 use quintet_bundle::{Bundle, Task};
+
+use crate::Result;
 
 /// The newest version of every model of the task, or of those of these names; at least one.
 pub(crate) fn newest(
     models_dir: &Path,
     names: &[String],
     task: Task,
-) -> Result<Vec<(String, Bundle)>, Box<dyn Error>> {
+) -> Result<Vec<(String, Bundle)>> {
     let mut models: Vec<(String, Bundle)> = Vec::new();
     for found in quintet_bundle::discover(models_dir)? {
         if !names.is_empty() && !names.contains(&found.name) {

@@ -1,8 +1,8 @@
 //! What becomes of a server that is offered twice what it can do.
 
-use std::error::Error;
 use std::time::Duration;
 
+use crate::Result;
 use crate::load::{Generator, Latency, Measured};
 use crate::process::Server;
 use crate::table::{self, Series};
@@ -35,13 +35,9 @@ struct Calm {
 
 impl Pass {
     /// Floods the server once.
-    pub(crate) fn measure(
-        model: &str,
-        generator: &Generator,
-        server: &Server,
-    ) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn measure(model: &str, generator: &Generator, server: &Server) -> Result<Self> {
         let address = &server.address;
-        let calm = || -> Result<Calm, Box<dyn Error>> {
+        let calm = || -> Result<Calm> {
             Ok(Calm {
                 p50_us: generator.run(address, model, 1, &[])?.latency_us.p50,
                 resident_mib: server.resident_mib(),

@@ -1,8 +1,7 @@
 //! Quintet beside another server of the Open Inference Protocol: the same models, requests and load
 //! generator, in turn.
 
-use std::error::Error;
-
+use crate::Result;
 use crate::load::{Generator, Measured};
 use crate::table::{self, Series};
 
@@ -22,7 +21,7 @@ impl Pass {
         generator: &Generator,
         quintet: &str,
         peer: &str,
-    ) -> Result<Self, Box<dyn Error>> {
+    ) -> Result<Self> {
         let (model, concurrency) = (&series.model, series.concurrency);
         let infer = |address| generator.run(address, model, concurrency, &["--protocol", "oip"]);
         let (quintet, peer) = if series.passes.len().is_multiple_of(2) {

@@ -1,7 +1,6 @@
 //! What all measurements share: passes over models, their medians, and a Markdown table of them.
 
-use std::error::Error;
-
+use crate::Result;
 use crate::machine::Watch;
 
 /// A model at a concurrency, measured again and again.
@@ -30,8 +29,8 @@ pub(crate) fn measure<P: Pass>(
     mut table: Vec<Series<P>>,
     passes: u32,
     seconds: u64,
-    mut measure: impl FnMut(&Series<P>) -> Result<P, Box<dyn Error>>,
-) -> Result<String, Box<dyn Error>> {
+    mut measure: impl FnMut(&Series<P>) -> Result<P>,
+) -> Result<String> {
     let watch = Watch::start();
     for pass in 1..=passes {
         for series in &mut table {

@@ -1,10 +1,8 @@
 //! Texts of all lengths: the server beside an echo of the same calls, and the same texts read and
 //! run in this process.
 
-use std::error::Error;
 use std::path::Path;
-use std::sync::Barrier;
-use std::thread::{self, available_parallelism};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use quintet_bundle::{Bundle, Task};
@@ -12,6 +10,8 @@ use quintet_server::batching::Backend as _;
 use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature};
 use quintet_server::task::sentiment::Reader;
 
+use crate::Result;
+use crate::inference::on_all_cores;
 use crate::load::{Generator, Measured};
 use crate::process::Server;
 use crate::table::{self, Series};
@@ -46,7 +46,7 @@ pub(crate) fn models(
     names: &[String],
     data_dir: &Path,
     onnxruntime: &Path,
-) -> Result<Vec<TextModel>, Box<dyn Error>> {
+) -> Result<Vec<TextModel>> {
     let runtime = Runtime::load(onnxruntime, DeviceChoice::Cpu, 1)?;
     // Half reviews and half sentences, as the load generator's.
     let texts = quintet_data::imdb::sample(data_dir, TEXTS, |place| place.is_multiple_of(2))?;
@@ -69,7 +69,7 @@ impl TextModel {
         data_dir: &Path,
         echo: &Server,
         quintet: &Server,
-    ) -> Result<Pass, Box<dyn Error>> {
+    ) -> Result<Pass> {
         let data_dir = crate::shown(data_dir);
         let options = ["--mix", "both", "--data-dir", &data_dir];
         let score =
@@ -81,25 +81,15 @@ impl TextModel {
         })
     }
 
-    fn alone(&self) -> Result<(f64, usize), Box<dyn Error>> {
+    fn alone(&self) -> Result<(f64, usize)> {
         let cores = available_parallelism()?.get();
         let mut best = (0.0, 0);
         for batch in BATCHES {
-            let start = Barrier::new(cores);
-            let speed: f64 = thread::scope(|scope| {
-                let work = || -> Result<f64, String> {
-                    let ready = self.instance();
-                    start.wait();
-                    let (mut session, reader) = ready?;
-                    self.run_for(&mut session, &reader, batch)
-                };
-                let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-                let joined = threads.into_iter().map(|thread| {
-                    thread
-                        .join()
-                        .unwrap_or_else(|_| Err("a thread panicked".to_owned()))
-                });
-                joined.sum::<Result<f64, String>>()
+            let speed = on_all_cores(0..cores, |_, start| {
+                let ready = self.instance();
+                start.wait();
+                let (mut session, reader) = ready?;
+                self.run_for(&mut session, &reader, batch)
             })?;
             if speed > best.0 {
                 best = (speed, batch);
@@ -108,35 +98,24 @@ impl TextModel {
         Ok(best)
     }
 
-    fn instance(&self) -> Result<(SessionBackend, Reader), String> {
-        let signature = Signature::of(self.bundle.manifest()).map_err(|error| error.to_string())?;
-        let session = self.runtime.session(self.bundle.model(), &signature);
-        let reader = Reader::of(&self.bundle).map_err(|error| error.to_string())?;
-        Ok((session.map_err(|error| error.to_string())?, reader))
+    fn instance(&self) -> Result<(SessionBackend, Reader)> {
+        let signature = Signature::of(self.bundle.manifest())?;
+        let session = self.runtime.session(self.bundle.model(), &signature)?;
+        Ok((session, Reader::of(&self.bundle)?))
     }
 
     /// Texts a second of one thread.
-    fn run_for(
-        &self,
-        session: &mut SessionBackend,
-        reader: &Reader,
-        batch: usize,
-    ) -> Result<f64, String> {
+    fn run_for(&self, session: &mut SessionBackend, reader: &Reader, batch: usize) -> Result<f64> {
         let mut outputs = Vec::new();
         let (start, mut done) = (Instant::now(), 0);
         while start.elapsed() < TRIAL {
-            let rows: Result<Vec<Row>, _> = self
-                .texts
-                .iter()
-                .map(|text| reader.read(text).map(|reading| reading.row))
-                .collect();
-            let mut rows = rows.map_err(|error| error.to_string())?;
+            let texts = self.texts.iter();
+            let rows = texts.map(|text| Ok(reader.read(text)?.row));
+            let mut rows = rows.collect::<Result<Vec<Row>>>()?;
             rows.sort_by_key(Row::steps);
             for rows in rows.chunks(batch) {
                 outputs.clear();
-                session
-                    .run(rows, &mut outputs)
-                    .map_err(|error| error.to_string())?;
+                session.run(rows, &mut outputs)?;
             }
             done += self.texts.len();
         }
