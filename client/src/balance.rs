@@ -36,13 +36,10 @@ const UNAVAILABLE: &str = "14";
 #[derive(Clone, Debug)]
 pub(crate) struct Balanced(Arc<Pool>);
 
-/// A name that has no address.
+/// A name that has no address: the name, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("no address for {name}: {reason}")]
-pub(crate) struct Unresolved {
-    name: String,
-    reason: String,
-}
+#[error("no address for {0}: {1}")]
+pub(crate) struct Unresolved(String, String);
 
 struct Pool {
     rotation: Mutex<Rotation<Channel>>,
@@ -190,10 +187,7 @@ impl Pool {
     }
 
     fn unresolved(&self, reason: &str) -> Unresolved {
-        Unresolved {
-            name: self.name.clone().unwrap_or_default(),
-            reason: reason.to_owned(),
-        }
+        Unresolved(self.name.clone().unwrap_or_default(), reason.to_owned())
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod test_set;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
 
 use quintet_client::{Client, ModelInfo, ModelState, Task};
 use serde::Serialize;
@@ -30,18 +30,7 @@ struct Report {
     concurrency: usize,
 }
 
-/// The data folder, and how many samples are wanted of a set.
-#[derive(Clone, Debug)]
-struct Data {
-    folder: PathBuf,
-    limit: usize,
-}
-
 pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failure> {
-    let data = Data {
-        folder: args.data_dir.clone(),
-        limit: args.limit.map_or(usize::MAX, Into::into),
-    };
     let models = client.list_models().await;
     let models = models.map_err(Failure::of_call(client.address()))?;
     if let Some(name) = &args.model {
@@ -53,23 +42,23 @@ pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failu
         }
         // A model that does not exist is sent a digit: the server's error says best what it has.
         let set = match named.rfind(|it| it.task == Task::TextClassification) {
-            Some(model) => reviews(&data, model).await?.ok_or_else(|| {
-                let folder = data.folder.display();
+            Some(model) => reviews(&args, model).await?.ok_or_else(|| {
+                let folder = args.data_dir.display();
                 Failure::new(format!("{folder} has no {}", quintet_data::imdb::ARCHIVE))
                     .hint("--data-dir names the folder with the IMDB reviews")
             })?,
-            None => digits(&data).await?,
+            None => digits(&args).await?,
         };
         return evaluate(client, name, set, &args).await;
     }
-    evaluate(client, "", digits(&data).await?, &args).await?;
+    evaluate(client, "", digits(&args).await?, &args).await?;
     let mut texts: Vec<_> = models
         .iter()
         .filter(|it| it.task == Task::TextClassification && it.state == ModelState::Ready)
         .collect();
     texts.dedup_by(|next, model| next.name == model.name);
     for model in texts {
-        let Some(set) = reviews(&data, model).await? else {
+        let Some(set) = reviews(&args, model).await? else {
             break;
         };
         if !args.json {
@@ -80,27 +69,32 @@ pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failu
     Ok(())
 }
 
-async fn digits(data: &Data) -> Result<TestSet, Failure> {
-    let Data { folder, limit } = data.clone();
-    read(move || TestSet::digits(&folder, limit)).await
+async fn digits(args: &EvaluateArgs) -> Result<TestSet, Failure> {
+    load(args, TestSet::digits).await
 }
 
-async fn reviews(data: &Data, model: &ModelInfo) -> Result<Option<TestSet>, Failure> {
+async fn reviews(args: &EvaluateArgs, model: &ModelInfo) -> Result<Option<TestSet>, Failure> {
     let labels = model.labels.clone();
     if labels.len() != 2 {
         let (name, labels) = (&model.name, labels.len());
         let message = format!("{name} has {labels} labels, the reviews have two");
         return Err(Failure::new(message));
     }
-    let Data { folder, limit } = data.clone();
-    read(move || TestSet::reviews(&folder, limit, labels)).await
+    load(args, |folder, limit| {
+        TestSet::reviews(folder, limit, labels)
+    })
+    .await
 }
 
-async fn read<T: Send + 'static>(
-    load: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+/// Reads a set from the data folder, as many of its samples as are wanted.
+async fn load<T: Send + 'static>(
+    args: &EvaluateArgs,
+    read: impl FnOnce(&Path, usize) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let read = tokio::task::spawn_blocking(load).await;
-    read.map_err(|error| Failure::new(format!("cannot read the data: {error}")))?
+    let folder = args.data_dir.clone();
+    let limit = args.limit.map_or(usize::MAX, Into::into);
+    let set = tokio::task::spawn_blocking(move || read(&folder, limit)).await;
+    set.map_err(|error| Failure::new(format!("cannot read the data: {error}")))?
 }
 
 /// Sends the whole set to one model, and prints what came of it.

@@ -97,10 +97,7 @@ impl Flow {
     pub(super) fn finished(&self, reader: &Waker) -> Option<Item> {
         let mut inner = self.lock();
         let Some(item) = inner.finished.pop_front() else {
-            match &mut inner.reader {
-                Some(known) => known.clone_from(reader),
-                none => *none = Some(reader.clone()),
-            }
+            register(&mut inner.reader, reader);
             return None;
         };
         // The sender waits for room only where there was none.
@@ -162,15 +159,20 @@ impl Flow {
         }
         // Items that wait to be handed out hold memory as well.
         let room = inner.under_way.len() + inner.finished.len() < WINDOW;
-        match &mut inner.sender {
-            Some(known) => known.clone_from(sender),
-            none => *none = Some(sender.clone()),
-        }
+        register(&mut inner.sender, sender);
         Some(room)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has `waker` woken next; an old waker of the same task is kept.
+fn register(place: &mut Option<Waker>, waker: &Waker) {
+    match place {
+        Some(known) => known.clone_from(waker),
+        none => *none = Some(waker.clone()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use h2::{
     Reason, RecvStream, SendStream,
     client::{ResponseFuture, SendRequest},
@@ -21,7 +21,7 @@ use tokio::{
 };
 use tonic::{Code, Status};
 
-use super::{framing::unframe, report::name};
+use super::{framing::Messages, report::name};
 
 /// Bytes that a server may have under way to us on one stream, and on the connection.
 const STREAM_WINDOW: u32 = 4 << 20;
@@ -165,35 +165,26 @@ impl Connection {
         let (response, mut stream) = self.start().await?;
         stream.send_data(body, true)?;
         let mut reply = accepted(response.await?)?;
-        let body = read(&mut reply).await?;
+        let mut messages = Messages::default();
+        while let Some(piece) = next_piece(&mut reply).await? {
+            messages.push(piece);
+        }
         let trailers = reply.trailers().await?;
         match trailers.and_then(status) {
-            Some(Ok(())) => unframe(body),
+            Some(Ok(())) => messages.only(),
             Some(Err(refusal)) => Err(refusal),
             None => Err(CallError::Malformed("a reply without grpc-status")),
         }
     }
 }
 
-/// The whole body; nearly always one piece, which is then not copied.
-async fn read(reply: &mut RecvStream) -> Result<Bytes, CallError> {
-    let mut body = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(piece) = reply.data().await {
-        let piece = piece?;
+/// The next piece of a body, with its room in the window given back.
+pub(super) async fn next_piece(reply: &mut RecvStream) -> Result<Option<Bytes>, CallError> {
+    let piece = reply.data().await.transpose()?;
+    if let Some(piece) = &piece {
         reply.flow_control().release_capacity(piece.len())?;
-        if body.is_empty() {
-            body = piece;
-        } else {
-            rest.extend_from_slice(&piece);
-        }
     }
-    if rest.is_empty() {
-        return Ok(body);
-    }
-    let mut whole = BytesMut::from(body);
-    whole.unsplit(rest);
-    Ok(whole.freeze())
+    Ok(piece)
 }
 
 // === impl Refusal ===

@@ -81,17 +81,15 @@ pub(super) async fn run(
     payload: Payload,
 ) -> io::Result<Outcome> {
     let start = Instant::now();
-    let window = Window {
-        from: start + plan.warmup,
-        to: start + plan.warmup + plan.duration,
-    };
+    let from = start + plan.warmup;
+    let window = from..from + plan.duration;
     let load = Rc::new(Load {
-        window,
+        window: window.clone(),
         limit: plan.limit as u64,
         schedule: plan.rate.map(|rate| Schedule::new(start, rate)),
         sent: Cell::new(0),
         payload,
-        recorder: RefCell::new(Recorder::new(window)),
+        recorder: RefCell::new(Recorder::new(window.clone())),
         under_way: Cell::new(0),
         lost: RefCell::new(None),
         changed: Notify::new(),
@@ -99,9 +97,9 @@ pub(super) async fn run(
     let cpu_before = Cell::new(cpu_time());
     let cpu_after = Cell::new(None);
     let meter = async {
-        sleep_until(window.from).await;
+        sleep_until(window.start).await;
         cpu_before.set(cpu_time());
-        sleep_until(window.to).await;
+        sleep_until(window.end).await;
         cpu_after.set(Some(cpu_time()));
         Ok(())
     };
@@ -117,11 +115,11 @@ pub(super) async fn run(
     }
 
     let cpu_after = cpu_after.get().unwrap_or_else(cpu_time);
-    let end = Instant::now().min(window.to);
+    let end = Instant::now().min(window.end);
     let lost = load.lost.take();
     Ok(Outcome {
-        recorder: load.recorder.replace(Recorder::new(window)),
-        measured: end.saturating_duration_since(window.from),
+        recorder: load.recorder.replace(Recorder::new(window.clone())),
+        measured: end.saturating_duration_since(window.start),
         cpu: cpu_after.saturating_sub(cpu_before.get()),
         unsent: load.unsent(end),
         unanswered: load.under_way.get(),
@@ -149,7 +147,7 @@ async fn work(load: Rc<Load>, mut connection: Caller, mut intended: Instant) {
             load.changed.notify_waiters();
             break;
         }
-        if now >= load.window.to {
+        if now >= load.window.end {
             break;
         }
         match load.next(now) {
@@ -186,12 +184,12 @@ impl Load {
             {
                 spawn(intended);
             }
-            if now >= self.window.to {
+            if now >= self.window.end {
                 return Ok(());
             }
             // With all workers busy, the first to end goes on with what is due.
             let next = schedule.at(schedule.due(now)).max(now + TICK);
-            timer.sleep_until(next.min(self.window.to)).await?;
+            timer.sleep_until(next.min(self.window.end)).await?;
         }
     }
 
@@ -201,7 +199,7 @@ impl Load {
             return Some(now);
         };
         let next = self.sent.get();
-        if next >= schedule.due(now.min(self.window.to)) {
+        if next >= schedule.due(now.min(self.window.end)) {
             return None;
         }
         self.sent.set(next + 1);
@@ -213,7 +211,7 @@ impl Load {
     /// Requests that fell due in the measurement, up to `end`, and were not sent.
     fn unsent(&self, end: Instant) -> u64 {
         self.schedule.map_or(0, |schedule| {
-            let sent = self.sent.get().max(schedule.due(self.window.from));
+            let sent = self.sent.get().max(schedule.due(self.window.start));
             schedule.due(end).saturating_sub(sent)
         })
     }

@@ -1,6 +1,6 @@
 //! What is counted during the run, and how it is told.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use bytes::Bytes;
 use hdrhistogram::Histogram;
@@ -21,12 +21,7 @@ const SAMPLING: u64 = 16;
 const BUSY: f64 = 0.9;
 
 /// The measurement's span of time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Window {
-    pub(super) from: Instant,
-    /// The first instant after it.
-    pub(super) to: Instant,
-}
+pub(super) type Window = Range<Instant>;
 
 /// Counts calls. Throughput counts those that end in the window; latencies and errors, those that
 /// were meant to start in it.
@@ -140,14 +135,6 @@ fn nanoseconds(time: Duration) -> u64 {
     time.as_nanos().try_into().unwrap_or(u64::MAX)
 }
 
-// === impl Window ===
-
-impl Window {
-    fn holds(&self, instant: Instant) -> bool {
-        self.from <= instant && instant < self.to
-    }
-}
-
 // === impl Recorder ===
 
 impl Recorder {
@@ -167,9 +154,9 @@ impl Recorder {
 
     /// A request that was meant to go at `intended` goes `now`.
     pub(super) fn sent(&mut self, intended: Instant, now: Instant) {
-        if self.window.holds(intended) {
-            self.lateness
-                .saturating_record(nanoseconds(now.saturating_duration_since(intended)));
+        if self.window.contains(&intended) {
+            let late = nanoseconds(now.saturating_duration_since(intended));
+            self.lateness.saturating_record(late);
         }
     }
 
@@ -181,8 +168,8 @@ impl Recorder {
         result: Result<Bytes, CallError>,
         payload: &Payload,
     ) -> Result<(), String> {
-        let counts = self.window.holds(intended);
-        let ends = self.window.holds(now);
+        let counts = self.window.contains(&intended);
+        let ends = self.window.contains(&now);
         self.ended += u64::from(ends);
         let latency = nanoseconds(now.saturating_duration_since(intended));
         let failure = match result {
