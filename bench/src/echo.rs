@@ -1,4 +1,4 @@
-//! What gRPC alone costs: the same messages through tonic, and nothing done with them.
+//! The cost of gRPC alone: the same messages through tonic, without inference.
 
 use quintet_proto::v1::inference_service_server::{InferenceService, InferenceServiceServer};
 use quintet_proto::v1::{

@@ -1,4 +1,4 @@
-//! What inference alone costs: ONNX Runtime in this process, one session of one thread for every
+//! The cost of inference alone: ONNX Runtime in this process, one session of one thread for every
 //! core.
 
 use std::path::Path;

@@ -1,10 +1,10 @@
-//! What the figures were measured on, and how.
+//! The machine and the command of a measurement.
 
 use std::thread::available_parallelism;
 use std::time::SystemTime;
 
-/// Looks at how much of the cores the machine's host gave to others meanwhile: a run with much of
-/// that is worth little.
+/// Measures the steal time of a run, which the host gave to other machines: with much of it,
+/// figures mean little.
 #[derive(Debug)]
 pub(crate) struct Watch {
     before: Option<Ticks>,

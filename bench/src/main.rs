@@ -10,7 +10,7 @@
 //! A request's cost is the echo's and the runtime's together, and the load generator shares the
 //! cores, so the *limit* is `1 / (1 / echo + 1 / runtime)`: what a server could reach whose
 //! batching were free. Machines differ, and change from hour to hour, so the ratio to the limit is
-//! the figure; the passes are interleaved and their medians told.
+//! the figure; the passes are interleaved, and the table has their medians.
 
 mod echo;
 mod inference;
@@ -36,7 +36,7 @@ use crate::load::Generator;
 use crate::process::Server;
 use crate::table::Series;
 
-/// What any step of a measurement gives; its errors are only told.
+/// What any step of a measurement gives; its errors are only printed.
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// The concurrencies of the table.

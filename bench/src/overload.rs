@@ -1,4 +1,4 @@
-//! What becomes of a server that is offered twice what it can do.
+//! A server that is offered twice the load that it can answer.
 
 use std::time::Duration;
 

@@ -47,7 +47,7 @@ struct Pool {
     endpoint: Box<MakeEndpoint>,
     /// The name that the addresses come from, if they do.
     name: Option<String>,
-    /// Rung when a call found nobody.
+    /// Notified when a call failed.
     failed: Arc<Notify>,
     watch: Mutex<Option<AbortHandle>>,
 }
@@ -168,7 +168,7 @@ impl Pool {
             .expect("given addresses were tried, and one that was looked up is a URL")
     }
 
-    /// Asks the system's resolver; what it says replaces what was known, and an error does not.
+    /// Asks the system's resolver. Its answer replaces the addresses; an error leaves them.
     async fn look_up(&self) -> Result<(), Unresolved> {
         let Some(name) = &self.name else {
             return Ok(());
@@ -176,8 +176,7 @@ impl Pool {
         let found = lookup_host(name.as_str()).await;
         let found = found.map_err(|error| self.unresolved(&error.to_string()))?;
         let mut addresses: Vec<String> = found.map(|it| format!("http://{it}")).collect();
-        // Resolvers shuffle; callers that start together should not all begin with the same server
-        // either.
+        // Clients that start together should not all begin with the same server.
         fastrand::shuffle(&mut addresses);
         if addresses.is_empty() {
             return Err(self.unresolved("the name has none"));
@@ -205,15 +204,14 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// Looks the name up now and then, and when a call has failed, until the client is gone.
+/// Looks the name up at intervals and after a failed call, until the client is dropped.
 async fn watch(pool: Weak<Pool>, failed: Arc<Notify>) {
     loop {
         sleep(LOOK_UP_PAUSE).await;
-        // Which of the two it was does not matter.
+        // Either the interval is over or a call has failed.
         let _ = timeout(LOOK_UP_INTERVAL, failed.notified()).await;
         let Some(pool) = pool.upgrade() else { return };
-        // A resolver that fails leaves the addresses as they were; calls tell whether they still
-        // serve.
+        // A failed look-up leaves the addresses as they were; calls show whether they still serve.
         let _ = pool.look_up().await;
     }
 }

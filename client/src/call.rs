@@ -63,8 +63,8 @@ impl Call {
         }
     }
 
-    /// The timeout that both sides watch tells less than the failure that was being waited out, so
-    /// both are told.
+    /// A timeout says less than the failure before it, which was to be retried, so the error has
+    /// both.
     fn timed_out(self, failure: Failure, last: Option<Failure>) -> Failure {
         let mut message = failure.message.clone();
         if message.is_empty() {

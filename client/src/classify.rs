@@ -82,7 +82,7 @@ pub struct Timing {
         serde(rename = "queue_us", serialize_with = "microseconds")
     )]
     pub queue: Duration,
-    /// Running the batches that the rows rode in: the longest of them.
+    /// Running the batches of the request's rows: the longest of them.
     #[cfg_attr(
         feature = "serde",
         serde(rename = "compute_us", serialize_with = "microseconds")

@@ -148,7 +148,7 @@ impl Client {
         .await
     }
 
-    /// Makes images of digits that nobody wrote: a number of them, or what a whole
+    /// Generates images of digits: a number of them, or what a whole
     /// [`GenerateRequest`] says.
     ///
     /// Without a seed, a call that is tried again makes other images than the try before it would
@@ -192,7 +192,7 @@ impl Client {
     ///
     /// The client's [timeout](ClientBuilder::timeout) is the whole stream's, from this call on; see
     /// [`Self::with_timeout`]. Nothing is tried again: the same request with the seed that the
-    /// first part told makes the same images.
+    /// first part returned makes the same images.
     ///
     /// ```no_run
     /// # async fn example(client: quintet_client::Client) -> Result<(), quintet_client::Error> {

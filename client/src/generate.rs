@@ -63,7 +63,7 @@ pub struct GeneratedDigits {
     pub timing: Timing,
 }
 
-/// An image that nobody wrote, and what a classifier sees in it.
+/// A generated image, and what a classifier sees in it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct GeneratedDigit {
@@ -91,7 +91,7 @@ impl GenerateRequest {
     }
 
     /// Decides every image: the same seed, models and settings give the same images, at most one
-    /// grey level apart. Default: one that the server draws and tells.
+    /// grey level apart. Default: the server draws one and returns it.
     pub fn seed(mut self, seed: u64) -> Self {
         self.0.seed = Some(seed);
         self

@@ -7,7 +7,7 @@ use quintet_proto::v1 as wire;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image(pub(crate) wire::Image);
 
-/// The pixels of an [`Image`] that is none of a file, as [`Image::raw`] takes them.
+/// The pixels of an [`Image`] that is not a file, as [`Image::raw`] takes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RawPixels<'a> {

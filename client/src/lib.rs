@@ -40,7 +40,8 @@
 //! refuses all of it.
 //!
 //! ```no_run
-//! # async fn example(client: quintet_client::Client, pixels: Vec<u8>) -> Result<(), quintet_client::Error> {
+//! # use quintet_client::{Client, Error};
+//! # async fn example(client: Client, pixels: Vec<u8>) -> Result<(), Error> {
 //! use quintet_client::{ClassifyRequest, Framing, Image};
 //!
 //! let request = ClassifyRequest::new([Image::raw(28, 28, 1, pixels)])
@@ -57,7 +58,8 @@
 //! Much to send goes on one call, with the answers in the order in which they are done:
 //!
 //! ```no_run
-//! # async fn example(client: quintet_client::Client, images: Vec<quintet_client::Image>) -> Result<(), quintet_client::Error> {
+//! # use quintet_client::{Client, Error, Image};
+//! # async fn example(client: Client, images: Vec<Image>) -> Result<(), Error> {
 //! let mut answers = client.classify_stream(tokio_stream::iter(images));
 //! while let Some((index, answer)) = answers.next().await {
 //!     println!("image {index}: {:?}", answer?.predictions[0].top());

@@ -1,4 +1,4 @@
-//! Answers of a proxy between client and server, which speaks HTTP and no gRPC.
+//! Answers of a proxy between client and server, in HTTP without gRPC.
 
 use tonic::{Code, Status, body::Body, codegen::http};
 

@@ -1,4 +1,4 @@
-//! The server's side of a stream: its messages, up to the deadline.
+//! The server's messages of a stream, up to the deadline.
 
 use std::{
     fmt,
@@ -60,7 +60,7 @@ impl<T> Replies<T> {
     /// The next message, or how the stream ended: `None` says that the server ended it, and without
     /// a failure.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Option<Failure>>> {
-        // Timers count whole milliseconds, in which a server that is near can answer.
+        // Tokio's timers have a resolution of 1 ms, in which a near server can answer.
         let is_late = self.deadline.deadline() <= Instant::now();
         if self.deadline.as_mut().poll(cx).is_ready() || is_late {
             let message = format!("the stream did not end within {:?}", self.timeout);
@@ -85,7 +85,7 @@ impl<T> Replies<T> {
         }
     }
 
-    /// Cancels what is under way; nothing comes any more.
+    /// Cancels the call; no more messages come.
     pub(crate) fn end(&mut self) {
         self.state = State::Ended;
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// - a connection that could not be made or was lost during the call. Every call of this SDK is
 ///   free of side effects, so repeating one whose answer was lost is safe.
 ///
-/// Nothing else is: a bad argument stays bad, and after a deadline there is no time left.
+/// Nothing else is tried again.
 ///
 /// The pause after failure `n` (from 1) is `uniform(0, min(max_backoff, initial_backoff ×
 /// backoff_multiplier^(n-1)))`, the "full jitter" of Marc Brooker's "Exponential Backoff And

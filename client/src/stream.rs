@@ -108,7 +108,7 @@ impl ClassifyStream {
             return;
         }
         for (index, sent) in rest.under_way {
-            // What lay below goes to the first; the others name it in words.
+            // The first error gets the source; the others only have its message.
             let again = Failure {
                 retry_delay: failure.retry_delay,
                 ..Failure::new(failure.kind.clone(), failure.message.clone())
@@ -157,7 +157,7 @@ impl fmt::Debug for ClassifyStream {
     }
 }
 
-/// The failure of one request, as Classify would have told it.
+/// The failure of one request, as the one of a Classify call.
 fn of_request(error: wire::StreamError) -> Failure {
     let retry_after = Duration::from_millis(error.retry_after_ms);
     let status = Status::new(Code::from_i32(error.code), error.message);

@@ -272,9 +272,9 @@ impl GraphBuilder {
     }
 }
 
-/// Blanks the outputs that nobody reads, so that a runtime need not make them.
+/// Blanks the outputs that no node reads, so that a runtime need not compute them.
 ///
-/// A node that nobody reads at all stays as it is, for the check to name.
+/// A node without any read output stays as it is, for the check to report.
 fn leave_out_unused_outputs(node: &mut NodeProto, used: &HashSet<String>) {
     if !node.output.iter().any(|name| used.contains(name)) {
         return;

@@ -1,4 +1,4 @@
-//! The call loop on a paused clock: what is waited, and what is told.
+//! The call loop on a paused clock: pauses and errors.
 
 use std::{cell::RefCell, error::Error as _};
 

@@ -106,7 +106,7 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         let notes = self.notes.iter().map(|note| format!("\n  {note}"));
         let text = format!("error: {}{}\n", self.message, notes.collect::<String>());
-        // With stderr gone there is nobody left to tell; the exit code still says it.
+        // A closed stderr is no failure of its own: the exit code still reports this one.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
         ExitCode::from(self.code)
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, ops::AddAssign};
 
-/// Counts of (true class, answered class), and of the batches that the samples rode in.
+/// Counts of (true class, answered class), and of the samples' batches.
 #[derive(Clone, Debug)]
 pub(crate) struct Score {
     confusion: Vec<Vec<u64>>,
@@ -20,7 +20,7 @@ impl Score {
         }
     }
 
-    /// Counts one sample that rode in a batch of `batch_size` rows. There are so many classes.
+    /// Counts one sample of a batch of `batch_size` rows.
     pub(crate) fn count(&mut self, truth: usize, answer: usize, batch_size: u32) {
         self.confusion[truth][answer] += 1;
         self.batches += 1.0 / f64::from(batch_size.max(1));

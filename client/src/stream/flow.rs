@@ -25,7 +25,7 @@ const WINDOW: usize = 512;
 /// A place among the requests, and what came of it.
 type Item = (usize, Result<Classifications, Error>);
 
-/// The state between the two ends. The caller's task reads answers; the connection's task takes
+/// The state that both ends share. The caller's task reads answers; the connection's task takes
 /// requests.
 #[derive(Debug)]
 pub(super) struct Flow {

@@ -60,7 +60,7 @@ pub(super) enum CallError {
     /// The server ended this stream alone.
     #[error("the server ended it: {0}")]
     Reset(Reason),
-    /// The reply is no gRPC.
+    /// The reply is not gRPC's.
     #[error("{0}")]
     Malformed(&'static str),
     /// The connection is gone, and every call on it.
@@ -75,7 +75,8 @@ pub(super) struct Refusal {
     said: Said,
 }
 
-/// What a server says beside a code: as it came, because of a thousand refusals one is told.
+/// What a server says beside a code. Headers are not decoded before the message is asked for: of a
+/// thousand refusals, one is reported.
 #[derive(Debug)]
 enum Said {
     Headers(HeaderMap),
@@ -139,7 +140,7 @@ impl Connection {
             .handshake(Gathered(stream))
             .await
             .map_err(io::Error::other)?;
-        // How it ended is told to every call that it had under way.
+        // Every call in flight gets the connection's error.
         tokio::task::spawn_local(connection);
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;

@@ -1,4 +1,4 @@
-//! The load: who sends when, and what is measured.
+//! The load: when requests are sent, and what is measured.
 //!
 //! All of it runs on one thread. A worker is a task with one call under way; a closed loop has a
 //! fixed number of them, an open loop as many as its schedule asks for.

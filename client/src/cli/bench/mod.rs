@@ -1,7 +1,7 @@
-//! `quintet bench`: load for a server, and what it makes of it.
+//! `quintet bench`: load for a server, and the throughput and latency that it reaches.
 //!
-//! A load generator that works hard measures itself, since it shares the machine with the server.
-//! So this one goes past the SDK: bare HTTP/2, requests encoded beforehand, one thread.
+//! A costly load generator measures itself, since it shares the machine with the server. So this
+//! one bypasses the SDK: bare HTTP/2, requests encoded beforehand, one thread.
 
 mod args;
 mod caller;
@@ -31,11 +31,11 @@ use self::{
 };
 use crate::{failure::Failure, output};
 
-/// Requests under way in a closed loop that is not told how many.
+/// The default concurrency of a closed loop.
 const CONCURRENCY: usize = 64;
-/// And at most in an open loop.
+/// The default limit of an open loop.
 const OPEN_LIMIT: usize = 4096;
-/// How long after the calls' own time their replies are waited for.
+/// How long replies are awaited after the calls' deadline.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The load runs on a thread of its own, with its own runtime.

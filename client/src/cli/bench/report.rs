@@ -1,4 +1,4 @@
-//! What is counted during the run, and how it is told.
+//! What is counted during the run, and the report of it.
 
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::output;
 
-/// One answer in so many is read, for the size of the batch that it rode in.
+/// One answer in so many is decoded, for the size of its batch.
 const SAMPLING: u64 = 16;
 /// Above this share of a core the generator may be what is measured.
 const BUSY: f64 = 0.9;

@@ -1,7 +1,7 @@
 //! A connection with one ClassifyStream on it, shared by many callers.
 //!
-//! What callers send in one breath goes out as one piece: a stream has neither headers nor an end
-//! for each request.
+//! Requests that are sent together go out as one DATA frame: a stream has neither headers nor an
+//! end for each request.
 
 use std::{
     cell::RefCell,
@@ -75,7 +75,7 @@ impl Stream {
         }
     }
 
-    /// Hands replies to their callers until there are no more, and tells them why.
+    /// Gives replies to their callers, and at the end of the stream the reason of it.
     async fn read(self, response: ResponseFuture) {
         let end = match self.read_replies(response).await {
             Ok(()) => CallError::Lost("the server ended the stream".into()),

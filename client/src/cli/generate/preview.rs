@@ -51,7 +51,7 @@ fn pixels(image: &Image) -> Option<(usize, Vec<u8>)> {
 // === impl Preview ===
 
 impl Preview {
-    /// Has no room where stdout is no terminal, or one without colours.
+    /// Has no room where stdout is not a terminal, or a terminal without colours.
     pub(super) fn of_stdout() -> Self {
         let terminal = Term::stdout();
         match terminal.size_checked() {

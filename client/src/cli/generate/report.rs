@@ -1,4 +1,4 @@
-//! What is told of generated images.
+//! What is reported of generated images.
 
 use quintet_client::GeneratedDigits;
 use serde::Serialize;
