@@ -41,7 +41,7 @@ impl GraphBuilder {
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self {
-            id: GraphId::new(),
+            id: GraphId::default(),
             name: name.to_owned(),
             inputs: Vec::new(),
             initializers: Vec::new(),
@@ -191,7 +191,7 @@ impl GraphBuilder {
             metadata_props: metadata.iter().map(entry).collect(),
         };
         check(&proto)?;
-        Ok(Model::new(proto))
+        Ok(Model(proto))
     }
 
     pub(crate) fn owns(&self, value: &Value) -> bool {
