@@ -1,6 +1,4 @@
-//! What gRPC alone costs: the same messages through tonic, and nothing done with them.
-
-use std::error::Error;
+//! The cost of gRPC alone: the same messages through tonic, without inference.
 
 use quintet_proto::v1::inference_service_server::{InferenceService, InferenceServiceServer};
 use quintet_proto::v1::{
@@ -10,6 +8,8 @@ use quintet_proto::v1::{
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
+
+use crate::Result;
 
 /// The windows of Quintet's own listener.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -27,8 +27,9 @@ const TIMING: Timing = Timing {
 #[derive(Debug)]
 struct Echo;
 
-/// Listens on a free port, says which, and serves until the process ends. One thread: tonic's fastest on few cores.
-pub(crate) fn serve() -> Result<(), Box<dyn Error>> {
+/// Listens on a free port, says which, and serves until the process ends. One thread: tonic's
+/// fastest on few cores.
+pub(crate) fn serve() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -1,6 +1,6 @@
-//! What inference alone costs: ONNX Runtime in this process, one session of one thread for every core.
+//! The cost of inference alone: ONNX Runtime in this process, one session of one thread for every
+//! core.
 
-use std::error::Error;
 use std::path::Path;
 use std::sync::Barrier;
 use std::thread::{self, available_parallelism};
@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quintet_bundle::{Bundle, task};
-use quintet_server::batching::{Backend as _, BackendError};
+use quintet_server::batching::Backend as _;
 use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature};
+
+use crate::Result;
 
 /// Batch sizes tried; the best counts.
 const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -36,50 +38,51 @@ pub(crate) struct Speed {
     pub(crate) batch: usize,
     /// The median microseconds of one row alone, on one core with the others idle, run after run.
     pub(crate) single_us: f64,
-    /// The same when the core has been idle for a while before each run, as it is between a caller's requests: then
-    /// caches are cold and the core has to wake.
+    /// The same when the core has been idle for a while before each run, as it is between a
+    /// caller's requests: then caches are cold and the core has to wake.
     pub(crate) rested_us: f64,
 }
 
-/// Every image classifier of the repository, its newest version, or those of these names. The load generator sends
-/// images, so the other tasks' models are left out.
+/// Every image classifier of the repository, its newest version, or those of these names. The load
+/// generator sends images, so the other tasks' models are left out.
 pub(crate) fn models(
     models_dir: &Path,
     names: &[String],
     onnxruntime: &Path,
-) -> Result<Vec<Inference>, Box<dyn Error>> {
+) -> Result<Vec<Inference>> {
     let runtime = Runtime::load(onnxruntime, DeviceChoice::Cpu, 1)?;
-    let mut models: Vec<Inference> = Vec::new();
-    for found in quintet_bundle::discover(models_dir)? {
-        if !names.is_empty() && !names.contains(&found.name) {
-            continue;
-        }
-        let bundle = Bundle::open(&found.path)?;
-        if bundle.manifest().task != task::IMAGE_CLASSIFICATION {
-            continue;
-        }
-        let signature = Signature::of(bundle.manifest())?;
-        // Versions come oldest first.
-        models.retain(|model| model.name != found.name);
-        models.push(Inference {
-            name: found.name,
+    let models = crate::models::newest(models_dir, names, task::IMAGE_CLASSIFICATION)?;
+    let model = |(name, bundle): (String, Bundle)| {
+        Ok(Inference {
+            name,
+            signature: Signature::of(bundle.manifest())?,
             bundle,
-            signature,
             runtime: runtime.clone(),
+        })
+    };
+    models.into_iter().map(model).collect()
+}
+
+/// The sum of what `work` gives for each item, on a thread each; the barrier is theirs.
+pub(crate) fn on_all_cores<T: Send>(
+    items: impl ExactSizeIterator<Item = T>,
+    work: impl Fn(T, &Barrier) -> Result<f64> + Sync,
+) -> Result<f64> {
+    let start = Barrier::new(items.len());
+    thread::scope(|scope| {
+        let (work, start) = (&work, &start);
+        let spawn = |item| scope.spawn(move || work(item, start));
+        let threads: Vec<_> = items.map(spawn).collect();
+        let joined = threads.into_iter().map(|thread| {
+            let panicked = |_| Err("a thread panicked".into());
+            thread.join().unwrap_or_else(panicked)
         });
-    }
-    if models.is_empty() {
-        return Err(format!("no such image classifier in {}", crate::shown(models_dir)).into());
-    }
-    Ok(models)
+        joined.sum()
+    })
 }
 
 /// Rows a second of one thread.
-fn run_for(
-    backend: &mut SessionBackend,
-    rows: &[Row],
-    time: Duration,
-) -> Result<f64, BackendError> {
+fn run_for(backend: &mut SessionBackend, rows: &[Row], time: Duration) -> Result<f64> {
     let mut outputs = Vec::new();
     let start = Instant::now();
     let mut runs = 0;
@@ -94,7 +97,7 @@ fn run_for(
 // === impl Inference ===
 
 impl Inference {
-    pub(crate) fn measure(&self) -> Result<Speed, Box<dyn Error>> {
+    pub(crate) fn measure(&self) -> Result<Speed> {
         let cores = available_parallelism()?.get();
         let weights = self.runtime.weights(self.bundle.model(), cores);
         let mut sessions = (0..cores)
@@ -111,26 +114,11 @@ impl Inference {
         };
         for batch in BATCHES {
             let rows = self.rows(batch);
-            let start = Barrier::new(cores);
-            let total: Result<f64, BackendError> = thread::scope(|scope| {
-                let threads: Vec<_> = sessions
-                    .iter_mut()
-                    .map(|session| {
-                        scope.spawn(|| {
-                            run_for(session, &rows, TRIAL / 10)?;
-                            start.wait();
-                            run_for(session, &rows, TRIAL)
-                        })
-                    })
-                    .collect();
-                let joined = threads.into_iter().map(|thread| {
-                    thread
-                        .join()
-                        .unwrap_or_else(|_| Err(BackendError("a thread panicked".to_owned())))
-                });
-                joined.sum()
-            });
-            let total = total?;
+            let total = on_all_cores(sessions.iter_mut(), |session, start| {
+                run_for(session, &rows, TRIAL / 10)?;
+                start.wait();
+                run_for(session, &rows, TRIAL)
+            })?;
             if total > speed.rows_per_second {
                 speed.rows_per_second = total;
                 speed.batch = batch;
@@ -140,7 +128,7 @@ impl Inference {
     }
 
     /// The median microseconds of one row, each after a rest.
-    fn single(&self, session: &mut SessionBackend, rest: Duration) -> Result<f64, BackendError> {
+    fn single(&self, session: &mut SessionBackend, rest: Duration) -> Result<f64> {
         let rows = self.rows(1);
         run_for(session, &rows, TRIAL / 10)?;
         let mut outputs = Vec::new();

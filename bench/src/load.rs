@@ -1,12 +1,12 @@
 //! The load generator: `quintet bench` as a child process.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::Result;
 use crate::process::on_cores;
 
 /// How to run it.
@@ -28,7 +28,8 @@ pub(crate) struct Measured {
     /// Of RESOURCE_EXHAUSTED.
     #[serde(default)]
     pub(crate) refused_latency_us: Option<Latency>,
-    /// How long after their intended time requests went, in an open loop; answers are timed from that time.
+    /// How long after their intended time requests went, in an open loop; answers are timed from
+    /// that time.
     #[serde(default)]
     pub(crate) lateness_us: Option<Latency>,
     pub(crate) errors: BTreeMap<String, Failed>,
@@ -55,64 +56,40 @@ pub(crate) struct Failed {
 // === impl Generator ===
 
 impl Generator {
-    /// A closed loop over one connection. A single failed request makes the figures worthless, so it is an error.
+    /// A closed loop over one connection, with these further options. A single failed request makes
+    /// the figures worthless, so it is an error.
     pub(crate) fn run(
         &self,
         address: &str,
         model: &str,
         concurrency: usize,
-    ) -> Result<Measured, Box<dyn Error>> {
-        sound(
-            model,
-            self.bench(address, model, &["--concurrency", &concurrency.to_string()])?,
-        )
-    }
-
-    /// As [`Generator::run`], with tensors of the Open Inference Protocol, to a server of any make.
-    pub(crate) fn infer(
-        &self,
-        address: &str,
-        model: &str,
-        concurrency: usize,
-    ) -> Result<Measured, Box<dyn Error>> {
+        options: &[&str],
+    ) -> Result<Measured> {
         let concurrency = concurrency.to_string();
-        let how = ["--protocol", "oip", "--concurrency", &concurrency];
-        sound(model, self.bench(address, model, &how)?)
+        let options = [&["--concurrency", &concurrency], options].concat();
+        let measured = self.bench(address, model, &options)?;
+        match measured.errors.iter().next() {
+            None => Ok(measured),
+            Some((kind, Failed { count, message })) => {
+                Err(format!("{model}: {count} requests failed with {kind}: {message}").into())
+            }
+        }
     }
 
-    /// As [`Generator::run`], with IMDB's reviews and as many of their sentences.
-    pub(crate) fn score(
-        &self,
-        address: &str,
-        model: &str,
-        data_dir: &Path,
-        concurrency: usize,
-    ) -> Result<Measured, Box<dyn Error>> {
-        let (data_dir, concurrency) = (crate::shown(data_dir), concurrency.to_string());
-        let how = [
-            "--concurrency",
-            &concurrency,
-            "--mix",
-            "both",
-            "--data-dir",
-            &data_dir,
-        ];
-        sound(model, self.bench(address, model, &how)?)
-    }
-
-    /// An open loop of `rate` requests a second, each with `timeout` to be answered in; refusals are part of it.
+    /// An open loop of `rate` requests a second, each with `timeout` to be answered in; refusals
+    /// are part of it.
     pub(crate) fn flood(
         &self,
         address: &str,
         model: &str,
         rate: f64,
         timeout: Duration,
-    ) -> Result<Measured, Box<dyn Error>> {
+    ) -> Result<Measured> {
         let (rate, timeout) = (format!("{rate:.0}"), milliseconds(timeout));
         self.bench(address, model, &["--rate", &rate, "--timeout", &timeout])
     }
 
-    fn bench(&self, address: &str, model: &str, how: &[&str]) -> Result<Measured, Box<dyn Error>> {
+    fn bench(&self, address: &str, model: &str, how: &[&str]) -> Result<Measured> {
         let mut command = on_cores(self.cores.as_deref(), &self.program);
         let output = command
             .args(["bench", "--json", "--server", address, "--model", model])
@@ -129,16 +106,6 @@ impl Generator {
             return Err(format!("the load generator failed: {}", said.trim()).into());
         }
         Ok(serde_json::from_slice(&output.stdout)?)
-    }
-}
-
-/// A measurement in which no request failed.
-fn sound(model: &str, measured: Measured) -> Result<Measured, Box<dyn Error>> {
-    match measured.errors.iter().next() {
-        None => Ok(measured),
-        Some((kind, Failed { count, message })) => {
-            Err(format!("{model}: {count} requests failed with {kind}: {message}").into())
-        }
     }
 }
 

@@ -1,9 +1,10 @@
-//! What the figures were measured on, and how.
+//! The machine and the command of a measurement.
 
 use std::thread::available_parallelism;
 use std::time::SystemTime;
 
-/// Looks at how much of the cores the machine's host gave to others meanwhile: a run with much of that is worth little.
+/// Measures the steal time of a run, which the host gave to other machines: with much of it,
+/// figures mean little.
 #[derive(Debug)]
 pub(crate) struct Watch {
     before: Option<Ticks>,
@@ -16,29 +17,6 @@ struct Ticks {
     stolen: u64,
 }
 
-/// The processor, its cores, the command and the date, and what was stolen since `watch` began, in a line.
-pub(crate) fn describe(watch: &Watch) -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let cores = available_parallelism().map_or(0, usize::from);
-    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let date = now.split('T').next().unwrap_or_default();
-    let command: Vec<String> = std::iter::once("quintet-bench".to_owned())
-        .chain(std::env::args().skip(1))
-        .collect();
-    let stolen = watch.stolen().map_or_else(String::new, |part| {
-        format!(
-            "; the host gave {:.0} % of the cores' time to others",
-            part * 100.0
-        )
-    });
-    format!(
-        "{}, {cores} cores, {}; `{}`; {date}{stolen}",
-        processor(&cpu),
-        std::env::consts::OS,
-        command.join(" ")
-    )
-}
-
 // === impl Watch ===
 
 impl Watch {
@@ -46,6 +24,28 @@ impl Watch {
         Self {
             before: Ticks::now(),
         }
+    }
+
+    /// The processor, its cores, the command and the date, and what was stolen meanwhile, in a
+    /// line.
+    pub(crate) fn describe(&self) -> String {
+        let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let cores = available_parallelism().map_or(0, usize::from);
+        let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let date = now.split('T').next().unwrap_or_default();
+        let arguments: String = std::env::args()
+            .skip(1)
+            .map(|it| " ".to_owned() + &it)
+            .collect();
+        let stolen = self.stolen().map_or_else(String::new, |part| {
+            let percent = part * 100.0;
+            format!("; the host gave {percent:.0} % of the cores' time to others")
+        });
+        format!(
+            "{}, {cores} cores, {}; `quintet-bench{arguments}`; {date}{stolen}",
+            processor(&cpu),
+            std::env::consts::OS,
+        )
     }
 
     /// The part of the time; `None` where the system does not tell.
@@ -63,7 +63,8 @@ impl Ticks {
         Self::parse(&std::fs::read_to_string("/proc/stat").ok()?)
     }
 
-    /// proc(5): user, nice, system, idle, iowait, irq, softirq, steal, and then guests' that are counted already.
+    /// proc(5): user, nice, system, idle, iowait, irq, softirq, steal, and then guests' that are
+    /// counted already.
     fn parse(stat: &str) -> Option<Self> {
         let cores = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
         let ticks: Result<Vec<u64>, _> = cores.split_whitespace().take(8).map(str::parse).collect();

@@ -1,17 +1,23 @@
-//! `quintet-bench`: how close Quintet comes to what its machine can do, measured side by side in one run.
+//! `quintet-bench`: how close Quintet comes to what its machine can do, measured side by side in
+//! one run.
 //!
-//! - *Echo*: tonic at its best set-up answers the same requests with the same replies, without inference.
-//! - *Runtime*: ONNX Runtime in this process, at its best batch size, over all cores, without requests.
+//! - *Echo*: tonic at its best set-up answers the same requests with the same replies, without
+//!   inference.
+//! - *Runtime*: ONNX Runtime in this process, at its best batch size, over all cores, without
+//!   requests.
 //! - *Quintet*: the server as it is built.
 //!
-//! A request's cost is the echo's and the runtime's together, and the load generator shares the cores, so the *limit* is
-//! `1 / (1 / echo + 1 / runtime)`: what a server could reach whose batching were free. Machines differ, and change
-//! from hour to hour, so the ratio to the limit is the figure; the passes are interleaved and their medians told.
+//! A request's cost is the echo's and the runtime's together, and the load generator shares the
+//! cores, so the *limit* is `1 / (1 / echo + 1 / runtime)`: what a server could reach whose
+//! batching were free. Machines differ, and change from hour to hour, so the ratio to the limit is
+//! the figure; the passes are interleaved, and the table has their medians.
 
 mod echo;
 mod inference;
+mod limit;
 mod load;
 mod machine;
+mod models;
 mod overload;
 mod peer;
 mod process;
@@ -27,9 +33,11 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::inference::Inference;
 use crate::load::Generator;
-use crate::overload::Flood;
 use crate::process::Server;
-use crate::table::{Pass, Row};
+use crate::table::Series;
+
+/// What any step of a measurement gives; its errors are only printed.
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// The concurrencies of the table.
 const CONCURRENCIES: [usize; 3] = [1, 8, 64];
@@ -77,7 +85,8 @@ enum Command {
         #[arg(value_name = "DIR")]
         data_dir: PathBuf,
     },
-    /// Measure beside another server of the Open Inference Protocol, such as Triton, that serves the same models.
+    /// Measure beside another server of the Open Inference Protocol, such as Triton, that serves
+    /// the same models.
     Peer {
         /// Where it serves gRPC.
         #[arg(value_name = "HOST:PORT")]
@@ -87,7 +96,8 @@ enum Command {
     Overload(Cores),
 }
 
-/// Who computes where, so that neither takes from the other; lists as `taskset --cpu-list` takes them.
+/// Who computes where, so that neither takes from the other; lists as `taskset --cpu-list` takes
+/// them.
 #[derive(Debug, Args)]
 struct Cores {
     /// The server's cores [default: all].
@@ -116,7 +126,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn beside(given: Option<&PathBuf>, name: &str) -> Result<PathBuf, Box<dyn Error>> {
+fn beside(given: Option<&PathBuf>, name: &str) -> Result<PathBuf> {
     let this = std::env::current_exe()?;
     Ok(given.cloned().unwrap_or_else(|| this.with_file_name(name)))
 }
@@ -129,7 +139,7 @@ fn cores(arguments: &Arguments) -> Option<&Cores> {
     }
 }
 
-fn generator(arguments: &Arguments) -> Result<Generator, Box<dyn Error>> {
+fn generator(arguments: &Arguments) -> Result<Generator> {
     Ok(Generator {
         program: beside(arguments.generator.as_ref(), "quintet")?,
         cores: cores(arguments).and_then(|cores| cores.generator_cores.clone()),
@@ -138,7 +148,7 @@ fn generator(arguments: &Arguments) -> Result<Generator, Box<dyn Error>> {
     })
 }
 
-fn quintet(arguments: &Arguments) -> Result<Server, Box<dyn Error>> {
+fn quintet(arguments: &Arguments) -> Result<Server> {
     Server::quintet(
         &beside(arguments.server.as_ref(), "quintet-server")?,
         cores(arguments).and_then(|cores| cores.server_cores.as_deref()),
@@ -147,139 +157,91 @@ fn quintet(arguments: &Arguments) -> Result<Server, Box<dyn Error>> {
     )
 }
 
-fn classifiers(arguments: &Arguments) -> Result<Vec<Inference>, Box<dyn Error>> {
-    inference::models(
-        &arguments.models_dir,
-        &arguments.model,
-        &arguments.onnxruntime,
-    )
+fn classifiers(arguments: &Arguments) -> Result<Vec<Inference>> {
+    let (names, models_dir) = (&arguments.model, &arguments.models_dir);
+    inference::models(models_dir, names, &arguments.onnxruntime)
 }
 
-fn texts(arguments: &Arguments, data_dir: &Path) -> Result<(), Box<dyn Error>> {
-    let models = texts::models(
-        &arguments.models_dir,
-        &arguments.model,
-        data_dir,
-        &arguments.onnxruntime,
-    )?;
-    let generator = generator(arguments)?;
-    let (echo, quintet) = (
-        Server::echo(&std::env::current_exe()?)?,
-        quintet(arguments)?,
-    );
-    let watch = machine::Watch::start();
-    let mut rows = Vec::new();
-    for model in &models {
-        let mut passes = Vec::new();
-        for pass in 1..=arguments.passes {
-            say(&format!(
-                "pass {pass} of {}: {}",
-                arguments.passes, model.name
-            ));
-            passes.push(model.measure(&generator, data_dir, &echo, &quintet)?);
-        }
-        rows.push((model.name.clone(), passes));
-    }
-    print(&texts::render(&rows, &machine::describe(&watch)))?;
-    Ok(())
+fn texts(arguments: &Arguments, data_dir: &Path) -> Result<()> {
+    let (names, models_dir) = (&arguments.model, &arguments.models_dir);
+    let models = texts::models(models_dir, names, data_dir, &arguments.onnxruntime)?;
+    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
+    let echo = Server::echo(&std::env::current_exe()?)?;
+    let names = models.iter().map(|it| &*it.name);
+    report(arguments, names, &[texts::CONCURRENCY], |series| {
+        let model = models.iter().find(|it| it.name == series.model);
+        let model = model.expect("every row is a model's");
+        model.measure(&generator, data_dir, &echo, &quintet)
+    })
 }
 
-fn peer(arguments: &Arguments, address: &str) -> Result<(), Box<dyn Error>> {
+fn peer(arguments: &Arguments, address: &str) -> Result<()> {
     let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
     let models = classifiers(arguments)?;
-    let watch = machine::Watch::start();
-    let row = |model: &Inference| CONCURRENCIES.map(|it| peer::Row::new(&model.name, it));
-    let mut rows: Vec<_> = models.iter().flat_map(row).collect();
-    for pass in 1..=arguments.passes {
-        say(&format!("pass {pass} of {}", arguments.passes));
-        for row in &mut rows {
-            row.measure(&generator, &quintet.address, address)?;
-        }
-    }
-    print(&peer::render(
-        &rows,
-        &machine::describe(&watch),
-        arguments.seconds,
-    ))?;
-    Ok(())
+    let names = models.iter().map(|it| &*it.name);
+    report(arguments, names, &CONCURRENCIES, |series| {
+        peer::Pass::measure(series, &generator, &quintet.address, address)
+    })
 }
 
-fn overload(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+fn overload(arguments: &Arguments) -> Result<()> {
     let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
-    let watch = machine::Watch::start();
-    let models = classifiers(arguments)?.into_iter();
-    let mut floods: Vec<_> = models.map(|model| Flood::of(model.name)).collect();
-    for pass in 1..=arguments.passes {
-        say(&format!("pass {pass} of {}", arguments.passes));
-        for flood in &mut floods {
-            flood.measure(&generator, &quintet)?;
-        }
-    }
-    print(&overload::render(
-        &floods,
-        &machine::describe(&watch),
-        arguments.seconds,
-    ))?;
-    Ok(())
+    let models = classifiers(arguments)?;
+    let names = models.iter().map(|it| &*it.name);
+    report(arguments, names, &[overload::BEST], |series| {
+        overload::Pass::measure(&series.model, &generator, &quintet)
+    })
 }
 
-fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+fn run(arguments: &Arguments) -> Result<()> {
     let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
     let models = classifiers(arguments)?;
     let echo = Server::echo(&std::env::current_exe()?)?;
-    let watch = machine::Watch::start();
-    let mut rows = rows(&models);
-    for pass in 1..=arguments.passes {
-        for model in &models {
-            let inference = model.measure()?;
-            for concurrency in CONCURRENCIES {
-                say(&format!(
-                    "pass {pass} of {}: {} at concurrency {concurrency}",
-                    arguments.passes, model.name
-                ));
-                let row = rows
-                    .iter_mut()
-                    .find(|row| row.model == model.name && row.concurrency == concurrency)
-                    .expect("every model has a row for every concurrency");
-                row.passes.push(Pass {
-                    inference: inference.clone(),
-                    echo: generator.run(&echo.address, &model.name, concurrency)?,
-                    quintet: generator.run(&quintet.address, &model.name, concurrency)?,
-                });
+    let names = models.iter().map(|it| &*it.name);
+    let mut speed = None;
+    report(arguments, names, &CONCURRENCIES, |series| {
+        let Series {
+            model, concurrency, ..
+        } = series;
+        // Once a pass and model: inference alone knows no concurrency.
+        let inference = match speed.take() {
+            Some(speed) if *concurrency != CONCURRENCIES[0] => speed,
+            _ => {
+                let model = models.iter().find(|it| it.name == *model);
+                model.expect("every row is a model's").measure()?
             }
-        }
-    }
-    print(&table::render(
-        &rows,
-        &machine::describe(&watch),
-        arguments.seconds,
-    ))?;
-    Ok(())
+        };
+        speed = Some(inference.clone());
+        Ok(limit::Pass {
+            inference,
+            echo: generator.run(&echo.address, model, *concurrency, &[])?,
+            quintet: generator.run(&quintet.address, model, *concurrency, &[])?,
+        })
+    })
 }
 
-fn rows(models: &[Inference]) -> Vec<Row> {
-    let row = |model: &Inference, concurrency| Row {
-        model: model.name.clone(),
-        concurrency,
-        passes: Vec::new(),
-    };
-    models
-        .iter()
-        .flat_map(|model| CONCURRENCIES.map(|concurrency| row(model, concurrency)))
-        .collect()
+/// Measures each model at each concurrency, and prints the table.
+fn report<'a, P: table::Pass>(
+    arguments: &Arguments,
+    models: impl Iterator<Item = &'a str>,
+    concurrencies: &[usize],
+    measure: impl FnMut(&Series<P>) -> Result<P>,
+) -> Result<()> {
+    use std::io::Write as _;
+
+    let rows = models.flat_map(|model| concurrencies.iter().map(|it| Series::new(model, *it)));
+    let Arguments {
+        passes, seconds, ..
+    } = *arguments;
+    let text = table::measure(rows.collect(), passes, seconds, measure)?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
 }
 
 /// Where a program is, for messages.
 fn shown(path: &Path) -> String {
     path.display().to_string()
-}
-
-/// The result, to stdout.
-fn print(text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
 }
 
 /// Progress, to stderr.

@@ -1,28 +1,20 @@
-//! What becomes of a server that is offered twice what it can do.
+//! A server that is offered twice the load that it can answer.
 
-use std::error::Error;
-use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::Result;
 use crate::load::{Generator, Latency, Measured};
 use crate::process::Server;
-use crate::table::median;
+use crate::table::{self, Series};
 
 /// The closed loop that gives the most that the server can do.
-const BEST: usize = 64;
+pub(crate) const BEST: usize = 64;
 /// What each request of the flood has to be answered in.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// One model, flooded again and again.
-#[derive(Debug)]
-pub(crate) struct Flood {
-    model: String,
-    passes: Vec<Pass>,
-}
-
 /// Before, in and after a flood.
 #[derive(Debug)]
-struct Pass {
+pub(crate) struct Pass {
     /// A closed loop.
     best: Measured,
     /// An open loop that offers as much.
@@ -39,75 +31,42 @@ struct Calm {
     resident_mib: Option<f64>,
 }
 
-const HEADER: &str = "\
+// === impl Pass ===
+
+impl Pass {
+    /// Floods the server once.
+    pub(crate) fn measure(model: &str, generator: &Generator, server: &Server) -> Result<Self> {
+        let address = &server.address;
+        let calm = || -> Result<Calm> {
+            Ok(Calm {
+                p50_us: generator.run(address, model, 1, &[])?.latency_us.p50,
+                resident_mib: server.resident_mib(),
+            })
+        };
+        let best = generator.run(address, model, BEST, &[])?;
+        let rate = best.requests_per_second;
+        Ok(Self {
+            best,
+            before: calm()?,
+            once: generator.flood(address, model, rate, TIMEOUT)?,
+            twice: generator.flood(address, model, rate * 2.0, TIMEOUT)?,
+            after: calm()?,
+        })
+    }
+}
+
+impl table::Pass for Pass {
+    const HEADER: &str = "\
 | model | best/s | offered once: answered/s, of the best | offered twice: answered/s, of the best (least to most) | p99 of answered, of refused ms | sent late, p99 ms | refused | unsent, other errors | alone before, after µs | memory before, after MiB |
 |---|---|---|---|---|---|---|---|---|---|
 ";
 
-/// The table as Markdown.
-pub(crate) fn render(floods: &[Flood], machine: &str, seconds: u64) -> String {
-    let mut text = HEADER.to_owned();
-    for flood in floods {
-        text.push_str(&flood.render());
-    }
-    let passes = floods.first().map_or(0, |flood| flood.passes.len());
-    writeln!(
-        text,
-        "\n{machine}. Medians of {passes} passes of {seconds} s each. The best is a closed loop of {BEST}; what is offered, once \
-         and twice as much, comes in an open one, each request with a deadline of {} s. A load generator on the same cores costs \
-         the more the more it offers: it sends late, and leaves unsent what it cannot.",
-        TIMEOUT.as_secs()
-    )
-    .expect("writing to a string does not fail");
-    text
-}
-
-// === impl Flood ===
-
-impl Flood {
-    pub(crate) fn of(model: String) -> Self {
-        Self {
-            model,
-            passes: Vec::new(),
-        }
-    }
-
-    /// Floods the server once more.
-    pub(crate) fn measure(
-        &mut self,
-        generator: &Generator,
-        server: &Server,
-    ) -> Result<(), Box<dyn Error>> {
-        let (address, model) = (&server.address, &self.model);
-        let calm = || -> Result<Calm, Box<dyn Error>> {
-            Ok(Calm {
-                p50_us: generator.run(address, model, 1)?.latency_us.p50,
-                resident_mib: server.resident_mib(),
-            })
-        };
-        let best = generator.run(address, model, BEST)?;
-        let before = calm()?;
-        let rate = best.requests_per_second;
-        let once = generator.flood(address, model, rate, TIMEOUT)?;
-        let twice = generator.flood(address, model, rate * 2.0, TIMEOUT)?;
-        let after = calm()?;
-        self.passes.push(Pass {
-            best,
-            once,
-            twice,
-            before,
-            after,
-        });
-        Ok(())
-    }
-
-    fn render(&self) -> String {
-        let all = |figure: &dyn Fn(&Pass) -> f64| self.passes.iter().map(figure).collect();
-        let of = |figure: &dyn Fn(&Pass) -> f64| median(all(figure));
-        let share = |pass: &Pass| pass.twice.requests_per_second / pass.best.requests_per_second;
+    fn row(series: &Series<Self>) -> String {
+        let of = |figure: &dyn Fn(&Self) -> f64| series.median(figure);
+        let share = |pass: &Self| pass.twice.requests_per_second / pass.best.requests_per_second;
         let ms = |latency: Option<Latency>| latency.map_or(0.0, |latency| latency.p99 / 1000.0);
         let (refused, unsent) = ("RESOURCE_EXHAUSTED", "UNSENT");
-        let others = |pass: &Pass| {
+        let others = |pass: &Self| {
             let all = pass.twice.errors.iter();
             all.filter(|(kind, _)| *kind != refused && *kind != unsent)
                 .map(|(_, failed)| failed.count)
@@ -116,14 +75,18 @@ impl Flood {
         let memory = |calm: &Calm| calm.resident_mib.unwrap_or_default();
         format!(
             "| {} | {:.0} | {:.0}, {:.2} | {:.0}, {:.2} ({:.2} to {:.2}) | {:.0}, {:.0} | {:.0} | {:.0} | {:.0}, {:.0} | {:.0}, {:.0} | {:.0}, {:.0} |\n",
-            self.model,
+            series.model,
             of(&|pass| pass.best.requests_per_second),
             of(&|pass| pass.once.requests_per_second),
             of(&|pass| pass.once.requests_per_second / pass.best.requests_per_second),
             of(&|pass| pass.twice.requests_per_second),
             of(&share),
-            all(&share).into_iter().fold(f64::INFINITY, f64::min),
-            all(&share).into_iter().fold(0.0, f64::max),
+            series
+                .passes
+                .iter()
+                .map(share)
+                .fold(f64::INFINITY, f64::min),
+            series.passes.iter().map(share).fold(0.0, f64::max),
             of(&|pass| ms(Some(pass.twice.latency_us))),
             of(&|pass| ms(pass.twice.refused_latency_us)),
             of(&|pass| ms(pass.twice.lateness_us)),
@@ -134,6 +97,15 @@ impl Flood {
             of(&|pass| pass.after.p50_us),
             of(&|pass| memory(&pass.before)),
             of(&|pass| memory(&pass.after)),
+        )
+    }
+
+    fn note(_: &[Series<Self>]) -> String {
+        format!(
+            ". The best is a closed loop of {BEST}; what is offered, once and twice as much, comes in an \
+             open one, each request with a deadline of {} s. A load generator on the same cores costs \
+             the more the more it offers: it sends late, and leaves unsent what it cannot.",
+            TIMEOUT.as_secs()
         )
     }
 }
@@ -199,10 +171,10 @@ mod tests {
                 resident_mib: Some(201.0),
             },
         };
-        let mut flood = Flood::of("cnn".to_owned());
-        flood.passes = vec![pass(100.0, 90.0), pass(200.0, 160.0), pass(100.0, 94.0)];
+        let mut series = Series::new("cnn", BEST);
+        series.passes = vec![pass(100.0, 90.0), pass(200.0, 160.0), pass(100.0, 94.0)];
         expect![[r"
             | cnn | 100 | 95, 0.95 | 94, 0.90 (0.80 to 0.94) | 40, 2 | 1 | 90 | 7, 2 | 150, 140 | 200, 201 |
-        "]].assert_eq(&flood.render());
+        "]].assert_eq(&table::Pass::row(&series));
     }
 }

@@ -1,82 +1,51 @@
-//! Quintet beside another server of the Open Inference Protocol: the same models, requests and load generator, in turn.
+//! Quintet beside another server of the Open Inference Protocol: the same models, requests and load
+//! generator, in turn.
 
-use std::error::Error;
-use std::fmt::Write as _;
-
+use crate::Result;
 use crate::load::{Generator, Measured};
-use crate::table::median;
+use crate::table::{self, Series};
 
-/// A model at a concurrency.
+/// Both servers, measured right after each other.
 #[derive(Debug)]
-pub(crate) struct Row {
-    model: String,
-    concurrency: usize,
-    passes: Vec<Pass>,
-}
-
-/// Measured right after each other.
-#[derive(Debug)]
-struct Pass {
+pub(crate) struct Pass {
     quintet: Measured,
     peer: Measured,
 }
 
-const HEADER: &str = "\
-| model | concurrency | Quintet/s | p50, p99 µs | peer/s | p50, p99 µs | Quintet / peer |
-|---|---|---|---|---|---|---|
-";
+// === impl Pass ===
 
-/// The table as Markdown.
-pub(crate) fn render(rows: &[Row], machine: &str, seconds: u64) -> String {
-    let mut text = HEADER.to_owned();
-    for row in rows {
-        text.push_str(&row.render());
-    }
-    let passes = rows.first().map_or(0, |row| row.passes.len());
-    writeln!(
-        text,
-        "\n{machine}. Medians of {passes} interleaved passes of {seconds} s, ModelInfer, one row of raw bytes a request, one \
-         connection; the load generator shares the cores."
-    )
-    .expect("writing to a string does not fail");
-    text
-}
-
-// === impl Row ===
-
-impl Row {
-    pub(crate) fn new(model: &str, concurrency: usize) -> Self {
-        Self {
-            model: model.to_owned(),
-            concurrency,
-            passes: Vec::new(),
-        }
-    }
-
+impl Pass {
     /// One pass over both servers, each first in turn.
     pub(crate) fn measure(
-        &mut self,
+        series: &Series<Self>,
         generator: &Generator,
         quintet: &str,
         peer: &str,
-    ) -> Result<(), Box<dyn Error>> {
-        let infer = |address| generator.infer(address, &self.model, self.concurrency);
-        let (quintet, peer) = if self.passes.len().is_multiple_of(2) {
+    ) -> Result<Self> {
+        let (model, concurrency) = (&series.model, series.concurrency);
+        let infer = |address| generator.run(address, model, concurrency, &["--protocol", "oip"]);
+        let (quintet, peer) = if series.passes.len().is_multiple_of(2) {
             (infer(quintet)?, infer(peer)?)
         } else {
             let peer = infer(peer)?;
             (infer(quintet)?, peer)
         };
-        self.passes.push(Pass { quintet, peer });
-        Ok(())
+        Ok(Self { quintet, peer })
     }
+}
 
-    fn render(&self) -> String {
-        let of = |value: fn(&Pass) -> f64| median(self.passes.iter().map(value).collect());
+impl table::Pass for Pass {
+    const HEADER: &str = "\
+| model | concurrency | Quintet/s | p50, p99 µs | peer/s | p50, p99 µs | Quintet / peer |
+|---|---|---|---|---|---|---|
+";
+
+    fn row(series: &Series<Self>) -> String {
+        let of = |figure: fn(&Self) -> f64| series.median(figure);
         format!(
             "| {} | {} | {:.0} | {:.0}, {:.0} | {:.0} | {:.0}, {:.0} | {:.2} |\n",
-            self.model,
-            self.concurrency,
+            series.model,
+            series.concurrency,
             of(|it| it.quintet.requests_per_second),
             of(|it| it.quintet.latency_us.p50),
             of(|it| it.quintet.latency_us.p99),
@@ -85,6 +54,12 @@ impl Row {
             of(|it| it.peer.latency_us.p99),
             of(|it| it.quintet.requests_per_second / it.peer.requests_per_second),
         )
+    }
+
+    fn note(_: &[Series<Self>]) -> String {
+        ", ModelInfer, one row of raw bytes a request, one connection; the load generator shares the \
+         cores."
+            .to_owned()
     }
 }
 
@@ -113,10 +88,10 @@ mod tests {
             quintet: measured(quintet, 100.0),
             peer: measured(peer, 250.0),
         };
-        let mut row = Row::new("mlp", 64);
-        row.passes = vec![pass(300.0, 100.0), pass(100.0, 50.0), pass(50.0, 200.0)];
+        let mut series = Series::new("mlp", 64);
+        series.passes = vec![pass(300.0, 100.0), pass(100.0, 50.0), pass(50.0, 200.0)];
         assert_eq!(
-            row.render(),
+            table::Pass::row(&series),
             "| mlp | 64 | 100 | 100, 200 | 100 | 250, 500 | 2.00 |\n"
         );
     }

@@ -1,11 +1,12 @@
 //! Servers as child processes, killed with the value.
 
-use std::error::Error;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
+
+use crate::Result;
 
 /// A running server that is ready.
 #[derive(Debug)]
@@ -15,7 +16,8 @@ pub(crate) struct Server {
     pub(crate) address: String,
 }
 
-/// A program on these cores of the machine alone, a list as `taskset --cpu-list` takes it, or on all.
+/// A program on these cores of the machine alone, a list as `taskset --cpu-list` takes it, or on
+/// all.
 pub(crate) fn on_cores(cores: Option<&str>, program: &Path) -> Command {
     let Some(cores) = cores else {
         return Command::new(program);
@@ -27,7 +29,7 @@ pub(crate) fn on_cores(cores: Option<&str>, program: &Path) -> Command {
 
 impl Server {
     /// The echo of this very program.
-    pub(crate) fn echo(this: &Path) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn echo(this: &Path) -> Result<Self> {
         Self::start(Command::new(this).arg("echo"))
     }
 
@@ -37,7 +39,7 @@ impl Server {
         cores: Option<&str>,
         models_dir: &Path,
         onnxruntime: &Path,
-    ) -> Result<Self, Box<dyn Error>> {
+    ) -> Result<Self> {
         Self::start(
             on_cores(cores, program)
                 .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
@@ -60,7 +62,7 @@ impl Server {
     }
 
     /// Reads its log until it is ready; the lines say where it listens.
-    fn start(command: &mut Command) -> Result<Self, Box<dyn Error>> {
+    fn start(command: &mut Command) -> Result<Self> {
         let program = crate::shown(Path::new(command.get_program()));
         let mut process = command
             .stdin(Stdio::null())

@@ -1,10 +1,8 @@
-//! Texts of all lengths: the server beside an echo of the same calls, and the same texts read and run in this process.
+//! Texts of all lengths: the server beside an echo of the same calls, and the same texts read and
+//! run in this process.
 
-use std::error::Error;
-use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Barrier;
-use std::thread::{self, available_parallelism};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use quintet_bundle::{Bundle, task};
@@ -12,13 +10,15 @@ use quintet_server::batching::Backend as _;
 use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature, Weights};
 use quintet_server::task::sentiment::Reader;
 
+use crate::Result;
+use crate::inference::on_all_cores;
 use crate::load::{Generator, Measured};
 use crate::process::Server;
-use crate::table::median;
+use crate::table::{self, Series};
 
 /// As many as the load generator has.
 const TEXTS: usize = 2048;
-const CONCURRENCY: usize = 64;
+pub(crate) const CONCURRENCY: usize = 64;
 /// Batch sizes tried; the best counts.
 const BATCHES: [usize; 4] = [4, 8, 16, 32];
 /// How long each is tried.
@@ -40,70 +40,24 @@ pub(crate) struct Pass {
     quintet: Measured,
 }
 
-const HEADER: &str = "\
-| model | echo/s | read and run in process/s, batch | limit/s | Quintet/s | p50, p99 ms | mean batch | of the limit |
-|---|---|---|---|---|---|---|---|
-";
-
 /// Every text model of the repository, its newest version, or those of these names.
 pub(crate) fn models(
     models_dir: &Path,
     names: &[String],
     data_dir: &Path,
     onnxruntime: &Path,
-) -> Result<Vec<TextModel>, Box<dyn Error>> {
+) -> Result<Vec<TextModel>> {
     let runtime = Runtime::load(onnxruntime, DeviceChoice::Cpu, 1)?;
     // Half reviews and half sentences, as the load generator's.
     let texts = quintet_data::imdb::sample(data_dir, TEXTS, |place| place.is_multiple_of(2))?;
-    let mut models: Vec<TextModel> = Vec::new();
-    for found in quintet_bundle::discover(models_dir)? {
-        let bundle = Bundle::open(&found.path)?;
-        let is_wanted = names.is_empty() || names.contains(&found.name);
-        if !is_wanted || bundle.manifest().task != task::TEXT_CLASSIFICATION {
-            continue;
-        }
-        // Versions come oldest first.
-        models.retain(|model| model.name != found.name);
-        models.push(TextModel {
-            name: found.name,
-            bundle,
-            runtime: runtime.clone(),
-            texts: texts.clone(),
-        });
-    }
-    if models.is_empty() {
-        return Err(format!("no such text model in {}", crate::shown(models_dir)).into());
-    }
-    Ok(models)
-}
-
-/// The table as Markdown.
-pub(crate) fn render(rows: &[(String, Vec<Pass>)], machine: &str) -> String {
-    let mut text = HEADER.to_owned();
-    for (model, passes) in rows {
-        let middle = |figure: fn(&Pass) -> f64| median(passes.iter().map(figure).collect());
-        writeln!(
-            text,
-            "| {model} | {:.0} | {:.0}, {:.0} | {:.0} | {:.0} | {:.1}, {:.1} | {:.1} | {:.2} |",
-            middle(|pass| pass.echo.requests_per_second),
-            middle(|pass| pass.alone.0),
-            middle(|pass| pass.alone.1 as f64),
-            middle(Pass::limit),
-            middle(|pass| pass.quintet.requests_per_second),
-            middle(|pass| pass.quintet.latency_us.p50 / 1e3),
-            middle(|pass| pass.quintet.latency_us.p99 / 1e3),
-            middle(|pass| pass.quintet.mean_batch_size.unwrap_or_default()),
-            middle(|pass| pass.quintet.requests_per_second / pass.limit()),
-        )
-        .expect("writing to a string does not fail");
-    }
-    writeln!(
-        text,
-        "\n{machine}. {TEXTS} of IMDB's test reviews, half of them cut to their first sentences, one text a request, {CONCURRENCY} \
-         under way. In process: the same texts made tokens and run sorted by length, over all cores."
-    )
-    .expect("writing to a string does not fail");
-    text
+    let models = crate::models::newest(models_dir, names, task::TEXT_CLASSIFICATION)?;
+    let model = |(name, bundle)| TextModel {
+        name,
+        bundle,
+        runtime: runtime.clone(),
+        texts: texts.clone(),
+    };
+    Ok(models.into_iter().map(model).collect())
 }
 
 // === impl TextModel ===
@@ -115,9 +69,11 @@ impl TextModel {
         data_dir: &Path,
         echo: &Server,
         quintet: &Server,
-    ) -> Result<Pass, Box<dyn Error>> {
+    ) -> Result<Pass> {
+        let data_dir = crate::shown(data_dir);
+        let options = ["--mix", "both", "--data-dir", &data_dir];
         let score =
-            |server: &Server| generator.score(&server.address, &self.name, data_dir, CONCURRENCY);
+            |server: &Server| generator.run(&server.address, &self.name, CONCURRENCY, &options);
         Ok(Pass {
             alone: self.alone()?,
             echo: score(echo)?,
@@ -125,25 +81,15 @@ impl TextModel {
         })
     }
 
-    fn alone(&self) -> Result<(f64, usize), Box<dyn Error>> {
+    fn alone(&self) -> Result<(f64, usize)> {
         let cores = available_parallelism()?.get();
         let mut best = (0.0, 0);
         for batch in BATCHES {
-            let start = Barrier::new(cores);
-            let speed: f64 = thread::scope(|scope| {
-                let work = || -> Result<f64, String> {
-                    let ready = self.instance();
-                    start.wait();
-                    let (mut session, reader) = ready?;
-                    self.run_for(&mut session, &reader, batch)
-                };
-                let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-                let joined = threads.into_iter().map(|thread| {
-                    thread
-                        .join()
-                        .unwrap_or_else(|_| Err("a thread panicked".to_owned()))
-                });
-                joined.sum::<Result<f64, String>>()
+            let speed = on_all_cores(0..cores, |_, start| {
+                let ready = self.instance();
+                start.wait();
+                let (mut session, reader) = ready?;
+                self.run_for(&mut session, &reader, batch)
             })?;
             if speed > best.0 {
                 best = (speed, batch);
@@ -152,37 +98,26 @@ impl TextModel {
         Ok(best)
     }
 
-    fn instance(&self) -> Result<(SessionBackend, Reader), String> {
-        let signature = Signature::of(self.bundle.manifest()).map_err(|error| error.to_string())?;
+    fn instance(&self) -> Result<(SessionBackend, Reader)> {
+        let signature = Signature::of(self.bundle.manifest())?;
         let session = self
             .runtime
-            .session(self.bundle.model(), &signature, &Weights::default());
-        let reader = Reader::of(&self.bundle).map_err(|error| error.to_string())?;
-        Ok((session.map_err(|error| error.to_string())?, reader))
+            .session(self.bundle.model(), &signature, &Weights::default())?;
+        Ok((session, Reader::of(&self.bundle)?))
     }
 
     /// Texts a second of one thread.
-    fn run_for(
-        &self,
-        session: &mut SessionBackend,
-        reader: &Reader,
-        batch: usize,
-    ) -> Result<f64, String> {
+    fn run_for(&self, session: &mut SessionBackend, reader: &Reader, batch: usize) -> Result<f64> {
         let mut outputs = Vec::new();
         let (start, mut done) = (Instant::now(), 0);
         while start.elapsed() < TRIAL {
-            let rows: Result<Vec<Row>, _> = self
-                .texts
-                .iter()
-                .map(|text| reader.read(text).map(|reading| reading.row))
-                .collect();
-            let mut rows = rows.map_err(|error| error.to_string())?;
+            let texts = self.texts.iter();
+            let rows = texts.map(|text| Ok(reader.read(text)?.row));
+            let mut rows = rows.collect::<Result<Vec<Row>>>()?;
             rows.sort_by_key(Row::steps);
             for rows in rows.chunks(batch) {
                 outputs.clear();
-                session
-                    .run(rows, &mut outputs)
-                    .map_err(|error| error.to_string())?;
+                session.run(rows, &mut outputs)?;
             }
             done += self.texts.len();
         }
@@ -196,5 +131,37 @@ impl Pass {
     /// Texts a second if batching were free.
     fn limit(&self) -> f64 {
         1.0 / (1.0 / self.echo.requests_per_second + 1.0 / self.alone.0)
+    }
+}
+
+impl table::Pass for Pass {
+    const HEADER: &str = "\
+| model | echo/s | read and run in process/s, batch | limit/s | Quintet/s | p50, p99 ms | mean batch | of the limit |
+|---|---|---|---|---|---|---|---|
+";
+
+    fn row(series: &Series<Self>) -> String {
+        let of = |figure: fn(&Self) -> f64| series.median(figure);
+        format!(
+            "| {} | {:.0} | {:.0}, {:.0} | {:.0} | {:.0} | {:.1}, {:.1} | {:.1} | {:.2} |\n",
+            series.model,
+            of(|pass| pass.echo.requests_per_second),
+            of(|pass| pass.alone.0),
+            of(|pass| pass.alone.1 as f64),
+            of(Self::limit),
+            of(|pass| pass.quintet.requests_per_second),
+            of(|pass| pass.quintet.latency_us.p50 / 1e3),
+            of(|pass| pass.quintet.latency_us.p99 / 1e3),
+            of(|pass| pass.quintet.mean_batch_size.unwrap_or_default()),
+            of(|pass| pass.quintet.requests_per_second / pass.limit()),
+        )
+    }
+
+    fn note(_: &[Series<Self>]) -> String {
+        format!(
+            ", {TEXTS} of IMDB's test reviews, half of them cut to their first sentences, one text a \
+             request, {CONCURRENCY} under way. In process: the same texts made tokens and run sorted by \
+             length, over all cores."
+        )
     }
 }

@@ -1,4 +1,5 @@
-//! Calls over all addresses of a service, below the generated clients: one connection an address, calls in turn.
+//! Calls over all addresses of a service, below the generated clients: one connection an address,
+//! calls in turn.
 
 use std::{
     error::Error as StdError,
@@ -35,13 +36,10 @@ const UNAVAILABLE: &str = "14";
 #[derive(Clone, Debug)]
 pub(crate) struct Balanced(Arc<Pool>);
 
-/// A name that has no address.
+/// A name that has no address: the name, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("no address for {name}: {reason}")]
-pub(crate) struct Unresolved {
-    name: String,
-    reason: String,
-}
+#[error("no address for {0}: {1}")]
+pub(crate) struct Unresolved(String, String);
 
 struct Pool {
     rotation: Mutex<Rotation<Channel>>,
@@ -49,7 +47,7 @@ struct Pool {
     endpoint: Box<MakeEndpoint>,
     /// The name that the addresses come from, if they do.
     name: Option<String>,
-    /// Rung when a call found nobody.
+    /// Notified when a call failed.
     failed: Arc<Notify>,
     watch: Mutex<Option<AbortHandle>>,
 }
@@ -60,7 +58,8 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 // === impl Balanced ===
 
 impl Balanced {
-    /// Connects with the first call; needs a Tokio runtime. `endpoint` says how an address is connected to.
+    /// Connects with the first call; needs a Tokio runtime. `endpoint` says how an address is
+    /// connected to.
     ///
     /// # Errors
     /// What `endpoint` says of the first address that it refuses.
@@ -150,7 +149,8 @@ impl Service<http::Request<Body>> for Balanced {
     }
 }
 
-/// Whether the server says that it takes no calls now: an answer without a message, of headers alone.
+/// Whether the server says that it takes no calls now: an answer without a message, of headers
+/// alone.
 fn is_refusal(answer: &http::Response<Body>) -> bool {
     let status = answer.headers().get("grpc-status");
     status.is_some_and(|it| it == UNAVAILABLE)
@@ -168,7 +168,7 @@ impl Pool {
             .expect("given addresses were tried, and one that was looked up is a URL")
     }
 
-    /// Asks the system's resolver; what it says replaces what was known, and an error does not.
+    /// Asks the system's resolver. Its answer replaces the addresses; an error leaves them.
     async fn look_up(&self) -> Result<(), Unresolved> {
         let Some(name) = &self.name else {
             return Ok(());
@@ -176,7 +176,7 @@ impl Pool {
         let found = lookup_host(name.as_str()).await;
         let found = found.map_err(|error| self.unresolved(&error.to_string()))?;
         let mut addresses: Vec<String> = found.map(|it| format!("http://{it}")).collect();
-        // Resolvers shuffle; callers that start together should not all begin with the same server either.
+        // Clients that start together should not all begin with the same server.
         fastrand::shuffle(&mut addresses);
         if addresses.is_empty() {
             return Err(self.unresolved("the name has none"));
@@ -186,10 +186,7 @@ impl Pool {
     }
 
     fn unresolved(&self, reason: &str) -> Unresolved {
-        Unresolved {
-            name: self.name.clone().unwrap_or_default(),
-            reason: reason.to_owned(),
-        }
+        Unresolved(self.name.clone().unwrap_or_default(), reason.to_owned())
     }
 }
 
@@ -207,14 +204,14 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// Looks the name up now and then, and when a call has failed, until the client is gone.
+/// Looks the name up at intervals and after a failed call, until the client is dropped.
 async fn watch(pool: Weak<Pool>, failed: Arc<Notify>) {
     loop {
         sleep(LOOK_UP_PAUSE).await;
-        // Which of the two it was does not matter.
+        // Either the interval is over or a call has failed.
         let _ = timeout(LOOK_UP_INTERVAL, failed.notified()).await;
         let Some(pool) = pool.upgrade() else { return };
-        // A resolver that fails leaves the addresses as they were; calls tell whether they still serve.
+        // A failed look-up leaves the addresses as they were; calls show whether they still serve.
         let _ = pool.look_up().await;
     }
 }

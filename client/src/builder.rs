@@ -1,6 +1,6 @@
 //! How a client is set up.
 
-use std::time::Duration;
+use std::{error::Error as StdError, time::Duration};
 
 use tonic::transport::Endpoint;
 
@@ -12,8 +12,8 @@ use crate::{
     target::Target,
 };
 
-/// The pause between pings on a connection with calls in flight: a server that vanished without a word is noticed
-/// within this and the ping's own 20 s.
+/// The pause between pings on a connection with calls in flight: a server that vanished without a
+/// word is noticed within this and the ping's own 20 s.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Settings for a [`Client`]; made by [`Client::builder`].
@@ -57,28 +57,27 @@ impl ClientBuilder {
 
     /// The most time that one call takes, all its attempts and pauses included.
     ///
-    /// A longer one waits out fuller queues; a shorter one frees the caller, and the server, of late answers sooner.
-    /// Anything over a year means a year. Default: [`Self::DEFAULT_TIMEOUT`].
+    /// A longer one waits out fuller queues; a shorter one frees the caller, and the server, of
+    /// late answers sooner. Anything over a year means a year. Default: [`Self::DEFAULT_TIMEOUT`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
     }
 
-    /// The most time that one try to connect takes; it also counts against the call that needed the connection.
+    /// The most time that one try to connect takes; it also counts against the call that needed the
+    /// connection.
     ///
     /// A shorter one notices an unreachable host sooner, a longer one bears slower networks.
     /// Default: [`Self::DEFAULT_CONNECT_TIMEOUT`].
-    pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
-        Self {
-            connect_timeout,
-            ..self
-        }
+    pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
+        self.connect_timeout = connect_timeout;
+        self
     }
 
     /// When a failed call is tried again.
     ///
-    /// Retries hide short disturbances at the price of late answers and of load on a server in trouble.
-    /// Default: [`RetryPolicy::default`].
+    /// Retries hide short disturbances at the price of late answers and of load on a server in
+    /// trouble. Default: [`RetryPolicy::default`].
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.settings.retry = retry;
         self
@@ -86,8 +85,8 @@ impl ClientBuilder {
 
     /// The largest request that is sent and the largest answer that is taken, in bytes.
     ///
-    /// A larger one costs that much memory a call at worst. A request is also held to the server's own limit, which
-    /// this does not raise. Default: [`Self::DEFAULT_MAX_MESSAGE_SIZE`].
+    /// A larger one costs that much memory a call at worst. A request is also held to the server's
+    /// own limit, which this does not raise. Default: [`Self::DEFAULT_MAX_MESSAGE_SIZE`].
     pub fn max_message_size(mut self, max_message_size: usize) -> Self {
         self.settings.max_message_size = max_message_size;
         self
@@ -95,9 +94,10 @@ impl ClientBuilder {
 
     /// Connects, and gives the client.
     ///
-    /// One try an address until one is reached, bounded by the connect timeout, so a wrong address shows at once; for a
-    /// server that is still starting, take [`Self::connect_lazy`] and [`Client::wait_until_ready`]. A connection that is
-    /// lost later is made again by the call that needs it.
+    /// One try an address until one is reached, bounded by the connect timeout, so a wrong address
+    /// shows at once; for a server that is still starting, take [`Self::connect_lazy`] and
+    /// [`Client::wait_until_ready`]. A connection that is lost later is made again by the call that
+    /// needs it.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for a bad address, [`ErrorKind::Connect`] when nobody listens there.
@@ -112,33 +112,26 @@ impl ClientBuilder {
     /// Gives a client that connects with its first call.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for a bad address, or outside a Tokio runtime, which the connection's task needs.
+    /// [`ErrorKind::Config`] for a bad address, or outside a Tokio runtime, which the connection's
+    /// task needs.
     pub fn connect_lazy(self) -> Result<Client, Error> {
         let target = Target::parse(&self.server).map_err(config)?;
         let connect_timeout = self.connect_timeout;
         let endpoint = move |address: &str| -> Result<Endpoint, tonic::transport::Error> {
-            let endpoint = Endpoint::from_shared(address.to_owned())?;
-            let agent = concat!("quintet-client/", env!("CARGO_PKG_VERSION"));
-            let endpoint = endpoint
-                .user_agent(agent)?
+            Ok(Endpoint::from_shared(address.to_owned())?
+                .user_agent(concat!("quintet-client/", env!("CARGO_PKG_VERSION")))?
                 .connect_timeout(connect_timeout)
-                .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL);
-            Ok(endpoint)
+                .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL))
         };
-        tokio::runtime::Handle::try_current().map_err(|error| config(error.to_string()))?;
-        let channel =
-            Balanced::new(&target, endpoint).map_err(|error| config(error.to_string()))?;
+        tokio::runtime::Handle::try_current().map_err(config)?;
+        let channel = Balanced::new(&target, endpoint).map_err(config)?;
         Ok(Client::new(channel, target.to_string(), self.settings))
     }
 }
 
-fn config(message: String) -> Error {
-    Error::new(
-        "connect",
-        Failure::new(ErrorKind::Config, message),
-        0,
-        Duration::ZERO,
-    )
+fn config(reason: impl Into<Box<dyn StdError>>) -> Error {
+    let failure = Failure::new(ErrorKind::Config, reason.into().to_string());
+    Error::new("connect", failure, 0, Duration::ZERO)
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ pub(crate) struct Call {
 // === impl Call ===
 
 impl Call {
-    /// Runs `attempt` until it succeeds, fails for good, or the timeout passes. It is given the time that is left;
-    /// `jitter` gives numbers in [0, 1).
+    /// Runs `attempt` until it succeeds, fails for good, or the timeout passes. It is given the
+    /// time that is left; `jitter` gives numbers in [0, 1).
     pub(crate) async fn run<T, F, E>(
         self,
         mut jitter: impl FnMut() -> f64,
@@ -47,9 +47,9 @@ impl Call {
                 Err(_) => Failure::new(ErrorKind::DeadlineExceeded, ""),
             };
             let remaining = deadline.saturating_duration_since(Instant::now());
-            if let Some(delay) = self
-                .retry
-                .next(attempts, failure.refusal(), remaining, jitter())
+            let (retry_delay, jitter) = (failure.retry_delay, jitter());
+            if failure.is_retryable()
+                && let Some(delay) = self.retry.next(attempts, retry_delay, remaining, jitter)
             {
                 last = Some(failure);
                 sleep(delay).await;
@@ -63,21 +63,19 @@ impl Call {
         }
     }
 
-    /// The timeout that both sides watch tells less than the failure that was being waited out, so both are told.
+    /// A timeout says less than the failure before it, which was to be retried, so the error has
+    /// both.
     fn timed_out(self, failure: Failure, last: Option<Failure>) -> Failure {
-        let message = if failure.message.is_empty() {
-            format!("no answer within {:?}", self.timeout)
-        } else {
-            failure.message
-        };
-        let Some(last) = last else {
-            return Failure { message, ..failure };
-        };
-        let message = format!("{message}; before that: {last}");
-        Failure {
-            message,
-            source: Some(Box::new(last)),
-            ..failure
+        let mut message = failure.message.clone();
+        if message.is_empty() {
+            message = format!("no answer within {:?}", self.timeout);
+        }
+        match last {
+            None => Failure { message, ..failure },
+            Some(last) => {
+                let message = format!("{message}; before that: {last}");
+                Failure { message, ..failure }.caused_by(last)
+            }
         }
     }
 }

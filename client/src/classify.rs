@@ -4,31 +4,23 @@ use std::time::Duration;
 
 use quintet_proto::v1 as wire;
 
-use crate::{
-    error::{ErrorKind, Failure},
-    image::Image,
-};
+use crate::{error::Failure, image::Image};
 
 /// Images to classify, and how.
 ///
-/// One image, a list or an array of them turns into a request with the defaults: the server's default model, its newest
-/// version, one label an image, [`Framing::Auto`].
+/// One image, a list or an array of them turns into a request with the defaults: the server's
+/// default model, its newest version, one label an image, [`Framing::Auto`].
 #[must_use]
 #[derive(Clone, Debug, PartialEq)]
-pub struct ClassifyRequest {
-    images: Vec<Image>,
-    model: String,
-    version: String,
-    top_k: u32,
-    framing: Framing,
-}
+pub struct ClassifyRequest(pub(crate) wire::ClassifyRequest);
 
 /// How a picture becomes the model's input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Framing {
-    /// A picture of a digit becomes a frame as MNIST's authors made theirs: light on dark, cropped to the ink, fitted
-    /// into 20×20, centred by mass in 28×28. A picture that is already such a frame passes unchanged.
+    /// A picture of a digit becomes a frame as MNIST's authors made theirs: light on dark, cropped
+    /// to the ink, fitted into 20×20, centred by mass in 28×28. A picture that is already such a
+    /// frame passes unchanged.
     #[default]
     Auto,
     /// The pixels as they are, resized to the model's input where the size differs.
@@ -59,6 +51,7 @@ pub struct Prediction {
 
 /// One class and how probable it is.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Label {
     /// The class's name, such as "7".
@@ -69,15 +62,31 @@ pub struct Label {
     pub probability: f32,
 }
 
-/// Where a request's time went inside the server; what the call took beyond it is the network's and this side's.
+/// Where a request's time went inside the server; what the call took beyond it is the network's and
+/// this side's.
+///
+/// In JSON, the times are whole microseconds, named `preprocess_us`, `queue_us` and `compute_us`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Timing {
     /// Decoding and pre-processing.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "preprocess_us", serialize_with = "microseconds")
+    )]
     pub preprocess: Duration,
     /// Waiting for an instance: the longest wait of the request's rows, its images or texts.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "queue_us", serialize_with = "microseconds")
+    )]
     pub queue: Duration,
-    /// Running the batches that the rows rode in: the longest of them.
+    /// Running the batches of the request's rows: the longest of them.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "compute_us", serialize_with = "microseconds")
+    )]
     pub compute: Duration,
     /// Rows of the largest of those batches, other callers' included.
     pub batch_size: u32,
@@ -86,56 +95,42 @@ pub struct Timing {
 // === impl ClassifyRequest ===
 
 impl ClassifyRequest {
-    /// A request for these images, all else by default. The server bounds how many it takes at once, and refuses an
-    /// empty list.
+    /// A request for these images, all else by default. The server bounds how many it takes at
+    /// once, and refuses an empty list.
     pub fn new(images: impl IntoIterator<Item = Image>) -> Self {
-        Self {
-            images: images.into_iter().collect(),
-            model: String::new(),
-            version: String::new(),
+        Self(wire::ClassifyRequest {
+            images: images.into_iter().map(|image| image.0).collect(),
             top_k: 1,
-            framing: Framing::default(),
-        }
+            framing: wire::Framing::Auto.into(),
+            ..wire::ClassifyRequest::default()
+        })
     }
 
     /// The model's name. Default: the server's default classifier.
-    pub fn model(self, model: impl Into<String>) -> Self {
-        Self {
-            model: model.into(),
-            ..self
-        }
+    pub fn model(mut self, model: impl Into<String>) -> Self {
+        self.0.model = model.into();
+        self
     }
 
     /// The model's version, a positive decimal number. Default: the newest that is ready.
-    pub fn version(self, version: impl Into<String>) -> Self {
-        Self {
-            version: version.into(),
-            ..self
-        }
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.0.version = version.into();
+        self
     }
 
     /// How many labels to give an image. 0 means 1; more than there are gives all. Default: 1.
-    pub fn top_k(self, top_k: u32) -> Self {
-        Self { top_k, ..self }
+    pub fn top_k(mut self, top_k: u32) -> Self {
+        self.0.top_k = top_k;
+        self
     }
 
     /// How a picture becomes the model's input. Default: [`Framing::Auto`].
-    pub fn framing(self, framing: Framing) -> Self {
-        Self { framing, ..self }
-    }
-
-    pub(crate) fn into_wire(self) -> wire::ClassifyRequest {
-        let framing = match self.framing {
+    pub fn framing(mut self, framing: Framing) -> Self {
+        self.0.set_framing(match framing {
             Framing::Auto => wire::Framing::Auto,
             Framing::None => wire::Framing::None,
-        };
-        wire::ClassifyRequest {
-            images: self.images.into_iter().map(|image| image.0).collect(),
-            model: self.model,
-            version: self.version,
-            top_k: self.top_k,
-            framing: framing.into(),
-        }
+        });
+        self
     }
 }
 
@@ -160,22 +155,19 @@ impl<const N: usize> From<[Image; N]> for ClassifyRequest {
 // === impl Classifications ===
 
 impl Classifications {
-    /// Takes the reply to a request of that many images; another number of answers would pair them wrongly.
+    /// Takes the reply to a request of that many images; another number of answers would pair them
+    /// wrongly.
     pub(crate) fn from_wire(reply: wire::ClassifyResponse, images: usize) -> Result<Self, Failure> {
-        if reply.classifications.len() != images {
-            let answers = reply.classifications.len();
+        let answers = reply.classifications.len();
+        if answers != images {
             let message = format!("{answers} answers came for {images} images");
-            return Err(Failure::new(ErrorKind::Protocol, message));
+            return Err(Failure::protocol(message));
         }
         Ok(Self {
-            predictions: reply
-                .classifications
-                .into_iter()
-                .map(Prediction::from_wire)
-                .collect(),
+            predictions: reply.classifications.into_iter().map(Into::into).collect(),
             model: reply.model,
             version: reply.version,
-            timing: reply.timing.map(Timing::from_wire).unwrap_or_default(),
+            timing: reply.timing.unwrap_or_default().into(),
         })
     }
 }
@@ -187,8 +179,10 @@ impl Prediction {
     pub fn top(&self) -> Option<&Label> {
         self.labels.first()
     }
+}
 
-    fn from_wire(classification: wire::Classification) -> Self {
+impl From<wire::Classification> for Prediction {
+    fn from(classification: wire::Classification) -> Self {
         let label = |it: wire::Label| Label {
             name: it.name,
             index: it.index,
@@ -202,8 +196,8 @@ impl Prediction {
 
 // === impl Timing ===
 
-impl Timing {
-    pub(crate) fn from_wire(timing: wire::Timing) -> Self {
+impl From<wire::Timing> for Timing {
+    fn from(timing: wire::Timing) -> Self {
         Self {
             preprocess: Duration::from_micros(timing.preprocess_us),
             queue: Duration::from_micros(timing.queue_us),
@@ -211,4 +205,9 @@ impl Timing {
             batch_size: timing.batch_size,
         }
     }
+}
+
+#[cfg(feature = "serde")]
+fn microseconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(time.as_micros() as u64)
 }

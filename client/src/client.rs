@@ -1,10 +1,11 @@
 //! The client: one method a call.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use quintet_proto::v1::{self as wire, inference_service_client::InferenceServiceClient};
 use tokio::time::{Instant, sleep};
 use tokio_stream::Stream;
+use tonic::{Response, Status};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
@@ -26,8 +27,8 @@ const READY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A connection to a Quintet server, or to several.
 ///
-/// Cheap to clone; clones share the connection, and one client carries many calls at once. Dropping a call's future
-/// cancels the call.
+/// Cheap to clone; clones share the connection, and one client carries many calls at once. Dropping
+/// a call's future cancels the call.
 #[derive(Clone, Debug)]
 pub struct Client {
     channel: Balanced,
@@ -40,10 +41,12 @@ pub struct Client {
 impl Client {
     /// Starts a client for the server at `server`: `http://host:port`, or `host:port` for short.
     ///
-    /// Several servers that serve the same models, separated by commas, get calls in turn. So do all addresses of a name,
-    /// written `dns:///host:port`: it is looked up again every 10 s and when a server fails, so that servers may come and
-    /// go. A server that cannot be reached, or refuses calls as UNAVAILABLE, is left alone for 250 ms to 5 s; with the
-    /// [retries](RetryPolicy), a restart of one server is not seen by callers. A stream stays with its server.
+    /// Several servers that serve the same models, separated by commas, get calls in turn. So do
+    /// all addresses of a name, written `dns:///host:port`: it is looked up again every 10 s and
+    /// when a server fails, so that servers may come and go. A server that cannot be reached, or
+    /// refuses calls as UNAVAILABLE, is left alone for 250 ms to 5 s; with the
+    /// [retries](RetryPolicy), a restart of one server is not seen by callers. A stream stays with
+    /// its server.
     pub fn builder(server: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(server.into())
     }
@@ -65,7 +68,8 @@ impl Client {
         &self.address
     }
 
-    /// The same connection with another [timeout](ClientBuilder::timeout), for a caller with a deadline of its own.
+    /// The same connection with another [timeout](ClientBuilder::timeout), for a caller with a
+    /// deadline of its own.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         let mut client = self.clone();
@@ -76,36 +80,33 @@ impl Client {
     /// Names what is in each image: one [`crate::Image`], several, or a whole [`ClassifyRequest`].
     ///
     /// # Errors
-    /// Among others: [`ErrorKind::InvalidArgument`] for an image that cannot be read or a list that is empty or too
-    /// long, [`ErrorKind::NotFound`] for an unknown model or version, [`ErrorKind::FailedPrecondition`] for a model of
-    /// another task.
+    /// Among others: [`ErrorKind::InvalidArgument`] for an image that cannot be read or a list that
+    /// is empty or too long, [`ErrorKind::NotFound`] for an unknown model or version,
+    /// [`ErrorKind::FailedPrecondition`] for a model of another task.
     pub async fn classify(
         &self,
         request: impl Into<ClassifyRequest>,
     ) -> Result<Classifications, Error> {
-        let call = self.call("Classify");
-        let request = request.into().into_wire();
+        let request = request.into().0;
         let images = request.images.len();
-        self.check_size(call, &request)?;
-        call.run(fastrand::f64, |remaining| {
-            let mut service = self.inference();
-            let request = timed(request.clone(), remaining);
-            async move {
-                let reply = service.classify(request).await?.into_inner();
-                Classifications::from_wire(reply, images)
-            }
-        })
+        self.unary(
+            "Classify",
+            request,
+            |mut service, request| async move { service.classify(request).await },
+            |reply| Classifications::from_wire(reply, images),
+        )
         .await
     }
 
-    /// Names what is in the images of many requests, sent on one call and answered in the order in which they are done;
-    /// an item is a request's place, from 0, and its answer.
+    /// Names what is in the images of many requests, sent on one call and answered in the order in
+    /// which they are done; an item is a request's place, from 0, and its answer.
     ///
-    /// For callers with much to send: it costs less a request than [`Self::classify`], and a request is taken from
-    /// `requests` only when there is room for it, so that the stream may be endless. The client's
-    /// [timeout](ClientBuilder::timeout) is the whole stream's, from this call on; see [`Self::with_timeout`]. Nothing is
-    /// tried again: an [`Error::is_retryable`] request can be sent again by the caller. Answers must be read while there
-    /// are requests to send.
+    /// For callers with much to send: it costs less a request than [`Self::classify`], and a
+    /// request is taken from `requests` only when there is room for it, so that the stream may be
+    /// endless. The client's [timeout](ClientBuilder::timeout) is the whole stream's, from this
+    /// call on; see [`Self::with_timeout`]. Nothing is tried again: an [`Error::is_retryable`]
+    /// request can be sent again by the caller. Answers must be read while there are requests to
+    /// send.
     ///
     /// ```no_run
     /// # async fn example(client: quintet_client::Client, images: Vec<quintet_client::Image>) {
@@ -122,48 +123,42 @@ impl Client {
     where
         S: Stream<Item: Into<ClassifyRequest>> + Send + 'static,
     {
-        let Settings {
-            timeout,
-            max_message_size,
-            ..
-        } = self.settings;
-        ClassifyStream::new(self.inference(), requests, timeout, max_message_size)
+        ClassifyStream::new(self.inference(), requests, self.settings)
     }
 
-    /// Says of each text how likely it is that it speaks well of its subject: of one text, several, or a whole
-    /// [`SentimentRequest`].
+    /// Says of each text how likely it is that it speaks well of its subject: of one text, several,
+    /// or a whole [`SentimentRequest`].
     ///
     /// # Errors
-    /// Among others: [`ErrorKind::InvalidArgument`] for a list that is empty or too long, [`ErrorKind::NotFound`] for an
-    /// unknown model or version, [`ErrorKind::FailedPrecondition`] for a model of another task.
+    /// Among others: [`ErrorKind::InvalidArgument`] for a list that is empty or too long,
+    /// [`ErrorKind::NotFound`] for an unknown model or version, [`ErrorKind::FailedPrecondition`]
+    /// for a model of another task.
     pub async fn sentiment(
         &self,
         request: impl Into<SentimentRequest>,
     ) -> Result<Sentiments, Error> {
-        let call = self.call("SentimentScore");
-        let request = request.into().into_wire();
+        let request = request.into().0;
         let texts = request.texts.len();
-        self.check_size(call, &request)?;
-        call.run(fastrand::f64, |remaining| {
-            let mut service = self.inference();
-            let request = timed(request.clone(), remaining);
-            async move {
-                let reply = service.sentiment_score(request).await?.into_inner();
-                Sentiments::from_wire(reply, texts)
-            }
-        })
+        self.unary(
+            "SentimentScore",
+            request,
+            |mut service, request| async move { service.sentiment_score(request).await },
+            |reply| Sentiments::from_wire(reply, texts),
+        )
         .await
     }
 
-    /// Makes images of digits that nobody wrote: a number of them, or what a whole [`GenerateRequest`] says.
+    /// Generates images of digits: a number of them, or what a whole
+    /// [`GenerateRequest`] says.
     ///
-    /// Without a seed, a call that is tried again makes other images than the try before it would have.
+    /// Without a seed, a call that is tried again makes other images than the try before it would
+    /// have.
     ///
     /// # Errors
-    /// Among others: [`ErrorKind::InvalidArgument`] for a count of 0 or above the server's bound, a digit above 9 or a
-    /// confidence outside of [0, 1]; [`ErrorKind::NotFound`] for an unknown model or version;
-    /// [`ErrorKind::FailedPrecondition`] for a model of another task; [`ErrorKind::TooFewFound`] when the server's bound
-    /// on tries let it find too few images.
+    /// Among others: [`ErrorKind::InvalidArgument`] for a count of 0 or above the server's bound, a
+    /// digit above 9 or a confidence outside of [0, 1]; [`ErrorKind::NotFound`] for an unknown
+    /// model or version; [`ErrorKind::FailedPrecondition`] for a model of another task;
+    /// [`ErrorKind::TooFewFound`] when the server's bound on tries let it find too few images.
     ///
     /// ```no_run
     /// # async fn example(client: quintet_client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -181,27 +176,23 @@ impl Client {
         &self,
         request: impl Into<GenerateRequest>,
     ) -> Result<GeneratedDigits, Error> {
-        let call = self.call("GenerateDigits");
-        let request = request.into().into_wire();
+        let request = request.into().0;
         let (count, layout) = (request.count, request.layout());
-        self.check_size(call, &request)?;
-        call.run(fastrand::f64, |remaining| {
-            let mut service = self.inference();
-            let request = timed(request.clone(), remaining);
-            async move {
-                let reply = service.generate_digits(request).await?.into_inner();
-                GeneratedDigits::from_wire(reply, count, layout)
-            }
-        })
+        self.unary(
+            "GenerateDigits",
+            request,
+            |mut service, request| async move { service.generate_digits(request).await },
+            |reply| GeneratedDigits::from_wire(reply, count, layout),
+        )
         .await
     }
 
-    /// Makes many images, some at a time, as fast as they are read: those of [`Self::generate`] in the same order, for
-    /// counts that it refuses.
+    /// Makes many images, some at a time, as fast as they are read: those of [`Self::generate`] in
+    /// the same order, for counts that it refuses.
     ///
     /// The client's [timeout](ClientBuilder::timeout) is the whole stream's, from this call on; see
-    /// [`Self::with_timeout`]. Nothing is tried again: the same request with the seed that the first part told makes the
-    /// same images.
+    /// [`Self::with_timeout`]. Nothing is tried again: the same request with the seed that the
+    /// first part returned makes the same images.
     ///
     /// ```no_run
     /// # async fn example(client: quintet_client::Client) -> Result<(), quintet_client::Error> {
@@ -220,24 +211,34 @@ impl Client {
 
     /// Every model version of the server's repository: by name, then by version, oldest first.
     pub async fn list_models(&self) -> Result<Vec<ModelInfo>, Error> {
-        self.call("ListModels")
-            .run(fastrand::f64, |remaining| {
-                let mut service = self.inference();
-                let request = timed(wire::ListModelsRequest {}, remaining);
-                async move {
-                    let reply = service.list_models(request).await?.into_inner();
-                    Ok::<_, Failure>(reply.models.into_iter().map(Into::into).collect())
-                }
-            })
-            .await
+        self.unary(
+            "ListModels",
+            wire::ListModelsRequest {},
+            |mut service, request| async move { service.list_models(request).await },
+            |reply| Ok(reply.models.into_iter().map(Into::into).collect()),
+        )
+        .await
     }
 
-    /// Asks `grpc.health.v1` about a service: the server as a whole (`None`), or a model by its name.
+    /// Asks `grpc.health.v1` about a service: the server as a whole (`None`), or a model by its
+    /// name.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for a service that the server does not know.
     pub async fn health(&self, service: Option<&str>) -> Result<ServingStatus, Error> {
-        self.check(self.call("Check"), service).await
+        let request = HealthCheckRequest {
+            service: service.unwrap_or_default().to_owned(),
+        };
+        self.unary(
+            "Check",
+            request,
+            |_, request| {
+                let mut health = HealthClient::new(self.channel.clone());
+                async move { health.check(request).await }
+            },
+            |reply| Ok(reply.status().into()),
+        )
+        .await
     }
 
     /// Waits until the server as a whole is [`ServingStatus::Serving`], for at most `within`.
@@ -245,20 +246,17 @@ impl Client {
     /// It asks every 200 ms, and a server that is not there yet counts as not ready.
     ///
     /// # Errors
-    /// [`ErrorKind::DeadlineExceeded`] when it was not ready in time, with the last answer in the message.
+    /// [`ErrorKind::DeadlineExceeded`] when it was not ready in time, with the last answer in the
+    /// message.
     pub async fn wait_until_ready(&self, within: Duration) -> Result<(), Error> {
         let start = Instant::now();
         let mut attempts = 0;
         loop {
             attempts += 1;
             let left = within.saturating_sub(start.elapsed());
-            let timeout = self.settings.timeout.min(left);
-            let call = Call {
-                rpc: "Check",
-                timeout,
-                retry: RetryPolicy::none(),
-            };
-            let outcome = self.check(call, None).await;
+            let mut once = self.with_timeout(self.settings.timeout.min(left));
+            once.settings.retry = RetryPolicy::none();
+            let outcome = once.health(None).await;
             if let Ok(ServingStatus::Serving) = outcome {
                 return Ok(());
             }
@@ -266,64 +264,53 @@ impl Client {
                 sleep(READY_INTERVAL).await;
                 continue;
             }
-            let (last, source) = match outcome {
-                Ok(status) => (format!("it is {status:?}"), None),
-                Err(error) => (error.to_string(), Some(error.into())),
+            let late = |last: &dyn Display| {
+                let message = format!("the server was not ready within {within:?}: {last}");
+                Failure::new(ErrorKind::DeadlineExceeded, message)
             };
-            let message = format!("the server was not ready within {within:?}: {last}");
-            let failure = Failure {
-                source,
-                ..Failure::new(ErrorKind::DeadlineExceeded, message)
+            let failure = match outcome {
+                Ok(status) => late(&format_args!("it is {status:?}")),
+                Err(error) => late(&error).caused_by(error),
             };
             return Err(Error::new("Check", failure, attempts, start.elapsed()));
         }
     }
 
-    async fn check(&self, call: Call, service: Option<&str>) -> Result<ServingStatus, Error> {
-        let service = service.unwrap_or_default();
+    /// Makes a call of one request and one reply, with the deadline and the retries of this client.
+    async fn unary<Q, R, T, F>(
+        &self,
+        rpc: &'static str,
+        message: Q,
+        send: impl Fn(InferenceServiceClient<Balanced>, tonic::Request<Q>) -> F,
+        read: impl Fn(R) -> Result<T, Failure>,
+    ) -> Result<T, Error>
+    where
+        Q: prost::Message + Clone,
+        F: Future<Output = Result<Response<R>, Status>>,
+    {
+        let (size, limit) = (message.encoded_len(), self.settings.max_message_size);
+        if size > limit {
+            let failure = Failure::too_large(size, limit);
+            return Err(Error::new(rpc, failure, 0, Duration::ZERO));
+        }
+        let Settings { timeout, retry, .. } = self.settings;
+        let call = Call {
+            rpc,
+            timeout,
+            retry,
+        };
+        let read = &read;
         call.run(fastrand::f64, |remaining| {
-            let mut health = HealthClient::new(self.channel.clone());
-            let request = timed(
-                HealthCheckRequest {
-                    service: service.to_owned(),
-                },
-                remaining,
-            );
-            async move {
-                let reply = health.check(request).await?.into_inner();
-                Ok::<_, Failure>(reply.status().into())
-            }
+            let mut request = tonic::Request::new(message.clone());
+            request.set_timeout(remaining);
+            let reply = send(self.inference(), request);
+            async move { read(reply.await?.into_inner()) }
         })
         .await
-    }
-
-    fn call(&self, rpc: &'static str) -> Call {
-        Call {
-            rpc,
-            timeout: self.settings.timeout,
-            retry: self.settings.retry,
-        }
-    }
-
-    fn check_size(&self, call: Call, request: &impl prost::Message) -> Result<(), Error> {
-        let size = request.encoded_len();
-        let limit = self.settings.max_message_size;
-        if size <= limit {
-            return Ok(());
-        }
-        let failure = Failure::too_large(size, limit);
-        Err(Error::new(call.rpc, failure, 0, Duration::ZERO))
     }
 
     fn inference(&self) -> InferenceServiceClient<Balanced> {
         InferenceServiceClient::new(self.channel.clone())
             .max_decoding_message_size(self.settings.max_message_size)
     }
-}
-
-/// A request that carries what is left of the call's time as `grpc-timeout`.
-fn timed<T>(message: T, remaining: Duration) -> tonic::Request<T> {
-    let mut request = tonic::Request::new(message);
-    request.set_timeout(remaining);
-    request
 }

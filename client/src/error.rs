@@ -2,12 +2,10 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
-use crate::retry::Refusal;
-
 /// A failed call.
 ///
-/// Its text names the call, the kind of failure and the server's own words; [`StdError::source`] leads to what lay
-/// below, where something did.
+/// Its text names the call, the kind of failure and the server's own words; [`StdError::source`]
+/// leads to what lay below, where something did.
 #[derive(Debug)]
 pub struct Error(Box<Context>);
 
@@ -24,8 +22,8 @@ pub enum ErrorKind {
     NotFound,
     /// The model serves another task (`FAILED_PRECONDITION`).
     FailedPrecondition,
-    /// Too few of the images that the server may draw were of the digit, or sure enough (`FAILED_PRECONDITION` for the
-    /// reason `TOO_FEW_FOUND`).
+    /// Too few of the images that the server may draw were of the digit, or sure enough
+    /// (`FAILED_PRECONDITION` for the reason `TOO_FEW_FOUND`).
     TooFewFound {
         /// Images that were.
         found: u64,
@@ -34,18 +32,20 @@ pub enum ErrorKind {
         /// Images drawn.
         candidates: u64,
     },
-    /// The server's queue is full (`RESOURCE_EXHAUSTED`); [`Error::retry_delay`] says when to come back.
+    /// The server's queue is full (`RESOURCE_EXHAUSTED`); [`Error::retry_delay`] says when to come
+    /// back.
     Overloaded,
     /// The server drains, or the model is still loading (`UNAVAILABLE`).
     Unavailable,
-    /// The client's timeout passed, or the server says that it did (`DEADLINE_EXCEEDED`, and `CANCELLED` with
-    /// "Timeout expired", which is how a tonic server says it).
+    /// The client's timeout passed, or the server says that it did (`DEADLINE_EXCEEDED`, and
+    /// `CANCELLED` with "Timeout expired", which is how a tonic server says it).
     DeadlineExceeded,
     /// The server, or a proxy, gave the call up (`CANCELLED`, `ABORTED`).
     Cancelled,
     /// The request or its answer is larger than one side takes (`OUT_OF_RANGE`).
     MessageTooLarge,
-    /// A proxy in front of the server wants other credentials (`PERMISSION_DENIED`, `UNAUTHENTICATED`).
+    /// A proxy in front of the server wants other credentials (`PERMISSION_DENIED`,
+    /// `UNAUTHENTICATED`).
     Denied,
     /// The server does not know the call (`UNIMPLEMENTED`): another or an older server.
     Unimplemented,
@@ -56,7 +56,8 @@ pub enum ErrorKind {
     },
     /// The connection could not be made, or was lost during the call.
     Connect,
-    /// The answer makes no sense to this SDK (`UNKNOWN`, other codes, or a reply against the API's promises).
+    /// The answer makes no sense to this SDK (`UNKNOWN`, other codes, or a reply against the API's
+    /// promises).
     Protocol,
     /// The client's own settings are wrong, such as its server address.
     Config,
@@ -131,7 +132,8 @@ impl Error {
         self.0.elapsed
     }
 
-    /// The wrong fields of a request refused as [`ErrorKind::InvalidArgument`]; empty for other kinds.
+    /// The wrong fields of a request refused as [`ErrorKind::InvalidArgument`]; empty for other
+    /// kinds.
     pub fn field_violations(&self) -> &[FieldViolation] {
         match self.kind() {
             ErrorKind::InvalidArgument { violations } => violations,
@@ -144,10 +146,10 @@ impl Error {
         self.0.failure.retry_delay
     }
 
-    /// Whether the same call may succeed later; [`crate::RetryPolicy`] lists when. The SDK has then already tried
-    /// as often as its policy and timeout allow.
+    /// Whether the same call may succeed later; [`crate::RetryPolicy`] lists when. The SDK has then
+    /// already tried as often as its policy and timeout allow.
     pub fn is_retryable(&self) -> bool {
-        self.0.failure.refusal().retryable
+        self.0.failure.is_retryable()
     }
 }
 
@@ -209,22 +211,28 @@ impl Failure {
         }
     }
 
+    /// A reply that breaks the API's promises.
+    pub(crate) fn protocol(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Protocol, message)
+    }
+
     /// A request that is not sent.
     pub(crate) fn too_large(size: usize, limit: usize) -> Self {
         let message = format!("the request has {size} bytes, max_message_size allows {limit}");
         Self::new(ErrorKind::MessageTooLarge, message)
     }
 
-    /// What the retry policy goes by.
-    pub(crate) fn refusal(&self) -> Refusal {
-        let retryable = match self.kind {
+    pub(crate) fn caused_by(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let source = Some(source.into());
+        Self { source, ..self }
+    }
+
+    /// Whether the same call may succeed later.
+    pub(crate) fn is_retryable(&self) -> bool {
+        match self.kind {
             ErrorKind::Unavailable | ErrorKind::Connect => true,
             ErrorKind::Overloaded => self.retry_delay.is_some(),
             _ => false,
-        };
-        Refusal {
-            retryable,
-            retry_delay: self.retry_delay,
         }
     }
 }
@@ -246,8 +254,7 @@ impl fmt::Display for Failure {
 
 impl StdError for Failure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
+        let source = self.source.as_deref()?;
+        Some(source)
     }
 }

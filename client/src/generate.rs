@@ -5,19 +5,15 @@ mod stream;
 use quintet_proto::v1 as wire;
 
 pub use self::stream::GenerateStream;
-use crate::{
-    classify::Timing,
-    error::{ErrorKind, Failure},
-    image::Image,
-};
+use crate::{classify::Timing, error::Failure, image::Image};
 
 /// How many images of digits to make, and which.
 ///
-/// A number turns into a request with the defaults: a seed that the server draws, all digits, a PNG file each, the
-/// server's default generator and classifier.
+/// A number turns into a request with the defaults: a seed that the server draws, all digits, a PNG
+/// file each, the server's default generator and classifier.
 #[must_use]
 #[derive(Clone, Debug, PartialEq)]
-pub struct GenerateRequest(wire::GenerateDigitsRequest);
+pub struct GenerateRequest(pub(crate) wire::GenerateDigitsRequest);
 
 /// How an image is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +33,8 @@ pub enum Layout {
     /// Each image in its [`GeneratedDigit::image`].
     #[default]
     Separate,
-    /// All of them on one [`GeneratedDigits::sheet`], row by row, as near to a square as the count allows.
+    /// All of them on one [`GeneratedDigits::sheet`], row by row, as near to a square as the count
+    /// allows.
     Grid,
 }
 
@@ -61,16 +58,17 @@ pub struct GeneratedDigits {
     pub classifier: String,
     /// Its version.
     pub classifier_version: String,
-    /// Where the time went, the generator's and the classifier's together; on a stream, this part's.
+    /// Where the time went, the generator's and the classifier's together; on a stream, this
+    /// part's.
     pub timing: Timing,
 }
 
-/// An image that nobody wrote, and what a classifier sees in it.
+/// A generated image, and what a classifier sees in it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct GeneratedDigit {
-    /// Light on dark, 28×28: [`crate::Client::classify`] takes it as it is. `None` with [`Layout::Grid`], where it lies
-    /// on the sheet.
+    /// Light on dark, 28×28: [`crate::Client::classify`] takes it as it is. `None` with
+    /// [`Layout::Grid`], where it lies on the sheet.
     pub image: Option<Image>,
     /// What the classifier calls it, 0 to 9.
     pub digit: u32,
@@ -83,8 +81,8 @@ pub struct GeneratedDigit {
 // === impl GenerateRequest ===
 
 impl GenerateRequest {
-    /// A request for so many images, at least one, all else by default. The server bounds how many it makes at once,
-    /// and makes more of them on [`crate::Client::generate_stream`].
+    /// A request for so many images, at least one, all else by default. The server bounds how many
+    /// it makes at once, and makes more of them on [`crate::Client::generate_stream`].
     pub fn new(count: u32) -> Self {
         Self(wire::GenerateDigitsRequest {
             count,
@@ -92,22 +90,22 @@ impl GenerateRequest {
         })
     }
 
-    /// Decides every image: the same seed, models and settings give the same images, at most one grey level apart.
-    /// Default: one that the server draws and tells.
+    /// Decides every image: the same seed, models and settings give the same images, at most one
+    /// grey level apart. Default: the server draws one and returns it.
     pub fn seed(mut self, seed: u64) -> Self {
         self.0.seed = Some(seed);
         self
     }
 
-    /// Only images of this digit, 0 to 9. The server draws candidates and keeps those that the classifier calls so,
-    /// up to a bound on its tries. Default: all digits, as they come.
+    /// Only images of this digit, 0 to 9. The server draws candidates and keeps those that the
+    /// classifier calls so, up to a bound on its tries. Default: all digits, as they come.
     pub fn digit(mut self, digit: u32) -> Self {
         self.0.digit = Some(digit);
         self
     }
 
-    /// How sure of its digit the classifier must be at least, in [0, 1]; above 0 it filters as [`Self::digit`] does.
-    /// Default: 0.9 with a digit, 0 without.
+    /// How sure of its digit the classifier must be at least, in [0, 1]; above 0 it filters as
+    /// [`Self::digit`] does. Default: 0.9 with a digit, 0 without.
     pub fn min_confidence(mut self, min_confidence: f32) -> Self {
         self.0.min_confidence = Some(min_confidence);
         self
@@ -115,21 +113,19 @@ impl GenerateRequest {
 
     /// How an image is written. Default: [`ImageFormat::Png`].
     pub fn format(mut self, format: ImageFormat) -> Self {
-        let format = match format {
+        self.0.set_format(match format {
             ImageFormat::Png => wire::ImageFormat::Png,
             ImageFormat::Raw => wire::ImageFormat::Raw,
-        };
-        self.0.set_format(format);
+        });
         self
     }
 
     /// Whether each image comes by itself. Default: [`Layout::Separate`], which a stream wants.
     pub fn layout(mut self, layout: Layout) -> Self {
-        let layout = match layout {
+        self.0.set_layout(match layout {
             Layout::Separate => wire::Layout::Separate,
             Layout::Grid => wire::Layout::Grid,
-        };
-        self.0.set_layout(layout);
+        });
         self
     }
 
@@ -145,15 +141,11 @@ impl GenerateRequest {
         self
     }
 
-    /// The name of the classifier that judges; it must know exactly the ten digits. Default: the server's default
-    /// classifier.
+    /// The name of the classifier that judges; it must know exactly the ten digits. Default: the
+    /// server's default classifier.
     pub fn classifier(mut self, classifier: impl Into<String>) -> Self {
         self.0.classifier = classifier.into();
         self
-    }
-
-    pub(crate) fn into_wire(self) -> wire::GenerateDigitsRequest {
-        self.0
     }
 }
 
@@ -166,16 +158,17 @@ impl From<u32> for GenerateRequest {
 // === impl GeneratedDigits ===
 
 impl GeneratedDigits {
-    /// Takes the reply to a request of so many images in this layout; others would be none that were asked for.
+    /// Takes the reply to a request of so many images in this layout; others would be none that
+    /// were asked for.
     pub(crate) fn from_wire(
         reply: wire::GenerateDigitsResponse,
         count: u32,
         layout: wire::Layout,
     ) -> Result<Self, Failure> {
-        if reply.digits.len() != count as usize {
-            let images = reply.digits.len();
+        let images = reply.digits.len();
+        if images != count as usize {
             let message = format!("{images} images came where {count} were asked for");
-            return Err(Failure::new(ErrorKind::Protocol, message));
+            return Err(Failure::protocol(message));
         }
         Self::part(reply, layout)
     }
@@ -185,7 +178,7 @@ impl GeneratedDigits {
         let grid = layout == wire::Layout::Grid;
         if grid && reply.sheet.is_none() {
             let message = "an answer without the sheet that was asked for";
-            return Err(Failure::new(ErrorKind::Protocol, message));
+            return Err(Failure::protocol(message));
         }
         let digits = reply.digits.into_iter().map(|it| {
             let problem = match it.image {
@@ -201,7 +194,7 @@ impl GeneratedDigits {
                 }
             };
             let message = format!("an answer {problem} came for candidate {}", it.index);
-            Err(Failure::new(ErrorKind::Protocol, message))
+            Err(Failure::protocol(message))
         });
         Ok(Self {
             digits: digits.collect::<Result<_, _>>()?,
@@ -212,7 +205,7 @@ impl GeneratedDigits {
             version: reply.version,
             classifier: reply.classifier,
             classifier_version: reply.classifier_version,
-            timing: reply.timing.map(Timing::from_wire).unwrap_or_default(),
+            timing: reply.timing.unwrap_or_default().into(),
         })
     }
 }

@@ -7,7 +7,7 @@ use quintet_proto::v1 as wire;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image(pub(crate) wire::Image);
 
-/// The pixels of an [`Image`] that is none of a file, as [`Image::raw`] takes them.
+/// The pixels of an [`Image`] that is not a file, as [`Image::raw`] takes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RawPixels<'a> {
@@ -17,7 +17,8 @@ pub struct RawPixels<'a> {
     pub height: u32,
     /// Bytes of a pixel.
     pub channels: u32,
-    /// Row by row from the top left: `width × height × channels` bytes, if who made the image kept to it.
+    /// Row by row from the top left: `width × height × channels` bytes, if who made the image kept
+    /// to it.
     pub data: &'a Bytes,
 }
 
@@ -29,8 +30,9 @@ impl Image {
         Self::new(wire::image::Source::Encoded(file.into()))
     }
 
-    /// Pixels, row by row from the top left, one byte a channel, channels interleaved: `width × height × channels`
-    /// bytes. `channels` is 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGB and alpha.
+    /// Pixels, row by row from the top left, one byte a channel, channels interleaved: `width ×
+    /// height × channels` bytes. `channels` is 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for
+    /// RGB and alpha.
     ///
     /// The server checks that the numbers agree, and names the field when they do not.
     pub fn raw(width: u32, height: u32, channels: u32, pixels: impl Into<Bytes>) -> Self {

@@ -3,8 +3,8 @@
 //!
 //! # Five minutes with the SDK
 //!
-//! Start a server (`make serve` in the repository listens on port 50051), then connect. The builder's setters all
-//! have defaults, and `connect` fails at once when nobody listens:
+//! Start a server (`make serve` in the repository listens on port 50051), then connect. The
+//! builder's setters all have defaults, and `connect` fails at once when nobody listens:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -20,7 +20,8 @@
 //! # }
 //! ```
 //!
-//! A [`Client`] is cheap to clone, and its clones share one connection. Classify a PNG or JPEG file as it is:
+//! A [`Client`] is cheap to clone, and its clones share one connection. Classify a PNG or JPEG file
+//! as it is:
 //!
 //! ```no_run
 //! # async fn example(client: quintet_client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -34,11 +35,13 @@
 //! # }
 //! ```
 //!
-//! Say more with a [`ClassifyRequest`]: several images at once, a model and version, more labels an image, and how a
-//! picture becomes the model's input. A request is all or nothing: one bad image refuses all of it.
+//! Say more with a [`ClassifyRequest`]: several images at once, a model and version, more labels an
+//! image, and how a picture becomes the model's input. A request is all or nothing: one bad image
+//! refuses all of it.
 //!
 //! ```no_run
-//! # async fn example(client: quintet_client::Client, pixels: Vec<u8>) -> Result<(), quintet_client::Error> {
+//! # use quintet_client::{Client, Error};
+//! # async fn example(client: Client, pixels: Vec<u8>) -> Result<(), Error> {
 //! use quintet_client::{ClassifyRequest, Framing, Image};
 //!
 //! let request = ClassifyRequest::new([Image::raw(28, 28, 1, pixels)])
@@ -55,7 +58,8 @@
 //! Much to send goes on one call, with the answers in the order in which they are done:
 //!
 //! ```no_run
-//! # async fn example(client: quintet_client::Client, images: Vec<quintet_client::Image>) -> Result<(), quintet_client::Error> {
+//! # use quintet_client::{Client, Error, Image};
+//! # async fn example(client: Client, images: Vec<Image>) -> Result<(), Error> {
 //! let mut answers = client.classify_stream(tokio_stream::iter(images));
 //! while let Some((index, answer)) = answers.next().await {
 //!     println!("image {index}: {:?}", answer?.predictions[0].top());
@@ -79,7 +83,8 @@
 //! # }
 //! ```
 //!
-//! Have digits made that nobody wrote, of one kind or as they come; a classifier on the server says what they show:
+//! Have digits made that nobody wrote, of one kind or as they come; a classifier on the server says
+//! what they show:
 //!
 //! ```no_run
 //! # async fn example(client: quintet_client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -95,8 +100,8 @@
 //! # }
 //! ```
 //!
-//! When a call fails, the [`Error`] says what kind of failure it was, which fields were wrong, how often it was tried
-//! and how long that took:
+//! When a call fails, the [`Error`] says what kind of failure it was, which fields were wrong, how
+//! often it was tried and how long that took:
 //!
 //! ```no_run
 //! # async fn example(client: quintet_client::Client, image: quintet_client::Image) {
@@ -133,14 +138,18 @@
 //!
 //! # Time
 //!
-//! A client's timeout bounds a whole call: connecting, every attempt, and the pauses between them. What is left of it
-//! travels with each attempt as `grpc-timeout`, so that the server drops work nobody waits for. Dropping a call's
-//! future cancels the call. A stream's timeout is that of all its requests. What is tried again, and after which pause, is [`RetryPolicy`]'s page.
+//! A client's timeout bounds a whole call: connecting, every attempt, and the pauses between them.
+//! What is left of it travels with each attempt as `grpc-timeout`, so that the server drops work
+//! nobody waits for. Dropping a call's future cancels the call. A stream's timeout is that of all
+//! its requests. What is tried again, and after which pause, is [`RetryPolicy`]'s page.
 //!
 //! # Features
 //!
-//! `cli` (default) builds the command line tool `quintet`; a service that embeds the SDK turns it off with
-//! `default-features = false`. Connections are plain HTTP/2; put a proxy in front where TLS is needed.
+//! - `cli` (default) builds the command line tool `quintet`. A service that embeds the SDK turns it
+//!   off with `default-features = false`.
+//! - `serde` derives `Serialize` for models, labels, sentiments and timings.
+//!
+//! Connections are plain HTTP/2; put a proxy in front where TLS is needed.
 
 mod balance;
 mod builder;

@@ -6,6 +6,7 @@ use quintet_proto::v1 as wire;
 
 /// One version of a model in the server's repository, whether or not it can be called now.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ModelInfo {
     /// The model's name.
@@ -42,6 +43,7 @@ pub struct ModelInfo {
 
 /// A tensor's name, type and shape, in the Open Inference Protocol's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct TensorMetadata {
     /// The tensor's name, such as "pixels".
@@ -54,6 +56,11 @@ pub struct TensorMetadata {
 
 /// What a model does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Task {
     /// Names what is in an image.
@@ -68,6 +75,11 @@ pub enum Task {
 
 /// Whether a model can be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum ModelState {
     /// Being read, verified and warmed up.

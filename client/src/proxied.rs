@@ -1,9 +1,10 @@
-//! Answers of a proxy between client and server, which speaks HTTP and no gRPC.
+//! Answers of a proxy between client and server, in HTTP without gRPC.
 
 use tonic::{Code, Status, body::Body, codegen::http};
 
-/// The answer as it is, or, where it is none of gRPC's, the status that gRPC gives its HTTP status ("HTTP to gRPC Status
-/// Code Mapping" of the gRPC project): a proxy without a server to ask says 503, which is UNAVAILABLE.
+/// The answer as it is, or, where it is none of gRPC's, the status that gRPC gives its HTTP status
+/// ("HTTP to gRPC Status Code Mapping" of the gRPC project): a proxy without a server to ask says
+/// 503, which is UNAVAILABLE.
 pub(crate) fn as_grpc(answer: http::Response<Body>) -> http::Response<Body> {
     let http = answer.status();
     if http == http::StatusCode::OK || answer.headers().contains_key(Status::GRPC_STATUS) {

@@ -1,4 +1,4 @@
-//! The server's side of a stream: its messages, up to the deadline.
+//! The server's messages of a stream, up to the deadline.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_stream::Stream as _;
-use tonic::{Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
     call::LONGEST_TIMEOUT,
@@ -34,22 +34,33 @@ type Opening<T> = Pin<Box<dyn Future<Output = Result<Response<Streaming<T>>, Sta
 // === impl Replies ===
 
 impl<T> Replies<T> {
-    /// `open` makes the call, which must end at the instant that it is given.
-    pub(crate) fn new<F>(timeout: Duration, open: impl FnOnce(Instant) -> F) -> Self
+    /// `open` makes the call with a request that has the rest of the `timeout` as its own.
+    pub(crate) fn new<M, F>(
+        timeout: Duration,
+        message: M,
+        open: impl FnOnce(Request<M>) -> F + Send + 'static,
+    ) -> Self
     where
-        F: Future<Output = Result<Response<Streaming<T>>, Status>> + Send + 'static,
+        M: Send + 'static,
+        F: Future<Output = Result<Response<Streaming<T>>, Status>> + Send,
     {
         let deadline = Instant::now() + timeout.min(LONGEST_TIMEOUT);
+        let opening = async move {
+            let mut request = Request::new(message);
+            request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+            open(request).await
+        };
         Self {
-            state: State::Opening(Box::pin(open(deadline))),
+            state: State::Opening(Box::pin(opening)),
             deadline: Box::pin(sleep_until(deadline)),
             timeout,
         }
     }
 
-    /// The next message, or how the stream ended: `None` says that the server ended it, and without a failure.
+    /// The next message, or how the stream ended: `None` says that the server ended it, and without
+    /// a failure.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Option<Failure>>> {
-        // Timers count whole milliseconds, in which a server that is near can answer.
+        // Tokio's timers have a resolution of 1 ms, in which a near server can answer.
         let is_late = self.deadline.deadline() <= Instant::now();
         if self.deadline.as_mut().poll(cx).is_ready() || is_late {
             let message = format!("the stream did not end within {:?}", self.timeout);
@@ -74,7 +85,7 @@ impl<T> Replies<T> {
         }
     }
 
-    /// Cancels what is under way; nothing comes any more.
+    /// Cancels the call; no more messages come.
     pub(crate) fn end(&mut self) {
         self.state = State::Ended;
     }

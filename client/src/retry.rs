@@ -1,23 +1,26 @@
-//! When a failed call is tried again, and after which pause: a pure value, so that time and chance are arguments.
+//! When a failed call is tried again, and after which pause: a pure value, so that time and chance
+//! are arguments.
 
 use std::time::Duration;
 
-/// How a failed call is tried again: exponential back-off with full jitter, bounded in attempts and by the client's
-/// timeout.
+/// How a failed call is tried again: exponential back-off with full jitter, bounded in attempts and
+/// by the client's timeout.
 ///
 /// Tried again:
 /// - `UNAVAILABLE`: the server drains, or a model is still loading;
-/// - `RESOURCE_EXHAUSTED` with a `RetryInfo`: the queue is full and the server says when to come back;
-/// - a connection that could not be made or was lost during the call. Every call of this SDK is free of side effects,
-///   so repeating one whose answer was lost is safe.
+/// - `RESOURCE_EXHAUSTED` with a `RetryInfo`: the queue is full and the server says when to come
+///   back;
+/// - a connection that could not be made or was lost during the call. Every call of this SDK is
+///   free of side effects, so repeating one whose answer was lost is safe.
 ///
-/// Nothing else is: a bad argument stays bad, and after a deadline there is no time left.
+/// Nothing else is tried again.
 ///
-/// The pause after failure `n` (from 1) is `uniform(0, min(max_backoff, initial_backoff × backoff_multiplier^(n-1)))`,
-/// the "full jitter" of Marc Brooker's "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015). A server's
-/// `RetryInfo` is the minimum: the random pause comes on top of it, so that callers who were refused together do not
-/// come back together. A pause that would end after the call's deadline is not begun: the call fails at once, with the
-/// failure it has.
+/// The pause after failure `n` (from 1) is `uniform(0, min(max_backoff, initial_backoff ×
+/// backoff_multiplier^(n-1)))`, the "full jitter" of Marc Brooker's "Exponential Backoff And
+/// Jitter" (AWS Architecture Blog, 2015). A server's `RetryInfo` is the minimum: the random pause
+/// comes on top of it, so that callers who were refused together do not come back together. A pause
+/// that would end after the call's deadline is not begun: the call fails at once, with the failure
+/// it has.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
@@ -25,15 +28,6 @@ pub struct RetryPolicy {
     initial_backoff: Duration,
     max_backoff: Duration,
     backoff_multiplier: f64,
-}
-
-/// What the policy needs to know about a failure.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Refusal {
-    /// Whether this kind of failure may pass by itself.
-    pub(crate) retryable: bool,
-    /// The server's own word on when to come back.
-    pub(crate) retry_delay: Option<Duration>,
 }
 
 // === impl RetryPolicy ===
@@ -65,46 +59,38 @@ impl RetryPolicy {
 
     /// How often a call is tried in all, the first time included; 0 means 1.
     ///
-    /// More attempts ride out longer disturbances, and put more load on a server that is already in trouble.
-    /// Default: [`Self::DEFAULT_MAX_ATTEMPTS`].
-    pub fn max_attempts(self, max_attempts: u32) -> Self {
-        Self {
-            max_attempts: max_attempts.max(1),
-            ..self
-        }
+    /// More attempts ride out longer disturbances, and put more load on a server that is already in
+    /// trouble. Default: [`Self::DEFAULT_MAX_ATTEMPTS`].
+    pub fn max_attempts(mut self, max_attempts: u32) -> Self {
+        self.max_attempts = max_attempts.max(1);
+        self
     }
 
     /// The longest pause after the first failure.
     ///
     /// A longer one spreads the callers better; a shorter one hides a short disturbance sooner.
     /// Default: [`Self::DEFAULT_INITIAL_BACKOFF`].
-    pub fn initial_backoff(self, initial_backoff: Duration) -> Self {
-        Self {
-            initial_backoff,
-            ..self
-        }
+    pub fn initial_backoff(mut self, initial_backoff: Duration) -> Self {
+        self.initial_backoff = initial_backoff;
+        self
     }
 
     /// The ceiling that the growing pauses stop at.
     ///
     /// A lower one notices a server's return sooner, and asks a server that stays away more often.
     /// Default: [`Self::DEFAULT_MAX_BACKOFF`].
-    pub fn max_backoff(self, max_backoff: Duration) -> Self {
-        Self {
-            max_backoff,
-            ..self
-        }
+    pub fn max_backoff(mut self, max_backoff: Duration) -> Self {
+        self.max_backoff = max_backoff;
+        self
     }
 
     /// How much longer each pause may be than the one before; below 1, or not a number, means 1.
     ///
     /// Default: [`Self::DEFAULT_BACKOFF_MULTIPLIER`].
-    pub fn backoff_multiplier(self, backoff_multiplier: f64) -> Self {
+    pub fn backoff_multiplier(mut self, backoff_multiplier: f64) -> Self {
         // `f64::max` gives the other operand for NaN.
-        Self {
-            backoff_multiplier: backoff_multiplier.max(1.0),
-            ..self
-        }
+        self.backoff_multiplier = backoff_multiplier.max(1.0);
+        self
     }
 
     /// The longest random pause after the `failures`-th failure (from 1).
@@ -115,25 +101,24 @@ impl RetryPolicy {
         Duration::try_from_secs_f64(seconds).map_or(self.max_backoff, |it| it.min(self.max_backoff))
     }
 
-    /// The pause after the `failures`-th failure (from 1): the server's `retry_delay` and a `jitter` in [0, 1) of
-    /// [`Self::backoff`].
+    /// The pause after the `failures`-th failure (from 1): the server's `retry_delay` and a
+    /// `jitter` in [0, 1) of [`Self::backoff`].
     pub fn delay(&self, failures: u32, retry_delay: Option<Duration>, jitter: f64) -> Duration {
         let random = self.backoff(failures).mul_f64(jitter.clamp(0.0, 1.0));
         retry_delay.unwrap_or_default().saturating_add(random)
     }
 
-    /// The pause before the next attempt, or `None` when the call has failed for good.
+    /// The pause before the next attempt of a call that may be tried again. `None` after the last
+    /// attempt, and for a pause that does not end within the `remaining` time.
     pub(crate) fn next(
         &self,
         failures: u32,
-        refusal: Refusal,
+        retry_delay: Option<Duration>,
         remaining: Duration,
         jitter: f64,
     ) -> Option<Duration> {
-        if !refusal.retryable || failures >= self.max_attempts {
-            return None;
-        }
-        Some(self.delay(failures, refusal.retry_delay, jitter)).filter(|delay| *delay < remaining)
+        let delay = self.delay(failures, retry_delay, jitter);
+        (failures < self.max_attempts && delay < remaining).then_some(delay)
     }
 }
 
@@ -149,11 +134,6 @@ mod tests {
 
     use super::*;
 
-    const UNAVAILABLE: Refusal = Refusal {
-        retryable: true,
-        retry_delay: None,
-    };
-
     #[test]
     fn pauses_double_up_to_the_ceiling() {
         let policy = RetryPolicy::default();
@@ -168,24 +148,12 @@ mod tests {
         let policy = RetryPolicy::default()
             .max_attempts(0)
             .backoff_multiplier(f64::NAN);
-        assert_eq!(policy.next(1, UNAVAILABLE, Duration::MAX, 0.5), None);
+        assert_eq!(policy.next(1, None, Duration::MAX, 0.5), None);
         assert_eq!(policy.backoff(9), RetryPolicy::DEFAULT_INITIAL_BACKOFF);
         let still = policy
             .initial_backoff(Duration::ZERO)
             .backoff_multiplier(f64::INFINITY);
         assert_eq!(still.backoff(9), RetryPolicy::DEFAULT_MAX_BACKOFF);
-    }
-
-    #[test]
-    fn only_failures_that_may_pass_are_tried_again() {
-        let refusal = Refusal {
-            retryable: false,
-            retry_delay: None,
-        };
-        assert_eq!(
-            RetryPolicy::default().next(1, refusal, Duration::MAX, 0.5),
-            None
-        );
     }
 
     proptest! {
@@ -213,9 +181,9 @@ mod tests {
         ) {
             let policy = RetryPolicy::default().max_attempts(attempts);
             let timeout = Duration::from_millis(timeout);
-            let refusal = Refusal { retryable: true, retry_delay: server.map(Duration::from_millis) };
+            let server = server.map(Duration::from_millis);
             let (mut failures, mut waited) = (1, Duration::ZERO);
-            while let Some(delay) = policy.next(failures, refusal, timeout.saturating_sub(waited), jitter) {
+            while let Some(delay) = policy.next(failures, server, timeout.saturating_sub(waited), jitter) {
                 failures += 1;
                 waited += delay;
                 prop_assert!(waited <= timeout);

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long an address is left alone after its first failure; each further one doubles it.
+/// How long an address is skipped after its first failure; each further failure doubles it.
 const FIRST_REST: Duration = Duration::from_millis(250);
-/// The longest that an address is left alone: a server that comes back gets calls again within this.
+/// The longest that an address is skipped: a server that comes back gets calls again within this.
 const LONGEST_REST: Duration = Duration::from_secs(5);
 
-/// Addresses in turn. One that failed is passed over for a while, unless all of them have failed.
+/// Round robin over addresses. One that failed is skipped for a while, unless all have failed.
 #[derive(Debug)]
 pub(crate) struct Rotation<C> {
     members: Vec<Member<C>>,
@@ -41,7 +41,7 @@ impl<C: Clone> Rotation<C> {
         let in_turn = (0..count).map(|step| (self.next + step) % count);
         let rested = |place: &usize| self.members[*place].rested.is_none_or(|it| it <= now);
         let place = in_turn.clone().find(rested).or_else(|| {
-            // All have failed: the one that may be back the soonest.
+            // All have failed: take the one whose pause ends first.
             in_turn.min_by_key(|place| self.members[*place].rested)
         })?;
         self.next = (place + 1) % count;
@@ -49,7 +49,7 @@ impl<C: Clone> Rotation<C> {
         Some((member.address.clone(), member.connection.clone()))
     }
 
-    /// A call to this address ended; `failed`: nobody was there, or it takes no calls.
+    /// A call to this address ended; `failed`: the server cannot be reached, or takes no calls.
     pub(crate) fn ended(&mut self, address: &str, failed: bool, now: Instant) {
         let Some(member) = self.members.iter_mut().find(|it| it.address == address) else {
             return;
@@ -58,7 +58,7 @@ impl<C: Clone> Rotation<C> {
             (member.failures, member.rested) = (0, None);
             return;
         }
-        // Calls that were under way together fail together, and count once.
+        // Calls in flight at the same time fail together, and count as one failure.
         if member.rested.is_some_and(|rested| rested > now) {
             return;
         }
@@ -67,7 +67,7 @@ impl<C: Clone> Rotation<C> {
         member.rested = Some(now + rest.min(LONGEST_REST));
     }
 
-    /// Exchanges the addresses: those that stay keep their connections and what is known of them.
+    /// Replaces the addresses; those that stay keep their connections and failures.
     pub(crate) fn set(&mut self, addresses: &[String], connect: impl Fn(&str) -> C) {
         self.members
             .retain(|member| addresses.contains(&member.address));

@@ -2,22 +2,15 @@
 
 use quintet_proto::v1 as wire;
 
-use crate::{
-    classify::Timing,
-    error::{ErrorKind, Failure},
-};
+use crate::{classify::Timing, error::Failure};
 
 /// Texts to score, and by which model.
 ///
-/// One text, a list or an array of them turns into a request with the defaults: the server's default sentiment model,
-/// its newest version.
+/// One text, a list or an array of them turns into a request with the defaults: the server's
+/// default sentiment model, its newest version.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SentimentRequest {
-    texts: Vec<String>,
-    model: String,
-    version: String,
-}
+pub struct SentimentRequest(pub(crate) wire::SentimentScoreRequest);
 
 /// The answer to a [`SentimentRequest`].
 #[derive(Clone, Debug, PartialEq)]
@@ -35,12 +28,13 @@ pub struct Sentiments {
 
 /// What the model makes of one text.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Sentiment {
-    /// How probable it is that the text speaks well of its subject, in [0, 1].
-    pub score: f32,
     /// The likelier of the model's two labels, such as "POSITIVE": the positive one from 0.5 on.
     pub label: String,
+    /// How probable it is that the text speaks well of its subject, in [0, 1].
+    pub score: f32,
     /// Tokens that the model read, the start marker included.
     pub tokens: u32,
     /// Whether the text was longer than what the model reads; then it read the text's end.
@@ -50,38 +44,25 @@ pub struct Sentiment {
 // === impl SentimentRequest ===
 
 impl SentimentRequest {
-    /// A request for these texts, all else by default. The server bounds how many it takes at once, and refuses an
-    /// empty list. An empty text is answered too.
+    /// A request for these texts, all else by default. The server bounds how many it takes at once,
+    /// and refuses an empty list. An empty text is answered too.
     pub fn new(texts: impl IntoIterator<Item: Into<String>>) -> Self {
-        Self {
+        Self(wire::SentimentScoreRequest {
             texts: texts.into_iter().map(Into::into).collect(),
-            model: String::new(),
-            version: String::new(),
-        }
+            ..wire::SentimentScoreRequest::default()
+        })
     }
 
     /// The model's name. Default: the server's default sentiment model.
-    pub fn model(self, model: impl Into<String>) -> Self {
-        Self {
-            model: model.into(),
-            ..self
-        }
+    pub fn model(mut self, model: impl Into<String>) -> Self {
+        self.0.model = model.into();
+        self
     }
 
     /// The model's version, a positive decimal number. Default: the newest that is ready.
-    pub fn version(self, version: impl Into<String>) -> Self {
-        Self {
-            version: version.into(),
-            ..self
-        }
-    }
-
-    pub(crate) fn into_wire(self) -> wire::SentimentScoreRequest {
-        wire::SentimentScoreRequest {
-            texts: self.texts,
-            model: self.model,
-            version: self.version,
-        }
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.0.version = version.into();
+        self
     }
 }
 
@@ -112,15 +93,16 @@ impl<T: Into<String>, const N: usize> From<[T; N]> for SentimentRequest {
 // === impl Sentiments ===
 
 impl Sentiments {
-    /// Takes the reply to a request of that many texts; another number of answers would pair them wrongly.
+    /// Takes the reply to a request of that many texts; another number of answers would pair them
+    /// wrongly.
     pub(crate) fn from_wire(
         reply: wire::SentimentScoreResponse,
         texts: usize,
     ) -> Result<Self, Failure> {
-        if reply.sentiments.len() != texts {
-            let answers = reply.sentiments.len();
+        let answers = reply.sentiments.len();
+        if answers != texts {
             let message = format!("{answers} answers came for {texts} texts");
-            return Err(Failure::new(ErrorKind::Protocol, message));
+            return Err(Failure::protocol(message));
         }
         let sentiment = |it: wire::Sentiment| Sentiment {
             score: it.score,
@@ -132,7 +114,7 @@ impl Sentiments {
             texts: reply.sentiments.into_iter().map(sentiment).collect(),
             model: reply.model,
             version: reply.version,
-            timing: reply.timing.map(Timing::from_wire).unwrap_or_default(),
+            timing: reply.timing.unwrap_or_default().into(),
         })
     }
 }

@@ -15,20 +15,16 @@ const TOO_FEW_FOUND: &str = "TOO_FEW_FOUND";
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        // A status that a server sent has no source. With one, this side's transport made it, whatever its code.
+        // A status that a server sent has no source. With one, this side's transport made it,
+        // whatever its code.
         if let Some(cause) = status.source() {
-            if chain(cause).any(<dyn StdError>::is::<TimeoutExpired>) {
-                let failure = Self::new(ErrorKind::DeadlineExceeded, "");
-                return Self {
-                    source: Some(status.into()),
-                    ..failure
-                };
-            }
-            let message = connection_message(cause);
-            return Self {
-                source: Some(status.into()),
-                ..Self::new(ErrorKind::Connect, message)
+            let is_timeout = chain(cause).any(<dyn StdError>::is::<TimeoutExpired>);
+            let failure = if is_timeout {
+                Self::new(ErrorKind::DeadlineExceeded, "")
+            } else {
+                Self::new(ErrorKind::Connect, connection_message(cause))
             };
+            return failure.caused_by(status);
         }
         let details = status.check_error_details().unwrap_or_default();
         Self {
@@ -42,21 +38,13 @@ impl From<Status> for Failure {
 
 impl From<Unresolved> for Failure {
     fn from(error: Unresolved) -> Self {
-        let message = error.to_string();
-        Self {
-            source: Some(error.into()),
-            ..Self::new(ErrorKind::Connect, message)
-        }
+        Self::new(ErrorKind::Connect, error.to_string()).caused_by(error)
     }
 }
 
 impl From<tonic::transport::Error> for Failure {
     fn from(error: tonic::transport::Error) -> Self {
-        let message = connection_message(&error);
-        Self {
-            source: Some(error.into()),
-            ..Self::new(ErrorKind::Connect, message)
-        }
+        Self::new(ErrorKind::Connect, connection_message(&error)).caused_by(error)
     }
 }
 
@@ -65,9 +53,8 @@ fn kind(status: &Status, details: &tonic_types::ErrorDetails) -> ErrorKind {
         Code::InvalidArgument => ErrorKind::InvalidArgument {
             violations: details
                 .bad_request()
-                .map(|it| it.field_violations.as_slice())
-                .unwrap_or_default()
-                .iter()
+                .into_iter()
+                .flat_map(|it| &it.field_violations)
                 .map(|it| FieldViolation {
                     field: it.field.clone(),
                     description: it.description.clone(),
@@ -109,12 +96,12 @@ fn too_few_found(info: &ErrorInfo) -> Option<ErrorKind> {
     })
 }
 
-/// Says whether the connection was never made or was lost, with the operating system's words, which lie deepest.
+/// Says whether the connection was never made or was lost, with the operating system's words, which
+/// lie deepest.
 fn connection_message(cause: &(dyn StdError + 'static)) -> String {
     let deepest = chain(cause)
         .last()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+        .map_or_else(String::new, ToString::to_string);
     if chain(cause).any(|it| it.is::<ConnectError>() || it.is::<Unresolved>()) {
         deepest
     } else {
@@ -168,7 +155,7 @@ mod tests {
         for (code, kind, retryable) in table {
             let failure = Failure::from(Status::new(code, "words"));
             assert_eq!(failure.kind, kind, "{code:?}");
-            assert_eq!(failure.refusal().retryable, retryable, "{code:?}");
+            assert_eq!(failure.is_retryable(), retryable, "{code:?}");
             assert_eq!(failure.message, "words");
         }
     }
@@ -194,7 +181,7 @@ mod tests {
 
         let overloaded = with(Code::ResourceExhausted);
         assert_eq!(overloaded.retry_delay, Some(Duration::from_millis(30)));
-        assert!(overloaded.refusal().retryable);
+        assert!(overloaded.is_retryable());
 
         assert_eq!(
             with(Code::Internal).kind,
@@ -226,7 +213,7 @@ mod tests {
             (failure.to_string(), &failure.kind),
             ("too few found: words".into(), &kind)
         );
-        assert!(!failure.refusal().retryable);
+        assert!(!failure.is_retryable());
         for other in [
             with("OTHER", &all),
             with(TOO_FEW_FOUND, &all[1..]),

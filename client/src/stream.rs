@@ -14,15 +14,15 @@ use quintet_proto::v1::{
     self as wire, classify_stream_response::Result as Outcome,
     inference_service_client::InferenceServiceClient,
 };
-use tokio::time::Instant;
 use tokio_stream::Stream;
 use tonic::{Code, Status};
 
 use self::flow::{Flow, Requests};
 use crate::{
     balance::Balanced,
+    builder::Settings,
     classify::{Classifications, ClassifyRequest},
-    error::{Error, ErrorKind, Failure},
+    error::{Error, Failure},
     replies::Replies,
 };
 
@@ -31,11 +31,12 @@ const RPC: &str = "ClassifyStream";
 /// Answers to a stream of requests, in the order in which they are done; made by
 /// [`Client::classify_stream`](crate::Client::classify_stream).
 ///
-/// An item is a request's place among the requests, from 0, and its answer or why it has none. Each request that was
-/// taken from the caller's stream gets one item, and the stream goes on after a request that failed. When the whole
-/// stream fails (its time is up, the connection is lost, the server shuts down), every request under way gets that
-/// error, and the answers end; with none under way, the error comes under the place that the next request would have
-/// had. So no failure goes unseen, and no request is silently left out but those that were never taken.
+/// An item is a request's place among the requests, from 0, and its answer or why it has none. Each
+/// request that was taken from the caller's stream gets one item, and the stream goes on after a
+/// request that failed. When the whole stream fails (its time is up, the connection is lost, the
+/// server shuts down), every request under way gets that error, and the answers end; with none
+/// under way, the error comes under the place that the next request would have had. So no failure
+/// goes unseen, and no request is silently left out but those that were never taken.
 ///
 /// Dropping it cancels what is under way and drops the caller's stream.
 #[must_use = "nothing is sent until the answers are asked for"]
@@ -50,23 +51,21 @@ impl ClassifyStream {
     pub(crate) fn new<S>(
         mut service: InferenceServiceClient<Balanced>,
         requests: S,
-        timeout: Duration,
-        max_message_size: usize,
+        settings: Settings,
     ) -> Self
     where
         S: Stream<Item: Into<ClassifyRequest>> + Send + 'static,
     {
-        let flow = Arc::new(Flow::new(max_message_size));
+        let flow = Arc::new(Flow::new(settings.max_message_size));
         let requests = Requests::new(requests, Arc::clone(&flow));
-        let replies = Replies::new(timeout, |deadline| async move {
-            let mut request = tonic::Request::new(requests);
-            request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+        let replies = Replies::new(settings.timeout, requests, |request| async move {
             service.classify_stream(request).await
         });
         Self { replies, flow }
     }
 
-    /// The next answer; `None` when each request has had its own, or the stream has failed and said so.
+    /// The next answer; `None` when each request has had its own, or the stream has failed and said
+    /// so.
     ///
     /// Safe to drop before it is done: no answer is lost.
     pub async fn next(&mut self) -> Option<(usize, Result<Classifications, Error>)> {
@@ -78,13 +77,12 @@ impl ClassifyStream {
         let index = answer.index;
         let Some(sent) = self.flow.take(index) else {
             let message = format!("an answer came to request {index}, which is not under way");
-            return Err(Failure::new(ErrorKind::Protocol, message));
+            return Err(Failure::protocol(message));
         };
         let result = match answer.result {
             Some(Outcome::Response(reply)) => Classifications::from_wire(reply, sent.images),
             Some(Outcome::Error(error)) => Err(of_request(error)),
-            None => Err(Failure::new(
-                ErrorKind::Protocol,
+            None => Err(Failure::protocol(
                 "an answer came that is neither a response nor an error",
             )),
         };
@@ -102,7 +100,7 @@ impl ClassifyStream {
         }
         let mut failure = failure.unwrap_or_else(|| {
             let message = "the server ended the stream before the requests did";
-            Failure::new(ErrorKind::Protocol, message)
+            Failure::protocol(message)
         });
         if rest.under_way.is_empty() {
             let error = Error::new(RPC, failure, 1, rest.elapsed);
@@ -110,7 +108,7 @@ impl ClassifyStream {
             return;
         }
         for (index, sent) in rest.under_way {
-            // What lay below goes to the first; the others name it in words.
+            // The first error gets the source; the others only have its message.
             let again = Failure {
                 retry_delay: failure.retry_delay,
                 ..Failure::new(failure.kind.clone(), failure.message.clone())
@@ -159,7 +157,7 @@ impl fmt::Debug for ClassifyStream {
     }
 }
 
-/// The failure of one request, as Classify would have told it.
+/// The failure of one request, as the one of a Classify call.
 fn of_request(error: wire::StreamError) -> Failure {
     let retry_after = Duration::from_millis(error.retry_after_ms);
     let status = Status::new(Code::from_i32(error.code), error.message);

@@ -1,4 +1,4 @@
-//! Where a client's calls go, as it is written: one server, several, or a name with an address for each.
+//! Where a client's calls go: one server, several, or a name with an address for each.
 
 use std::fmt::{self, Display};
 

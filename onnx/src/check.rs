@@ -1,6 +1,7 @@
 //! The check that every model passes before it leaves the builder.
 
 use std::collections::HashSet;
+use std::fmt::Debug;
 
 use crate::model::{IR_VERSION, OPSET};
 use crate::proto::{GraphProto, ModelProto};
@@ -62,16 +63,15 @@ pub enum CheckError {
 
 /// Checks versions, names, order and use.
 pub(crate) fn check(model: &ModelProto) -> Result<(), CheckError> {
-    check_versions(model)?;
-    let graph = model
-        .graph
-        .as_ref()
-        .filter(|graph| !graph.name.is_empty())
-        .ok_or(CheckError::NoName)?;
+    check_version("ir_version", &model.ir_version, &IR_VERSION, IR_VERSION)?;
+    let opsets = model.opset_import.iter();
+    let opsets: Vec<_> = opsets.map(|it| (it.domain.as_str(), it.version)).collect();
+    check_version("opset_import", &opsets, &vec![("", OPSET)], OPSET)?;
+    let graph = model.graph.as_ref().filter(|graph| !graph.name.is_empty());
+    let graph = graph.ok_or(CheckError::NoName)?;
     if graph.output.is_empty() {
-        return Err(CheckError::NoOutputs {
-            graph: graph.name.clone(),
-        });
+        let graph = graph.name.clone();
+        return Err(CheckError::NoOutputs { graph });
     }
     unique(
         "metadata keys",
@@ -83,29 +83,21 @@ pub(crate) fn check(model: &ModelProto) -> Result<(), CheckError> {
     check_use(graph)
 }
 
-fn check_versions(model: &ModelProto) -> Result<(), CheckError> {
-    if model.ir_version != IR_VERSION {
-        let actual = model.ir_version.to_string();
-        return Err(CheckError::Version {
-            field: "ir_version",
-            actual,
-            allowed: IR_VERSION,
-        });
+fn check_version<T: PartialEq + Debug>(
+    field: &'static str,
+    actual: &T,
+    expected: &T,
+    allowed: i64,
+) -> Result<(), CheckError> {
+    if actual == expected {
+        return Ok(());
     }
-    let opsets: Vec<_> = model
-        .opset_import
-        .iter()
-        .map(|opset| (opset.domain.as_str(), opset.version))
-        .collect();
-    if opsets != [("", OPSET)] {
-        let actual = format!("{opsets:?}");
-        return Err(CheckError::Version {
-            field: "opset_import",
-            actual,
-            allowed: OPSET,
-        });
-    }
-    Ok(())
+    let actual = format!("{actual:?}");
+    Err(CheckError::Version {
+        field,
+        actual,
+        allowed,
+    })
 }
 
 fn unique<'a>(
@@ -118,10 +110,8 @@ fn unique<'a>(
             return Err(CheckError::EmptyName { what });
         }
         if !seen.insert(name) {
-            return Err(CheckError::DuplicateName {
-                what,
-                name: name.clone(),
-            });
+            let name = name.clone();
+            return Err(CheckError::DuplicateName { what, name });
         }
     }
     Ok(())
@@ -130,45 +120,30 @@ fn unique<'a>(
 /// Every value is made once, and before it is read.
 fn check_order(graph: &GraphProto) -> Result<(), CheckError> {
     let given = graph.input.iter().map(|input| &input.name);
-    let constant = graph
-        .initializer
-        .iter()
-        .map(|initializer| &initializer.name);
+    let constant = graph.initializer.iter().map(|constant| &constant.name);
     unique("values", given.clone().chain(constant.clone()))?;
 
+    let undefined = |reader: String, value: &String| CheckError::Undefined {
+        reader,
+        value: value.clone(),
+    };
     let mut made: HashSet<&String> = given.chain(constant).collect();
     for node in &graph.node {
         let present = |names: &&String| !names.is_empty();
-        if let Some(value) = node
-            .input
-            .iter()
-            .filter(present)
-            .find(|name| !made.contains(name))
-        {
-            let reader = format!("node `{}`", node.name);
-            return Err(CheckError::Undefined {
-                reader,
-                value: value.clone(),
-            });
+        let mut inputs = node.input.iter().filter(present);
+        if let Some(value) = inputs.find(|name| !made.contains(name)) {
+            return Err(undefined(format!("node `{}`", node.name), value));
         }
         for name in node.output.iter().filter(present) {
             if !made.insert(name) {
-                return Err(CheckError::DuplicateName {
-                    what: "values",
-                    name: name.clone(),
-                });
+                let (what, name) = ("values", name.clone());
+                return Err(CheckError::DuplicateName { what, name });
             }
         }
     }
-    match graph
-        .output
-        .iter()
-        .find(|output| !made.contains(&output.name))
-    {
-        Some(output) => Err(CheckError::Undefined {
-            reader: "the graph's output".to_owned(),
-            value: output.name.clone(),
-        }),
+    let mut outputs = graph.output.iter().map(|output| &output.name);
+    match outputs.find(|name| !made.contains(name)) {
+        Some(value) => Err(undefined("the graph's output".to_owned(), value)),
         None => Ok(()),
     }
 }
@@ -186,20 +161,17 @@ fn check_use(graph: &GraphProto) -> Result<(), CheckError> {
     }
     let unread = |name: &&String| !needed.contains(name);
     let input = graph.input.iter().map(|input| &input.name).find(unread);
-    let initializer = graph
-        .initializer
-        .iter()
-        .map(|initializer| &initializer.name)
-        .find(unread);
-    dangling
+    let mut initializers = graph.initializer.iter().map(|constant| &constant.name);
+    let dangling = dangling
         .or(input.map(|name| ("input", name)))
-        .or(initializer.map(|name| ("initializer", name)))
-        .map_or(Ok(()), |(what, name)| {
-            Err(CheckError::Dangling {
-                what,
-                name: name.clone(),
-            })
-        })
+        .or(initializers.find(unread).map(|name| ("initializer", name)));
+    match dangling {
+        Some((what, name)) => {
+            let name = name.clone();
+            Err(CheckError::Dangling { what, name })
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@ use crate::check::CheckError;
 use crate::data_type::DataType;
 use crate::shape::Shape;
 
+/// What a call of the builder or of an operator gives.
+pub type Result<T> = std::result::Result<T, GraphError>;
+
 /// Why a graph could not be made.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -156,9 +159,6 @@ pub enum NodeError {
 }
 
 fn list(types: &[DataType]) -> String {
-    types
-        .iter()
-        .map(|data_type| data_type.as_str())
-        .collect::<Vec<_>>()
-        .join(", ")
+    let names: Vec<_> = types.iter().map(|it| it.as_str()).collect();
+    names.join(", ")
 }

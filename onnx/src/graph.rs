@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::check::check;
 use crate::data_type::DataType;
-use crate::error::GraphError;
+use crate::error::{GraphError, Result};
 use crate::model::{IR_VERSION, Model, OPSET, PRODUCER};
 use crate::ops;
 use crate::proto::{
@@ -41,7 +41,7 @@ impl GraphBuilder {
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self {
-            id: GraphId::new(),
+            id: GraphId::default(),
             name: name.to_owned(),
             inputs: Vec::new(),
             initializers: Vec::new(),
@@ -59,7 +59,7 @@ impl GraphBuilder {
         name: &str,
         data_type: DataType,
         shape: impl Into<Shape>,
-    ) -> Result<Value, GraphError> {
+    ) -> Result<Value> {
         let shape = shape.into();
         if let Some(flaw) = shape.flaw() {
             return Err(GraphError::Shape {
@@ -75,90 +75,53 @@ impl GraphBuilder {
     }
 
     /// Adds a float32 constant; `data` is in row-major order. An empty shape makes a scalar.
-    pub fn initializer_f32(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        data: &[f32],
-    ) -> Result<Value, GraphError> {
+    pub fn initializer_f32(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Result<Value> {
         self.initializer(name, shape, data)
     }
 
     /// Adds a float16 constant, rounding each element to the nearest float16.
     ///
     /// No operator here computes in float16; [`weight_f16`](Self::weight_f16) adds the cast too.
-    pub fn initializer_f16(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        data: &[f32],
-    ) -> Result<Value, GraphError> {
+    pub fn initializer_f16(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Result<Value> {
         self.initializer(name, shape, &to_float16(name, data)?)
     }
 
     /// Adds an int64 constant.
-    pub fn initializer_i64(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        data: &[i64],
-    ) -> Result<Value, GraphError> {
+    pub fn initializer_i64(&mut self, name: &str, shape: &[usize], data: &[i64]) -> Result<Value> {
         self.initializer(name, shape, data)
     }
 
     /// Adds an int32 constant.
-    pub fn initializer_i32(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        data: &[i32],
-    ) -> Result<Value, GraphError> {
+    pub fn initializer_i32(&mut self, name: &str, shape: &[usize], data: &[i32]) -> Result<Value> {
         self.initializer(name, shape, data)
     }
 
     /// Adds a uint8 constant.
-    pub fn initializer_u8(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        data: &[u8],
-    ) -> Result<Value, GraphError> {
+    pub fn initializer_u8(&mut self, name: &str, shape: &[usize], data: &[u8]) -> Result<Value> {
         self.initializer(name, shape, data)
     }
 
     /// Adds a weight that is stored as float16 and cast to float32 in the graph.
     ///
-    /// The file holds half the bytes; a runtime folds the cast when it loads the model. Each element is
-    /// rounded to the nearest float16.
-    pub fn weight_f16(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        data: &[f32],
-    ) -> Result<Value, GraphError> {
+    /// The file holds half the bytes; a runtime folds the cast when it loads the model. Each
+    /// element is rounded to the nearest float16.
+    pub fn weight_f16(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Result<Value> {
         let stored = self.initializer_f16(name, shape, data)?;
         ops::cast(self, &stored, DataType::Float32)
     }
 
     /// Gives out a node's result under `name`, which replaces the value's own name in the file.
-    pub fn output(&mut self, name: &str, value: &Value) -> Result<(), GraphError> {
+    pub fn output(&mut self, name: &str, value: &Value) -> Result<()> {
         if !self.owns(value) {
             let (name, value) = (name.to_owned(), value.name().to_owned());
             return Err(GraphError::ForeignOutput { name, value });
         }
-        let what = if self
-            .outputs
-            .iter()
-            .any(|(_, other)| other.name() == value.name())
-        {
+        let is = |other: &str| other == value.name();
+        let what = if self.outputs.iter().any(|(_, other)| is(other.name())) {
             Some("an output")
-        } else if self.inputs.iter().any(|input| input.name() == value.name()) {
+        } else if self.inputs.iter().any(|input| is(input.name())) {
             Some("an input")
-        } else if self
-            .initializers
-            .iter()
-            .any(|constant| constant.name == value.name())
-        {
+        } else if self.initializers.iter().any(|constant| is(&constant.name)) {
             Some("an initializer")
         } else {
             None
@@ -176,43 +139,35 @@ impl GraphBuilder {
 
     /// Checks the graph and makes the model. `metadata` are free facts, kept in the given order.
     ///
-    /// The check asks for: values defined before use, unique names, at least one output, and nothing
-    /// dangling, that is no input, initializer or node that no output needs.
-    pub fn build(self, metadata: &[(&str, &str)]) -> Result<Model, GraphError> {
-        let renamed: HashMap<&str, &str> = self
-            .outputs
-            .iter()
+    /// The check asks for: values defined before use, unique names, at least one output, and
+    /// nothing dangling, that is no input, initializer or node that no output needs.
+    pub fn build(self, metadata: &[(&str, &str)]) -> Result<Model> {
+        let public = self.outputs.iter();
+        let public: HashMap<&str, &str> = public
             .map(|(name, value)| (value.name(), name.as_str()))
             .collect();
-        let final_name = |name: &str| renamed.get(name).copied().unwrap_or(name).to_owned();
-
         let mut nodes = self.nodes;
-        for name in nodes
-            .iter_mut()
-            .flat_map(|node| node.input.iter_mut().chain(&mut node.output))
-        {
-            *name = final_name(name);
+        for node in &mut nodes {
+            for name in node.input.iter_mut().chain(&mut node.output) {
+                if let Some(public) = public.get(name.as_str()) {
+                    (*public).clone_into(name);
+                }
+            }
         }
-        let outputs: Vec<_> = self
-            .outputs
-            .iter()
-            .map(|(name, value)| value.info(name))
-            .collect();
-        let used: HashSet<String> = nodes
-            .iter()
-            .flat_map(|node| node.input.iter().cloned())
-            .chain(outputs.iter().map(|output| output.name.clone()))
-            .collect();
+        let read = nodes.iter().flat_map(|node| node.input.iter().cloned());
+        let given_out = self.outputs.iter().map(|(name, _)| name.clone());
+        let used: HashSet<String> = read.chain(given_out).collect();
         for node in &mut nodes {
             leave_out_unused_outputs(node, &used);
         }
 
-        let value_info = self
-            .results
-            .iter()
-            .filter(|value| used.contains(value.name()) && !renamed.contains_key(value.name()))
-            .map(|value| value.info(value.name()))
-            .collect();
+        let inner =
+            |value: &&Value| used.contains(value.name()) && !public.contains_key(value.name());
+        let info = |value: &Value| value.info(value.name());
+        let entry = |&(key, value): &(&str, &str)| StringStringEntryProto {
+            key: key.to_owned(),
+            value: value.to_owned(),
+        };
         let proto = ModelProto {
             ir_version: IR_VERSION,
             opset_import: vec![OperatorSetIdProto {
@@ -225,18 +180,18 @@ impl GraphBuilder {
                 node: nodes,
                 name: self.name,
                 initializer: self.initializers,
-                input: self
-                    .inputs
+                input: self.inputs.iter().map(info).collect(),
+                output: self
+                    .outputs
                     .iter()
-                    .map(|value| value.info(value.name()))
+                    .map(|(name, value)| value.info(name))
                     .collect(),
-                output: outputs,
-                value_info,
+                value_info: self.results.iter().filter(inner).map(info).collect(),
             }),
-            metadata_props: metadata.iter().copied().map(entry).collect(),
+            metadata_props: metadata.iter().map(entry).collect(),
         };
         check(&proto)?;
-        Ok(Model::new(proto))
+        Ok(Model(proto))
     }
 
     pub(crate) fn owns(&self, value: &Value) -> bool {
@@ -280,7 +235,7 @@ impl GraphBuilder {
         // The node's name is kept free even where its outputs are named otherwise.
         self.names.insert(node.name.clone());
         self.names
-            .extend(constants.iter().map(|constant| constant.name.clone()));
+            .extend(constants.iter().map(|it| it.name.clone()));
         self.initializers.extend(constants);
         let values = outputs.map(|(name, data_type, shape)| {
             self.names.insert(name.clone());
@@ -297,34 +252,29 @@ impl GraphBuilder {
         name: &str,
         shape: &[usize],
         data: &[T],
-    ) -> Result<Value, GraphError> {
+    ) -> Result<Value> {
         let proto = tensor(name, shape, data)?;
         self.reserve("an initializer", name)?;
         self.initializers.push(proto);
-        Ok(Value::new(
-            &self.id,
-            name.to_owned(),
-            T::DATA_TYPE,
-            shape.into(),
-        ))
+        let (name, shape) = (name.to_owned(), shape.into());
+        Ok(Value::new(&self.id, name, T::DATA_TYPE, shape))
     }
 
-    fn reserve(&mut self, what: &'static str, name: &str) -> Result<(), GraphError> {
+    fn reserve(&mut self, what: &'static str, name: &str) -> Result<()> {
         if name.is_empty() {
             return Err(GraphError::EmptyName { what });
         }
-        if !self.names.insert(name.to_owned()) {
-            return Err(GraphError::DuplicateName {
-                name: name.to_owned(),
-            });
+        let name = name.to_owned();
+        if !self.names.insert(name.clone()) {
+            return Err(GraphError::DuplicateName { name });
         }
         Ok(())
     }
 }
 
-/// Blanks the outputs that nobody reads, so that a runtime need not make them.
+/// Blanks the outputs that no node reads, so that a runtime need not compute them.
 ///
-/// A node that nobody reads at all stays as it is, for the check to name.
+/// A node without any read output stays as it is, for the check to report.
 fn leave_out_unused_outputs(node: &mut NodeProto, used: &HashSet<String>) {
     if !node.output.iter().any(|name| used.contains(name)) {
         return;
@@ -333,11 +283,4 @@ fn leave_out_unused_outputs(node: &mut NodeProto, used: &HashSet<String>) {
         name.clear();
     }
     while node.output.pop_if(|name| name.is_empty()).is_some() {}
-}
-
-fn entry((key, value): (&str, &str)) -> StringStringEntryProto {
-    StringStringEntryProto {
-        key: key.to_owned(),
-        value: value.to_owned(),
-    }
 }

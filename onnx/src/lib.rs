@@ -1,9 +1,9 @@
 //! Builds ONNX models in memory, in pure Rust.
 //!
-//! A [`GraphBuilder`] hands out [`Value`]s: handles that carry a name, a [`DataType`] and a symbolic
-//! [`Shape`]. Each function in [`ops`] takes values and returns values, and checks types and shapes when
-//! it is called, so a mistake is reported where it is made. [`GraphBuilder::build`] checks the whole graph
-//! and is the only way to a [`Model`].
+//! A [`GraphBuilder`] hands out [`Value`]s: handles that carry a name, a [`DataType`] and a
+//! symbolic [`Shape`]. Each function in [`ops`] takes values and returns values, and checks types
+//! and shapes when it is called, so a mistake is reported where it is made. [`GraphBuilder::build`]
+//! checks the whole graph and is the only way to a [`Model`].
 //!
 //! ```
 //! use quintet_onnx::{DataType, Dim, GraphBuilder, ops};
@@ -47,13 +47,15 @@
 //!
 //! # Shapes
 //!
-//! A symbol stands for a length known at run time; the same symbol is the same length. An operation is
-//! refused unless its shapes can be proved to fit: `N` and `M` do not broadcast, nor do `N` and 3.
+//! A symbol stands for a length known at run time; the same symbol is the same length. An operation
+//! is refused unless its shapes can be proved to fit: `N` and `M` do not broadcast, nor do `N` and
+//! 3.
 //!
 //! # What it is not
 //!
-//! It reads nothing of a model but its weights, optimises nothing, and knows only the operators that Quintet's models use, in the
-//! forms that they use. It runs nothing either: the tests do that, in ONNX Runtime.
+//! It reads nothing of a model but its weights, optimises nothing, and knows only the operators
+//! that Quintet's models use, in the forms that they use. It runs nothing either: the tests do
+//! that, in ONNX Runtime.
 
 mod attribute;
 mod check;
@@ -71,7 +73,7 @@ mod value;
 
 pub use self::check::CheckError;
 pub use self::data_type::DataType;
-pub use self::error::{GraphError, NodeError};
+pub use self::error::{GraphError, NodeError, Result};
 pub use self::graph::GraphBuilder;
 pub use self::model::{IR_VERSION, Model, OPSET, PRODUCER};
 pub use self::shape::{Dim, Shape};

@@ -16,32 +16,26 @@ pub const PRODUCER: &str = "quintet";
 
 /// A checked model, ready to be written.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Model {
-    proto: ModelProto,
-}
+pub struct Model(pub(crate) ModelProto);
 
 // === impl Model ===
 
 impl Model {
-    pub(crate) fn new(proto: ModelProto) -> Self {
-        Self { proto }
-    }
-
     /// The bytes of an `.onnx` file. The same graph gives the same bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.proto.encode_to_vec()
+        self.0.encode_to_vec()
     }
 
     /// One line for each input, initializer, node and output, for people and snapshots.
     #[must_use]
     pub fn to_text(&self) -> String {
-        text::model(&self.proto)
+        text::model(&self.0)
     }
 
     /// The messages as they are written.
     #[must_use]
     pub fn proto(&self) -> &ModelProto {
-        &self.proto
+        &self.0
     }
 }

@@ -2,11 +2,10 @@
 //!
 //! Nothing reaches the graph before `finish`, so a refused node leaves the graph as it was.
 
-use crate::attribute::AttributeValue;
 use crate::data_type::DataType;
-use crate::error::{GraphError, NodeError};
+use crate::error::{GraphError, NodeError, Result};
 use crate::graph::GraphBuilder;
-use crate::proto::{NodeProto, TensorProto};
+use crate::proto::{AttributeProto, NodeProto, TensorProto};
 use crate::shape::Shape;
 use crate::tensor::{Element, tensor};
 use crate::value::Value;
@@ -42,7 +41,7 @@ impl<'g> Node<'g> {
         input: &'static str,
         value: &Value,
         allowed: &[DataType],
-    ) -> Result<(), GraphError> {
+    ) -> Result<()> {
         if !self.graph.owns(value) {
             let value = value.name().to_owned();
             return Err(self.refuse(NodeError::ForeignValue { input, value }));
@@ -65,7 +64,7 @@ impl<'g> Node<'g> {
         input: &'static str,
         value: Option<&Value>,
         allowed: &[DataType],
-    ) -> Result<(), GraphError> {
+    ) -> Result<()> {
         if let Some(value) = value {
             return self.input(input, value, allowed);
         }
@@ -79,7 +78,7 @@ impl<'g> Node<'g> {
         input: &'static str,
         shape: &[usize],
         data: &[T],
-    ) -> Result<(), GraphError> {
+    ) -> Result<()> {
         let name = self.graph.fresh(&format!("{}.{input}", self.proto.name));
         self.constants.push(tensor(&name, shape, data)?);
         self.proto.input.push(name);
@@ -87,8 +86,10 @@ impl<'g> Node<'g> {
     }
 
     /// Sets an attribute.
-    pub(crate) fn attribute(&mut self, name: &str, value: impl Into<AttributeValue>) {
-        self.proto.attribute.push(value.into().into_proto(name));
+    pub(crate) fn attribute(&mut self, name: &str, value: impl Into<AttributeProto>) {
+        let name = name.to_owned();
+        let value = value.into();
+        self.proto.attribute.push(AttributeProto { name, ..value });
     }
 
     /// Sets an attribute to a list of lengths, each of which must lie in `least..=i32::MAX`.
@@ -97,21 +98,14 @@ impl<'g> Node<'g> {
         attribute: &'static str,
         lengths: &[usize],
         least: usize,
-    ) -> Result<(), GraphError> {
-        if lengths
-            .iter()
-            .any(|length| !(least..=i32::MAX as usize).contains(length))
-        {
+    ) -> Result<()> {
+        let allowed = least..=i32::MAX as usize;
+        if !lengths.iter().all(|length| allowed.contains(length)) {
             let allowed = format!("{least} to {}", i32::MAX);
             return Err(self.bad_attribute(attribute, &format!("{lengths:?}"), allowed));
         }
-        self.attribute(
-            attribute,
-            lengths
-                .iter()
-                .map(|&length| length as i64)
-                .collect::<Vec<_>>(),
-        );
+        let lengths: Vec<_> = lengths.iter().map(|&length| length as i64).collect();
+        self.attribute(attribute, lengths);
         Ok(())
     }
 
@@ -155,18 +149,10 @@ impl<'g> Node<'g> {
     }
 
     /// Resolves `axis`, which counts from the end when negative, into `0..rank`.
-    pub(crate) fn axis(
-        &self,
-        attribute: &'static str,
-        axis: i64,
-        rank: usize,
-    ) -> Result<usize, GraphError> {
+    pub(crate) fn axis(&self, attribute: &'static str, axis: i64, rank: usize) -> Result<usize> {
         let rank = rank as i64;
-        let resolved = if axis < 0 {
-            axis.saturating_add(rank)
-        } else {
-            axis
-        };
+        let from_start = if axis < 0 { rank } else { 0 };
+        let resolved = axis.saturating_add(from_start);
         if (0..rank).contains(&resolved) {
             return Ok(resolved as usize);
         }
@@ -178,7 +164,7 @@ impl<'g> Node<'g> {
     }
 
     /// Puts a node with one output into the graph. The output has the node's name.
-    pub(crate) fn finish(self, data_type: DataType, shape: Shape) -> Result<Value, GraphError> {
+    pub(crate) fn finish(self, data_type: DataType, shape: Shape) -> Result<Value> {
         let name = self.proto.name.clone();
         let [value] = self.finish_named([(name, data_type, shape)])?;
         Ok(value)
@@ -188,14 +174,11 @@ impl<'g> Node<'g> {
     pub(crate) fn finish_all<const N: usize>(
         self,
         outputs: [(&str, DataType, Shape); N],
-    ) -> Result<[Value; N], GraphError> {
+    ) -> Result<[Value; N]> {
         let node = self.proto.name.clone();
         let outputs = outputs.map(|(output, data_type, shape)| {
-            (
-                self.graph.fresh(&format!("{node}.{output}")),
-                data_type,
-                shape,
-            )
+            let name = self.graph.fresh(&format!("{node}.{output}"));
+            (name, data_type, shape)
         });
         self.finish_named(outputs)
     }
@@ -203,19 +186,21 @@ impl<'g> Node<'g> {
     fn finish_named<const N: usize>(
         mut self,
         outputs: [(String, DataType, Shape); N],
-    ) -> Result<[Value; N], GraphError> {
+    ) -> Result<[Value; N]> {
         for (_, _, shape) in &outputs {
             if let Some(flaw) = shape.flaw() {
-                return Err(self.refuse(NodeError::Result {
-                    shape: shape.clone(),
-                    flaw,
-                }));
+                let shape = shape.clone();
+                return Err(self.refuse(NodeError::Result { shape, flaw }));
             }
         }
         // Optional inputs at the end are left out by leaving them off.
         while self.proto.input.pop_if(|name| name.is_empty()).is_some() {}
-        Ok(self
-            .graph
-            .push(self.op, self.proto, self.constants, outputs))
+        let Self {
+            op,
+            proto,
+            constants,
+            ..
+        } = self;
+        Ok(self.graph.push(op, proto, constants, outputs))
     }
 }

@@ -1,9 +1,9 @@
 //! One function for each operator.
 //!
-//! A function checks its inputs' types and shapes when it is called, so an error points at the caller's
-//! line, and returns the result with its inferred type and shape. Names are those of ONNX's
-//! [operator list](https://onnx.ai/onnx/operators/), opset 17. A case that ONNX knows and these functions
-//! do not is an error, or cannot be asked for.
+//! A function checks its inputs' types and shapes when it is called, so an error points at the
+//! caller's line, and returns the result with its inferred type and shape. Names are those of
+//! ONNX's [operator list](https://onnx.ai/onnx/operators/), opset 17. A case that ONNX knows and
+//! these functions do not is an error, or cannot be asked for.
 
 mod activation;
 mod conv;

@@ -37,7 +37,8 @@ impl Dim {
         }
     }
 
-    /// The length that `self` and `other` broadcast to, or `None` where they cannot be proved to fit.
+    /// The length that `self` and `other` broadcast to, or `None` where they cannot be proved to
+    /// fit.
     ///
     /// ONNX, "Multidirectional broadcasting": equal lengths, or one of them is 1.
     fn broadcast(&self, other: &Self) -> Option<Self> {
@@ -74,15 +75,13 @@ impl Shape {
         self.0.len()
     }
 
-    /// The shape that `self` and `other` broadcast to, or `None` where they cannot be proved to fit.
+    /// The shape that `self` and `other` broadcast to, or `None` where they cannot be proved to
+    /// fit.
     pub(crate) fn broadcast(&self, other: &Self) -> Option<Self> {
         let rank = self.rank().max(other.rank());
-        let one = Dim::Fixed(1);
         let from_end = |shape: &Self, back: usize| {
-            shape
-                .rank()
-                .checked_sub(back)
-                .map_or(one.clone(), |axis| shape.0[axis].clone())
+            let axis = shape.rank().checked_sub(back);
+            axis.map_or(Dim::Fixed(1), |axis| shape.0[axis].clone())
         };
         (1..=rank)
             .rev()
@@ -95,17 +94,12 @@ impl Shape {
         if self.0.contains(&Dim::Fixed(0)) {
             return Some("an axis of length 0");
         }
-        if self
-            .0
-            .iter()
-            .any(|dim| matches!(dim, Dim::Symbol(name) if name.is_empty()))
-        {
+        let is_nameless = |dim: &Dim| matches!(dim, Dim::Symbol(name) if name.is_empty());
+        if self.0.iter().any(is_nameless) {
             return Some("a symbol without a name");
         }
         let (fixed, _) = volume(&self.0);
-        i64::try_from(fixed)
-            .is_err()
-            .then_some("more elements than fit an int64")
+        (fixed > i64::MAX as u128).then_some("more elements than fit an int64")
     }
 }
 
@@ -149,12 +143,8 @@ impl From<&[usize]> for Shape {
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[")?;
-        for (axis, dim) in self.0.iter().enumerate() {
-            let separator = if axis == 0 { "" } else { ", " };
-            write!(f, "{separator}{dim}")?;
-        }
-        f.write_str("]")
+        let dims: Vec<_> = self.0.iter().map(Dim::to_string).collect();
+        write!(f, "[{}]", dims.join(", "))
     }
 }
 
@@ -172,7 +162,8 @@ pub(crate) fn volume(dims: &[Dim]) -> (u128, Vec<&str>) {
     (fixed, symbols)
 }
 
-/// The one axis that `dims` flatten to, or `None` where no single name or number says it (`3·N`, `N·L`).
+/// The one axis that `dims` flatten to, or `None` where no single name or number says it (`3·N`,
+/// `N·L`).
 pub(crate) fn flattened(dims: &[Dim]) -> Option<Dim> {
     match volume(dims) {
         (fixed, symbols) if symbols.is_empty() => usize::try_from(fixed).ok().map(Dim::Fixed),

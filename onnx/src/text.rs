@@ -18,7 +18,7 @@ use crate::data_type::DataType;
 use crate::proto::attribute_proto::AttributeType;
 use crate::proto::tensor_shape_proto::dimension;
 use crate::proto::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, type_proto,
+    AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, type_proto,
 };
 
 /// Initializers with at most this many elements are shown with their data.
@@ -34,12 +34,8 @@ pub(crate) fn model(model: &ModelProto) -> String {
         "graph {} {{ir_version={}, opset={opset}}}",
         graph.name, model.ir_version
     )];
-    lines.extend(
-        model
-            .metadata_props
-            .iter()
-            .map(|entry| format!("metadata {}={}", entry.key, entry.value)),
-    );
+    let metadata = model.metadata_props.iter();
+    lines.extend(metadata.map(|entry| format!("metadata {}={}", entry.key, entry.value)));
     lines.extend(
         graph
             .input
@@ -47,7 +43,8 @@ pub(crate) fn model(model: &ModelProto) -> String {
             .map(|input| format!("input {}", typed(input))),
     );
     lines.extend(graph.initializer.iter().map(initializer));
-    let types = value_types(graph);
+    let infos = graph.value_info.iter().chain(&graph.output);
+    let types = infos.map(|info| (info.name.as_str(), info)).collect();
     lines.extend(graph.node.iter().map(|item| node(item, &types)));
     lines.extend(
         graph
@@ -58,57 +55,34 @@ pub(crate) fn model(model: &ModelProto) -> String {
     lines.join("\n") + "\n"
 }
 
-fn value_types(graph: &GraphProto) -> HashMap<&str, &ValueInfoProto> {
-    let infos = graph.value_info.iter().chain(&graph.output);
-    infos.map(|info| (info.name.as_str(), info)).collect()
-}
-
 /// `%h: float32[N, 128]`
 fn typed(info: &ValueInfoProto) -> String {
-    let Some(type_proto::Value::TensorType(tensor)) = info
-        .r#type
-        .as_ref()
-        .and_then(|value_type| value_type.value.as_ref())
-    else {
+    let value_type = info.r#type.as_ref().and_then(|it| it.value.as_ref());
+    let Some(type_proto::Value::TensorType(tensor)) = value_type else {
         return format!("%{}", info.name);
     };
-    let dims = tensor
-        .shape
-        .iter()
-        .flat_map(|shape| &shape.dim)
-        .map(|dim| match &dim.value {
-            Some(dimension::Value::DimValue(length)) => length.to_string(),
-            Some(dimension::Value::DimParam(name)) => name.clone(),
-            None => "?".to_owned(),
-        });
-    format!(
-        "%{}: {}[{}]",
-        info.name,
-        type_name(tensor.elem_type),
-        join(dims)
-    )
+    let dims = tensor.shape.iter().flat_map(|shape| &shape.dim);
+    let dims = dims.map(|dim| match &dim.value {
+        Some(dimension::Value::DimValue(length)) => length.to_string(),
+        Some(dimension::Value::DimParam(name)) => name.clone(),
+        None => "?".to_owned(),
+    });
+    let (name, data_type) = (&info.name, type_name(tensor.elem_type));
+    format!("%{name}: {data_type}[{}]", join(dims))
 }
 
 fn node(node: &NodeProto, types: &HashMap<&str, &ValueInfoProto>) -> String {
-    let outputs = node
-        .output
-        .iter()
-        .map(|name| match types.get(name.as_str()) {
-            Some(info) => typed(info),
-            None => reference(name),
-        });
-    let inputs = node.input.iter().map(|name| reference(name));
-    let attributes = if node.attribute.is_empty() {
-        String::new()
-    } else {
-        format!(" {{{}}}", join(node.attribute.iter().map(attribute)))
+    let output = |name: &String| match types.get(name.as_str()) {
+        Some(info) => typed(info),
+        None => reference(name),
     };
-    format!(
-        "{} = {}({}){attributes}",
-        join(outputs),
-        node.op_type,
-        join(inputs)
-    )
+    let mut attributes = join(node.attribute.iter().map(attribute));
+    if !attributes.is_empty() {
+        attributes = format!(" {{{attributes}}}");
+    }
+    let outputs = join(node.output.iter().map(output));
+    let inputs = join(node.input.iter().map(|name| reference(name)));
+    format!("{outputs} = {}({inputs}){attributes}", node.op_type)
 }
 
 /// `%name`, or `_` for an optional input or output that is left out.
@@ -134,10 +108,9 @@ fn attribute(attribute: &AttributeProto) -> String {
 }
 
 fn initializer(tensor: &TensorProto) -> String {
-    let dims = join(tensor.dims.iter());
+    let (name, dims) = (&tensor.name, join(tensor.dims.iter()));
     let head = format!(
-        "initializer %{}: {}[{dims}]",
-        tensor.name,
+        "initializer %{name}: {}[{dims}]",
         type_name(tensor.data_type)
     );
     let Some(data_type) = DataType::from_code(tensor.data_type) else {
@@ -146,23 +119,20 @@ fn initializer(tensor: &TensorProto) -> String {
     if tensor.raw_data.len() > SHOWN_ELEMENTS * data_type.size() {
         return head;
     }
-    let elements = tensor
-        .raw_data
-        .chunks_exact(data_type.size())
-        .map(|bytes| match data_type {
-            DataType::Uint8 => bytes[0].to_string(),
-            DataType::Int32 => i32::from_le_bytes(array(bytes)).to_string(),
-            DataType::Int64 => i64::from_le_bytes(array(bytes)).to_string(),
-            DataType::Float16 => shown(f16::from_le_bytes(array(bytes)).to_f32()),
-            DataType::Float32 => shown(f32::from_le_bytes(array(bytes))),
-        });
+    let elements = tensor.raw_data.chunks_exact(data_type.size());
+    let elements = elements.map(|bytes| match data_type {
+        DataType::Uint8 => bytes[0].to_string(),
+        DataType::Int32 => i32::from_le_bytes(array(bytes)).to_string(),
+        DataType::Int64 => i64::from_le_bytes(array(bytes)).to_string(),
+        DataType::Float16 => shown(f16::from_le_bytes(array(bytes)).to_f32()),
+        DataType::Float32 => shown(f32::from_le_bytes(array(bytes))),
+    });
     format!("{head} = [{}]", join(elements))
 }
 
 fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    bytes
-        .try_into()
-        .expect("the chunks have the size of the element type")
+    let array = bytes.try_into();
+    array.expect("the chunks have the size of the element type")
 }
 
 fn type_name(code: i32) -> &'static str {
@@ -175,8 +145,6 @@ fn shown(value: f32) -> String {
 }
 
 fn join<T: Display>(items: impl Iterator<Item = T>) -> String {
-    items
-        .map(|item| item.to_string())
-        .collect::<Vec<_>>()
-        .join(", ")
+    let items: Vec<_> = items.map(|item| item.to_string()).collect();
+    items.join(", ")
 }

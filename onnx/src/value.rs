@@ -9,8 +9,8 @@ use crate::shape::{Dim, Shape};
 
 /// A tensor in a graph: an input, an initializer, or what a node makes.
 ///
-/// Cheap to clone. A value belongs to the [`GraphBuilder`](crate::GraphBuilder) that made it; another graph
-/// refuses it.
+/// Cheap to clone. A value belongs to the [`GraphBuilder`](crate::GraphBuilder) that made it;
+/// another graph refuses it.
 #[derive(Clone, Debug)]
 pub struct Value(Arc<Inner>);
 
@@ -23,15 +23,14 @@ struct Inner {
 }
 
 /// Tells graphs apart: two ids are equal when they are clones of one.
-#[derive(Clone, Debug)]
-pub(crate) struct GraphId(Arc<()>);
+pub(crate) type GraphId = Arc<()>;
 
 // === impl Value ===
 
 impl Value {
     pub(crate) fn new(graph: &GraphId, name: String, data_type: DataType, shape: Shape) -> Self {
         Self(Arc::new(Inner {
-            graph: graph.clone(),
+            graph: Arc::clone(graph),
             name,
             data_type,
             shape,
@@ -57,7 +56,7 @@ impl Value {
     }
 
     pub(crate) fn belongs_to(&self, graph: &GraphId) -> bool {
-        Arc::ptr_eq(&self.0.graph.0, &graph.0)
+        Arc::ptr_eq(&self.0.graph, graph)
     }
 
     /// The file's record of this value, under `name`.
@@ -73,14 +72,6 @@ impl Value {
                 value: Some(type_proto::Value::TensorType(tensor)),
             }),
         }
-    }
-}
-
-// === impl GraphId ===
-
-impl GraphId {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The call loop on a paused clock: what is waited, and what is told.
+//! The call loop on a paused clock: pauses and errors.
 
 use std::{cell::RefCell, error::Error as _};
 
@@ -22,8 +22,8 @@ fn overloaded(milliseconds: u64) -> Failure {
     }
 }
 
-/// Runs a call whose attempts fail in this order and then succeed; gives the outcome and when, in milliseconds, each
-/// attempt was made.
+/// Runs a call whose attempts fail in this order and then succeed; gives the outcome and when, in
+/// milliseconds, each attempt was made.
 async fn run(
     call: Call,
     jitter: f64,

@@ -2,7 +2,10 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use quintet_client::Framing;
 
 use crate::{
@@ -120,10 +123,10 @@ pub(crate) struct ClassifyArgs {
     /// How many labels to print for an image.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) top_k: u32,
-    /// How a picture becomes the model's input: auto finds the digit in it and frames it as MNIST does, none takes the
-    /// pixels as they are.
-    #[arg(long, value_enum, default_value_t = FramingArg::Auto)]
-    pub(crate) framing: FramingArg,
+    /// How a picture becomes the model's input: auto finds the digit in it and frames it as MNIST
+    /// does, none takes the pixels as they are.
+    #[arg(long, default_value = "auto", value_parser = framing())]
+    pub(crate) framing: Framing,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -161,8 +164,8 @@ pub(crate) struct HealthArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
-    /// Where the MNIST test set lies, DIR/mnist/ or DIR itself, packed (.gz) or not; and IMDB's aclImdb_v1.tar.gz,
-    /// DIR/imdb/ or DIR itself.
+    /// Where the MNIST test set lies, DIR/mnist/ or DIR itself, packed (.gz) or not; and IMDB's
+    /// aclImdb_v1.tar.gz, DIR/imdb/ or DIR itself.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
     /// The model's name [default: see below].
@@ -179,22 +182,12 @@ pub(crate) struct EvaluateArgs {
     pub(crate) json: bool,
 }
 
-// No doc comments on the variants: clap would print them, and each help in its long form for them.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum FramingArg {
-    Auto,
-    None,
-}
-
-// === impl FramingArg ===
-
-impl From<FramingArg> for Framing {
-    fn from(framing: FramingArg) -> Self {
-        match framing {
-            FramingArg::Auto => Self::Auto,
-            FramingArg::None => Self::None,
-        }
-    }
+/// The values of `--framing`.
+fn framing() -> impl TypedValueParser<Value = Framing> {
+    PossibleValuesParser::new(["auto", "none"]).map(|name| match &*name {
+        "none" => Framing::None,
+        _ => Framing::Auto,
+    })
 }
 
 /// A time with its unit: `500ms`, `10s`, `2m`.
@@ -209,11 +202,8 @@ pub(crate) fn time(text: &str) -> Result<Duration, String> {
         "m" => 60_000,
         _ => return Err("write a whole number with its unit, such as 500ms, 10s or 2m".into()),
     };
-    match number
-        .parse::<u64>()
-        .ok()
-        .and_then(|it| it.checked_mul(milliseconds))
-    {
+    let number_of_units: Option<u64> = number.parse().ok();
+    match number_of_units.and_then(|it| it.checked_mul(milliseconds)) {
         Some(0) => Err("no call ends in no time".into()),
         Some(milliseconds) => Ok(Duration::from_millis(milliseconds)),
         None => Err(format!("{number:?} is not a number of {unit} that fits")),

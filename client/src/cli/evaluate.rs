@@ -1,20 +1,13 @@
-//! `quintet evaluate`: a public test set through the server, many requests at once, so that the figures are those of the
-//! server's own batching.
+//! `quintet evaluate`: a public test set through the server, many requests at once, so that the
+//! figures are those of the server's own batching.
 
 mod test_set;
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
 
-use indicatif::ProgressBar;
 use quintet_client::{Client, ModelInfo, ModelState, Task};
 use serde::Serialize;
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use self::test_set::{Share, TestSet};
@@ -25,8 +18,9 @@ use crate::{args::EvaluateArgs, failure::Failure, output, progress::Progress};
 struct Report {
     model: String,
     version: String,
+    /// How many images or texts, and how many a second.
     #[serde(flatten)]
-    samples: Samples,
+    samples: BTreeMap<String, Value>,
     correct: u64,
     accuracy: f64,
     labels: Vec<String>,
@@ -36,39 +30,9 @@ struct Report {
     concurrency: usize,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(untagged)]
-enum Samples {
-    Images { images: u64, images_per_second: f64 },
-    Texts { texts: u64, texts_per_second: f64 },
-}
-
-/// What the workers share: the samples, and the next one to send.
-#[derive(Debug)]
-struct Work {
-    client: Client,
-    model: String,
-    set: TestSet,
-    next: AtomicUsize,
-    progress: ProgressBar,
-}
-
-/// The data folder, and how many samples are wanted of a set.
-#[derive(Clone, Debug)]
-struct Data {
-    folder: PathBuf,
-    limit: usize,
-}
-
 pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failure> {
-    let data = Data {
-        folder: args.data_dir.clone(),
-        limit: args.limit.map_or(usize::MAX, Into::into),
-    };
-    let models = client
-        .list_models()
-        .await
-        .map_err(|error| Failure::of_call(&error, client.address()))?;
+    let models = client.list_models().await;
+    let models = models.map_err(Failure::of_call(client.address()))?;
     if let Some(name) = &args.model {
         let mut named = models.iter().filter(|it| it.name == *name);
         if named.clone().any(|it| it.task == Task::ImageGeneration) {
@@ -76,60 +40,61 @@ pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failu
             let hint = "quintet generate --json says how sure a classifier is of them";
             return Err(Failure::new(message).hint(hint));
         }
-        // One that there is not is sent a digit: the server says best what it has.
-        let text = named.rfind(|it| it.task == Task::TextClassification);
-        let set = match text {
-            Some(model) => reviews(&data, model).await?.ok_or_else(|| {
-                let folder = data.folder.display();
+        // A model that does not exist is sent a digit: the server's error says best what it has.
+        let set = match named.rfind(|it| it.task == Task::TextClassification) {
+            Some(model) => reviews(&args, model).await?.ok_or_else(|| {
+                let folder = args.data_dir.display();
                 Failure::new(format!("{folder} has no {}", quintet_data::imdb::ARCHIVE))
                     .hint("--data-dir names the folder with the IMDB reviews")
             })?,
-            None => digits(&data).await?,
+            None => digits(&args).await?,
         };
         return evaluate(client, name, set, &args).await;
     }
-    evaluate(client, "", digits(&data).await?, &args).await?;
-    let mut evaluated: Option<&str> = None;
-    for model in &models {
-        if model.task != Task::TextClassification
-            || model.state != ModelState::Ready
-            || evaluated == Some(&model.name)
-        {
-            continue;
-        }
-        let Some(set) = reviews(&data, model).await? else {
+    evaluate(client, "", digits(&args).await?, &args).await?;
+    let mut texts: Vec<_> = models
+        .iter()
+        .filter(|it| it.task == Task::TextClassification && it.state == ModelState::Ready)
+        .collect();
+    texts.dedup_by(|next, model| next.name == model.name);
+    for model in texts {
+        let Some(set) = reviews(&args, model).await? else {
             break;
         };
         if !args.json {
             output::print("\n")?;
         }
         evaluate(client, &model.name, set, &args).await?;
-        evaluated = Some(&model.name);
     }
     Ok(())
 }
 
-async fn digits(data: &Data) -> Result<TestSet, Failure> {
-    let Data { folder, limit } = data.clone();
-    read(move || TestSet::digits(&folder, limit)).await
+async fn digits(args: &EvaluateArgs) -> Result<TestSet, Failure> {
+    load(args, TestSet::digits).await
 }
 
-async fn reviews(data: &Data, model: &ModelInfo) -> Result<Option<TestSet>, Failure> {
-    let Ok(labels) = <[String; 2]>::try_from(model.labels.clone()) else {
-        let (name, labels) = (&model.name, model.labels.len());
+async fn reviews(args: &EvaluateArgs, model: &ModelInfo) -> Result<Option<TestSet>, Failure> {
+    let labels = model.labels.clone();
+    if labels.len() != 2 {
+        let (name, labels) = (&model.name, labels.len());
         let message = format!("{name} has {labels} labels, the reviews have two");
         return Err(Failure::new(message));
-    };
-    let Data { folder, limit } = data.clone();
-    read(move || TestSet::reviews(&folder, limit, labels)).await
+    }
+    load(args, |folder, limit| {
+        TestSet::reviews(folder, limit, labels)
+    })
+    .await
 }
 
-async fn read<T: Send + 'static>(
-    load: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+/// Reads a set from the data folder, as many of its samples as are wanted.
+async fn load<T: Send + 'static>(
+    args: &EvaluateArgs,
+    read: impl FnOnce(&Path, usize) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(load)
-        .await
-        .map_err(|error| Failure::new(format!("cannot read the data: {error}")))?
+    let folder = args.data_dir.clone();
+    let limit = args.limit.map_or(usize::MAX, Into::into);
+    let set = tokio::task::spawn_blocking(move || read(&folder, limit)).await;
+    set.map_err(|error| Failure::new(format!("cannot read the data: {error}")))?
 }
 
 /// Sends the whole set to one model, and prints what came of it.
@@ -139,116 +104,68 @@ async fn evaluate(
     set: TestSet,
     args: &EvaluateArgs,
 ) -> Result<(), Failure> {
-    let requests = set.len().div_ceil(set.per_request());
-    let concurrency = args.concurrency.get().min(requests);
-    let progress = Progress::new(set.len() as u64, set.things());
-    let work = Arc::new(Work {
-        client: client.clone(),
-        model: model.to_owned(),
-        progress: progress.bar(),
-        set,
-        next: AtomicUsize::new(0),
-    });
+    let (things, step) = (set.things(), set.per_request());
+    let concurrency = args.concurrency.get().min(set.len().div_ceil(step));
+    let progress = Progress::new(set.len() as u64, things);
+    let set = Arc::new(set);
+    let model: Arc<str> = model.into();
 
     let start = Instant::now();
-    let mut workers: JoinSet<_> = (0..concurrency)
-        .map(|_| Arc::clone(&work).run_worker())
-        .collect();
-    let mut total = Share::new(work.set.labels().len());
-    // The first failure ends the run; dropping the set ends the other workers.
-    while let Some(share) = workers.join_next().await {
-        let share = share.map_err(|error| Failure::new(format!("a worker failed: {error}")))??;
+    let mut firsts = (0..set.len()).step_by(step);
+    // The first failure ends the run; dropping the set ends the other requests.
+    let mut requests = JoinSet::new();
+    let mut total = Share::new(set.labels.len());
+    loop {
+        while requests.len() < concurrency
+            && let Some(first) = firsts.next()
+        {
+            let (set, client, model) = (Arc::clone(&set), client.clone(), Arc::clone(&model));
+            let samples = first..(first + step).min(set.len());
+            requests.spawn(async move { set.send(&client, &model, samples).await });
+        }
+        let Some(share) = requests.join_next().await else {
+            break;
+        };
+        let share = share.map_err(|error| Failure::new(format!("a request failed: {error}")))??;
+        progress.bar().inc(share.score.samples());
         total.add(share)?;
     }
-    let elapsed = start.elapsed();
+    let seconds = start.elapsed().as_secs_f64();
     drop(progress);
 
-    let report = Report::new(&work.set, &total, elapsed, concurrency);
-    if args.json {
-        output::print_json(&report)
-    } else {
-        output::print(&(report.render() + &total.score.render(&report.labels)))
-    }
-}
-
-// === impl Work ===
-
-impl Work {
-    /// Sends one request after the other, as long as there are samples.
-    async fn run_worker(self: Arc<Self>) -> Result<Share, Failure> {
-        let mut share = Share::new(self.set.labels().len());
-        let step = self.set.per_request();
-        loop {
-            let first = self.next.fetch_add(step, Ordering::Relaxed);
-            let samples = first..(first + step).min(self.set.len());
-            if samples.is_empty() {
-                return Ok(share);
-            }
-            let count = samples.len() as u64;
-            share.add(self.set.send(&self.client, &self.model, samples).await?)?;
-            self.progress.inc(count);
-        }
-    }
-}
-
-// === impl Report ===
-
-impl Report {
-    fn new(set: &TestSet, total: &Share, elapsed: Duration, concurrency: usize) -> Self {
-        let (model, version) = total.model.clone().unwrap_or_default();
-        let seconds = elapsed.as_secs_f64();
-        let count = total.score.samples();
-        let per_second = count as f64 / seconds;
-        Self {
-            model,
-            version,
-            samples: match set {
-                TestSet::Digits(_) => Samples::Images {
-                    images: count,
-                    images_per_second: per_second,
-                },
-                TestSet::Reviews { .. } => Samples::Texts {
-                    texts: count,
-                    texts_per_second: per_second,
-                },
-            },
-            correct: total.score.correct(),
-            accuracy: total.score.accuracy(),
-            labels: set.labels(),
-            confusion: total.score.confusion().to_vec(),
-            seconds,
-            mean_batch_size: total.score.mean_batch_size(),
-            concurrency,
-        }
-    }
-
-    fn render(&self) -> String {
-        let Self {
-            model,
-            version,
-            correct,
-            concurrency,
-            ..
-        } = self;
-        let (count, per_second, noun) = match self.samples {
-            Samples::Images {
-                images,
-                images_per_second,
-            } => (images, images_per_second, "images"),
-            Samples::Texts {
-                texts,
-                texts_per_second,
-            } => (texts, texts_per_second, "texts"),
-        };
-        format!(
-            "model            {model} version {version}\n\
-             accuracy         {:.2} % ({correct} of {count})\n\
-             speed            {per_second:.0} {noun}/s ({:.1} s, {} at once)\n\
-             mean batch size  {:.1}\n\n",
-            self.accuracy * 100.0,
-            self.seconds,
-            output::count(*concurrency, "request"),
-            self.mean_batch_size,
-        )
-    }
+    let (score, count) = (&total.score, total.score.samples());
+    let per_second = count as f64 / seconds;
+    let (model, version) = total.model.unwrap_or_default();
+    let report = Report {
+        model,
+        version,
+        samples: BTreeMap::from([
+            (things.to_owned(), count.into()),
+            (format!("{things}_per_second"), per_second.into()),
+        ]),
+        correct: score.correct(),
+        accuracy: score.accuracy(),
+        labels: set.labels.clone(),
+        confusion: score.confusion().to_vec(),
+        seconds,
+        mean_batch_size: score.mean_batch_size(),
+        concurrency,
+    };
+    output::print_report(args.json, &report, |it| {
+        let accuracy = it.accuracy * 100.0;
+        let at_once = output::count(concurrency as u64, "request");
+        let fields = output::fields([
+            ("model", format!("{} version {}", it.model, it.version)),
+            (
+                "accuracy",
+                format!("{accuracy:.2} % ({} of {count})", it.correct),
+            ),
+            (
+                "speed",
+                format!("{per_second:.0} {things}/s ({seconds:.1} s, {at_once} at once)"),
+            ),
+            ("mean batch size", format!("{:.1}", it.mean_batch_size)),
+        ]);
+        fields + "\n" + &score.render(&it.labels)
+    })
 }

@@ -1,6 +1,6 @@
 //! A command that failed: what is printed, and with which exit code the process ends.
 
-use std::{fmt::Write as _, io::Write as _, process::ExitCode};
+use std::{fmt::Display, io::Write as _, process::ExitCode};
 
 use quintet_client::{Error, ErrorKind, FieldViolation};
 
@@ -50,63 +50,63 @@ impl Failure {
         self
     }
 
-    /// A failed call to `server`.
-    pub(crate) fn of_call(error: &Error, server: &str) -> Self {
-        Self::of_items(error, server, |_| None)
+    /// A server that cannot be connected to.
+    pub(crate) fn unreachable(server: &str, reason: &dyn Display) -> Self {
+        Self::new(format!("cannot reach the server at {server}: {reason}"))
+            .hint("start one with quintet-server, or name another with --server or QUINTET_SERVER")
     }
 
-    /// A failed call that sent images or texts; `name` gives an item's name by its place in the request.
+    /// A value that does not become JSON.
+    pub(crate) fn of_json(error: &serde_json::Error) -> Self {
+        Self::new(format!("cannot write JSON: {error}"))
+    }
+
+    /// Converts the error of a call to `server`.
+    pub(crate) fn of_call(server: &str) -> impl Fn(Error) -> Self {
+        move |error| Self::of_items(&error, server, |_| None)
+    }
+
+    /// A failed call that sent images or texts; `name` gives an item's name by its place in the
+    /// request.
     pub(crate) fn of_items(
         error: &Error,
         server: &str,
         name: impl Fn(usize) -> Option<String>,
     ) -> Self {
-        let text = error.to_string();
-        let mut failure = match error.kind() {
-            ErrorKind::Config => Self {
-                code: Self::USAGE,
-                ..Self::new(error.message())
-            },
-            ErrorKind::Connect => {
-                let message = error.message();
-                Self::new(format!("cannot reach the server at {server}: {message}")).hint(
-                    "start one with quintet-server, or name another with --server or QUINTET_SERVER",
-                )
+        let hint = match error.kind() {
+            ErrorKind::Config => {
+                return Self::usage(error.message());
             }
+            ErrorKind::Connect => return Self::unreachable(server, &error.message()),
             // The server's words repeat the fields, which come below with the names of their items.
             ErrorKind::InvalidArgument { violations } if !violations.is_empty() => {
-                Self::new(format!("{}: {}", error.rpc(), error.kind()))
+                let mut failure = Self::new(format!("{}: {}", error.rpc(), error.kind()));
+                failure.notes = violations.iter().map(|it| field(it, &name)).collect();
+                return failure;
             }
-            ErrorKind::NotFound => Self::new(text).hint("quintet models lists what the server has"),
-            ErrorKind::FailedPrecondition => {
-                Self::new(text).hint("quintet models lists each model's task")
+            ErrorKind::NotFound => "quintet models lists what the server has",
+            ErrorKind::FailedPrecondition => "quintet models lists each model's task",
+            ErrorKind::Overloaded => {
+                "the server's queue is full; try again later, or send less at once"
             }
-            ErrorKind::Overloaded => Self::new(text)
-                .hint("the server's queue is full; try again later, or send less at once"),
-            ErrorKind::Unavailable => Self::new(text)
-                .hint("the server is starting or stopping; quintet models says what is ready"),
-            ErrorKind::DeadlineExceeded => Self::new(text).hint("give it more time with --timeout"),
+            ErrorKind::Unavailable => {
+                "the server is starting or stopping; quintet models says what is ready"
+            }
+            ErrorKind::DeadlineExceeded => "give it more time with --timeout",
             ErrorKind::Unimplemented | ErrorKind::Protocol => {
-                Self::new(text).hint(&format!("is it a Quintet server that listens at {server}?"))
+                &format!("is it a Quintet server that listens at {server}?")
             }
-            ErrorKind::Internal { id: Some(_) } => {
-                Self::new(text).hint("the server's log has more under this id")
-            }
-            _ => Self::new(text),
+            ErrorKind::Internal { id: Some(_) } => "the server's log has more under this id",
+            _ => return Self::new(error.to_string()),
         };
-        failure
-            .notes
-            .extend(error.field_violations().iter().map(|it| field(it, &name)));
-        failure
+        Self::new(error.to_string()).hint(hint)
     }
 
     /// Prints it on stderr, and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        let mut text = format!("error: {}\n", self.message);
-        for note in &self.notes {
-            writeln!(text, "  {note}").expect("writing to a string does not fail");
-        }
-        // With stderr gone there is nobody left to tell; the exit code still says it.
+        let notes = self.notes.iter().map(|note| format!("\n  {note}"));
+        let text = format!("error: {}{}\n", self.message, notes.collect::<String>());
+        // A closed stderr is no failure of its own: the exit code still reports this one.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
         ExitCode::from(self.code)
     }

@@ -1,4 +1,5 @@
-//! Image files from the command line: all are read before anything is sent, then grouped into requests.
+//! Image files from the command line: all are read before anything is sent, then grouped into
+//! requests.
 
 use std::{
     fs::File,

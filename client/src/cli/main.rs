@@ -1,6 +1,7 @@
 //! `quintet`: the command line tool on top of the SDK.
 //!
-//! Parse, run the command until it ends or Ctrl-C, report. Answers go to stdout, errors, notes and progress to stderr.
+//! Parse, run the command until it ends or Ctrl-C, report. Answers go to stdout, errors, notes and
+//! progress to stderr.
 
 mod args;
 mod bench;
@@ -10,7 +11,6 @@ mod failure;
 mod generate;
 mod health;
 mod input;
-mod lines;
 mod models;
 mod output;
 mod progress;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // With its output gone there is nobody left to tell.
+            // A closed stderr is not worth another error.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Failure::USAGE));
         }
@@ -63,7 +63,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let builder = Client::builder(&cli.server).timeout(cli.timeout);
     let client = builder
         .connect_lazy()
-        .map_err(|error| Failure::of_call(&error, &cli.server))?;
+        .map_err(Failure::of_call(&cli.server))?;
     match cli.command {
         Command::Classify(args) => classify::run(&client, args).await?,
         Command::Sentiment(args) => sentiment::run(&client, args).await?,

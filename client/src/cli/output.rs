@@ -1,30 +1,20 @@
-//! The one place that writes to stdout.
+//! The one place that writes to stdout, and the forms of text that several commands print.
 
-use std::io::{ErrorKind, Write as _};
+use std::{
+    fmt::Write as _,
+    io::{ErrorKind, Write as _},
+};
 
 use serde::Serialize;
 
 use crate::failure::Failure;
-
-/// A table with a header line; columns are as wide as their widest cell.
-#[derive(Debug)]
-pub(crate) struct Table {
-    columns: Vec<Column>,
-    rows: Vec<Vec<String>>,
-}
-
-#[derive(Debug)]
-struct Column {
-    header: &'static str,
-    right: bool,
-}
 
 /// Writes `text` to stdout. A reader that has gone away (`| head`) is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     write(text).map(|_| ())
 }
 
-/// Writes `text` to stdout, and says whether anybody reads it still.
+/// Writes `text` to stdout, and says whether anybody still reads it.
 pub(crate) fn write(text: &str) -> Result<bool, Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -34,81 +24,59 @@ pub(crate) fn write(text: &str) -> Result<bool, Failure> {
     }
 }
 
-/// Writes a value to stdout as indented JSON.
-pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|error| Failure::new(format!("cannot write JSON: {error}")))?;
-    print(&(text + "\n"))
+/// Writes a report to stdout: as indented JSON, or as the text that `render` makes of it.
+pub(crate) fn print_report<T: Serialize>(
+    json: bool,
+    report: &T,
+    render: impl FnOnce(&T) -> String,
+) -> Result<(), Failure> {
+    if json {
+        let text =
+            serde_json::to_string_pretty(report).map_err(|error| Failure::of_json(&error))?;
+        print(&(text + "\n"))
+    } else {
+        print(&render(report))
+    }
 }
 
 /// A count and its noun: `1 image`, `2 images`.
-pub(crate) fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
 
-// === impl Table ===
+/// Names and their values, one pair a line.
+pub(crate) fn fields<'a>(fields: impl IntoIterator<Item = (&'a str, String)>) -> String {
+    fields
+        .into_iter()
+        .fold(String::new(), |mut text, (name, value)| {
+            writeln!(text, "{name:<17}{value}").expect("writing to a string does not fail");
+            text
+        })
+}
 
-impl Table {
-    pub(crate) fn new() -> Self {
-        Self {
-            columns: Vec::new(),
-            rows: Vec::new(),
+/// A table whose columns are as wide as their widest cell. A header begins with its column's
+/// alignment, as in a format string: `<` left, `>` right.
+pub(crate) fn table<const N: usize>(headers: [&str; N], rows: &[[String; N]]) -> String {
+    let names = headers.map(|it| it[1..].to_owned());
+    let lines: Vec<_> = std::iter::once(&names).chain(rows).collect();
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        let cells = lines.iter().map(|line| line[column].chars().count());
+        cells.max().unwrap_or_default()
+    });
+    let cell = |line: &[String; N], column: usize| {
+        let (cell, width) = (&line[column], widths[column]);
+        if headers[column].starts_with('>') {
+            format!("{cell:>width$}")
+        } else {
+            format!("{cell:<width$}")
         }
-    }
-
-    /// Adds a column of text.
-    pub(crate) fn text(mut self, header: &'static str) -> Self {
-        self.columns.push(Column {
-            header,
-            right: false,
-        });
-        self
-    }
-
-    /// Adds a column of numbers, aligned at the right.
-    pub(crate) fn number(mut self, header: &'static str) -> Self {
-        self.columns.push(Column {
-            header,
-            right: true,
-        });
-        self
-    }
-
-    /// Adds a row; it has a cell for every column.
-    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
-    }
-
-    pub(crate) fn render(&self) -> String {
-        let header = self.columns.iter().map(|it| it.header.to_owned()).collect();
-        let lines: Vec<&Vec<String>> = std::iter::once(&header).chain(&self.rows).collect();
-        let width = |column: usize| {
-            lines
-                .iter()
-                .filter_map(|it| it.get(column))
-                .map(|it| it.chars().count())
-                .max()
-        };
-        let widths: Vec<usize> = (0..self.columns.len()).filter_map(width).collect();
-        let mut text = String::new();
-        for line in lines {
-            let cells =
-                line.iter()
-                    .zip(&self.columns)
-                    .zip(&widths)
-                    .map(|((cell, column), &width)| {
-                        if column.right {
-                            format!("{cell:>width$}")
-                        } else {
-                            format!("{cell:<width$}")
-                        }
-                    });
-            text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-            text.push('\n');
-        }
-        text
-    }
+    };
+    let line = |line: &&[String; N]| {
+        let cells: Vec<_> = (0..N).map(|column| cell(line, column)).collect();
+        cells.join("  ").trim_end().to_owned() + "\n"
+    };
+    lines.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -119,14 +87,15 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let mut table = Table::new().text("NAME").number("COUNT").text("NOTE");
-        table.row(["mlp".into(), "7".into(), String::new()]);
-        table.row(["größer".into(), "109386".into(), "x".into()]);
+        let rows = [
+            ["mlp".into(), "7".into(), String::new()],
+            ["größer".into(), "109386".into(), "x".into()],
+        ];
         expect![[r"
             NAME     COUNT  NOTE
             mlp          7
             größer  109386  x
         "]]
-        .assert_eq(&table.render());
+        .assert_eq(&table(["<NAME", ">COUNT", "<NOTE"], &rows));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, ops::AddAssign};
 
-/// Counts of (true class, answered class), and of the batches that the samples rode in.
+/// Counts of (true class, answered class), and of the samples' batches.
 #[derive(Clone, Debug)]
 pub(crate) struct Score {
     confusion: Vec<Vec<u64>>,
@@ -20,7 +20,7 @@ impl Score {
         }
     }
 
-    /// Counts one sample that rode in a batch of `batch_size` rows. There are so many classes.
+    /// Counts one sample of a batch of `batch_size` rows.
     pub(crate) fn count(&mut self, truth: usize, answer: usize, batch_size: u32) {
         self.confusion[truth][answer] += 1;
         self.batches += 1.0 / f64::from(batch_size.max(1));
@@ -40,7 +40,8 @@ impl Score {
         ratio(self.correct() as f64, self.samples() as f64)
     }
 
-    /// The mean over the batches, as rows over runs give it; a mean over samples would count large batches more often.
+    /// The mean over the batches, as rows over runs give it; a mean over samples would count large
+    /// batches more often.
     pub(crate) fn mean_batch_size(&self) -> f64 {
         ratio(self.samples() as f64, self.batches)
     }
@@ -50,7 +51,8 @@ impl Score {
         &self.confusion
     }
 
-    /// The confusion matrix: true classes down, answers across, zeros as dots. `labels` name the classes.
+    /// The confusion matrix: true classes down, answers across, zeros as dots. `labels` name the
+    /// classes.
     pub(crate) fn render(&self, labels: &[String]) -> String {
         let counts = self.confusion.iter().flatten().map(|it| match it {
             0 => "·".to_owned(),

@@ -1,13 +1,14 @@
 //! `quintet sentiment`: texts of the command line, or lines of stdin as they come.
 //!
-//! What waits goes into one request, up to a limit, as soon as a request may go: a slow input is answered line by line, a
-//! fast one in full requests. Answers are printed in the order of the texts.
+//! What waits goes into one request, up to a limit, as soon as a request may go: a slow input is
+//! answered line by line, a fast one in full requests. Answers are printed in the order of the
+//! texts.
 
 mod batches;
+mod lines;
 
 use std::{
     collections::VecDeque,
-    fmt::Write as _,
     io::{self, BufReader},
 };
 
@@ -15,13 +16,11 @@ use quintet_client::{Client, Sentiment, SentimentRequest, Sentiments};
 use serde::Serialize;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use self::batches::{Batches, Text};
-use crate::{
-    args::SentimentArgs,
-    failure::Failure,
-    lines::{Line, Lines},
-    output,
+use self::{
+    batches::{Batches, Text},
+    lines::lines,
 };
+use crate::{args::SentimentArgs, failure::Failure, output};
 
 /// Requests under way at once.
 const UNDER_WAY: usize = 8;
@@ -36,10 +35,8 @@ struct TextReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
     text: &'a str,
-    label: &'a str,
-    score: f32,
-    tokens: u32,
-    truncated: bool,
+    #[serde(flatten)]
+    sentiment: &'a Sentiment,
     model: &'a str,
     version: &'a str,
 }
@@ -87,27 +84,18 @@ pub(crate) async fn run(client: &Client, args: SentimentArgs) -> Result<(), Fail
 
 /// Hands over the texts, until the other side has gone.
 fn read(arguments: Vec<String>, sender: &mpsc::Sender<Result<Text, Failure>>) {
-    for argument in arguments {
-        if argument != "-" {
-            let text = Text {
-                line: None,
-                text: argument,
-            };
-            if sender.blocking_send(Ok(text)).is_err() {
-                return;
+    let texts = arguments
+        .into_iter()
+        .flat_map(|text| -> Box<dyn Iterator<Item = _>> {
+            match &*text {
+                "-" => Box::new(lines(BufReader::new(io::stdin()))),
+                _ => Box::new(std::iter::once(Ok(Text { line: None, text }))),
             }
-            continue;
-        }
-        for line in Lines::new(BufReader::new(io::stdin())) {
-            let text = line.map(|Line { number, text }| Text {
-                line: Some(number),
-                text,
-            });
-            let text = text.map_err(|error| Failure::new(error.to_string()));
-            let last = text.is_err();
-            if sender.blocking_send(text).is_err() || last {
-                return;
-            }
+        });
+    for text in texts {
+        let last = text.is_err();
+        if sender.blocking_send(text).is_err() || last {
+            return;
         }
     }
 }
@@ -138,24 +126,23 @@ async fn first(under_way: &mut VecDeque<Request>) -> Result<Answered, Failure> {
 }
 
 fn render(answered: &Answered, json: bool) -> Result<String, Failure> {
+    let Answered { texts, answer } = answered;
     let mut output = String::new();
-    let Sentiments {
-        texts: sentiments,
-        model,
-        version,
-        ..
-    } = &answered.answer;
-    for (text, sentiment) in answered.texts.iter().zip(sentiments) {
+    for (Text { line, text }, sentiment) in texts.iter().zip(&answer.texts) {
         if json {
-            let report = TextReport::new(text, sentiment, model, version);
-            output += &serde_json::to_string(&report)
-                .map_err(|error| Failure::new(format!("cannot write JSON: {error}")))?;
-            output.push('\n');
+            let report = TextReport {
+                line: *line,
+                text,
+                sentiment,
+                model: &answer.model,
+                version: &answer.version,
+            };
+            output += &serde_json::to_string(&report).map_err(|error| Failure::of_json(&error))?;
         } else {
             let Sentiment { label, score, .. } = sentiment;
-            let line = format!("{label:<8}  {score:.4}  {}", excerpt(&text.text));
-            writeln!(output, "{}", line.trim_end()).expect("writing to a string does not fail");
+            output += format!("{label:<8}  {score:.4}  {}", excerpt(text)).trim_end();
         }
+        output.push('\n');
     }
     Ok(output)
 }
@@ -176,23 +163,6 @@ fn excerpt(text: &str) -> String {
         }
     }
     shown
-}
-
-// === impl TextReport ===
-
-impl<'a> TextReport<'a> {
-    fn new(text: &'a Text, sentiment: &'a Sentiment, model: &'a str, version: &'a str) -> Self {
-        Self {
-            line: text.line,
-            text: &text.text,
-            label: &sentiment.label,
-            score: sentiment.score,
-            tokens: sentiment.tokens,
-            truncated: sentiment.truncated,
-            model,
-            version,
-        }
-    }
 }
 
 #[cfg(test)]

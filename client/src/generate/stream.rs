@@ -13,16 +13,17 @@ use tokio_stream::Stream;
 use super::{GenerateRequest, GeneratedDigits};
 use crate::{
     balance::Balanced,
-    error::{Error, ErrorKind, Failure},
+    error::{Error, Failure},
     replies::Replies,
 };
 
 const RPC: &str = "GenerateDigitsStream";
 
-/// The parts of an answer, in order; made by [`Client::generate_stream`](crate::Client::generate_stream).
+/// The parts of an answer, in order; made by
+/// [`Client::generate_stream`](crate::Client::generate_stream).
 ///
-/// It ends when all images have come, or with its first error. The server makes images as fast as they are read here.
-/// Dropping it cancels what is under way.
+/// It ends when all images have come, or with its first error. The server makes images as fast as
+/// they are read here. Dropping it cancels what is under way.
 #[derive(Debug)]
 #[must_use = "nothing is made until the images are asked for"]
 pub struct GenerateStream {
@@ -40,12 +41,10 @@ impl GenerateStream {
         request: GenerateRequest,
         timeout: Duration,
     ) -> Self {
-        let message = request.into_wire();
+        let message = request.0;
         Self {
             left: message.count,
-            replies: Replies::new(timeout, |deadline| async move {
-                let mut request = tonic::Request::new(message);
-                request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+            replies: Replies::new(timeout, message, |request| async move {
                 service.generate_digits_stream(request).await
             }),
             opened: Instant::now(),
@@ -68,7 +67,7 @@ impl GenerateStream {
             .and_then(|it| self.left.checked_sub(it))
             .ok_or_else(|| {
                 let message = format!("{count} images came where {} were left", self.left);
-                Failure::new(ErrorKind::Protocol, message)
+                Failure::protocol(message)
             })?;
         Ok(part)
     }
@@ -91,7 +90,7 @@ impl Stream for GenerateStream {
             }
             Err(None) => {
                 let message = format!("the server ended the stream {} images early", this.left);
-                Err(Failure::new(ErrorKind::Protocol, message))
+                Err(Failure::protocol(message))
             }
         };
         Poll::Ready(Some(outcome.map_err(|failure| {

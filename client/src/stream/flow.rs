@@ -18,13 +18,15 @@ use crate::{
     error::{Error, Failure},
 };
 
-/// Requests that may be under way: twice what a server has under way on a stream, so that it finds the next one waiting.
+/// Requests that may be under way: twice what a server has under way on a stream, so that it finds
+/// the next one waiting.
 const WINDOW: usize = 512;
 
 /// A place among the requests, and what came of it.
 type Item = (usize, Result<Classifications, Error>);
 
-/// The state between the two ends. The caller's task reads answers; the connection's task takes requests.
+/// The state that both ends share. The caller's task reads answers; the connection's task takes
+/// requests.
 #[derive(Debug)]
 pub(super) struct Flow {
     max_message_size: usize,
@@ -95,10 +97,7 @@ impl Flow {
     pub(super) fn finished(&self, reader: &Waker) -> Option<Item> {
         let mut inner = self.lock();
         let Some(item) = inner.finished.pop_front() else {
-            match &mut inner.reader {
-                Some(known) => known.clone_from(reader),
-                none => *none = Some(reader.clone()),
-            }
+            register(&mut inner.reader, reader);
             return None;
         };
         // The sender waits for room only where there was none.
@@ -109,8 +108,8 @@ impl Flow {
         Some(item)
     }
 
-    /// Takes no more requests. The sender is woken to drop the caller's stream: HTTP/2's own end of an answer does not
-    /// reach a sender that waits for a request.
+    /// Takes no more requests. The sender is woken to drop the caller's stream: HTTP/2's own end of
+    /// an answer does not reach a sender that waits for a request.
     pub(super) fn close(&self) -> Rest {
         let mut inner = self.lock();
         inner.closed = true;
@@ -128,7 +127,7 @@ impl Flow {
 
     /// Gives the request its place; `None` for one that is too large, which is then finished.
     fn send(&self, request: ClassifyRequest) -> Option<wire::ClassifyStreamRequest> {
-        let request = request.into_wire();
+        let request = request.0;
         let images = request.images.len();
         let mut inner = self.lock();
         let index = inner.next;
@@ -160,15 +159,20 @@ impl Flow {
         }
         // Items that wait to be handed out hold memory as well.
         let room = inner.under_way.len() + inner.finished.len() < WINDOW;
-        match &mut inner.sender {
-            Some(known) => known.clone_from(sender),
-            none => *none = Some(sender.clone()),
-        }
+        register(&mut inner.sender, sender);
         Some(room)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has `waker` woken next; an old waker of the same task is kept.
+fn register(place: &mut Option<Waker>, waker: &Waker) {
+    match place {
+        Some(known) => known.clone_from(waker),
+        none => *none = Some(waker.clone()),
     }
 }
 

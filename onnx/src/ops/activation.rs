@@ -1,35 +1,35 @@
 //! Functions of one float32 value that keep its shape.
 
 use super::FLOAT;
-use crate::error::GraphError;
+use crate::error::Result;
 use crate::graph::GraphBuilder;
 use crate::node::Node;
 use crate::value::Value;
 
 /// `y = max(0, x)`. [Relu](https://onnx.ai/onnx/operators/onnx__Relu.html)
-pub fn relu(graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
+pub fn relu(graph: &mut GraphBuilder, x: &Value) -> Result<Value> {
     unary(graph, "Relu", x)
 }
 
 /// `y = 1 / (1 + exp(-x))`. [Sigmoid](https://onnx.ai/onnx/operators/onnx__Sigmoid.html)
-pub fn sigmoid(graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
+pub fn sigmoid(graph: &mut GraphBuilder, x: &Value) -> Result<Value> {
     unary(graph, "Sigmoid", x)
 }
 
 /// `y = tanh(x)`. [Tanh](https://onnx.ai/onnx/operators/onnx__Tanh.html)
-pub fn tanh(graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
+pub fn tanh(graph: &mut GraphBuilder, x: &Value) -> Result<Value> {
     unary(graph, "Tanh", x)
 }
 
 /// `y` is the integer nearest to `x`; halves go to the even one.
 /// [Round](https://onnx.ai/onnx/operators/onnx__Round.html)
-pub fn round(graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
+pub fn round(graph: &mut GraphBuilder, x: &Value) -> Result<Value> {
     unary(graph, "Round", x)
 }
 
 /// `y = x` where `x >= 0`, else `alpha * x`.
 /// [LeakyRelu](https://onnx.ai/onnx/operators/onnx__LeakyRelu.html)
-pub fn leaky_relu(graph: &mut GraphBuilder, x: &Value, alpha: f32) -> Result<Value, GraphError> {
+pub fn leaky_relu(graph: &mut GraphBuilder, x: &Value, alpha: f32) -> Result<Value> {
     let mut node = Node::new(graph, "LeakyRelu");
     node.input("X", x, FLOAT)?;
     if !alpha.is_finite() {
@@ -48,7 +48,7 @@ pub fn clip(
     input: &Value,
     min: Option<f32>,
     max: Option<f32>,
-) -> Result<Value, GraphError> {
+) -> Result<Value> {
     let mut node = Node::new(graph, "Clip");
     node.input("input", input, FLOAT)?;
     let fits = match (min, max) {
@@ -71,7 +71,7 @@ pub fn clip(
 
 /// `y = exp(x) / sum(exp(x))` along one axis, which counts from the end when negative.
 /// [Softmax](https://onnx.ai/onnx/operators/onnx__Softmax.html), as of opset 13
-pub fn softmax(graph: &mut GraphBuilder, input: &Value, axis: i64) -> Result<Value, GraphError> {
+pub fn softmax(graph: &mut GraphBuilder, input: &Value, axis: i64) -> Result<Value> {
     let mut node = Node::new(graph, "Softmax");
     node.input("input", input, FLOAT)?;
     node.axis("axis", axis, input.shape().rank())?;
@@ -79,7 +79,7 @@ pub fn softmax(graph: &mut GraphBuilder, input: &Value, axis: i64) -> Result<Val
     node.finish(input.data_type(), input.shape().clone())
 }
 
-fn unary(graph: &mut GraphBuilder, op: &'static str, x: &Value) -> Result<Value, GraphError> {
+fn unary(graph: &mut GraphBuilder, op: &'static str, x: &Value) -> Result<Value> {
     let mut node = Node::new(graph, op);
     node.input("X", x, FLOAT)?;
     node.finish(x.data_type(), x.shape().clone())

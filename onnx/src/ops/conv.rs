@@ -3,7 +3,7 @@
 use super::FLOAT;
 use super::spatial::{Image, Window};
 use crate::data_type::DataType;
-use crate::error::GraphError;
+use crate::error::Result;
 use crate::graph::GraphBuilder;
 use crate::node::Node;
 use crate::shape::{Dim, Shape};
@@ -46,19 +46,11 @@ pub fn conv(
     w: &Value,
     b: Option<&Value>,
     attributes: ConvAttributes,
-) -> Result<Value, GraphError> {
-    let ConvAttributes {
-        strides,
-        pads,
-        dilations,
-        group,
-    } = attributes;
+) -> Result<Value> {
     let mut node = Node::new(graph, "Conv");
-    inputs(&mut node, x, w, b)?;
-    let image = Image::of(&node, x)?;
-    let Some([m, channels, kernel @ ..]) = fixed(w) else {
-        return Err(node.bad_shape("W", w, "[M, C / group, kH, kW], all fixed"));
-    };
+    let (image, [m, channels, kernel @ ..]) =
+        inputs(&mut node, (x, w, b), "[M, C / group, kH, kW], all fixed")?;
+    let group = attributes.group;
     if group == 0 || !image.channels.is_multiple_of(group) || !m.is_multiple_of(group) {
         let allowed = format!("a divisor of {} and {m} channels", image.channels);
         return Err(node.bad_attribute("group", &group, allowed));
@@ -70,20 +62,20 @@ pub fn conv(
     bias(&node, b, m)?;
     let window = Window {
         kernel,
-        strides,
-        pads,
-        dilations,
+        strides: attributes.strides,
+        pads: attributes.pads,
+        dilations: attributes.dilations,
     };
     window.write(&mut node)?;
     node.attribute("group", group as i64);
-    let size = window
-        .fit(image.size)
+    let size = window.fit(image.size);
+    let size = size
         .ok_or_else(|| node.bad_shape("X", x, format!("at least one {kernel:?} kernel, padded")))?;
-    node.finish(DataType::Float32, images(image.batch, m, size))
+    node.finish(DataType::Float32, image.resized(m, size))
 }
 
-/// The transpose of [`conv`]: each input pixel adds its multiple of the kernel to the result. float32.
-/// [ConvTranspose](https://onnx.ai/onnx/operators/onnx__ConvTranspose.html)
+/// The transpose of [`conv`]: each input pixel adds its multiple of the kernel to the result.
+/// float32. [ConvTranspose](https://onnx.ai/onnx/operators/onnx__ConvTranspose.html)
 ///
 /// `X: [N, C, H, W]`, `W: [C, M, kH, kW]`, `B: [M]`; `Y: [N, M, H', W']` with
 /// `H' = stride * (H - 1) + output_padding + kH - pads`.
@@ -93,18 +85,15 @@ pub fn conv_transpose(
     w: &Value,
     b: Option<&Value>,
     attributes: ConvTransposeAttributes,
-) -> Result<Value, GraphError> {
+) -> Result<Value> {
     let ConvTransposeAttributes {
         strides,
         pads,
         output_padding,
     } = attributes;
     let mut node = Node::new(graph, "ConvTranspose");
-    inputs(&mut node, x, w, b)?;
-    let image = Image::of(&node, x)?;
-    let Some([channels, m, kernel @ ..]) = fixed(w) else {
-        return Err(node.bad_shape("W", w, "[C, M, kH, kW], all fixed"));
-    };
+    let (image, [channels, m, kernel @ ..]) =
+        inputs(&mut node, (x, w, b), "[C, M, kH, kW], all fixed")?;
     if channels != image.channels {
         return Err(node.bad_shape("W", w, format!("[{}, M, kH, kW]", image.channels)));
     }
@@ -116,46 +105,43 @@ pub fn conv_transpose(
         dilations: [1, 1],
     };
     window.write(&mut node)?;
-    if output_padding
-        .iter()
-        .zip(&strides)
-        .any(|(added, stride)| added >= stride)
-    {
+    if (0..2).any(|axis| output_padding[axis] >= strides[axis]) {
         let allowed = format!("less than the strides {strides:?}");
         return Err(node.bad_attribute("output_padding", &format!("{output_padding:?}"), allowed));
     }
     node.lengths("output_padding", &output_padding, 0)?;
     node.attribute("group", 1);
-    let size = window.spread(image.size, output_padding).ok_or_else(|| {
-        node.bad_attribute(
-            "pads",
-            &format!("{pads:?}"),
-            "what leaves at least one pixel",
-        )
+    let size = window.spread(image.size, output_padding);
+    let size = size.ok_or_else(|| {
+        let allowed = "what leaves at least one pixel";
+        node.bad_attribute("pads", &format!("{pads:?}"), allowed)
     })?;
-    node.finish(DataType::Float32, images(image.batch, m, size))
+    node.finish(DataType::Float32, image.resized(m, size))
 }
 
-fn inputs(node: &mut Node<'_>, x: &Value, w: &Value, b: Option<&Value>) -> Result<(), GraphError> {
+/// Adds the inputs; gives the image and the lengths of `W`, whose shape `allowed` describes.
+fn inputs(
+    node: &mut Node<'_>,
+    (x, w, b): (&Value, &Value, Option<&Value>),
+    allowed: &str,
+) -> Result<(Image, [usize; 4])> {
     node.input("X", x, FLOAT)?;
     node.input("W", w, FLOAT)?;
-    node.optional_input("B", b, FLOAT)
+    node.optional_input("B", b, FLOAT)?;
+    let image = Image::of(node, x)?;
+    let lengths: Option<Vec<usize>> = w.shape().iter().map(Dim::fixed).collect();
+    let lengths = lengths.and_then(|it| it.try_into().ok());
+    Ok((
+        image,
+        lengths.ok_or_else(|| node.bad_shape("W", w, allowed))?,
+    ))
 }
 
-fn bias(node: &Node<'_>, b: Option<&Value>, channels: usize) -> Result<(), GraphError> {
+fn bias(node: &Node<'_>, b: Option<&Value>, channels: usize) -> Result<()> {
     match b.filter(|b| *b.shape() != Shape::from([channels])) {
         Some(b) => Err(node.bad_shape("B", b, format!("[{channels}]"))),
         None => Ok(()),
     }
-}
-
-fn fixed(w: &Value) -> Option<[usize; 4]> {
-    let lengths: Option<Vec<usize>> = w.shape().iter().map(Dim::fixed).collect();
-    lengths?.try_into().ok()
-}
-
-fn images(batch: Dim, channels: usize, [height, width]: [usize; 2]) -> Shape {
-    Shape::from([batch, channels.into(), height.into(), width.into()])
 }
 
 // === impl ConvAttributes ===

@@ -1,7 +1,7 @@
 //! Types, shapes and order: what changes no number (but for a cast's rounding).
 
 use crate::data_type::{ANY, DataType};
-use crate::error::GraphError;
+use crate::error::Result;
 use crate::graph::GraphBuilder;
 use crate::node::Node;
 use crate::shape::{Dim, Shape, flattened, volume};
@@ -9,9 +9,9 @@ use crate::value::Value;
 
 /// The input as another element type. [Cast](https://onnx.ai/onnx/operators/onnx__Cast.html)
 ///
-/// float32 to an integer cuts the fraction off; a value outside the integer's range gives an undefined
-/// result, so [`clip`](super::clip) first.
-pub fn cast(graph: &mut GraphBuilder, input: &Value, to: DataType) -> Result<Value, GraphError> {
+/// float32 to an integer cuts the fraction off; a value outside the integer's range gives an
+/// undefined result, so [`clip`](super::clip) first.
+pub fn cast(graph: &mut GraphBuilder, input: &Value, to: DataType) -> Result<Value> {
     let mut node = Node::new(graph, "Cast");
     node.input("input", input, ANY)?;
     node.attribute("to", i64::from(to.code()));
@@ -22,7 +22,7 @@ pub fn cast(graph: &mut GraphBuilder, input: &Value, to: DataType) -> Result<Val
 ///
 /// In `shape`, 0 keeps the input's axis at that place, and one -1 takes what is left. The number of
 /// elements must provably stay: symbols have to be kept, or be all that -1 takes.
-pub fn reshape(graph: &mut GraphBuilder, data: &Value, shape: &[i64]) -> Result<Value, GraphError> {
+pub fn reshape(graph: &mut GraphBuilder, data: &Value, shape: &[i64]) -> Result<Value> {
     let mut node = Node::new(graph, "Reshape");
     node.input("data", data, ANY)?;
     node.constant("shape", &[shape.len()], shape)
@@ -41,7 +41,7 @@ pub fn reshape(graph: &mut GraphBuilder, data: &Value, shape: &[i64]) -> Result<
 /// [Flatten](https://onnx.ai/onnx/operators/onnx__Flatten.html)
 ///
 /// `axis` may equal the rank, and counts from the end when negative.
-pub fn flatten(graph: &mut GraphBuilder, input: &Value, axis: i64) -> Result<Value, GraphError> {
+pub fn flatten(graph: &mut GraphBuilder, input: &Value, axis: i64) -> Result<Value> {
     let mut node = Node::new(graph, "Flatten");
     node.input("input", input, ANY)?;
     let rank = input.shape().rank();
@@ -65,36 +65,22 @@ pub fn flatten(graph: &mut GraphBuilder, input: &Value, axis: i64) -> Result<Val
 /// The slices of `data` that `indices` (int32 or int64) name along one axis.
 /// [Gather](https://onnx.ai/onnx/operators/onnx__Gather.html)
 ///
-/// The result's shape is the data's with `axis` replaced by the indices' shape. With a table as data and
-/// axis 0, this is an embedding. An index outside the axis is an error at run time.
-pub fn gather(
-    graph: &mut GraphBuilder,
-    data: &Value,
-    indices: &Value,
-    axis: i64,
-) -> Result<Value, GraphError> {
+/// The result's shape is the data's with `axis` replaced by the indices' shape. With a table as
+/// data and axis 0, this is an embedding. An index outside the axis is an error at run time.
+pub fn gather(graph: &mut GraphBuilder, data: &Value, indices: &Value, axis: i64) -> Result<Value> {
     let mut node = Node::new(graph, "Gather");
     node.input("data", data, ANY)?;
     node.input("indices", indices, &[DataType::Int32, DataType::Int64])?;
     let at = node.axis("axis", axis, data.shape().rank())?;
     node.attribute("axis", axis);
     let (before, after) = (&data.shape()[..at], &data.shape()[at + 1..]);
-    let shape = before
-        .iter()
-        .chain(indices.shape().iter())
-        .chain(after)
-        .cloned()
-        .collect();
+    let shape = [before, indices.shape(), after].concat().into();
     node.finish(data.data_type(), shape)
 }
 
 /// The input with new axes of length 1 at the places `axes` of the result.
 /// [Unsqueeze](https://onnx.ai/onnx/operators/onnx__Unsqueeze.html)
-pub fn unsqueeze(
-    graph: &mut GraphBuilder,
-    data: &Value,
-    axes: &[i64],
-) -> Result<Value, GraphError> {
+pub fn unsqueeze(graph: &mut GraphBuilder, data: &Value, axes: &[i64]) -> Result<Value> {
     let mut node = Node::new(graph, "Unsqueeze");
     node.input("data", data, ANY)?;
     let rank = data.shape().rank() + axes.len();
@@ -108,15 +94,14 @@ pub fn unsqueeze(
             old.next()
         }
     });
-    let shape = dims
-        .collect::<Option<Shape>>()
-        .expect("the rank counts the old and the new axes");
+    let shape: Option<Shape> = dims.collect();
+    let shape = shape.expect("the rank counts the old and the new axes");
     node.finish(data.data_type(), shape)
 }
 
 /// The input without the axes `axes`, each of which must have the length 1.
 /// [Squeeze](https://onnx.ai/onnx/operators/onnx__Squeeze.html)
-pub fn squeeze(graph: &mut GraphBuilder, data: &Value, axes: &[i64]) -> Result<Value, GraphError> {
+pub fn squeeze(graph: &mut GraphBuilder, data: &Value, axes: &[i64]) -> Result<Value> {
     let mut node = Node::new(graph, "Squeeze");
     node.input("data", data, ANY)?;
     let gone = distinct_axes(&node, axes, data.shape().rank())?;
@@ -124,22 +109,15 @@ pub fn squeeze(graph: &mut GraphBuilder, data: &Value, axes: &[i64]) -> Result<V
     if gone.iter().any(|&axis| data.shape()[axis] != Dim::Fixed(1)) {
         return Err(node.bad_shape("data", data, format!("length 1 at the axes {axes:?}")));
     }
-    let kept = data
-        .shape()
-        .iter()
-        .enumerate()
-        .filter(|(axis, _)| !gone.contains(axis));
+    let dims = data.shape().iter().enumerate();
+    let kept = dims.filter(|(axis, _)| !gone.contains(axis));
     let shape = kept.map(|(_, dim)| dim.clone()).collect();
     node.finish(data.data_type(), shape)
 }
 
 /// The input with its axes in another order: axis `i` of the result is axis `perm[i]` of the input.
 /// [Transpose](https://onnx.ai/onnx/operators/onnx__Transpose.html)
-pub fn transpose(
-    graph: &mut GraphBuilder,
-    data: &Value,
-    perm: &[usize],
-) -> Result<Value, GraphError> {
+pub fn transpose(graph: &mut GraphBuilder, data: &Value, perm: &[usize]) -> Result<Value> {
     let mut node = Node::new(graph, "Transpose");
     node.input("data", data, ANY)?;
     let rank = data.shape().rank();
@@ -158,7 +136,7 @@ pub fn transpose(
 }
 
 /// The axes in `0..rank`; at least one, none twice.
-fn distinct_axes(node: &Node<'_>, axes: &[i64], rank: usize) -> Result<Vec<usize>, GraphError> {
+fn distinct_axes(node: &Node<'_>, axes: &[i64], rank: usize) -> Result<Vec<usize>> {
     let mut resolved = Vec::with_capacity(axes.len());
     for &axis in axes {
         let axis = node.axis("axes", axis, rank)?;

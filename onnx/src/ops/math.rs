@@ -2,10 +2,10 @@
 
 use super::FLOAT;
 use crate::data_type::DataType;
-use crate::error::{GraphError, NodeError};
+use crate::error::{NodeError, Result};
 use crate::graph::GraphBuilder;
 use crate::node::Node;
-use crate::shape::Shape;
+use crate::shape::{Dim, Shape};
 use crate::value::Value;
 
 const NUMBERS: &[DataType] = &[DataType::Float32, DataType::Int32, DataType::Int64];
@@ -25,25 +25,25 @@ pub struct GemmAttributes {
 
 /// `C = A + B`, with broadcasting. float32, int32 or int64.
 /// [Add](https://onnx.ai/onnx/operators/onnx__Add.html)
-pub fn add(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value, GraphError> {
+pub fn add(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value> {
     element_wise(graph, "Add", a, b)
 }
 
 /// `C = A - B`, with broadcasting. float32, int32 or int64.
 /// [Sub](https://onnx.ai/onnx/operators/onnx__Sub.html)
-pub fn sub(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value, GraphError> {
+pub fn sub(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value> {
     element_wise(graph, "Sub", a, b)
 }
 
 /// `C = A * B`, element by element, with broadcasting. float32, int32 or int64.
 /// [Mul](https://onnx.ai/onnx/operators/onnx__Mul.html)
-pub fn mul(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value, GraphError> {
+pub fn mul(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value> {
     element_wise(graph, "Mul", a, b)
 }
 
 /// `C = A / B`, with broadcasting. float32, int32 or int64 (integers round towards zero).
 /// [Div](https://onnx.ai/onnx/operators/onnx__Div.html)
-pub fn div(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value, GraphError> {
+pub fn div(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value> {
     element_wise(graph, "Div", a, b)
 }
 
@@ -57,18 +57,12 @@ pub fn gemm(
     b: &Value,
     c: Option<&Value>,
     attributes: GemmAttributes,
-) -> Result<Value, GraphError> {
-    let GemmAttributes {
-        alpha,
-        beta,
-        trans_a,
-        trans_b,
-    } = attributes;
+) -> Result<Value> {
     let mut node = Node::new(graph, "Gemm");
     node.input("A", a, FLOAT)?;
     node.input("B", b, FLOAT)?;
     node.optional_input("C", c, FLOAT)?;
-    for (attribute, factor) in [("alpha", alpha), ("beta", beta)] {
+    for (attribute, factor) in [("alpha", attributes.alpha), ("beta", attributes.beta)] {
         if !factor.is_finite() {
             return Err(node.bad_attribute(attribute, &factor, "a finite number"));
         }
@@ -76,49 +70,46 @@ pub fn gemm(
             node.attribute(attribute, factor);
         }
     }
-    for (attribute, transposed) in [("transA", trans_a), ("transB", trans_b)] {
+    for (attribute, transposed) in [
+        ("transA", attributes.trans_a),
+        ("transB", attributes.trans_b),
+    ] {
         if transposed {
-            node.attribute(attribute, true);
+            node.attribute(attribute, 1);
         }
     }
 
-    let [first, second] = &a.shape()[..] else {
-        return Err(node.bad_shape("A", a, "two axes"));
-    };
-    let (rows, k) = if trans_a {
-        (second, first)
-    } else {
-        (first, second)
-    };
-    let [first, second] = &b.shape()[..] else {
-        return Err(node.bad_shape("B", b, "two axes"));
-    };
-    let (b_k, columns) = if trans_b {
-        (second, first)
-    } else {
-        (first, second)
-    };
+    let [rows, k] = matrix(&node, "A", a, attributes.trans_a)?;
+    let [b_k, columns] = matrix(&node, "B", b, attributes.trans_b)?;
     if k != b_k {
-        let allowed = if trans_b {
+        let allowed = if attributes.trans_b {
             format!("[N, {k}]")
         } else {
             format!("[{k}, N]")
         };
         return Err(node.bad_shape("B", b, allowed));
     }
-    let shape = Shape::from([rows.clone(), columns.clone()]);
+    let shape = Shape::from([rows, columns]);
     if let Some(c) = c.filter(|c| c.shape().broadcast(&shape).as_ref() != Some(&shape)) {
         return Err(node.bad_shape("C", c, format!("what broadcasts to {shape}")));
     }
     node.finish(DataType::Float32, shape)
 }
 
-fn element_wise(
-    graph: &mut GraphBuilder,
-    op: &'static str,
-    a: &Value,
-    b: &Value,
-) -> Result<Value, GraphError> {
+/// The rows and columns of a factor.
+fn matrix(
+    node: &Node<'_>,
+    input: &'static str,
+    value: &Value,
+    transposed: bool,
+) -> Result<[Dim; 2]> {
+    match (&value.shape()[..], transposed) {
+        ([rows, columns], false) | ([columns, rows], true) => Ok([rows.clone(), columns.clone()]),
+        _ => Err(node.bad_shape(input, value, "two axes")),
+    }
+}
+
+fn element_wise(graph: &mut GraphBuilder, op: &'static str, a: &Value, b: &Value) -> Result<Value> {
     let mut node = Node::new(graph, op);
     node.input("A", a, NUMBERS)?;
     node.input("B", b, &[a.data_type()])?;

@@ -2,7 +2,7 @@
 
 use super::FLOAT;
 use crate::data_type::DataType;
-use crate::error::GraphError;
+use crate::error::Result;
 use crate::graph::GraphBuilder;
 use crate::node::Node;
 use crate::shape::Shape;
@@ -31,7 +31,7 @@ pub fn batch_normalization(
     graph: &mut GraphBuilder,
     inputs: &BatchNormalizationInputs<'_>,
     epsilon: f32,
-) -> Result<Value, GraphError> {
+) -> Result<Value> {
     let mut node = Node::new(graph, "BatchNormalization");
     let x = inputs.x;
     let factors = [

@@ -3,10 +3,9 @@
 use super::FLOAT;
 use super::spatial::{Image, Window};
 use crate::data_type::DataType;
-use crate::error::GraphError;
+use crate::error::Result;
 use crate::graph::GraphBuilder;
 use crate::node::Node;
-use crate::shape::Shape;
 use crate::value::Value;
 
 /// Attributes of [`max_pool`]. Dilation and `ceil_mode` are not supported.
@@ -23,13 +22,13 @@ pub struct MaxPoolAttributes {
 /// The greatest value under a sliding window, channel by channel. float32.
 /// [MaxPool](https://onnx.ai/onnx/operators/onnx__MaxPool.html)
 ///
-/// `X: [N, C, H, W]`; `Y: [N, C, H', W']` with `H' = floor((H + pads - kH) / stride) + 1`: an incomplete
-/// window at the end is left out.
+/// `X: [N, C, H, W]`; `Y: [N, C, H', W']` with `H' = floor((H + pads - kH) / stride) + 1`: an
+/// incomplete window at the end is left out.
 pub fn max_pool(
     graph: &mut GraphBuilder,
     x: &Value,
     attributes: MaxPoolAttributes,
-) -> Result<Value, GraphError> {
+) -> Result<Value> {
     let MaxPoolAttributes {
         kernel_shape: kernel,
         strides,
@@ -37,11 +36,7 @@ pub fn max_pool(
     } = attributes;
     let mut node = Node::new(graph, "MaxPool");
     node.input("X", x, FLOAT)?;
-    let Image {
-        batch,
-        channels,
-        size,
-    } = Image::of(&node, x)?;
+    let image = Image::of(&node, x)?;
     let window = Window {
         kernel,
         strides,
@@ -53,11 +48,11 @@ pub fn max_pool(
         let allowed = format!("less than the kernel {kernel:?}");
         return Err(node.bad_attribute("pads", &format!("{pads:?}"), allowed));
     }
-    let [height, width] = window
-        .fit(size)
+    let size = window.fit(image.size);
+    let size = size
         .ok_or_else(|| node.bad_shape("X", x, format!("at least one {kernel:?} window, padded")))?;
-    let shape = Shape::from([batch, channels.into(), height.into(), width.into()]);
-    node.finish(DataType::Float32, shape)
+    let channels = image.channels;
+    node.finish(DataType::Float32, image.resized(channels, size))
 }
 
 // === impl MaxPoolAttributes ===

@@ -2,7 +2,7 @@
 
 use super::FLOAT;
 use crate::data_type::DataType;
-use crate::error::GraphError;
+use crate::error::Result;
 use crate::graph::GraphBuilder;
 use crate::node::Node;
 use crate::shape::{Dim, Shape};
@@ -48,10 +48,7 @@ pub struct LstmOutputs {
 
 /// `Ht = tanh(Xt * W^T + Ht-1 * R^T + Wb + Rb)`.
 /// [RNN](https://onnx.ai/onnx/operators/onnx__RNN.html)
-pub fn rnn(
-    graph: &mut GraphBuilder,
-    inputs: &RecurrentInputs<'_>,
-) -> Result<RnnOutputs, GraphError> {
+pub fn rnn(graph: &mut GraphBuilder, inputs: &RecurrentInputs<'_>) -> Result<RnnOutputs> {
     let mut node = Node::new(graph, "RNN");
     let [all, last] = recurrent(&mut node, inputs, 1)?;
     let float = DataType::Float32;
@@ -61,8 +58,8 @@ pub fn rnn(
 
 /// A long short-term memory. [LSTM](https://onnx.ai/onnx/operators/onnx__LSTM.html)
 ///
-/// **The gates stand in the order i, o, f, c** (input, output, forget, cell) in `w`, `r` and each half of
-/// `b`; libtorch's order is i, f, g, o.
+/// **The gates stand in the order i, o, f, c** (input, output, forget, cell) in `w`, `r` and each
+/// half of `b`; libtorch's order is i, f, g, o.
 ///
 /// ```text
 /// it = sigmoid(Xt * Wi^T + Ht-1 * Ri^T + Wbi + Rbi)
@@ -72,10 +69,7 @@ pub fn rnn(
 /// ot = sigmoid(Xt * Wo^T + Ht-1 * Ro^T + Wbo + Rbo)
 /// Ht = ot ⊙ tanh(Ct)
 /// ```
-pub fn lstm(
-    graph: &mut GraphBuilder,
-    inputs: &RecurrentInputs<'_>,
-) -> Result<LstmOutputs, GraphError> {
+pub fn lstm(graph: &mut GraphBuilder, inputs: &RecurrentInputs<'_>) -> Result<LstmOutputs> {
     let mut node = Node::new(graph, "LSTM");
     let [all, last] = recurrent(&mut node, inputs, 4)?;
     let float = DataType::Float32;
@@ -92,7 +86,7 @@ fn recurrent(
     node: &mut Node<'_>,
     inputs: &RecurrentInputs<'_>,
     gates: usize,
-) -> Result<[Shape; 2], GraphError> {
+) -> Result<[Shape; 2]> {
     let RecurrentInputs {
         x,
         w,
@@ -109,14 +103,14 @@ fn recurrent(
     let [steps, batch, features] = &x.shape()[..] else {
         return Err(node.bad_shape("X", x, "[L, N, I]"));
     };
+    if features.fixed().is_none() {
+        return Err(node.bad_shape("X", x, "[L, N, I] with a fixed I"));
+    }
     let hidden = match r.shape()[..] {
         [Dim::Fixed(1), Dim::Fixed(rows), Dim::Fixed(hidden)]
-            if hidden.checked_mul(gates) == Some(rows) && features.fixed().is_some() =>
+            if hidden.checked_mul(gates) == Some(rows) =>
         {
             hidden
-        }
-        _ if features.fixed().is_none() => {
-            return Err(node.bad_shape("X", x, "[L, N, I] with a fixed I"));
         }
         _ => return Err(node.bad_shape("R", r, format!("[1, {gates} * H, H]"))),
     };

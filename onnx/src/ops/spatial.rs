@@ -1,8 +1,8 @@
 //! Images `[N, C, H, W]` and windows that slide over them.
 
-use crate::error::GraphError;
+use crate::error::Result;
 use crate::node::Node;
-use crate::shape::Dim;
+use crate::shape::{Dim, Shape};
 use crate::value::Value;
 
 /// An input image's axes, its height and width known.
@@ -26,7 +26,7 @@ pub(super) struct Window {
 
 impl Image {
     /// The value as an image; only the batch may be symbolic.
-    pub(super) fn of(node: &Node<'_>, value: &Value) -> Result<Self, GraphError> {
+    pub(super) fn of(node: &Node<'_>, value: &Value) -> Result<Self> {
         let refuse = || node.bad_shape("X", value, "[N, C, H, W], where only N may be a symbol");
         let [batch, channels, height, width] = &value.shape()[..] else {
             return Err(refuse());
@@ -40,13 +40,18 @@ impl Image {
             _ => Err(refuse()),
         }
     }
+
+    /// The shape of as many images with other channels and another size.
+    pub(super) fn resized(self, channels: usize, [height, width]: [usize; 2]) -> Shape {
+        Shape::from([self.batch, channels.into(), height.into(), width.into()])
+    }
 }
 
 // === impl Window ===
 
 impl Window {
     /// Writes the attributes that every sliding operator has.
-    pub(super) fn write(&self, node: &mut Node<'_>) -> Result<(), GraphError> {
+    pub(super) fn write(&self, node: &mut Node<'_>) -> Result<()> {
         node.lengths("kernel_shape", &self.kernel, 1)?;
         node.lengths("strides", &self.strides, 1)?;
         node.lengths("pads", &self.pads, 0)?;

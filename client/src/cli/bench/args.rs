@@ -25,22 +25,24 @@ pub(crate) struct BenchArgs {
     /// The model's name [default: the server's default classifier].
     #[arg(long)]
     pub(super) model: Option<String>,
-    /// How many requests are under way at once [default: 64]; with --rate, the most [default: 4096].
+    /// How many requests are under way at once [default: 64]; with --rate, the most [default:
+    /// 4096].
     #[arg(long, value_name = "N")]
     pub(super) concurrency: Option<NonZeroUsize>,
-    /// Send so many requests a second, whether or not answers come, and measure latencies from when each was meant to
-    /// go. Without it, an answer makes room for the next request.
+    /// Send so many requests a second, whether or not answers come, and measure latencies from when
+    /// each was meant to go. Without it, an answer makes room for the next request.
     #[arg(long, value_name = "N", value_parser = rate)]
     pub(super) rate: Option<f64>,
     /// How many connections the requests are spread over.
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) connections: NonZeroUsize,
-    /// Send the requests of a connection on one ClassifyStream, of which a server has at most 256 under way, and not as
-    /// a call each.
+    /// Send the requests of a connection on one ClassifyStream, of which a server has at most 256
+    /// under way, and not as a call each.
     #[arg(long)]
     pub(super) stream: bool,
-    /// quintet sends pictures and texts, or asks for digits; oip sends an image model's or a generator's input as a
-    /// tensor, by the Open Inference Protocol's ModelInfer, to servers of other makes too, if --model names a model.
+    /// quintet sends pictures and texts, or asks for digits; oip sends an image model's or a
+    /// generator's input as a tensor, by the Open Inference Protocol's ModelInfer, to servers of
+    /// other makes too, if --model names a model.
     #[arg(long, value_enum, default_value_t = Protocol::Quintet)]
     pub(super) protocol: Protocol,
     /// How long to measure.
@@ -52,8 +54,8 @@ pub(crate) struct BenchArgs {
     /// How many images or texts a request holds, or digits it asks for.
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) rows_per_request: NonZeroUsize,
-    /// Send MNIST's test set, which lies in DIR/mnist/ or DIR itself, or IMDB's test reviews, in DIR/imdb/ or DIR
-    /// [default: noise; for texts, words without sense].
+    /// Send MNIST's test set, which lies in DIR/mnist/ or DIR itself, or IMDB's test reviews, in
+    /// DIR/imdb/ or DIR [default: noise; for texts, words without sense].
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
     /// Which texts to send: whole reviews, their first sentences, or both in turn.

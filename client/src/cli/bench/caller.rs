@@ -1,4 +1,4 @@
-//! What a virtual caller calls through.
+//! The connection of a virtual caller.
 
 use bytes::Bytes;
 

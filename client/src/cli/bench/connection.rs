@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use h2::{
     Reason, RecvStream, SendStream,
     client::{ResponseFuture, SendRequest},
@@ -21,7 +21,7 @@ use tokio::{
 };
 use tonic::{Code, Status};
 
-use super::{framing::unframe, report::name};
+use super::{framing::Messages, report::name};
 
 /// Bytes that a server may have under way to us on one stream, and on the connection.
 const STREAM_WINDOW: u32 = 4 << 20;
@@ -60,7 +60,7 @@ pub(super) enum CallError {
     /// The server ended this stream alone.
     #[error("the server ended it: {0}")]
     Reset(Reason),
-    /// The reply is no gRPC.
+    /// The reply is not gRPC's.
     #[error("{0}")]
     Malformed(&'static str),
     /// The connection is gone, and every call on it.
@@ -75,15 +75,16 @@ pub(super) struct Refusal {
     said: Said,
 }
 
-/// What a server says beside a code: as it came, because of a thousand refusals one is told.
+/// What a server says beside a code. Headers are not decoded before the message is asked for: of a
+/// thousand refusals, one is reported.
 #[derive(Debug)]
 enum Said {
     Headers(HeaderMap),
     Words(String),
 }
 
-/// A stream that says it writes no vectors: h2 then copies small frames into one buffer and writes them at once, where
-/// it would otherwise make a system call for every request.
+/// A stream that says it writes no vectors: h2 then copies small frames into one buffer and writes
+/// them at once, where it would otherwise make a system call for every request.
 #[derive(Debug)]
 struct Gathered(TcpStream);
 
@@ -139,7 +140,7 @@ impl Connection {
             .handshake(Gathered(stream))
             .await
             .map_err(io::Error::other)?;
-        // How it ended is told to every call that it had under way.
+        // Every call in flight gets the connection's error.
         tokio::task::spawn_local(connection);
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;
@@ -165,35 +166,26 @@ impl Connection {
         let (response, mut stream) = self.start().await?;
         stream.send_data(body, true)?;
         let mut reply = accepted(response.await?)?;
-        let body = read(&mut reply).await?;
+        let mut messages = Messages::default();
+        while let Some(piece) = next_piece(&mut reply).await? {
+            messages.push(piece);
+        }
         let trailers = reply.trailers().await?;
         match trailers.and_then(status) {
-            Some(Ok(())) => unframe(body),
+            Some(Ok(())) => messages.only(),
             Some(Err(refusal)) => Err(refusal),
             None => Err(CallError::Malformed("a reply without grpc-status")),
         }
     }
 }
 
-/// The whole body; nearly always one piece, which is then not copied.
-async fn read(reply: &mut RecvStream) -> Result<Bytes, CallError> {
-    let mut body = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(piece) = reply.data().await {
-        let piece = piece?;
+/// The next piece of a body, with its room in the window given back.
+pub(super) async fn next_piece(reply: &mut RecvStream) -> Result<Option<Bytes>, CallError> {
+    let piece = reply.data().await.transpose()?;
+    if let Some(piece) = &piece {
         reply.flow_control().release_capacity(piece.len())?;
-        if body.is_empty() {
-            body = piece;
-        } else {
-            rest.extend_from_slice(&piece);
-        }
     }
-    if rest.is_empty() {
-        return Ok(body);
-    }
-    let mut whole = BytesMut::from(body);
-    whole.unsplit(rest);
-    Ok(whole.freeze())
+    Ok(piece)
 }
 
 // === impl Refusal ===

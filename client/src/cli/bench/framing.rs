@@ -1,4 +1,5 @@
-//! Messages as they travel: one byte says whether the message is compressed, four give its length, big-endian.
+//! Messages as they travel: one byte says whether the message is compressed, four give its length,
+//! big-endian.
 
 use bytes::{Bytes, BytesMut};
 use prost::{
@@ -40,17 +41,6 @@ pub(super) fn frame(message: &impl prost::Message) -> Bytes {
     framed.freeze()
 }
 
-/// The message of a reply's body, which must hold exactly one.
-pub(super) fn unframe(body: Bytes) -> Result<Bytes, CallError> {
-    let mut messages = Messages::default();
-    messages.push(body);
-    match (messages.next()?, messages.rest.is_empty()) {
-        (Some(message), true) => Ok(message),
-        (None, true) => Err(CallError::Malformed("a reply without a message")),
-        _ => Err(CallError::Malformed("a reply whose length is wrong")),
-    }
-}
-
 /// The part of a `ClassifyStreamRequest` that is the same under every index.
 pub(super) fn stream_request(message: &impl prost::Message) -> Bytes {
     let mut part = BytesMut::with_capacity(message.encoded_len() + 1 + PREFIX);
@@ -85,6 +75,15 @@ impl Messages {
             let mut whole = BytesMut::from(std::mem::take(&mut self.rest));
             whole.extend_from_slice(&piece);
             self.rest = whole.freeze();
+        }
+    }
+
+    /// The message of a whole body, which must hold exactly one.
+    pub(super) fn only(mut self) -> Result<Bytes, CallError> {
+        match (self.next()?, self.rest.is_empty()) {
+            (Some(message), true) => Ok(message),
+            (None, true) => Err(CallError::Malformed("a reply without a message")),
+            _ => Err(CallError::Malformed("a reply whose length is wrong")),
         }
     }
 
@@ -139,6 +138,12 @@ impl StreamReply {
         let result = result?;
         Some(Self { index, result })
     }
+}
+
+/// The message of a framed body.
+#[cfg(test)]
+pub(super) fn unframe(rest: Bytes) -> Result<Bytes, CallError> {
+    Messages { rest }.only()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! The load: who sends when, and what is measured.
+//! The load: when requests are sent, and what is measured.
 //!
-//! All of it runs on one thread. A worker is a task with one call under way; a closed loop has a fixed number of them,
-//! an open loop as many as its schedule asks for.
+//! All of it runs on one thread. A worker is a task with one call under way; a closed loop has a
+//! fixed number of them, an open loop as many as its schedule asks for.
 
 use std::{
     cell::{Cell, RefCell},
@@ -22,23 +22,18 @@ use super::{
     report::{Recorder, Window},
 };
 
-/// The open loop looks at its schedule no more often: at high rates a timer for each request costs more than the
-/// request. What goes later for it is late by the report, too.
+/// The open loop looks at its schedule no more often: at high rates a timer for each request costs
+/// more than the request. What goes later for it is late by the report, too.
 const TICK: Duration = Duration::from_micros(100);
-
-/// How requests follow each other.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Pace {
-    /// So many are under way at once; an answer makes room for the next.
-    Closed { concurrency: usize },
-    /// So many go a second, whether or not answers come, up to `limit` under way at once.
-    Open { rate: f64, limit: usize },
-}
 
 /// What to send for how long.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
-    pub(super) pace: Pace,
+    /// Requests a second, whether or not answers come. Without a rate, an answer makes room for the
+    /// next request.
+    pub(super) rate: Option<f64>,
+    /// How many are under way at once, or with a rate, the most.
+    pub(super) limit: usize,
     /// Load before the measurement.
     pub(super) warmup: Duration,
     /// The measurement.
@@ -66,20 +61,17 @@ pub(super) struct Outcome {
 #[derive(Debug)]
 struct Load {
     window: Window,
-    schedule: Option<OpenLoop>,
+    limit: u64,
+    /// Of an open loop.
+    schedule: Option<Schedule>,
+    /// Requests that the schedule has let go.
+    sent: Cell<u64>,
     payload: Payload,
     recorder: RefCell<Recorder>,
     under_way: Cell<u64>,
     lost: RefCell<Option<String>>,
     /// Told when the last worker has left, and when a connection is lost.
     changed: Notify,
-}
-
-#[derive(Debug)]
-struct OpenLoop {
-    schedule: Schedule,
-    limit: u64,
-    sent: Cell<u64>,
 }
 
 /// Sends `payload` through `connections` as planned.
@@ -89,22 +81,15 @@ pub(super) async fn run(
     payload: Payload,
 ) -> io::Result<Outcome> {
     let start = Instant::now();
-    let window = Window {
-        from: start + plan.warmup,
-        to: start + plan.warmup + plan.duration,
-    };
+    let from = start + plan.warmup;
+    let window = from..from + plan.duration;
     let load = Rc::new(Load {
-        window,
-        schedule: match plan.pace {
-            Pace::Closed { .. } => None,
-            Pace::Open { rate, limit } => Some(OpenLoop {
-                schedule: Schedule::new(start, rate),
-                limit: limit as u64,
-                sent: Cell::new(0),
-            }),
-        },
+        window: window.clone(),
+        limit: plan.limit as u64,
+        schedule: plan.rate.map(|rate| Schedule::new(start, rate)),
+        sent: Cell::new(0),
         payload,
-        recorder: RefCell::new(Recorder::new(window)),
+        recorder: RefCell::new(Recorder::new(window.clone())),
         under_way: Cell::new(0),
         lost: RefCell::new(None),
         changed: Notify::new(),
@@ -112,14 +97,14 @@ pub(super) async fn run(
     let cpu_before = Cell::new(cpu_time());
     let cpu_after = Cell::new(None);
     let meter = async {
-        sleep_until(window.from).await;
+        sleep_until(window.start).await;
         cpu_before.set(cpu_time());
-        sleep_until(window.to).await;
+        sleep_until(window.end).await;
         cpu_after.set(Some(cpu_time()));
         Ok(())
     };
     let all = async {
-        tokio::try_join!(load.feed(plan.pace, connections), meter)?;
+        tokio::try_join!(load.feed(connections), meter)?;
         // What is still under way then is counted as unanswered.
         let _ = timeout(plan.grace, load.idle()).await;
         Ok::<(), io::Error>(())
@@ -130,11 +115,11 @@ pub(super) async fn run(
     }
 
     let cpu_after = cpu_after.get().unwrap_or_else(cpu_time);
-    let end = Instant::now().min(window.to);
+    let end = Instant::now().min(window.end);
     let lost = load.lost.take();
     Ok(Outcome {
-        recorder: load.recorder.replace(Recorder::new(window)),
-        measured: end.saturating_duration_since(window.from),
+        recorder: load.recorder.replace(Recorder::new(window.clone())),
+        measured: end.saturating_duration_since(window.start),
         cpu: cpu_after.saturating_sub(cpu_before.get()),
         unsent: load.unsent(end),
         unanswered: load.under_way.get(),
@@ -162,7 +147,7 @@ async fn work(load: Rc<Load>, mut connection: Caller, mut intended: Instant) {
             load.changed.notify_waiters();
             break;
         }
-        if now >= load.window.to {
+        if now >= load.window.end {
             break;
         }
         match load.next(now) {
@@ -180,57 +165,54 @@ async fn work(load: Rc<Load>, mut connection: Caller, mut intended: Instant) {
 
 impl Load {
     /// Starts the workers, for the whole run or as requests fall due.
-    async fn feed(self: &Rc<Self>, pace: Pace, connections: &[Caller]) -> io::Result<()> {
+    async fn feed(self: &Rc<Self>, connections: &[Caller]) -> io::Result<()> {
         let mut connections = connections.iter().cycle();
         let mut spawn = |intended| {
             let connection = connections.next().expect("there is a connection").clone();
             self.under_way.set(self.under_way.get() + 1);
             tokio::task::spawn_local(work(Rc::clone(self), connection, intended));
         };
-        let Some(open) = &self.schedule else {
-            if let Pace::Closed { concurrency } = pace {
-                (0..concurrency).for_each(|_| spawn(Instant::now()));
-            }
+        let Some(schedule) = &self.schedule else {
+            (0..self.limit).for_each(|_| spawn(Instant::now()));
             return Ok(());
         };
         let timer = Timer::new()?;
         loop {
             let now = Instant::now();
-            while self.under_way.get() < open.limit
+            while self.under_way.get() < self.limit
                 && let Some(intended) = self.next(now)
             {
                 spawn(intended);
             }
-            if now >= self.window.to {
+            if now >= self.window.end {
                 return Ok(());
             }
             // With all workers busy, the first to end goes on with what is due.
-            let next = open.schedule.at(open.schedule.due(now)).max(now + TICK);
-            timer.sleep_until(next.min(self.window.to)).await?;
+            let next = schedule.at(schedule.due(now)).max(now + TICK);
+            timer.sleep_until(next.min(self.window.end)).await?;
         }
     }
 
     /// When the next request is meant to go, if that is not after `now`.
     fn next(&self, now: Instant) -> Option<Instant> {
-        let Some(open) = &self.schedule else {
+        let Some(schedule) = &self.schedule else {
             return Some(now);
         };
-        let next = open.sent.get();
-        if next >= open.schedule.due(now.min(self.window.to)) {
+        let next = self.sent.get();
+        if next >= schedule.due(now.min(self.window.end)) {
             return None;
         }
-        open.sent.set(next + 1);
-        let intended = open.schedule.at(next);
+        self.sent.set(next + 1);
+        let intended = schedule.at(next);
         self.recorder.borrow_mut().sent(intended, now);
         Some(intended)
     }
 
     /// Requests that fell due in the measurement, up to `end`, and were not sent.
     fn unsent(&self, end: Instant) -> u64 {
-        self.schedule.as_ref().map_or(0, |open| {
-            let first = open.schedule.due(self.window.from);
-            let sent = open.sent.get().max(first);
-            open.schedule.due(end).saturating_sub(sent)
+        self.schedule.map_or(0, |schedule| {
+            let sent = self.sent.get().max(schedule.due(self.window.start));
+            schedule.due(end).saturating_sub(sent)
         })
     }
 

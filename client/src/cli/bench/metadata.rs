@@ -1,5 +1,5 @@
-//! What a model takes, by ModelMetadata of the Open Inference Protocol: the way to servers that have no ListModels, such
-//! as Triton, so that one load generator measures both.
+//! What a model takes, by ModelMetadata of the Open Inference Protocol: the way to servers that
+//! have no ListModels, such as Triton, so that one load generator measures both.
 
 use std::{io, time::Duration};
 

@@ -1,7 +1,7 @@
-//! `quintet bench`: load for a server, and what it makes of it.
+//! `quintet bench`: load for a server, and the throughput and latency that it reaches.
 //!
-//! A load generator that works hard measures itself, since it shares the machine with the server. So this one goes past
-//! the SDK: bare HTTP/2, requests encoded beforehand, one thread.
+//! A costly load generator measures itself, since it shares the machine with the server. So this
+//! one bypasses the SDK: bare HTTP/2, requests encoded beforehand, one thread.
 
 mod args;
 mod caller;
@@ -24,19 +24,18 @@ pub(crate) use self::args::{BENCH_JSON, BenchArgs};
 use self::{
     caller::Caller,
     connection::{CallError, Connection, Target},
-    load::{Pace, Plan},
+    load::Plan,
     payload::{Answer, Payload, Rpc},
     report::{Report, Setting},
     stream::Stream,
-    subject::Subject,
 };
 use crate::{failure::Failure, output};
 
-/// Requests under way in a closed loop that is not told how many.
+/// The default concurrency of a closed loop.
 const CONCURRENCY: usize = 64;
-/// And at most in an open loop.
+/// The default limit of an open loop.
 const OPEN_LIMIT: usize = 4096;
-/// How long after the calls' own time their replies are waited for.
+/// How long replies are awaited after the calls' deadline.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The load runs on a thread of its own, with its own runtime.
@@ -53,17 +52,13 @@ pub(crate) async fn run(
             .build_local(LocalOptions::default())
             .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
         runtime.block_on(async {
-            let subject = Subject::find(&client, timeout, &args).await?;
-            bench(client.address(), timeout, &args, subject.payload(&args)?).await
+            let payload = subject::payload(&client, timeout, &args).await?;
+            bench(client.address(), timeout, &args, payload).await
         })
     })
     .await
     .map_err(|error| Failure::new(format!("the load generator failed: {error}")))??;
-    if json {
-        output::print_json(&report)?;
-    } else {
-        output::print(&report.render())?;
-    }
+    output::print_report(json, &report, Report::render)?;
     match lost {
         Some(reason) => Err(Failure::new(format!("a connection was lost: {reason}"))),
         None if report.nothing_answered() => Err(Failure::new("no request was answered")),
@@ -84,7 +79,8 @@ async fn bench(
         address,
         path: rpc.path(),
         timeout: match rpc {
-            // The deadline is the whole stream's: the first request's, the load's and what is waited for after it.
+            // The deadline is the whole stream's: the first request's, the load's and what is
+            // waited for after it.
             Rpc::ClassifyStream => timeout + args.warmup + args.duration + grace,
             _ => timeout,
         },
@@ -94,26 +90,20 @@ async fn bench(
         let caller = tokio::time::timeout(timeout, open(target, rpc)).await;
         let caller = caller
             .map_err(io::Error::from)
-            .and_then(|it| it)
-            .map_err(|error| {
-                Failure::new(format!("cannot reach the server at {address}: {error}"))
-                    .hint("start one with quintet-server, or name another with --server or QUINTET_SERVER")
-            })?;
+            .flatten()
+            .map_err(|error| Failure::unreachable(address, &error))?;
         callers.push(caller);
     }
     let first = first_answer(&mut callers[0], &payload).await?;
 
-    let pace = match (args.rate, args.concurrency.map(NonZeroUsize::get)) {
-        (None, concurrency) => Pace::Closed {
-            concurrency: concurrency.unwrap_or(CONCURRENCY),
-        },
-        (Some(rate), limit) => Pace::Open {
-            rate,
-            limit: limit.unwrap_or(OPEN_LIMIT),
-        },
+    let most = match args.rate {
+        None => CONCURRENCY,
+        Some(_) => OPEN_LIMIT,
     };
+    let limit = args.concurrency.map_or(most, NonZeroUsize::get);
     let plan = Plan {
-        pace,
+        rate: args.rate,
+        limit,
         warmup: args.warmup,
         duration: args.duration,
         grace,
@@ -132,10 +122,7 @@ async fn bench(
         },
         stream: rpc == Rpc::ClassifyStream,
         texts: (rpc == Rpc::SentimentScore).then_some(args.mix),
-        concurrency: match pace {
-            Pace::Closed { concurrency } => Some(concurrency),
-            Pace::Open { .. } => None,
-        },
+        concurrency: args.rate.is_none().then_some(limit),
         rate: args.rate,
         connections: callers.len(),
         rows_per_request: args.rows_per_request.get(),
@@ -150,7 +137,8 @@ async fn open(target: Target<'_>, rpc: Rpc) -> io::Result<Caller> {
     })
 }
 
-/// One request before the load: a model that is not there shows at once, and the server says which it took.
+/// One request before the load: a model that is not there shows at once, and the server says which
+/// it took.
 async fn first_answer(caller: &mut Caller, payload: &Payload) -> Result<Answer, Failure> {
     let no_quintet = "is it a Quintet server that listens there?";
     let refused = |why: String| Failure::new(format!("the first request failed: {why}"));

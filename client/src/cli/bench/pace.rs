@@ -4,14 +4,16 @@ use std::{io, time::Duration};
 
 use tokio::time::Instant;
 
-/// A constant rate: request `i` is meant to go `i / rate` seconds after the start, however the server does.
+/// A constant rate: request `i` is meant to go `i / rate` seconds after the start, however the
+/// server does.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Schedule {
     start: Instant,
     rate: f64,
 }
 
-/// Sleeps to a tenth of a millisecond or better where the system can; Tokio's own timers count whole milliseconds.
+/// Sleeps to a tenth of a millisecond or better where the system can; Tokio's own timers count
+/// whole milliseconds.
 #[derive(Debug)]
 pub(super) struct Timer {
     /// A timer's descriptor is read as a pipe is: eight bytes once it has run out.
@@ -107,7 +109,8 @@ mod tests {
             tokio::time::advance(Duration::from_micros(step_us)).await;
             due.push(schedule.due(Instant::now()));
         }
-        // At 0, 1, 999, 1000, 1001, 10,000 and 1,000,000 microseconds: request i falls due at i milliseconds.
+        // At 0, 1, 999, 1000, 1001, 10,000 and 1,000,000 microseconds: request i falls due at i
+        // milliseconds.
         assert_eq!(due, [0, 1, 1, 1, 2, 10, 1000]);
     }
 

@@ -2,24 +2,25 @@
 
 mod digits;
 mod images;
+mod tensor;
 mod texts;
 
 use std::cell::Cell;
 
 use bytes::Bytes;
-use prost::Message as _;
+use prost::Message;
 use quintet_proto::{
-    inference::{ModelInferResponse, model_metadata_response::TensorMetadata},
-    v1::{ClassifyResponse, GenerateDigitsResponse, SentimentScoreResponse, Timing},
+    inference::ModelInferResponse,
+    v1::{ClassifyResponse, GenerateDigitsResponse, SentimentScoreResponse},
 };
 
 pub(super) use self::{
-    digits::{Noise, generate},
-    images::{Pixels, Tensor},
+    digits::generate,
+    images::Pixels,
+    tensor::Tensor,
     texts::{Mix, Texts},
 };
 use super::framing;
-use crate::failure::Failure;
 
 /// The call that takes the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,24 +41,21 @@ pub(super) struct Payload {
     rows: usize,
 }
 
-/// What a reply says of itself.
+/// The model that answered, and the batch that the request was part of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) model: String,
     pub(super) version: String,
-    /// Rows of the batch that it rode in; a plain tensor's answer does not say.
+    /// Rows of the batch; the answer to a plain tensor does not say.
     pub(super) batch_size: Option<u32>,
 }
 
-/// A model whose inputs are other ones than the benchmark makes.
-fn unfit(model: &str, inputs: &[TensorMetadata], made: &str) -> Failure {
-    let tensors = inputs
-        .iter()
-        .map(|it| format!("{} {:?}", it.datatype, it.shape));
-    let tensors = tensors.collect::<Vec<_>>().join(" and ");
-    Failure::new(format!(
-        "{model} takes {tensors}; the benchmark makes {made}"
-    ))
+/// Groups of `rows` items: each item is in some group, and the last group is filled up with the
+/// first items.
+fn groups<T: Clone>(items: &[T], rows: usize) -> impl Iterator<Item = Vec<T>> {
+    let item = |index: usize| items[index % items.len()].clone();
+    let firsts = (0..items.len()).step_by(rows);
+    firsts.map(move |first| (first..first + rows).map(item).collect())
 }
 
 // === impl Rpc ===
@@ -72,24 +70,20 @@ impl Rpc {
             Self::ModelInfer => "/inference.GRPCInferenceService/ModelInfer",
         }
     }
-
-    /// A request as it is sent.
-    fn encode(self, request: &impl prost::Message) -> Bytes {
-        match self {
-            Self::ClassifyStream => framing::stream_request(request),
-            _ => framing::frame(request),
-        }
-    }
 }
 
 // === impl Payload ===
 
 impl Payload {
     /// There is at least one request; each has `rows`.
-    fn new(rpc: Rpc, rows: usize, bodies: Vec<Bytes>) -> Self {
+    fn new<M: Message>(rpc: Rpc, rows: usize, requests: impl IntoIterator<Item = M>) -> Self {
+        let encode = |request| match rpc {
+            Rpc::ClassifyStream => framing::stream_request(&request),
+            _ => framing::frame(&request),
+        };
         Self {
             rpc,
-            bodies,
+            bodies: requests.into_iter().map(encode).collect(),
             next: Cell::new(0),
             rows,
         }
@@ -108,59 +102,47 @@ impl Payload {
 
     /// Reads a reply; `None` if it is not the answer to one of these requests.
     pub(super) fn read(&self, message: Bytes) -> Option<Answer> {
-        let timed = |timing: Timing| Some(timing.batch_size);
-        let (rows, answer) = match self.rpc {
+        let (rows, model, version, timing) = match self.rpc {
             Rpc::Classify | Rpc::ClassifyStream => {
-                let reply = ClassifyResponse::decode(message).ok()?;
-                let answer = Answer {
-                    model: reply.model,
-                    version: reply.version,
-                    batch_size: timed(reply.timing?),
-                };
-                (reply.classifications.len(), answer)
+                let it = ClassifyResponse::decode(message).ok()?;
+                let rows = it.classifications.len();
+                (rows, it.model, it.version, Some(it.timing?))
             }
             Rpc::SentimentScore => {
-                let reply = SentimentScoreResponse::decode(message).ok()?;
-                let answer = Answer {
-                    model: reply.model,
-                    version: reply.version,
-                    batch_size: timed(reply.timing?),
-                };
-                (reply.sentiments.len(), answer)
+                let it = SentimentScoreResponse::decode(message).ok()?;
+                (it.sentiments.len(), it.model, it.version, Some(it.timing?))
             }
             Rpc::GenerateDigits => {
-                let reply = GenerateDigitsResponse::decode(message).ok()?;
-                let answer = Answer {
-                    model: reply.model,
-                    version: reply.version,
-                    batch_size: timed(reply.timing?),
-                };
-                (reply.digits.len(), answer)
+                let it = GenerateDigitsResponse::decode(message).ok()?;
+                (it.digits.len(), it.model, it.version, Some(it.timing?))
             }
             Rpc::ModelInfer => {
-                let reply = ModelInferResponse::decode(message).ok()?;
-                let answer = Answer {
-                    model: reply.model_name,
-                    version: reply.model_version,
-                    batch_size: None,
-                };
-                let rows = *reply.outputs.first()?.shape.first()?;
-                (usize::try_from(rows).ok()?, answer)
+                let it = ModelInferResponse::decode(message).ok()?;
+                let rows = usize::try_from(*it.outputs.first()?.shape.first()?).ok()?;
+                (rows, it.model_name, it.model_version, None)
             }
         };
-        (rows == self.rows).then_some(answer)
+        let batch_size = timing.map(|it| it.batch_size);
+        (rows == self.rows).then_some(Answer {
+            model,
+            version,
+            batch_size,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use quintet_proto::{inference::model_infer_response::InferOutputTensor, v1::Classification};
+    use quintet_proto::{
+        inference::model_infer_response::InferOutputTensor,
+        v1::{Classification, Timing},
+    };
 
     use super::*;
 
     #[test]
     fn only_an_answer_to_all_rows_is_one() {
-        let payload = |rpc| Payload::new(rpc, 2, vec![Bytes::new()]);
+        let payload = |rpc| Payload::new(rpc, 2, [ClassifyResponse::default()]);
         let timing = Some(Timing {
             batch_size: 7,
             ..Default::default()

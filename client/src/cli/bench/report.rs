@@ -1,6 +1,6 @@
-//! What is counted during the run, and how it is told.
+//! What is counted during the run, and the report of it.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use bytes::Bytes;
 use hdrhistogram::Histogram;
@@ -13,22 +13,18 @@ use super::{
     load::Outcome,
     payload::{Mix, Payload},
 };
+use crate::output;
 
-/// One answer in so many is read, for the size of the batch that it rode in.
+/// One answer in so many is decoded, for the size of its batch.
 const SAMPLING: u64 = 16;
 /// Above this share of a core the generator may be what is measured.
 const BUSY: f64 = 0.9;
 
 /// The measurement's span of time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Window {
-    pub(super) from: Instant,
-    /// The first instant after it.
-    pub(super) to: Instant,
-}
+pub(super) type Window = Range<Instant>;
 
-/// Counts calls. Throughput counts those that end in the window; latencies and errors, those that were meant to start
-/// in it.
+/// Counts calls. Throughput counts those that end in the window; latencies and errors, those that
+/// were meant to start in it.
 #[derive(Debug)]
 pub(super) struct Recorder {
     window: Window,
@@ -139,14 +135,6 @@ fn nanoseconds(time: Duration) -> u64 {
     time.as_nanos().try_into().unwrap_or(u64::MAX)
 }
 
-// === impl Window ===
-
-impl Window {
-    fn holds(&self, instant: Instant) -> bool {
-        self.from <= instant && instant < self.to
-    }
-}
-
 // === impl Recorder ===
 
 impl Recorder {
@@ -166,9 +154,9 @@ impl Recorder {
 
     /// A request that was meant to go at `intended` goes `now`.
     pub(super) fn sent(&mut self, intended: Instant, now: Instant) {
-        if self.window.holds(intended) {
-            self.lateness
-                .saturating_record(nanoseconds(now.saturating_duration_since(intended)));
+        if self.window.contains(&intended) {
+            let late = nanoseconds(now.saturating_duration_since(intended));
+            self.lateness.saturating_record(late);
         }
     }
 
@@ -180,8 +168,8 @@ impl Recorder {
         result: Result<Bytes, CallError>,
         payload: &Payload,
     ) -> Result<(), String> {
-        let counts = self.window.holds(intended);
-        let ends = self.window.holds(now);
+        let counts = self.window.contains(&intended);
+        let ends = self.window.contains(&now);
         self.ended += u64::from(ends);
         let latency = nanoseconds(now.saturating_duration_since(intended));
         let failure = match result {
@@ -278,77 +266,71 @@ impl Report {
     }
 
     pub(super) fn render(&self) -> String {
-        let mut text = String::new();
-        let mut line = |name: &str, value: &str| {
-            writeln!(text, "{name:<17}{value}").expect("writing to a string does not fail");
-        };
         let Setting {
             model,
             version,
             protocol,
+            stream,
+            concurrency,
+            rate,
             connections,
             rows_per_request,
             ..
         } = &self.setting;
-        let by = match (*protocol, self.setting.stream) {
+        let by = match (*protocol, stream) {
             ("quintet", false) => "",
             ("quintet", true) => ", on streams",
             _ => ", by the Open Inference Protocol",
         };
-        line("model", &format!("{model} version {version}{by}"));
-        let pace = match (self.setting.concurrency, self.setting.rate) {
-            (_, Some(rate)) => format!("{rate} requests/s meant to go"),
-            (concurrency, None) => format!("{} under way", concurrency.unwrap_or_default()),
+        let pace = match rate {
+            Some(rate) => format!("{rate} requests/s meant to go"),
+            None => format!("{} under way", concurrency.unwrap_or_default()),
         };
-        line(
-            "load",
-            &format!(
-                "{pace}, connections: {connections}, rows a request: {rows_per_request}, {:.1} s",
-                self.seconds
-            ),
+        let load = format!(
+            "{pace}, connections: {connections}, rows a request: {rows_per_request}, {:.1} s",
+            self.seconds
         );
-        line(
-            "throughput",
-            &format!(
-                "{:.0} requests/s, {:.0} rows/s",
-                self.requests_per_second, self.rows_per_second
-            ),
+        let throughput = format!(
+            "{:.0} requests/s, {:.0} rows/s",
+            self.requests_per_second, self.rows_per_second
         );
-        for (name, latency) in [
-            ("latency", self.latency_us),
-            ("refused in", self.refused_latency_us),
-            ("sent late by", self.lateness_us),
-        ] {
-            if let Some(latency) = latency {
-                line(name, &latency.render());
-            }
-        }
-        if let Some(mean) = self.mean_batch_size {
-            line("mean batch size", &format!("{mean:.1}"));
-        }
-        for (kind, errors) in &self.errors {
-            line(
-                "errors",
-                &format!("{} {kind} ({})", errors.count, errors.message),
-            );
+        let mut fields = vec![
+            ("model", format!("{model} version {version}{by}")),
+            ("load", load),
+            ("throughput", throughput),
+        ];
+        let latencies = [
+            ("latency", &self.latency_us),
+            ("refused in", &self.refused_latency_us),
+            ("sent late by", &self.lateness_us),
+        ];
+        fields.extend(
+            latencies
+                .into_iter()
+                .filter_map(|(name, it)| Some((name, it.as_ref()?.render()))),
+        );
+        fields.extend(
+            self.mean_batch_size
+                .map(|mean| ("mean batch size", format!("{mean:.1}"))),
+        );
+        for (kind, Errors { count, message }) in &self.errors {
+            fields.push(("errors", format!("{count} {kind} ({message})")));
         }
         if self.errors.is_empty() {
-            line("errors", "none");
+            fields.push(("errors", "none".to_owned()));
         }
-        line(
-            "generator",
-            &format!(
-                "{:.1} us of CPU a request, {:.0} % of a core{}",
-                self.generator_cpu_us_per_request,
-                self.generator_cpu * 100.0,
-                if self.generator_cpu > BUSY {
-                    "; it may be what limits this"
-                } else {
-                    ""
-                }
-            ),
+        let busy = if self.generator_cpu > BUSY {
+            "; it may be what limits this"
+        } else {
+            ""
+        };
+        let generator = format!(
+            "{:.1} us of CPU a request, {:.0} % of a core{busy}",
+            self.generator_cpu_us_per_request,
+            self.generator_cpu * 100.0,
         );
-        text
+        fields.push(("generator", generator));
+        output::fields(fields)
     }
 }
 

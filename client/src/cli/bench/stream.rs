@@ -1,6 +1,7 @@
 //! A connection with one ClassifyStream on it, shared by many callers.
 //!
-//! What callers send in one breath goes out as one piece: a stream has neither headers nor an end for each request.
+//! Requests that are sent together go out as one DATA frame: a stream has neither headers nor an
+//! end for each request.
 
 use std::{
     cell::RefCell,
@@ -74,25 +75,19 @@ impl Stream {
         }
     }
 
+    /// Gives replies to their callers, and at the end of the stream the reason of it.
     async fn read(self, response: ResponseFuture) {
-        let end = self.replies(response).await;
-        self.0.borrow_mut().end(&end);
-    }
-
-    /// Hands replies to their callers, and gives why there are no more.
-    async fn replies(&self, response: ResponseFuture) -> CallError {
-        match self.read_replies(response).await {
+        let end = match self.read_replies(response).await {
             Ok(()) => CallError::Lost("the server ended the stream".into()),
             Err(error) => error,
-        }
+        };
+        self.0.borrow_mut().end(&end);
     }
 
     async fn read_replies(&self, response: ResponseFuture) -> Result<(), CallError> {
         let mut replies = connection::accepted(response.await?)?;
         let mut messages = Messages::default();
-        while let Some(piece) = replies.data().await {
-            let piece = piece?;
-            replies.flow_control().release_capacity(piece.len())?;
+        while let Some(piece) = connection::next_piece(&mut replies).await? {
             messages.push(piece);
             let mut state = self.0.borrow_mut();
             while let Some(message) = messages.next()? {

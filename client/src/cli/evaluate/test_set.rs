@@ -3,7 +3,7 @@
 use std::{ops::Range, path::Path};
 
 use bytes::Bytes;
-use quintet_client::{ClassifyRequest, Client, Error, Framing, Image, SentimentRequest, Timing};
+use quintet_client::{ClassifyRequest, Client, Framing, Image, SentimentRequest, Timing};
 use quintet_data::{
     DataErrorKind,
     imdb::{self, Reviews},
@@ -14,14 +14,19 @@ use crate::{failure::Failure, score::Score};
 
 /// A labelled set, and how its samples are sent.
 #[derive(Debug)]
-pub(super) enum TestSet {
-    /// Pixels and digits; one image a request, so that batches are the server's own.
-    Digits(Vec<(Bytes, u8)>),
-    /// Texts, and which of the labels is right; the negative label comes first.
-    Reviews {
-        texts: Vec<(String, u8)>,
-        labels: [String; 2],
-    },
+pub(super) struct TestSet {
+    samples: Samples,
+    /// Each sample's class.
+    truths: Vec<u8>,
+    /// The classes' names.
+    pub(super) labels: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Samples {
+    /// MNIST's pixels. One image a request, so that batches are the server's own.
+    Images(Vec<Bytes>),
+    Texts(Vec<String>),
 }
 
 /// What answers came to.
@@ -44,21 +49,23 @@ impl TestSet {
         })?;
         let images = Bytes::from(digits.images);
         let size = SIDE * SIDE;
-        let labels = digits.labels.into_iter().take(limit).enumerate();
-        let images: Vec<_> = labels
-            .map(|(index, label)| (images.slice(index * size..(index + 1) * size), label))
-            .collect();
-        if images.is_empty() {
+        let truths: Vec<u8> = digits.labels.into_iter().take(limit).collect();
+        if truths.is_empty() {
             return Err(Failure::new("the test set has no images"));
         }
-        Ok(Self::Digits(images))
+        let image = |index: usize| images.slice(index * size..(index + 1) * size);
+        Ok(Self {
+            samples: Samples::Images((0..truths.len()).map(image).collect()),
+            truths,
+            labels: (0..10).map(|it| it.to_string()).collect(),
+        })
     }
 
     /// `None` where the reviews are not there.
     pub(super) fn reviews(
         data_dir: &Path,
         limit: usize,
-        labels: [String; 2],
+        labels: Vec<String>,
     ) -> Result<Option<Self>, Failure> {
         let reviews = match imdb::load(data_dir, |_, _| ()) {
             Ok(all) => all.test,
@@ -67,38 +74,31 @@ impl TestSet {
             }
             Err(error) => return Err(Failure::new(error.to_string())),
         };
-        let texts = alternate(reviews).take(limit).collect();
-        Ok(Some(Self::Reviews { texts, labels }))
+        let (texts, truths) = alternate(reviews).take(limit).unzip();
+        Ok(Some(Self {
+            samples: Samples::Texts(texts),
+            truths,
+            labels,
+        }))
     }
 
     pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Digits(images) => images.len(),
-            Self::Reviews { texts, .. } => texts.len(),
-        }
+        self.truths.len()
     }
 
     /// What the samples are.
     pub(super) fn things(&self) -> &'static str {
-        match self {
-            Self::Digits(_) => "images",
-            Self::Reviews { .. } => "texts",
+        match self.samples {
+            Samples::Images(_) => "images",
+            Samples::Texts(_) => "texts",
         }
     }
 
     /// How many samples a request holds.
     pub(super) fn per_request(&self) -> usize {
-        match self {
-            Self::Digits(_) => 1,
-            Self::Reviews { .. } => TEXTS,
-        }
-    }
-
-    /// The classes' names.
-    pub(super) fn labels(&self) -> Vec<String> {
-        match self {
-            Self::Digits(_) => (0..10).map(|it| it.to_string()).collect(),
-            Self::Reviews { labels, .. } => labels.to_vec(),
+        match self.samples {
+            Samples::Images(_) => 1,
+            Samples::Texts(_) => TEXTS,
         }
     }
 
@@ -109,16 +109,15 @@ impl TestSet {
         model: &str,
         samples: Range<usize>,
     ) -> Result<Share, Failure> {
-        let failed = |error: Error| Failure::of_call(&error, client.address());
-        match self {
-            Self::Digits(images) => {
+        let failed = Failure::of_call(client.address());
+        let truths = &self.truths[samples.clone()];
+        match &self.samples {
+            Samples::Images(images) => {
                 let side = SIDE as u32;
-                let images = &images[samples];
-                // MNIST's images are frames already: none is taken for another picture and framed again.
-                let request = images
-                    .iter()
-                    .map(|(pixels, _)| Image::raw(side, side, 1, pixels.clone()));
-                let request = ClassifyRequest::new(request)
+                let images = images[samples].iter();
+                let images = images.map(|pixels| Image::raw(side, side, 1, pixels.clone()));
+                // MNIST's images are frames already, so none is framed again.
+                let request = ClassifyRequest::new(images)
                     .model(model)
                     .framing(Framing::None);
                 let answer = client.classify(request).await.map_err(failed)?;
@@ -126,38 +125,43 @@ impl TestSet {
                     let label = it.top();
                     label.map(|it| it.name.as_str()).unwrap_or_default()
                 });
-                let truths = images.iter().map(|(_, truth)| *truth);
-                let pairs = truths.zip(names);
-                self.share(pairs, answer.timing, (answer.model.clone(), answer.version))
+                self.share(
+                    truths,
+                    names,
+                    answer.timing,
+                    (answer.model.clone(), answer.version),
+                )
             }
-            Self::Reviews { texts, .. } => {
-                let texts = &texts[samples];
-                let request = texts.iter().map(|(text, _)| text.as_str());
+            Samples::Texts(texts) => {
+                let request = texts[samples].iter().map(String::as_str);
                 let request = SentimentRequest::new(request).model(model);
                 let answer = client.sentiment(request).await.map_err(failed)?;
                 let names = answer.texts.iter().map(|it| it.label.as_str());
-                let truths = texts.iter().map(|(_, truth)| *truth);
-                let pairs = truths.zip(names);
-                self.share(pairs, answer.timing, (answer.model.clone(), answer.version))
+                self.share(
+                    truths,
+                    names,
+                    answer.timing,
+                    (answer.model.clone(), answer.version),
+                )
             }
         }
     }
 
-    /// Counts pairs of a class and the answered label.
+    /// Counts classes and the answered labels.
     fn share<'a>(
         &self,
-        pairs: impl Iterator<Item = (u8, &'a str)>,
+        truths: &[u8],
+        names: impl Iterator<Item = &'a str>,
         timing: Timing,
         model: (String, String),
     ) -> Result<Share, Failure> {
-        let labels = self.labels();
+        let labels = &self.labels;
         let mut score = Score::new(labels.len());
-        for (truth, name) in pairs {
+        for (&truth, name) in truths.iter().zip(names) {
             let Some(answer) = labels.iter().position(|it| it == name) else {
                 let (model, labels) = (&model.0, labels.join(", "));
-                return Err(Failure::new(format!(
-                    "{model} answers {name:?}, which is none of {labels}"
-                )));
+                let message = format!("{model} answers {name:?}, which is none of {labels}");
+                return Err(Failure::new(message));
             };
             score.count(truth.into(), answer, timing.batch_size);
         }
@@ -223,17 +227,18 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_no_class_is_a_failure() {
-        let set = TestSet::Reviews {
-            texts: Vec::new(),
-            labels: ["BAD", "GOOD"].map(String::from),
+        let set = TestSet {
+            samples: Samples::Texts(Vec::new()),
+            truths: Vec::new(),
+            labels: ["BAD", "GOOD"].map(String::from).into(),
         };
-        let share = |pairs: &[(u8, &'static str)]| {
+        let share = |truths: &[u8], names: &[&'static str]| {
             let model = ("lstm".to_owned(), "1".to_owned());
-            set.share(pairs.iter().copied(), Timing::default(), model)
+            set.share(truths, names.iter().copied(), Timing::default(), model)
         };
-        let counted = share(&[(0, "BAD"), (1, "BAD")]).unwrap();
+        let counted = share(&[0, 1], &["BAD", "BAD"]).unwrap();
         assert_eq!(counted.score.confusion(), [[1, 0], [1, 0]]);
-        let failure = format!("{:?}", share(&[(0, "POSITIVE")]).unwrap_err());
+        let failure = format!("{:?}", share(&[0], &["POSITIVE"]).unwrap_err());
         assert!(failure.contains("none of BAD, GOOD"), "{failure}");
     }
 

@@ -23,7 +23,8 @@ pub(crate) struct GenerateArgs {
     /// Only images of this digit [default: all digits, as they come].
     #[arg(long, value_name = "0..9", value_parser = clap::value_parser!(u32).range(0..=9))]
     pub(super) digit: Option<u32>,
-    /// How sure of its digit the classifier must be of each image, 0 to 1 [default: 0.9 with --digit, else 0].
+    /// How sure of its digit the classifier must be of each image, 0 to 1 [default: 0.9 with
+    /// --digit, else 0].
     #[arg(long, value_name = "P", value_parser = probability)]
     pub(super) min_confidence: Option<f32>,
     /// Decides every image, 0 to 2^64 - 1 [default: one that the server draws].
@@ -38,8 +39,9 @@ pub(crate) struct GenerateArgs {
     /// The name of the classifier that names the digits [default: the server's default classifier].
     #[arg(long)]
     pub(super) classifier: Option<String>,
-    /// Where to write: a .png file for one sheet of all images, or a folder for a file each. Files of the same names
-    /// are replaced, a folder that is not there is made [default: the terminal, where it can show images].
+    /// Where to write: a .png file for one sheet of all images, or a folder for a file each. Files
+    /// of the same names are replaced, a folder that is not there is made [default: the terminal,
+    /// where it can show images].
     #[arg(long, value_name = "PNG|DIR")]
     pub(super) out: Option<PathBuf>,
     /// Show no images in the terminal.

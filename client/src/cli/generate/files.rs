@@ -1,4 +1,5 @@
-//! Where generated images are written: beside their place first, and moved there when all of them are whole.
+//! Where generated images are written: beside their place first, and moved there when all of them
+//! are whole.
 
 use std::{
     fs::{self, Permissions},
@@ -42,8 +43,8 @@ pub(super) struct Folder {
     width: usize,
 }
 
-/// Something beside the destination that is removed unless it is moved there. What is written has the usual
-/// permissions, those of the user's mask, and not a temporary file's own.
+/// Something beside the destination that is removed unless it is moved there. What is written has
+/// the usual permissions, those of the user's mask, and not a temporary file's own.
 fn staging(permissions: &Permissions) -> Builder<'_, '_> {
     let mut builder = Builder::new();
     builder.prefix(PREFIX).permissions(permissions.clone());
@@ -58,21 +59,21 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Names the destination; an error of what is staged names that beside its kind, which would only confuse.
+/// Names the destination; an error of what is staged names that beside its kind, which would only
+/// confuse.
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     let path = path.display();
-    let message = match error.get_ref() {
+    Failure::new(match error.get_ref() {
         Some(_) => format!("cannot write {path}: {}", error.kind()),
         None => format!("cannot write {path}: {error}"),
-    };
-    Failure::new(message)
+    })
 }
 
 // === impl Destination ===
 
 impl Destination {
-    /// An existing folder, a `.png` file, or else a folder that is to be made for so many images. What cannot be
-    /// written shows here, before any image is made.
+    /// An existing folder, a `.png` file, or else a folder that is to be made for so many images.
+    /// What cannot be written shows here, before any image is made.
     pub(super) fn open(path: &Path, count: u32) -> Result<Self, Failure> {
         let extension = path.extension().unwrap_or_default().to_string_lossy();
         let extension = extension.to_ascii_lowercase();
@@ -102,13 +103,13 @@ impl Sheet {
         })
     }
 
-    /// Writes the file, and gives its name.
-    pub(super) fn write(mut self, png: &[u8]) -> Result<String, Failure> {
+    /// Writes the file.
+    pub(super) fn write(mut self, png: &[u8]) -> Result<(), Failure> {
         let written = self.staged.write_all(png);
         written
             .and_then(|()| self.staged.persist(&self.path).map_err(|it| it.error))
             .map_err(|error| cannot_write(&self.path, &error))?;
-        Ok(self.path.display().to_string())
+        Ok(())
     }
 }
 
@@ -187,10 +188,7 @@ mod tests {
             let Destination::Sheet(sheet) = Destination::open(&path, 1).unwrap() else {
                 panic!("a folder");
             };
-            assert_eq!(
-                sheet.write(content.as_bytes()).unwrap(),
-                path.display().to_string()
-            );
+            sheet.write(content.as_bytes()).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
         drop(Destination::open(&path, 1).unwrap());

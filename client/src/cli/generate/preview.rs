@@ -1,4 +1,5 @@
-//! Images in a terminal: two pixels a character cell, the upper one the colour of "▀" and the lower one its background.
+//! Images in a terminal: two pixels a character cell, the upper one the colour of "▀" and the lower
+//! one its background.
 
 use std::fmt::Write as _;
 
@@ -14,21 +15,17 @@ const SHOWN: usize = SIDE / 2;
 const TEXT_LINES: usize = 8;
 /// The most rows of digits; more would push the text out of sight.
 const MOST_ROWS: usize = 4;
+/// Why no error is expected of a `write!` to a string.
+const WRITES: &str = "writing to a string does not fail";
 
-/// A terminal and the digits that it shows.
-#[derive(Debug)]
+/// A terminal and the digits that it shows; by default, it has room for none.
+#[derive(Debug, Default)]
 pub(super) struct Preview {
     /// Digits in a row.
     columns: usize,
     rows: usize,
     /// 28×28 pixels each, light on dark.
     digits: Vec<Vec<u8>>,
-}
-
-/// Pixels of one channel, row by row.
-struct Grey {
-    width: usize,
-    pixels: Vec<u8>,
 }
 
 /// The nearest of the 256 usual colours of terminals: black, 24 greys, white.
@@ -40,45 +37,42 @@ fn colour(grey: u8) -> u8 {
     }
 }
 
-/// The image's pixels; `None` for one that cannot be read.
-fn pixels(image: &Image) -> Option<Grey> {
+/// The image's width, and its pixels row by row; `None` for one that cannot be read.
+fn pixels(image: &Image) -> Option<(usize, Vec<u8>)> {
     if let Some(raw) = image.as_raw() {
-        return Some(Grey {
-            width: raw.width as usize,
-            pixels: raw.data.to_vec(),
-        });
+        return Some((raw.width as usize, raw.data.to_vec()));
     }
     let file = image.as_encoded()?;
     let image = image::load_from_memory_with_format(file, ImageFormat::Png);
     let image = image.ok()?.into_luma8();
-    Some(Grey {
-        width: image.width() as usize,
-        pixels: image.into_raw(),
-    })
+    Some((image.width() as usize, image.into_raw()))
 }
 
 // === impl Preview ===
 
 impl Preview {
-    /// `None` where stdout is no terminal, or one without colours or room.
-    pub(super) fn of_stdout() -> Option<Self> {
+    /// Has no room where stdout is not a terminal, or a terminal without colours.
+    pub(super) fn of_stdout() -> Self {
         let terminal = Term::stdout();
-        let (lines, columns) = terminal.size_checked()?;
-        let colours = terminal.features().colors_supported();
-        if colours {
-            Self::of_size(columns.into(), lines.into())
-        } else {
-            None
+        match terminal.size_checked() {
+            Some((lines, columns)) if terminal.features().colors_supported() => {
+                Self::of_size(columns.into(), lines.into())
+            }
+            _ => Self::default(),
         }
     }
 
-    fn of_size(columns: usize, lines: usize) -> Option<Self> {
+    fn of_size(columns: usize, lines: usize) -> Self {
         let rows = lines.saturating_sub(TEXT_LINES) / (SHOWN / 2);
-        (columns >= SHOWN).then_some(Self {
+        Self {
             columns: columns / SHOWN,
             rows: rows.clamp(1, MOST_ROWS),
             digits: Vec::new(),
-        })
+        }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.columns > 0
     }
 
     /// Takes a digit by itself, or all on a sheet, as long as there is room.
@@ -87,7 +81,7 @@ impl Preview {
         if room == 0 {
             return;
         }
-        let Some(Grey { width, pixels }) = pixels(image) else {
+        let Some((width, pixels)) = pixels(image) else {
             return;
         };
         // The rest of a row that the sheet does not fill is black as well.
@@ -107,14 +101,13 @@ impl Preview {
     pub(super) fn render(&self, count: usize) -> String {
         let mut text = String::new();
         let shown = &self.digits[..self.digits.len().min(count)];
-        for row in shown.chunks(self.columns) {
+        for row in shown.chunks(self.columns.max(1)) {
             for line in 0..SHOWN / 2 {
                 put_line(&mut text, row, line);
             }
         }
         if !text.is_empty() && shown.len() < count {
-            writeln!(text, "the first {} of them", shown.len())
-                .expect("writing to a string does not fail");
+            writeln!(text, "the first {} of them", shown.len()).expect(WRITES);
         }
         text
     }
@@ -132,8 +125,7 @@ fn put_line(text: &mut String, digits: &[Vec<u8>], line: usize) {
             let colours = (mean(2 * line), mean(2 * line + 1));
             if last.replace(colours) != Some(colours) {
                 let (upper, lower) = colours;
-                write!(text, "\u{1b}[38;5;{upper};48;5;{lower}m")
-                    .expect("writing to a string does not fail");
+                write!(text, "\u{1b}[38;5;{upper};48;5;{lower}m").expect(WRITES);
             }
             text.push('▀');
         }
@@ -169,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_digit_is_halved_twice() {
-        let mut preview = Preview::of_size(20, 24).unwrap();
+        let mut preview = Preview::of_size(20, 24);
         let mut pixels = vec![0; SIDE * SIDE];
         // The upper left cell: the upper pixel white, the lower one grey.
         for (y, x, grey) in [
@@ -194,19 +186,19 @@ mod tests {
     #[test]
     fn there_are_as_many_as_there_is_room_for() {
         for (columns, lines, room) in [(80, 24, 10), (80, 5, 5), (28, 200, 8), (14, 0, 1)] {
-            let mut preview = Preview::of_size(columns, lines).unwrap();
+            let mut preview = Preview::of_size(columns, lines);
             (0..100).for_each(|_| preview.add(&plain(9)));
             assert_eq!(preview.digits.len(), room, "{columns} by {lines}");
             let text = preview.render(100);
             assert!(text.ends_with(&format!("\nthe first {room} of them\n")));
             assert!(!preview.render(1).contains("the first"));
         }
-        assert!(Preview::of_size(13, 100).is_none());
+        assert!(!Preview::of_size(13, 100).has_room());
     }
 
     #[test]
     fn a_sheet_is_taken_apart() {
-        let mut preview = Preview::of_size(80, 24).unwrap();
+        let mut preview = Preview::of_size(80, 24);
         // Two by two digits of the greys 0 to 3, the last one no image's.
         let pixel = |at: usize| (at / 56 / SIDE * 2 + at % 56 / SIDE) as u8;
         let grey = image::GrayImage::from_raw(56, 56, (0..56 * 56).map(pixel).collect()).unwrap();
@@ -220,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_not_shown() {
-        let mut preview = Preview::of_size(80, 24).unwrap();
+        let mut preview = Preview::of_size(80, 24);
         for image in [
             Image::encoded("no PNG"),
             Image::raw(0, 0, 1, ""),

@@ -1,9 +1,9 @@
-//! What is told of generated images.
-
-use std::fmt::Write as _;
+//! What is reported of generated images.
 
 use quintet_client::GeneratedDigits;
 use serde::Serialize;
+
+use crate::output;
 
 /// What `--json` prints. Answers are added to it as they come.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -46,15 +46,15 @@ impl Report {
         }
     }
 
-    /// Counts an answer, or a part of one, whose images lie in these files; there are none on a sheet.
-    pub(super) fn add(&mut self, answer: &GeneratedDigits, files: Vec<String>) {
+    /// Counts an answer, or a part of one, whose images lie in these files; there are none on a
+    /// sheet.
+    pub(super) fn add(&mut self, answer: GeneratedDigits, files: Vec<String>) {
         self.seed = answer.seed;
         self.candidates = answer.candidates;
-        self.model.clone_from(&answer.model);
-        self.version.clone_from(&answer.version);
-        self.classifier.clone_from(&answer.classifier);
-        self.classifier_version
-            .clone_from(&answer.classifier_version);
+        self.model = answer.model;
+        self.version = answer.version;
+        self.classifier = answer.classifier;
+        self.classifier_version = answer.classifier_version;
         let files = files.into_iter().map(Some).chain(std::iter::repeat(None));
         for (it, file) in answer.digits.iter().zip(files) {
             if let Some(count) = self.digits.get_mut(it.digit as usize) {
@@ -76,39 +76,21 @@ impl Report {
         let digits = self.digits.iter().enumerate();
         let digits = digits.filter(|(_, count)| **count > 0);
         let digits = digits.map(|(digit, count)| format!("{digit}: {count}"));
-        let mut text = String::new();
-        let mut line = |name: &str, value: &str| {
-            writeln!(text, "{name:<17}{value}").expect("writing to a string does not fail");
-        };
-        let Self {
-            seed, candidates, ..
-        } = self;
-        let drawn = if *candidates == 1 {
-            "candidate"
-        } else {
-            "candidates"
-        };
         let digits = digits.collect::<Vec<_>>().join(", ");
-        line("images", &format!("{} ({digits})", self.count));
-        line(
-            "mean confidence",
-            &format!("{:.2} %", self.mean_confidence * 100.0),
-        );
-        line("seed", &seed.to_string());
-        line(
-            "generator",
-            &format!(
-                "{} version {}, {candidates} {drawn} drawn",
-                self.model, self.version
-            ),
-        );
-        line(
-            "classifier",
-            &format!("{} version {}", self.classifier, self.classifier_version),
-        );
-        if let Some(out) = &self.out {
-            line("written to", out);
-        }
-        text
+        let drawn = output::count(self.candidates, "candidate");
+        let generator = format!("{} version {}, {drawn} drawn", self.model, self.version);
+        let classifier = format!("{} version {}", self.classifier, self.classifier_version);
+        let mean = self.mean_confidence * 100.0;
+        output::fields(
+            [
+                ("images", format!("{} ({digits})", self.count)),
+                ("mean confidence", format!("{mean:.2} %")),
+                ("seed", self.seed.to_string()),
+                ("generator", generator),
+                ("classifier", classifier),
+            ]
+            .into_iter()
+            .chain(self.out.clone().map(|out| ("written to", out))),
+        )
     }
 }

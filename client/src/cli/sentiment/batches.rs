@@ -38,8 +38,8 @@ impl Batches {
         }
     }
 
-    /// The texts of the next request: what is there, but for an empty input, which is waited for. A failure comes after
-    /// the texts before it. Safe to drop before it is done: no text is lost.
+    /// The texts of the next request: what is there, but for an empty input, which is waited for. A
+    /// failure comes after the texts before it. Safe to drop before it is done: no text is lost.
     pub(super) async fn next(&mut self) -> Option<Result<Vec<Text>, Failure>> {
         if self.waiting.is_empty() {
             let text = self.receiver.recv().await?;

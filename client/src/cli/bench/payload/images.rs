@@ -1,128 +1,77 @@
-//! Requests of images: as pictures of the domain API, or as tensors of the Open Inference Protocol.
+//! Requests of images, as pictures of the domain API.
 
 use std::path::Path;
 
 use bytes::Bytes;
 use quintet_data::mnist::{self, PIXELS, SIDE, Split};
-use quintet_proto::{
-    inference::{
-        ModelInferRequest, model_infer_request::InferInputTensor,
-        model_metadata_response::TensorMetadata,
-    },
-    v1::{ClassifyRequest, Framing, Image, RawImage, image::Source},
-};
+use quintet_proto::v1::{ClassifyRequest, Framing, Image, RawImage, image::Source};
 
-use super::{Payload, Rpc};
+use super::{Payload, Rpc, groups};
 use crate::failure::Failure;
 
 /// Different random images; all of them fit into a core's cache.
 const RANDOM_IMAGES: usize = 256;
 
-/// Images of MNIST's size, at least one, one after the other.
+/// Images of MNIST's size, at least one.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Pixels(Bytes);
-
-/// A model's one input.
-#[derive(Clone, Debug)]
-pub(in super::super) struct Tensor {
-    model: String,
-    input: String,
-}
+pub(in super::super) struct Pixels(pub(super) Vec<Bytes>);
 
 // === impl Pixels ===
 
 impl Pixels {
+    /// MNIST's test set, or without a folder noise.
+    pub(in super::super) fn load(data_dir: Option<&Path>) -> Result<Self, Failure> {
+        match data_dir {
+            Some(data_dir) => Self::mnist(data_dir),
+            None => Ok(Self::random()),
+        }
+    }
+
     /// Noise, always the same.
     pub(in super::super) fn random() -> Self {
         let mut random = fastrand::Rng::with_seed(0);
         let pixels = std::iter::repeat_with(|| random.u8(..));
-        Self(pixels.take(RANDOM_IMAGES * PIXELS).collect())
+        Self::cut(pixels.take(RANDOM_IMAGES * PIXELS).collect())
     }
 
-    /// The images of MNIST's test set.
-    pub(in super::super) fn mnist(data_dir: &Path) -> Result<Self, Failure> {
+    fn mnist(data_dir: &Path) -> Result<Self, Failure> {
         let digits = mnist::load(data_dir, Split::Test).map_err(|error| {
             Failure::new(error.to_string()).hint("--data-dir names the folder with the MNIST files")
         })?;
         if digits.labels.is_empty() {
             return Err(Failure::new("the test set has no images"));
         }
-        Ok(Self(digits.images.into()))
+        Ok(Self::cut(digits.images))
     }
 
-    /// For Classify, or for ClassifyStream. Every image is in some request.
+    fn cut(pixels: Vec<u8>) -> Self {
+        let pixels = Bytes::from(pixels);
+        let firsts = (0..pixels.len()).step_by(PIXELS);
+        Self(
+            firsts
+                .map(|first| pixels.slice(first..first + PIXELS))
+                .collect(),
+        )
+    }
+
+    /// For Classify, or for ClassifyStream.
     pub(in super::super) fn classify(&self, rpc: Rpc, model: &str, rows: usize) -> Payload {
-        let image = |data: Bytes| {
-            let raw = RawImage {
+        let image = |data: Bytes| Image {
+            source: Some(Source::Raw(RawImage {
                 width: SIDE as u32,
                 height: SIDE as u32,
                 channels: 1,
                 data,
-            };
-            Image {
-                source: Some(Source::Raw(raw)),
-            }
+            })),
         };
-        let request = |images: Vec<Bytes>| ClassifyRequest {
+        let requests = groups(&self.0, rows).map(|images| ClassifyRequest {
             images: images.into_iter().map(image).collect(),
             model: model.to_owned(),
             // The pixels as they are, in the model's own size: no time goes into framing a digit.
             framing: Framing::None.into(),
             ..ClassifyRequest::default()
-        };
-        let requests = self.requests(rows);
-        let bodies = requests.map(|images| rpc.encode(&request(images)));
-        Payload::new(rpc, rows, bodies.collect())
-    }
-
-    /// For ModelInfer, with the elements as raw bytes.
-    pub(in super::super) fn infer(&self, tensor: &Tensor, rows: usize) -> Payload {
-        let request = |images: Vec<Bytes>| ModelInferRequest {
-            model_name: tensor.model.clone(),
-            inputs: vec![InferInputTensor {
-                name: tensor.input.clone(),
-                datatype: "UINT8".into(),
-                shape: vec![rows as i64, SIDE as i64, SIDE as i64],
-                ..InferInputTensor::default()
-            }],
-            raw_input_contents: vec![images.concat().into()],
-            ..ModelInferRequest::default()
-        };
-        let rpc = Rpc::ModelInfer;
-        let requests = self.requests(rows);
-        let bodies = requests.map(|images| rpc.encode(&request(images)));
-        Payload::new(rpc, rows, bodies.collect())
-    }
-
-    /// The images of each request.
-    fn requests(&self, rows: usize) -> impl Iterator<Item = Vec<Bytes>> {
-        let images = self.0.len() / PIXELS;
-        let image = move |index: usize| {
-            let start = index % images * PIXELS;
-            self.0.slice(start..start + PIXELS)
-        };
-        let first = (0..images).step_by(rows);
-        first.map(move |first| (first..first + rows).map(image).collect())
-    }
-}
-
-// === impl Tensor ===
-
-impl Tensor {
-    /// The input of an image model.
-    pub(in super::super) fn of(model: &str, inputs: &[TensorMetadata]) -> Result<Self, Failure> {
-        let side = SIDE as i64;
-        match inputs {
-            [input] if input.datatype == "UINT8" && input.shape == [-1, side, side] => Ok(Self {
-                model: model.to_owned(),
-                input: input.name.clone(),
-            }),
-            _ => Err(super::unfit(
-                model,
-                inputs,
-                &format!("UINT8 [-1, {side}, {side}]"),
-            )),
-        }
+        });
+        Payload::new(rpc, rows, requests)
     }
 }
 
@@ -135,7 +84,7 @@ mod tests {
 
     #[test]
     fn every_image_is_sent_and_every_request_is_full() {
-        let pixels = Pixels((0..5_u8).flat_map(|image| [image; PIXELS]).collect());
+        let pixels = Pixels::cut((0..5_u8).flat_map(|image| [image; PIXELS]).collect());
         let payload = pixels.classify(Rpc::Classify, "mlp", 2);
         let first_pixels = |body: Bytes| {
             let request = ClassifyRequest::decode(unframe(body).unwrap()).unwrap();
@@ -152,17 +101,5 @@ mod tests {
         };
         let sent: Vec<_> = (0..4).map(|_| first_pixels(payload.next())).collect();
         assert_eq!(sent, [[0, 1], [2, 3], [4, 0], [0, 1]]);
-
-        let tensor = Tensor {
-            model: "mlp".into(),
-            input: "pixels".into(),
-        };
-        let payload = pixels.infer(&tensor, 2);
-        let body = unframe(payload.next()).unwrap();
-        let request = ModelInferRequest::decode(body).unwrap();
-        assert_eq!(request.model_name, "mlp");
-        assert_eq!(request.inputs[0].shape, [2, 28, 28]);
-        let raw = &request.raw_input_contents[0];
-        assert_eq!((raw.len(), raw[0], raw[PIXELS]), (2 * PIXELS, 0, 1));
     }
 }

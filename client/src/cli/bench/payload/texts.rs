@@ -7,7 +7,7 @@ use quintet_data::imdb;
 use quintet_proto::v1::SentimentScoreRequest;
 use serde::Serialize;
 
-use super::{Payload, Rpc};
+use super::{Payload, Rpc, groups};
 use crate::failure::Failure;
 
 /// Different texts; the same of every run.
@@ -15,56 +15,10 @@ const TEXTS: usize = 2048;
 /// Words of generated texts.
 const REVIEW_WORDS: std::ops::Range<usize> = 60..420;
 const SENTENCE_WORDS: std::ops::Range<usize> = 4..24;
-const WORDS: [&str; 48] = [
-    "the",
-    "a",
-    "of",
-    "and",
-    "to",
-    "in",
-    "it",
-    "is",
-    "was",
-    "this",
-    "that",
-    "film",
-    "movie",
-    "story",
-    "plot",
-    "scene",
-    "actor",
-    "acting",
-    "director",
-    "character",
-    "time",
-    "hour",
-    "end",
-    "beginning",
-    "good",
-    "bad",
-    "great",
-    "awful",
-    "boring",
-    "wonderful",
-    "funny",
-    "sad",
-    "slow",
-    "long",
-    "old",
-    "new",
-    "love",
-    "hate",
-    "waste",
-    "see",
-    "watch",
-    "think",
-    "feel",
-    "never",
-    "always",
-    "very",
-    "not",
-    "but",
-];
+const WORDS: &str = "\
+    the a of and to in it is was this that film movie story plot scene actor acting director \
+    character time hour end beginning good bad great awful boring wonderful funny sad slow \
+    long old new love hate waste see watch think feel never always very not but";
 
 // No doc comments on the variants: clap would print them, and each help in its long form for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
@@ -82,24 +36,11 @@ pub(in super::super) struct Texts(Vec<String>);
 // === impl Texts ===
 
 impl Texts {
-    /// Words without sense, of the lengths of reviews and of sentences, always the same.
-    pub(in super::super) fn generated(mix: Mix) -> Self {
-        let mut random = fastrand::Rng::with_seed(0);
-        let texts = (0..TEXTS).map(|index| {
-            let range = if mix.whole(index) {
-                REVIEW_WORDS
-            } else {
-                SENTENCE_WORDS
-            };
-            let count = random.usize(range);
-            let words = std::iter::repeat_with(|| WORDS[random.usize(..WORDS.len())]);
-            words.take(count).collect::<Vec<_>>().join(" ")
-        });
-        Self(texts.collect())
-    }
-
-    /// Test reviews of IMDB, whole or their first sentences.
-    pub(in super::super) fn imdb(data_dir: &Path, mix: Mix) -> Result<Self, Failure> {
+    /// Test reviews of IMDB, or without a folder words without sense.
+    pub(in super::super) fn load(data_dir: Option<&Path>, mix: Mix) -> Result<Self, Failure> {
+        let Some(data_dir) = data_dir else {
+            return Ok(Self::generated(mix));
+        };
         let texts = imdb::sample(data_dir, TEXTS, |index| mix.whole(index));
         texts.map(Self).map_err(|error| {
             Failure::new(error.to_string())
@@ -107,20 +48,31 @@ impl Texts {
         })
     }
 
-    /// For SentimentScore. Every text is in some request.
+    /// Words without sense, of the lengths of reviews and of sentences, always the same.
+    fn generated(mix: Mix) -> Self {
+        let mut random = fastrand::Rng::with_seed(0);
+        let words: Vec<&str> = WORDS.split_whitespace().collect();
+        let texts = (0..TEXTS).map(|index| {
+            let range = if mix.whole(index) {
+                REVIEW_WORDS
+            } else {
+                SENTENCE_WORDS
+            };
+            let count = random.usize(range);
+            let words = std::iter::repeat_with(|| words[random.usize(..words.len())]);
+            words.take(count).collect::<Vec<_>>().join(" ")
+        });
+        Self(texts.collect())
+    }
+
+    /// For SentimentScore.
     pub(in super::super) fn score(&self, model: &str, rows: usize) -> Payload {
-        let texts = &self.0;
-        let request = |first: usize| SentimentScoreRequest {
-            texts: (first..first + rows)
-                .map(|index| texts[index % texts.len()].clone())
-                .collect(),
+        let requests = groups(&self.0, rows).map(|texts| SentimentScoreRequest {
+            texts,
             model: model.to_owned(),
             version: String::new(),
-        };
-        let rpc = Rpc::SentimentScore;
-        let first = (0..texts.len()).step_by(rows);
-        let bodies = first.map(|first| rpc.encode(&request(first)));
-        Payload::new(rpc, rows, bodies.collect())
+        });
+        Payload::new(Rpc::SentimentScore, rows, requests)
     }
 }
 

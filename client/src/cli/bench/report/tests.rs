@@ -34,10 +34,7 @@ fn percentiles_are_those_of_the_values() {
 async fn throughput_counts_ends_and_latency_counts_starts() {
     let start = Instant::now();
     let at = |milliseconds| start + Duration::from_millis(milliseconds);
-    let window = Window {
-        from: at(100),
-        to: at(200),
-    };
+    let window = at(100)..at(200);
     let payload = Pixels::random().classify(Rpc::Classify, "", 1);
     let mut recorder = Recorder::new(window);
     recorder.ended = 1; // not a sampled one
