@@ -4,12 +4,14 @@
 //! Proceedings of the IEEE 86(11), 1998.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::{DataError, DataErrorKind, idx};
+use crate::{DataError, DataErrorKind, idx, place};
 
+#[cfg(all(feature = "download", test))]
+pub(crate) use download::PUBLISHED;
 #[cfg(feature = "download")]
-pub use crate::download::{MIRRORS, ensure, ensure_from};
+pub use download::{MIRRORS, ensure, ensure_from};
 
 /// Width and height of an image in pixels.
 pub const SIDE: usize = 28;
@@ -17,6 +19,9 @@ pub const SIDE: usize = 28;
 pub const PIXELS: usize = SIDE * SIDE;
 /// The digits.
 pub const CLASSES: usize = 10;
+
+const FOLDER: &str = "mnist";
+const SOURCE: &str = "https://ossci-datasets.s3.amazonaws.com/mnist/";
 
 /// Which part of the data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,15 +46,16 @@ pub struct Digits {
 /// Magic numbers, image size, counts and labels are checked; the error names the file.
 pub fn load(data_dir: &Path, split: Split) -> Result<Digits, DataError> {
     let [images_name, labels_name] = split.files();
-    let labels_path = find(data_dir, labels_name)?;
-    let images = idx::read_images(&find(data_dir, images_name)?, SIDE as u32)?;
+    let find = |name| place::find(data_dir, FOLDER, name, SOURCE);
+    let labels_path = find(labels_name)?;
+    let images = idx::read_images(&find(images_name)?, SIDE as u32)?;
     let labels = idx::read_labels(&labels_path)?;
     let error = |kind| Err(DataError::new(&labels_path, kind));
-    if let Some((index, &found)) = labels
+    let wrong = labels
         .iter()
-        .enumerate()
-        .find(|&(_, &label)| usize::from(label) >= CLASSES)
-    {
+        .position(|&label| usize::from(label) >= CLASSES);
+    if let Some(index) = wrong {
+        let found = labels[index];
         return error(DataErrorKind::Label { index, found });
     }
     let digits = Digits { images, labels };
@@ -60,29 +66,70 @@ pub fn load(data_dir: &Path, split: Split) -> Result<Digits, DataError> {
     Ok(digits)
 }
 
-/// The places where a file may lie, the usual one first.
-pub(crate) fn candidates(data_dir: &Path, name: &str) -> [PathBuf; 4] {
-    let packed = format!("{name}.gz");
-    let folder = data_dir.join("mnist");
-    [
-        folder.join(&packed),
-        folder.join(name),
-        data_dir.join(&packed),
-        data_dir.join(name),
-    ]
-}
+#[cfg(feature = "download")]
+mod download {
+    use super::{FOLDER, Path};
+    use crate::DataError;
+    use crate::download::{self, Content, Progress, Published, PublishedFile};
 
-fn find(data_dir: &Path, name: &str) -> Result<PathBuf, DataError> {
-    let [usual, others @ ..] = candidates(data_dir, name);
-    if let Some(found) = [&usual]
-        .into_iter()
-        .chain(&others)
-        .find(|path| path.is_file())
-    {
-        return Ok(found.clone());
+    /// Where MNIST is published; tried in this order.
+    pub const MIRRORS: [&str; 2] = [
+        super::SOURCE,
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ];
+
+    const fn file(name: &'static str, bytes: u64, sha256: &'static str) -> PublishedFile {
+        let content = Content::Unpacked;
+        PublishedFile {
+            name,
+            content,
+            bytes,
+            sha256,
+        }
     }
-    let others = others.map(|path| path.display().to_string()).join(", ");
-    Err(DataError::new(usual, DataErrorKind::Missing { others }))
+
+    pub(crate) const PUBLISHED: Published = Published {
+        folder: FOLDER,
+        files: &[
+            file(
+                "train-images-idx3-ubyte",
+                47_040_016,
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            ),
+            file(
+                "train-labels-idx1-ubyte",
+                60_008,
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            ),
+            file(
+                "t10k-images-idx3-ubyte",
+                7_840_016,
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            ),
+            file(
+                "t10k-labels-idx1-ubyte",
+                10_008,
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            ),
+        ],
+    };
+
+    /// Fetches into `data_dir/mnist/` every file that [`super::load`] would not find.
+    ///
+    /// A file appears under its name only whole and with the published content. Files that are
+    /// there are not changed.
+    pub fn ensure(data_dir: &Path, progress: Progress) -> Result<(), DataError> {
+        ensure_from(data_dir, &MIRRORS, progress)
+    }
+
+    /// As [`ensure`], from other sources: `mirrors` are addresses to which `<file>.gz` is appended.
+    pub fn ensure_from(
+        data_dir: &Path,
+        mirrors: &[&str],
+        progress: Progress,
+    ) -> Result<(), DataError> {
+        download::ensure(&PUBLISHED, data_dir, mirrors, progress)
+    }
 }
 
 // === impl Split ===
@@ -125,12 +172,8 @@ impl Digits {
 
 impl fmt::Debug for Digits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // 47 million pixels would drown every failing test.
-        write!(
-            f,
-            "Digits({} images, {} labels)",
-            self.images.len() / PIXELS,
-            self.labels.len()
-        )
+        // 47 million pixels would fill the output of a failing test.
+        let (images, labels) = (self.images.len() / PIXELS, self.labels.len());
+        write!(f, "Digits({images} images, {labels} labels)")
     }
 }
