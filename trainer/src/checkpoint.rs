@@ -1,4 +1,4 @@
-//! Checkpoints: named tensors in one safetensors file, written whole or not at all.
+//! Checkpoints: named tensors in one safetensors file, written atomically.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -57,10 +57,19 @@ impl Checkpoint {
         }
     }
 
+    /// Adds one tensor.
+    pub fn insert_tensor(&mut self, name: &str, tensor: Tensor) {
+        self.tensors.insert(name.to_owned(), tensor);
+    }
+
     /// Adds one number.
     pub fn insert_number(&mut self, name: &str, number: f64) {
-        self.tensors
-            .insert(name.to_owned(), Tensor::from_slice(&[number]));
+        self.insert_tensor(name, Tensor::from_slice(&[number]));
+    }
+
+    /// A tensor by its name.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
     }
 
     /// Copies the tensors behind `prefix` into `targets`, which keep their devices.
@@ -93,65 +102,77 @@ impl Checkpoint {
             })
     }
 
-    /// Writes the file beside its place and moves it there, so a kill leaves the old one or the
-    /// new one.
+    /// Writes a temporary file beside `path` and renames it, so a kill leaves the old file or the
+    /// new one. Two processes may write the same file.
     pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
-        let io = |source| CheckpointError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let temporary = path.with_extension("tmp");
-        let tensors: Vec<(&str, &Tensor)> = self
-            .tensors
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor))
-            .collect();
-        Tensor::write_safetensors(&tensors, &temporary).map_err(|source| {
-            CheckpointError::Format {
-                path: path.to_owned(),
-                source,
-            }
-        })?;
-        File::open(&temporary)
+        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        let written = self.write_to(&temporary, path);
+        if written.is_err() {
+            // The error is reported already.
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+
+    fn write_to(&self, temporary: &Path, path: &Path) -> Result<(), CheckpointError> {
+        let tensors: Vec<_> = self.tensors.iter().collect();
+        Tensor::write_safetensors(&tensors, temporary).map_err(CheckpointError::format(path))?;
+        File::open(temporary)
             .and_then(|file| file.sync_all())
-            .map_err(io)?;
-        fs::rename(&temporary, path).map_err(io)
+            .and_then(|()| fs::rename(temporary, path))
+            .map_err(CheckpointError::io(path))
     }
 
     /// Reads a file that [`Checkpoint::write`] wrote.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
-        File::open(path).map_err(|source| CheckpointError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-        let tensors = Tensor::read_safetensors(path).map_err(|source| CheckpointError::Format {
-            path: path.to_owned(),
-            source,
-        })?;
+        File::open(path).map_err(CheckpointError::io(path))?;
+        let tensors = Tensor::read_safetensors(path).map_err(CheckpointError::format(path))?;
         Ok(Self {
             tensors: tensors.into_iter().collect(),
         })
     }
 }
 
+// === impl CheckpointError ===
+
+impl CheckpointError {
+    fn io(path: &Path) -> impl Fn(io::Error) -> Self {
+        |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    fn format(path: &Path) -> impl Fn(TchError) -> Self {
+        |source| Self::Format {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::Architecture;
+    use crate::models::{Architecture, CNN, MLP};
     use crate::network::Network;
+
+    fn network(architecture: &'static Architecture) -> Network {
+        Network::new(architecture, &architecture.recipe(), Device::Cpu)
+    }
 
     #[test]
     fn weights_and_numbers_come_back_exactly() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("last.safetensors");
-        let written = Network::new(Architecture::Mlp, Device::Cpu);
+        let written = network(&MLP);
         let mut checkpoint = Checkpoint::default();
         checkpoint.insert("weights", written.weights());
         checkpoint.insert_number("epoch", 0.1);
         checkpoint.write(&path).unwrap();
 
         let read = Checkpoint::read(&path).unwrap();
-        let network = Network::new(Architecture::Mlp, Device::Cpu);
+        let network = network(&MLP);
         read.restore("weights", network.weights()).unwrap();
         for ((name, left), (_, right)) in written.weights().iter().zip(network.weights()) {
             assert_eq!(left, &right, "{name}");
@@ -162,11 +183,8 @@ mod tests {
     #[test]
     fn another_networks_weights_are_refused() {
         let mut checkpoint = Checkpoint::default();
-        checkpoint.insert(
-            "weights",
-            Network::new(Architecture::Mlp, Device::Cpu).weights(),
-        );
-        let cnn = Network::new(Architecture::Cnn, Device::Cpu);
+        checkpoint.insert("weights", network(&MLP).weights());
+        let cnn = network(&CNN);
         let message = checkpoint
             .restore("weights", cnn.weights())
             .unwrap_err()

@@ -1,34 +1,38 @@
 //! What each command does.
 
-mod gan;
-
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer, TokenizerError};
-use quintet_bundle::{Bundle, BundleError, Task};
+use quintet_bundle::{Bundle, BundleError};
 use tch::Device;
 use thiserror::Error;
 
 use crate::cli::{Cli, Command, Evaluate, Export, Output, RecipeChoice, Train};
-use crate::data::dataset::DatasetError;
-use crate::data::{Dataset, Loaded};
+use crate::data::{DatasetError, Loaded, Source};
 use crate::device::{self, DeviceChoice, DeviceError};
-use crate::evaluate::Evaluation;
 use crate::fit::{Ending, Fit, FitError, fit};
-use crate::gan::{AdversarialFit, JudgeError};
 use crate::models::Architecture;
+use crate::network::Network;
 use crate::progress::Progress;
 use crate::recipe::{Recipe, RecipeError};
 use crate::release::{Release, ReleaseError, release};
 use crate::run_folder::{RunError, RunFolder};
 use crate::stop::Stop;
+use crate::task::generation::JudgeError;
+use crate::task::{ExamError, Setting};
 use crate::verify::{Runtime, VerifyError};
+
+/// How many generated samples `evaluate` judges.
+const JUDGED: usize = 10_000;
 
 /// Why a command failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CommandError {
+    /// The command line is wrong, or asks for help.
+    #[error(transparent)]
+    Arguments(#[from] clap::Error),
     /// The recipe cannot be used.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
@@ -41,32 +45,18 @@ pub enum CommandError {
     /// The data cannot be read or downloaded.
     #[error(transparent)]
     Data(#[from] DatasetError),
-    /// The bundle's task has no data here.
+    /// No network of the trainer is like the bundle's.
     #[error("{0}: its task is none that the trainer has data for")]
     Task(PathBuf),
-    /// The bundle's tokeniser cannot be used.
-    #[error("{path}: {source}")]
-    Tokenizer {
-        /// The bundle.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: TokenizerError,
-    },
     /// The run's files cannot be used.
     #[error(transparent)]
     Run(#[from] RunError),
     /// Training failed.
     #[error(transparent)]
     Fit(#[from] FitError),
-    /// There is no CNN to judge the GAN's digits.
-    #[error(
-        "the GAN's digits are judged by a CNN, and there is none in {0}: train it first, or name a \
-         bundle with --judge"
-    )]
-    NoJudge(PathBuf),
-    /// The bundle cannot judge the GAN's digits.
+    /// There is nothing to judge the network by.
     #[error(transparent)]
-    Judge(#[from] JudgeError),
+    Exam(#[from] ExamError),
     /// No bundle was written.
     #[error(transparent)]
     Release(#[from] ReleaseError),
@@ -84,255 +74,301 @@ pub enum CommandError {
     Output(#[from] io::Error),
 }
 
-/// Does what the command line says, with results on `out`.
-pub fn run(cli: &Cli, out: &mut impl Write) -> Result<Ending, CommandError> {
+/// What all commands need.
+struct Session<'a> {
+    networks: &'a [&'static Architecture],
+    runtime: Runtime,
+    progress: Progress,
+    out: &'a mut dyn Write,
+}
+
+/// A network to train or to release.
+struct Job<'a> {
+    architecture: &'static Architecture,
+    recipe: Recipe,
+    output: &'a Output,
+    device: Device,
+}
+
+/// How to train before the release.
+struct Training<'a> {
+    resume: bool,
+    stop: &'a Stop,
+}
+
+/// Does what the command line says for `networks`, with results on `out`.
+pub fn run(
+    cli: &Cli,
+    networks: &[&'static Architecture],
+    out: &mut dyn Write,
+) -> Result<Ending, CommandError> {
     tch::set_num_threads(i32::from(cli.threads));
+    // Whatever can be wrong is found before the first epoch, not after the last one.
+    let jobs = match &cli.command {
+        Command::Train(args) => train_jobs(args, networks)?,
+        Command::Export(args) => export_jobs(args, networks)?,
+        Command::Evaluate(_) => Vec::new(),
+    };
+    let mut session = Session {
+        networks,
+        runtime: Runtime::load(&cli.onnxruntime, usize::from(cli.threads))?,
+        progress: Progress::detect(),
+        out,
+    };
     match &cli.command {
-        Command::Train(args) => train(cli, args, out),
-        Command::Evaluate(args) => evaluate(cli, args, out),
-        Command::Export(args) => export(cli, args, out),
+        Command::Train(args) => session.train(args, &jobs),
+        Command::Export(args) => session.export(args, &jobs),
+        Command::Evaluate(args) => session.evaluate(args),
     }
 }
 
-fn train(cli: &Cli, args: &Train, out: &mut impl Write) -> Result<Ending, CommandError> {
-    let progress = Progress::detect();
-    // Whatever can be wrong is found before the first epoch, not after the last one.
-    let architectures = args.architecture.architectures();
-    let recipes = architectures.iter().map(|&it| recipe(args, it));
+fn chosen(name: &str, networks: &[&'static Architecture]) -> Vec<&'static Architecture> {
+    let all = networks.iter().copied();
+    all.filter(|it| name == crate::cli::ALL || name == it.name)
+        .collect()
+}
+
+fn train_jobs<'a>(
+    args: &'a Train,
+    networks: &[&'static Architecture],
+) -> Result<Vec<Job<'a>>, CommandError> {
+    let recipe = |architecture: &'static Architecture| {
+        let mut recipe = match &args.recipe {
+            RecipeChoice::Default => architecture.recipe(),
+            RecipeChoice::Original => {
+                let original = architecture.original();
+                original.ok_or(RecipeError::NoOriginal(architecture.name))?
+            }
+            RecipeChoice::File(path) => Recipe::read(path, architecture)?,
+        };
+        recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
+        recipe.batch_size = args.batch_size.unwrap_or(recipe.batch_size);
+        recipe.seed = args.seed.unwrap_or(recipe.seed);
+        recipe.validate(architecture)?;
+        Ok::<_, RecipeError>((architecture, recipe))
+    };
+    let recipes = chosen(&args.network, networks).into_iter().map(recipe);
     let recipes = recipes.collect::<Result<Vec<_>, _>>()?;
     let device = args.device.resolve()?;
-    let runtime = runtime(cli)?;
-    let data = load(&args.data_dir, &args.output, architectures, device)?;
-    let stop = Stop::on_signals()?;
-
-    let chosen = if args.device == DeviceChoice::Auto {
-        " (chosen by auto)"
-    } else {
-        ""
+    let job = |(architecture, recipe)| Job {
+        architecture,
+        recipe,
+        output: &args.output,
+        device,
     };
-    progress.line(&format!("device {}{chosen}", device::name(device)));
-    for recipe in &recipes {
-        let folder = args.output.runs_dir.join(recipe.architecture.as_str());
-        let resumed = if args.resume {
-            RunFolder::resume(&folder, recipe)?
-        } else {
-            None
+    Ok(recipes.into_iter().map(job).collect())
+}
+
+fn export_jobs<'a>(
+    args: &'a Export,
+    networks: &[&'static Architecture],
+) -> Result<Vec<Job<'a>>, CommandError> {
+    let job = |architecture: &'static Architecture| {
+        let run = RunFolder::open(&args.output.runs_dir.join(architecture.name));
+        Ok(Job {
+            architecture,
+            recipe: run.recipe(architecture)?,
+            output: &args.output,
+            device: Device::Cpu,
+        })
+    };
+    chosen(&args.network, networks)
+        .into_iter()
+        .map(job)
+        .collect()
+}
+
+// === impl Session ===
+
+impl Session<'_> {
+    fn train(&mut self, args: &Train, jobs: &[Job<'_>]) -> Result<Ending, CommandError> {
+        let data = self.load(&args.data.data_dir, jobs)?;
+        let stop = Stop::on_signals()?;
+        let chosen = match args.device {
+            DeviceChoice::Auto => " (chosen by auto)",
+            _ => "",
         };
-        let resume = resumed.is_some();
-        let run = resumed.map_or_else(|| RunFolder::create(&folder, recipe), Ok)?;
-        let data = of_architecture(&data, recipe.architecture);
-        let (train, validation) = data.train.split(recipe.validation_fraction, recipe.seed);
-        progress.line(&format!(
-            "{}: {} parameters, {} training and {} validation {}, {}",
-            recipe.architecture,
-            recipe.architecture.parameters(),
-            train.len(),
-            validation.len(),
-            data.dataset.noun(),
-            folder.display(),
-        ));
-        if recipe.architecture == Architecture::Gan {
-            let judge = gan::judge(
-                args.output.judge.as_deref(),
-                &args.output.models_dir,
-                &data.test,
-                device,
-            )?;
-            let job = AdversarialFit {
-                recipe,
-                train: &data.train,
-                judge: &judge,
-                judged: args.output.judged as usize,
-                device,
-                run: &run,
-                resume,
-                progress,
-            };
-            if crate::gan::fit(&job, &|| stop.is_requested())? == Ending::Stopped {
-                progress.line(&stopped(&run));
+        if let Some(job) = jobs.first() {
+            let device = device::name(job.device);
+            self.progress.line(&format!("device {device}{chosen}"));
+        }
+        let training = Training {
+            resume: args.resume,
+            stop: &stop,
+        };
+        for (job, data) in jobs.iter().zip(&data) {
+            if self.work(job, data, Some(&training))? == Ending::Stopped {
                 return Ok(Ending::Stopped);
             }
-            gan::finish(&args.output, &run, recipe, data, &judge, &runtime, out)?;
-            continue;
         }
-        let job = Fit {
+        Ok(Ending::Finished)
+    }
+
+    fn export(&mut self, args: &Export, jobs: &[Job<'_>]) -> Result<Ending, CommandError> {
+        let data = self.load(&args.data.data_dir, jobs)?;
+        for (job, data) in jobs.iter().zip(&data) {
+            self.work(job, data, None)?;
+        }
+        Ok(Ending::Finished)
+    }
+
+    // Trains, if asked to, and releases.
+    fn work(
+        &mut self,
+        job: &Job<'_>,
+        data: &Loaded,
+        training: Option<&Training<'_>>,
+    ) -> Result<Ending, CommandError> {
+        let Job {
+            architecture,
             recipe,
+            output,
+            device,
+        } = job;
+        let (train, validation) = data.train.split(recipe.validation_fraction, recipe.seed);
+        let setting = Setting {
             train: &train,
             validation: &validation,
-            device,
-            run: &run,
-            resume,
-            progress,
+            test: &data.test,
+            labels: architecture
+                .dataset
+                .labels()
+                .iter()
+                .map(|&it| it.to_owned())
+                .collect(),
+            noun: architecture.dataset.noun(),
+            device: *device,
+            judge: output.judge.as_deref(),
+            models_dir: &output.models_dir,
+            judged: output.judged as usize,
         };
-        let ending = fit(&job, &|| stop.is_requested())?;
-        if ending == Ending::Stopped {
-            progress.line(&stopped(&run));
-            return Ok(ending);
+        let folder = output.runs_dir.join(architecture.name);
+        let mut run = RunFolder::open(&folder);
+        let exam;
+        if let Some(training) = training {
+            let resumed = match training.resume {
+                true => RunFolder::resume(&folder, architecture, recipe)?,
+                false => None,
+            };
+            let resume = resumed.is_some();
+            run = resumed.map_or_else(|| RunFolder::create(&folder, recipe), Ok)?;
+            self.progress.line(&format!(
+                "{architecture}: {} parameters, {} training and {} validation {}, {}",
+                Network::new(architecture, recipe, Device::Cpu).parameters(),
+                train.len(),
+                validation.len(),
+                setting.noun,
+                folder.display(),
+            ));
+            exam = architecture.task.exam(&setting)?;
+            let job = Fit {
+                architecture,
+                recipe,
+                train: &train,
+                exam: &*exam,
+                device: *device,
+                run: &run,
+                resume,
+                progress: self.progress,
+            };
+            if fit(&job, &|| training.stop.is_requested())? == Ending::Stopped {
+                self.progress.line(&stopped(&run));
+                return Ok(Ending::Stopped);
+            }
+        } else {
+            exam = architecture.task.exam(&setting)?;
         }
-        finish(&args.output, &run, recipe, train.len(), data, &runtime, out)?;
+        let released = release(&Release {
+            architecture,
+            run: &run,
+            recipe,
+            train_samples: train.len(),
+            data,
+            exam: &*exam,
+            runtime: &self.runtime,
+            models_dir: &output.models_dir,
+            version: output.model_version,
+        })?;
+        writeln!(
+            self.out,
+            "{architecture}: best epoch {}\n",
+            released.best_epoch
+        )?;
+        writeln!(self.out, "{}", released.report)?;
+        writeln!(self.out, "pictures  {}", run.path().display())?;
+        writeln!(self.out, "bundle    {}", released.bundle.display())?;
+        Ok(Ending::Finished)
     }
-    Ok(Ending::Finished)
+
+    fn evaluate(&mut self, args: &Evaluate) -> Result<Ending, CommandError> {
+        let bundle = Bundle::open(&args.bundle)?;
+        let manifest = bundle.manifest();
+        let mut networks = self.networks.iter();
+        let same = networks.clone().find(|it| it.name == manifest.architecture);
+        let architecture = same
+            .or_else(|| networks.find(|it| it.task.name() == manifest.task.as_str()))
+            .ok_or_else(|| CommandError::Task(args.bundle.clone()))?;
+        check_data_dir(&args.data.data_dir)?;
+        let source = Source {
+            data_dir: &args.data.data_dir,
+            cache: Path::new(""),
+            device: Device::Cpu,
+            tokenizer: architecture.recipe().tokenizer(),
+            progress: self.progress,
+        };
+        let test = architecture.dataset.load_test(&source, &bundle)?;
+        let none = test.slice(0, 0);
+        let models_dir = args.bundle.join("../..");
+        let exam = architecture.task.exam(&Setting {
+            train: &none,
+            validation: &none,
+            test: &test,
+            labels: manifest.labels.clone(),
+            noun: architecture.dataset.noun(),
+            device: Device::Cpu,
+            judge: args.judge.as_deref(),
+            // Without --judge, the CNN beside it: models/gan/1 is judged by models/cnn/1.
+            models_dir: &models_dir,
+            judged: JUDGED,
+        })?;
+        let verdict = exam.judge_model(&mut self.runtime.model(bundle.model())?)?;
+        let (name, version) = (&manifest.name, manifest.version);
+        writeln!(self.out, "{name} version {version}, {}\n", exam.subject())?;
+        writeln!(self.out, "{}", verdict.report)?;
+        Ok(Ending::Finished)
+    }
+
+    // The data of each job. What is the same for several is read once.
+    fn load(&self, data_dir: &Path, jobs: &[Job<'_>]) -> Result<Vec<Rc<Loaded>>, CommandError> {
+        check_data_dir(data_dir)?;
+        let mut all: Vec<Rc<Loaded>> = Vec::new();
+        for (index, job) in jobs.iter().enumerate() {
+            let key = |job: &Job<'_>| (job.architecture.dataset.name(), job.recipe.tokenizer());
+            let same = jobs[..index].iter().position(|it| key(it) == key(job));
+            let cache = job.output.cache();
+            let source = Source {
+                data_dir,
+                cache: &cache,
+                device: job.device,
+                tokenizer: job.recipe.tokenizer(),
+                progress: self.progress,
+            };
+            all.push(match same {
+                Some(same) => Rc::clone(&all[same]),
+                None => Rc::new(job.architecture.dataset.load(&source)?),
+            });
+        }
+        Ok(all)
+    }
 }
 
 fn stopped(run: &RunFolder) -> String {
     let best = run.best();
-    if best.exists() {
-        let best = best.display();
-        format!(
-            "stopped; the best epoch so far is in {best}; --resume goes on, `export` bundles it"
-        )
-    } else {
-        "stopped before the first epoch was done".to_owned()
+    if !best.exists() {
+        return "stopped before the first epoch was done".to_owned();
     }
-}
-
-fn export(cli: &Cli, args: &Export, out: &mut impl Write) -> Result<Ending, CommandError> {
-    let runtime = runtime(cli)?;
-    let architectures = args.architecture.architectures();
-    let data = load(&args.data_dir, &args.output, architectures, Device::Cpu)?;
-    for &architecture in architectures {
-        let run = RunFolder::open(&args.output.runs_dir.join(architecture.as_str()));
-        let recipe = run.recipe()?;
-        let data = of_architecture(&data, architecture);
-        if architecture == Architecture::Gan {
-            let asked = args.output.judge.as_deref();
-            let judge = gan::judge(asked, &args.output.models_dir, &data.test, Device::Cpu)?;
-            gan::finish(&args.output, &run, &recipe, data, &judge, &runtime, out)?;
-            continue;
-        }
-        let (train, _) = data.train.split(recipe.validation_fraction, recipe.seed);
-        finish(
-            &args.output,
-            &run,
-            &recipe,
-            train.len(),
-            data,
-            &runtime,
-            out,
-        )?;
-    }
-    Ok(Ending::Finished)
-}
-
-fn evaluate(cli: &Cli, args: &Evaluate, out: &mut impl Write) -> Result<Ending, CommandError> {
-    let runtime = runtime(cli)?;
-    let bundle = Bundle::open(&args.bundle)?;
-    let manifest = bundle.manifest();
-    let dataset = match manifest.task {
-        Task::ImageClassification | Task::ImageGeneration => Dataset::Mnist,
-        Task::TextClassification => Dataset::Imdb,
-        _ => return Err(CommandError::Task(args.bundle.clone())),
-    };
-    let tokenizer = bundle.file(TOKENIZER_FILE).map(Tokenizer::from_bytes);
-    let tokenizer = tokenizer
-        .transpose()
-        .map_err(|source| CommandError::Tokenizer {
-            path: args.bundle.clone(),
-            source,
-        })?;
-    check_data_dir(&args.data_dir)?;
-    let test = dataset.load_test(&args.data_dir, tokenizer.as_ref(), Progress::detect())?;
-    if manifest.task == Task::ImageGeneration {
-        // Without --judge, the CNN beside it: models/gan/1 is judged by models/cnn/1.
-        let models_dir = args.bundle.join("../..");
-        let judge = gan::judge(args.judge.as_deref(), &models_dir, &test, Device::Cpu)?;
-        gan::evaluate(&bundle, &judge, &runtime, out)?;
-        return Ok(Ending::Finished);
-    }
-    let probabilities = runtime.model(bundle.model())?.probabilities(&test)?;
-    writeln!(
-        out,
-        "{} version {}, {} test {}\n",
-        manifest.name,
-        manifest.version,
-        test.len(),
-        dataset.noun(),
-    )?;
-    let evaluation = Evaluation::new(&probabilities, &test.label_values());
-    writeln!(out, "{}", evaluation.report(&manifest.labels))?;
-    Ok(Ending::Finished)
-}
-
-fn finish(
-    output: &Output,
-    run: &RunFolder,
-    recipe: &Recipe,
-    train_samples: usize,
-    data: &Loaded,
-    runtime: &Runtime,
-    out: &mut impl Write,
-) -> Result<(), CommandError> {
-    let released = release(&Release {
-        run,
-        recipe,
-        train_samples,
-        data,
-        runtime,
-        models_dir: &output.models_dir,
-        version: output.model_version,
-    })?;
-    let percent = |evaluation: &Evaluation| 100.0 * evaluation.accuracy();
-    writeln!(
-        out,
-        "{}: best epoch {}\n",
-        recipe.architecture, released.best_epoch
-    )?;
-    writeln!(out, "{}", released.stored.report(data.dataset.labels()))?;
-    writeln!(
-        out,
-        "float32 weights {:.2} %, float16 as stored {:.2} %, difference {:+.2} points",
-        percent(&released.float32),
-        percent(&released.stored),
-        percent(&released.stored) - percent(&released.float32),
-    )?;
-    writeln!(
-        out,
-        "onnxruntime and libtorch differ by at most {:.1e}",
-        released.difference
-    )?;
-    writeln!(out, "pictures  {}", run.path().display())?;
-    writeln!(out, "bundle    {}", released.bundle.display())?;
-    Ok(())
-}
-
-fn recipe(args: &Train, architecture: Architecture) -> Result<Recipe, RecipeError> {
-    let mut recipe = match &args.recipe {
-        RecipeChoice::Default => Recipe::built_in(architecture),
-        RecipeChoice::Original => Recipe::original(architecture),
-        RecipeChoice::File(path) => Recipe::read(path, architecture)?,
-    };
-    recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
-    recipe.batch_size = args.batch_size.unwrap_or(recipe.batch_size);
-    recipe.seed = args.seed.unwrap_or(recipe.seed);
-    recipe.validate()?;
-    Ok(recipe)
-}
-
-fn runtime(cli: &Cli) -> Result<Runtime, VerifyError> {
-    Runtime::load(&cli.onnxruntime, usize::from(cli.threads))
-}
-
-// Reads each data set that `architectures` learn from, once.
-fn load(
-    data_dir: &Path,
-    output: &Output,
-    architectures: &[Architecture],
-    device: Device,
-) -> Result<Vec<Loaded>, CommandError> {
-    check_data_dir(data_dir)?;
-    let mut data: Vec<Loaded> = Vec::new();
-    for dataset in architectures.iter().map(|it| it.dataset()) {
-        if data.iter().all(|loaded| loaded.dataset != dataset) {
-            data.push(dataset.load(data_dir, &output.cache(), device, Progress::detect())?);
-        }
-    }
-    Ok(data)
-}
-
-fn of_architecture(data: &[Loaded], architecture: Architecture) -> &Loaded {
-    data.iter()
-        .find(|loaded| loaded.dataset == architecture.dataset())
-        .expect("`load` was given every architecture")
+    let best = best.display();
+    format!("stopped; the best epoch so far is in {best}; --resume goes on, `export` bundles it")
 }
 
 fn check_data_dir(data_dir: &Path) -> Result<(), CommandError> {
@@ -346,15 +382,16 @@ fn check_data_dir(data_dir: &Path) -> Result<(), CommandError> {
 // === impl CommandError ===
 
 impl CommandError {
-    /// Whether the user can mend it by other flags or another recipe.
+    /// Whether other flags or another recipe can solve it.
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
             Self::Recipe(_)
                 | Self::Device(_)
                 | Self::NoDataDir(_)
-                | Self::NoJudge(_)
-                | Self::Judge(JudgeError::Architecture { .. })
+                | Self::Exam(ExamError::Judge(
+                    JudgeError::None(_) | JudgeError::Architecture { .. }
+                ))
                 | Self::Verify(VerifyError::Library { .. })
                 | Self::Run(RunError::OtherRecipe { .. })
         )

@@ -1,45 +1,97 @@
-//! The reviews of the archive as tokens, made once and kept for the next run.
+//! IMDB's film reviews as tokens, computed once and kept for the next run.
 
 mod cache;
 
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use quintet_bundle::text::{Tokenizer, TokenizerError};
-use quintet_data::DataError;
-use quintet_data::imdb::{self, Imdb, Reviews};
+use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer, TokenizerError};
+use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, TensorSpec};
+use quintet_data::imdb::{self, Reviews};
+use quintet_data::{DataError, Progress as DownloadProgress};
+use tch::{Device, Tensor};
 
-use super::dataset::DatasetError;
-use super::reviews::Texts;
-use crate::models::sentiment::VOCABULARY;
+use super::dataset::{Dataset, DatasetError, Loaded, Source};
+use super::text::Texts;
+use super::{Samples, golden};
 use crate::progress::Progress;
 
 pub use cache::CacheError;
 
 use cache::Cache;
 
-/// Reviews as tokens, on the CPU.
+/// The data set.
 #[derive(Debug)]
-pub struct TokenisedReviews {
-    /// All tokens of each review.
-    pub texts: Texts,
-    /// The class of each, from 0.
-    pub labels: Vec<u8>,
+pub struct Imdb;
+
+/// The reviews of one split as tokens, on the CPU.
+#[derive(Debug)]
+struct Part {
+    texts: Texts,
+    /// int64 `[n]`.
+    labels: Tensor,
 }
 
-/// Both parts of the reviews, and what made them into tokens.
+/// Both splits, and the tokeniser, which was trained on the words of `train` only.
 #[derive(Debug)]
-pub struct Tokenised {
-    /// What to learn from.
-    pub train: TokenisedReviews,
-    /// What to judge by.
-    pub test: TokenisedReviews,
-    /// Learned from the words of `train` only.
-    pub tokenizer: Tokenizer,
+struct Tokenised {
+    train: Part,
+    test: Part,
+    tokenizer: Tokenizer,
 }
 
-/// Reads the archive in `data_dir`, which takes seconds, so a terminal sees how far it is.
-pub fn read_archive(data_dir: &Path, progress: Progress) -> Result<Imdb, DataError> {
+impl Dataset for Imdb {
+    fn name(&self) -> &'static str {
+        "IMDB"
+    }
+
+    fn noun(&self) -> &'static str {
+        "reviews"
+    }
+
+    fn labels(&self) -> &'static [&'static str] {
+        &["NEGATIVE", "POSITIVE"]
+    }
+
+    fn inputs(&self) -> Vec<TensorSpec> {
+        let rows = || Dim::from("N");
+        vec![
+            TensorSpec::new("tokens", DataType::Int64, [rows(), Dim::from("L")]),
+            TensorSpec::new("lengths", DataType::Int32, [rows()]),
+        ]
+    }
+
+    fn load(&self, source: &Source<'_>) -> Result<Loaded, DatasetError> {
+        let max_tokens = source.tokenizer.max_tokens;
+        imdb::ensure(source.data_dir, DownloadProgress::Bar)?;
+        let tokenised = Tokenised::load(source)?;
+        let tokenizer = &tokenised.tokenizer;
+        let golden = Texts::encode(tokenizer, &golden::reviews(max_tokens), max_tokens)?;
+        Ok(Loaded {
+            preprocessing: Some(Preprocessing::TokenSequence { max_tokens }),
+            golden: golden.ends(),
+            files: [(TOKENIZER_FILE.to_owned(), tokenizer.to_bytes()?)].into(),
+            train: tokenised.train.samples(source.device),
+            test: tokenised.test.samples(Device::Cpu),
+        })
+    }
+
+    fn load_test(&self, source: &Source<'_>, bundle: &Bundle) -> Result<Samples, DatasetError> {
+        let file = bundle.file(TOKENIZER_FILE);
+        let preprocessing = bundle.manifest().preprocessing.as_ref();
+        let (Some(file), Some(Preprocessing::TokenSequence { max_tokens })) = (file, preprocessing)
+        else {
+            return Err(DatasetError::NoTokenizer);
+        };
+        imdb::ensure(source.data_dir, DownloadProgress::Bar)?;
+        let test = read_archive(source.data_dir, source.progress)?.test;
+        let part = Part::encode(&Tokenizer::from_bytes(file)?, &test, *max_tokens)?;
+        Ok(part.samples(Device::Cpu))
+    }
+}
+
+// Reading takes seconds, so a terminal shows a bar.
+fn read_archive(data_dir: &Path, progress: Progress) -> Result<imdb::Imdb, DataError> {
     let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes}")
         .expect("the template is well-formed");
     let target = match progress {
@@ -57,27 +109,35 @@ pub fn read_archive(data_dir: &Path, progress: Progress) -> Result<Imdb, DataErr
     imdb
 }
 
-// === impl TokenisedReviews ===
+// === impl Part ===
 
-impl TokenisedReviews {
-    /// Encodes `reviews`.
-    pub fn encode(tokenizer: &Tokenizer, reviews: &Reviews) -> Result<Self, TokenizerError> {
+impl Part {
+    fn encode(
+        tokenizer: &Tokenizer,
+        reviews: &Reviews,
+        max_tokens: usize,
+    ) -> Result<Self, TokenizerError> {
+        let labels: Vec<i64> = reviews.labels.iter().copied().map(i64::from).collect();
         Ok(Self {
-            texts: Texts::encode(tokenizer, &reviews.texts)?,
-            labels: reviews.labels.clone(),
+            texts: Texts::encode(tokenizer, &reviews.texts, max_tokens)?,
+            labels: Tensor::from_slice(&labels),
         })
+    }
+
+    fn samples(self, device: Device) -> Samples {
+        Samples::from_texts(self.texts.to_device(device), self.labels.to_device(device))
     }
 }
 
 // === impl Tokenised ===
 
 impl Tokenised {
-    /// The reviews of the archive in `data_dir`; from the folder `cache` if an earlier run left
-    /// there what it made of the same archive in the same way, otherwise made and left there.
-    ///
-    /// A cache that cannot be used or written is said, and is no error.
-    pub fn load(data_dir: &Path, cache: &Path, progress: Progress) -> Result<Self, DatasetError> {
-        let cache = Cache::new(cache, &imdb::find(data_dir)?)?;
+    // From the cache if it was computed from the same archive with the same settings. A cache that
+    // cannot be used or written is reported, and is no error.
+    fn load(source: &Source<'_>) -> Result<Self, DatasetError> {
+        let progress = source.progress;
+        let archive = imdb::find(source.data_dir)?;
+        let cache = Cache::new(source.cache, &archive, source.tokenizer)?;
         let shown = cache.path().display().to_string();
         match cache.read() {
             Ok(Some(tokenised)) => {
@@ -87,21 +147,18 @@ impl Tokenised {
             Ok(None) => {}
             Err(reason) => progress.line(&format!("{shown} is not used and made anew: {reason}")),
         }
-        let imdb = read_archive(data_dir, progress)?;
+        let imdb::Imdb { train, test } = read_archive(source.data_dir, progress)?;
         progress.line("making tokens of the reviews");
-        let tokenised = Self::of(&imdb)?;
+        let tokenizer = Tokenizer::train(&train.texts, source.tokenizer.vocabulary_size)?;
+        let encode = |reviews| Part::encode(&tokenizer, reviews, source.tokenizer.max_tokens);
+        let tokenised = Self {
+            train: encode(&train)?,
+            test: encode(&test)?,
+            tokenizer,
+        };
         if let Err(reason) = cache.write(&tokenised) {
             progress.line(&format!("{shown} cannot be kept: {reason}"));
         }
         Ok(tokenised)
-    }
-
-    fn of(Imdb { train, test }: &Imdb) -> Result<Self, TokenizerError> {
-        let tokenizer = Tokenizer::train(&train.texts, VOCABULARY as usize)?;
-        Ok(Self {
-            train: TokenisedReviews::encode(&tokenizer, train)?,
-            test: TokenisedReviews::encode(&tokenizer, test)?,
-            tokenizer,
-        })
     }
 }

@@ -5,9 +5,23 @@
 use quintet_onnx::{GraphError, Value, ops};
 use tch::{Tensor, nn};
 
-use crate::export::Exporter;
+use crate::data::mnist::Mnist;
+use crate::graph::Exporter;
 use crate::layers::{Conv2d, Dropout, Flatten, Linear, MaxPool, PixelScale, Relu};
-use crate::models::Model;
+use crate::models::{Architecture, Model};
+use crate::task::classification::DIGITS;
+
+/// The convolutional network.
+pub static CNN: Architecture = Architecture {
+    name: "cnn",
+    summary: "Convolutional network",
+    recipe: include_str!("../../recipes/cnn.toml"),
+    original_recipe: Some(include_str!("../../recipes/original-cnn.toml")),
+    tables: &["loss", "augmentation"],
+    dataset: &Mnist,
+    task: &DIGITS,
+    build: |vs, _| Box::new(Cnn::new(vs)),
+};
 
 /// Conv 32 → pool → conv 64 → pool → dense 128 → 10: 225,034 parameters.
 #[derive(Debug)]
@@ -21,7 +35,7 @@ pub struct Cnn {
 }
 
 impl Cnn {
-    /// Draws fresh weights under `vs`, from libtorch's random generator.
+    /// Fresh weights under `vs`.
     pub fn new(vs: &nn::Path<'_>) -> Self {
         Self {
             scale: PixelScale,

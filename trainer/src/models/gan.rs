@@ -1,22 +1,34 @@
-//! The generative adversarial network (Goodfellow et al. 2014): a generator that draws digits, and a discriminator that
-//! learns to tell them from handwritten ones.
+//! The generative adversarial network (Goodfellow et al. 2014): a generator that draws digits, and a
+//! discriminator that learns to tell them from handwritten ones.
 
 use quintet_onnx::{GraphError, Value, ops};
 use tch::{Tensor, nn};
 
-use crate::export::Exporter;
-use crate::layers::{
-    BatchNorm, ConvTranspose2d, DownConv2d, Dropout, Flatten, LeakyRelu, Linear, Projection,
-};
-use crate::models::Model;
+use crate::data::mnist::Mnist;
+use crate::graph::Exporter;
+use crate::layers::{BatchNorm, Conv2d, ConvTranspose2d, Dropout, Flatten, LeakyRelu, Linear};
+use crate::models::{Architecture, Model};
+use crate::task::generation::Generation;
 
 /// Numbers that an image is drawn from.
 pub const NOISE: usize = 100;
 
+/// The GAN. The model that is kept is its generator.
+pub static GAN: Architecture = Architecture {
+    name: "gan",
+    summary: "Generative adversarial network",
+    recipe: include_str!("../../recipes/gan.toml"),
+    original_recipe: Some(include_str!("../../recipes/original-gan.toml")),
+    tables: &["adversarial"],
+    dataset: &Mnist,
+    task: &Generation,
+    build: |vs, _| Box::new(Generator::new(vs)),
+};
+
 /// Noise 100 → dense 7×7×256 → three transposed convolutions → 28×28: 2,305,472 parameters.
 #[derive(Debug)]
 pub struct Generator {
-    dense: Projection,
+    dense: Linear,
     norm0: BatchNorm,
     conv1: ConvTranspose2d,
     norm1: BatchNorm,
@@ -28,8 +40,8 @@ pub struct Generator {
 /// Two convolutions → one number: how likely the image is handwritten. 212,865 parameters.
 #[derive(Debug)]
 pub struct Discriminator {
-    conv1: DownConv2d,
-    conv2: DownConv2d,
+    conv1: Conv2d,
+    conv2: Conv2d,
     dropout: Dropout,
     dense: Linear,
 }
@@ -37,11 +49,11 @@ pub struct Discriminator {
 // === impl Generator ===
 
 impl Generator {
-    /// Draws fresh weights under `vs`, from libtorch's random generator.
+    /// Fresh weights under `vs`.
     pub fn new(vs: &nn::Path<'_>) -> Self {
         Self {
-            dense: Projection::new(vs, "dense", NOISE as i64, 7 * 7 * 256),
-            // Over the 12,544 values of the dense layer, as in the original, not over the 256 channels.
+            dense: Linear::without_bias(vs, "dense", NOISE as i64, 7 * 7 * 256),
+            // Over the 12,544 values of the dense layer, as in the original, not over 256 channels.
             norm0: BatchNorm::new(vs, "norm0", 7 * 7 * 256),
             conv1: ConvTranspose2d::new(vs, "conv1", 256, 128, 1),
             norm1: BatchNorm::new(vs, "norm1", 128),
@@ -84,18 +96,18 @@ impl Model for Generator {
 // === impl Discriminator ===
 
 impl Discriminator {
-    /// Draws fresh weights under `vs`, from libtorch's random generator.
+    /// Fresh weights under `vs`.
     pub fn new(vs: &nn::Path<'_>) -> Self {
         Self {
-            conv1: DownConv2d::new(vs, "conv1", 1, 64),
-            conv2: DownConv2d::new(vs, "conv2", 64, 128),
+            conv1: Conv2d::new(vs, "conv1", 1, 64, 5).strided(2, 2),
+            conv2: Conv2d::new(vs, "conv2", 64, 128, 5).strided(2, 2),
             dropout: Dropout::new(0.3),
             dense: Linear::new(vs, "dense", 7 * 7 * 128, 1),
         }
     }
 
-    /// Images float32 `[N, 28, 28]` in −1..=1 → the log odds of being handwritten `[N]`, with dropout on: it is never used but
-    /// in training.
+    /// Images float32 `[N, 28, 28]` in −1..=1 → the log odds of being handwritten `[N]`. Dropout is
+    /// always on, since only training uses the discriminator.
     pub fn logits(&self, images: &Tensor) -> Tensor {
         let x = LeakyRelu.forward(&self.conv1.forward(&images.unsqueeze(1)));
         let x = self.dropout.forward_t(&x, true);

@@ -5,9 +5,23 @@
 use quintet_onnx::{GraphError, Value};
 use tch::{Tensor, nn};
 
-use crate::export::Exporter;
+use crate::data::mnist::Mnist;
+use crate::graph::Exporter;
 use crate::layers::{Dropout, Flatten, Linear, PixelScale, Relu};
-use crate::models::Model;
+use crate::models::{Architecture, Model};
+use crate::task::classification::DIGITS;
+
+/// The multi-layer perceptron.
+pub static MLP: Architecture = Architecture {
+    name: "mlp",
+    summary: "Multi-layer perceptron",
+    recipe: include_str!("../../recipes/mlp.toml"),
+    original_recipe: Some(include_str!("../../recipes/original-mlp.toml")),
+    tables: &["loss", "augmentation"],
+    dataset: &Mnist,
+    task: &DIGITS,
+    build: |vs, _| Box::new(Mlp::new(vs)),
+};
 
 /// Two hidden layers with ReLU and dropout: 109,386 parameters.
 #[derive(Debug)]
@@ -21,7 +35,7 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// Draws fresh weights under `vs`, from libtorch's random generator.
+    /// Fresh weights under `vs`.
     pub fn new(vs: &nn::Path<'_>) -> Self {
         Self {
             scale: PixelScale,

@@ -6,12 +6,37 @@
 use quintet_onnx::{GraphError, Value, ops};
 use tch::{Kind, Tensor, nn};
 
-use crate::export::Exporter;
+use crate::data::imdb::Imdb;
+use crate::graph::Exporter;
 use crate::layers::{Cell, Dropout, Embedding, Linear, Recurrent, Relu};
-use crate::models::{Model, SequenceDropout};
+use crate::models::{Architecture, Model};
+use crate::recipe::Recipe;
+use crate::task::classification::REVIEWS;
 
-/// Words that have an embedding, with the special tokens.
-pub const VOCABULARY: i64 = 10_000;
+/// The simple recurrent network.
+pub static SIMPLE_RNN: Architecture = Architecture {
+    name: "simple_rnn",
+    summary: "Simple recurrent network",
+    recipe: include_str!("../../recipes/simple_rnn.toml"),
+    original_recipe: Some(include_str!("../../recipes/original-simple_rnn.toml")),
+    tables: &["loss", "tokenizer", "crop", "sequence_dropout", "embedding"],
+    dataset: &Imdb,
+    task: &REVIEWS,
+    build: |vs, recipe| Box::new(Sentiment::new(vs, Cell::SimpleRnn, recipe)),
+};
+
+/// The LSTM network.
+pub static LSTM: Architecture = Architecture {
+    name: "lstm",
+    summary: "Long short-term memory",
+    recipe: include_str!("../../recipes/lstm.toml"),
+    original_recipe: Some(include_str!("../../recipes/original-lstm.toml")),
+    tables: &["loss", "tokenizer", "crop", "sequence_dropout", "embedding"],
+    dataset: &Imdb,
+    task: &REVIEWS,
+    build: |vs, recipe| Box::new(Sentiment::new(vs, Cell::Lstm, recipe)),
+};
+
 const FEATURES: i64 = 128;
 const HIDDEN: i64 = 64;
 
@@ -30,10 +55,12 @@ pub struct Sentiment {
 }
 
 impl Sentiment {
-    /// Draws fresh weights under `vs`, from libtorch's random generator.
-    pub fn new(vs: &nn::Path<'_>, cell: Cell, dropout: SequenceDropout) -> Self {
+    /// Fresh weights under `vs`, with the vocabulary and the dropout of `recipe`.
+    pub fn new(vs: &nn::Path<'_>, cell: Cell, recipe: &Recipe) -> Self {
+        let dropout = recipe.sequence_dropout.unwrap_or_default();
+        let vocabulary = recipe.tokenizer().vocabulary_size as i64;
         Self {
-            embedding: Embedding::new(vs, VOCABULARY, FEATURES),
+            embedding: Embedding::new(vs, vocabulary, FEATURES),
             words: Dropout::new(dropout.words),
             features: Dropout::new(dropout.features),
             recurrent: Recurrent::new(vs, cell, FEATURES, HIDDEN),

@@ -12,6 +12,9 @@ use plotters::prelude::{BitMapBackend, DrawingAreaErrorKind, RGBColor};
 use plotters::style::{FontStyle, register_font};
 use thiserror::Error;
 
+use crate::data::Samples;
+use crate::evaluate::Confusion;
+
 pub(crate) const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(38, 42, 51);
 const FAINT: RGBColor = RGBColor(140, 146, 158);
@@ -20,6 +23,32 @@ const BLUE: RGBColor = RGBColor(37, 99, 175);
 const ORANGE: RGBColor = RGBColor(222, 110, 30);
 const GREEN: RGBColor = RGBColor(30, 130, 76);
 const RED: RGBColor = RGBColor(200, 40, 50);
+
+/// A picture of what a classifier gave for the test samples.
+#[derive(Debug)]
+pub struct Picture {
+    /// Its file in the run's folder.
+    pub file: &'static str,
+    /// Draws it.
+    pub draw: fn(&Path, &Classified<'_>) -> Result<(), PlotError>,
+}
+
+/// What a classifier gave for labelled samples.
+#[derive(Debug)]
+pub struct Classified<'a> {
+    /// What stands above a picture.
+    pub title: &'a str,
+    /// The samples.
+    pub samples: &'a Samples,
+    /// The names of the classes.
+    pub labels: &'a [String],
+    /// The true class of each sample.
+    pub truths: &'a [i64],
+    /// `[n, C]`, or `[n]` of the second of two classes.
+    pub probabilities: &'a [f32],
+    /// How often each class was given for each.
+    pub confusion: &'a Confusion,
+}
 
 /// A picture could not be drawn or written.
 #[derive(Debug, Error)]

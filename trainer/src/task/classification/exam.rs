@@ -1,124 +1,136 @@
-//! What the commands do for the GAN.
+//! Judges classifiers by labelled samples.
 
-use std::io::Write;
-use std::path::Path;
+use tch::Tensor;
 
-use quintet_bundle::{Bundle, discover};
-use tch::{Device, Tensor};
+use crate::data::Samples;
+use crate::evaluate::Evaluation;
+use crate::plots::curves::Panel;
+use crate::plots::{Classified, Picture, PlotError};
+use crate::task::Setting;
+use crate::task::exam::{Drawing, Exam, Part, Verdict};
 
-use super::CommandError;
-use crate::cli::Output;
-use crate::data::{Loaded, Samples};
-use crate::export::SIDE;
-use crate::gan::quality::{SAMPLES, SEED, SURE, noise_of};
-use crate::gan::{GanRelease, Judge, Quality, release};
-use crate::models::Architecture;
-use crate::recipe::Recipe;
-use crate::run_folder::RunFolder;
-use crate::verify::Runtime;
+const TRAINING: &str = "training, with dropout";
+const VALIDATION: &str = "validation";
 
-const BATCH: usize = 500;
+/// Judges classifiers.
+#[derive(Debug)]
+pub(super) struct ClassificationExam<'a> {
+    pub(super) pictures: &'static [Picture],
+    pub(super) setting: Setting<'a>,
+}
 
-/// The CNN that judges the GAN's digits: the one asked for, or the newest in `models_dir`.
-pub(super) fn judge(
-    asked: Option<&Path>,
-    models_dir: &Path,
-    test: &Samples,
-    device: Device,
-) -> Result<Judge, CommandError> {
-    let bundle = if let Some(path) = asked {
-        Bundle::open(path)?
-    } else {
-        let none = || CommandError::NoJudge(models_dir.to_owned());
-        if !models_dir.is_dir() {
-            return Err(none());
+// === impl ClassificationExam ===
+
+impl ClassificationExam<'_> {
+    fn samples(&self, part: Part) -> &Samples {
+        match part {
+            Part::Validation => self.setting.validation,
+            Part::Test => self.setting.test,
         }
-        let mut cnns = discover(models_dir)?;
-        cnns.retain(|it| it.name == Architecture::Cnn.as_str());
-        let newest = cnns.into_iter().max_by_key(|it| it.version);
-        Bundle::open(&newest.ok_or_else(none)?.path)?
-    };
-    Ok(Judge::new(&bundle, test, device)?)
-}
-
-/// Writes the bundle of a run and says what it is worth.
-pub(super) fn finish(
-    output: &Output,
-    run: &RunFolder,
-    recipe: &Recipe,
-    data: &Loaded,
-    judge: &Judge,
-    runtime: &Runtime,
-    out: &mut impl Write,
-) -> Result<(), CommandError> {
-    let released = release(&GanRelease {
-        run,
-        recipe,
-        data,
-        judge,
-        judged: output.judged as usize,
-        runtime,
-        models_dir: &output.models_dir,
-        version: output.model_version,
-    })?;
-    writeln!(out, "gan: best epoch {}\n", released.best_epoch)?;
-    write_quality(out, &released.stored)?;
-    writeln!(
-        out,
-        "Fréchet distance with float32 weights {:.2}, of as many handwritten digits {:.2}",
-        released.float32.frechet_distance, released.handwritten.frechet_distance,
-    )?;
-    writeln!(
-        out,
-        "onnxruntime and libtorch differ by at least {:.1e}",
-        released.difference
-    )?;
-    writeln!(out, "pictures  {}", run.path().display())?;
-    writeln!(out, "bundle    {}", released.bundle.display())?;
-    Ok(())
-}
-
-/// Judges a generator's bundle through ONNX Runtime.
-pub(super) fn evaluate(
-    bundle: &Bundle,
-    judge: &Judge,
-    runtime: &Runtime,
-    out: &mut impl Write,
-) -> Result<(), CommandError> {
-    let mut loaded = runtime.model(bundle.model())?;
-    let mut pixels = Vec::new();
-    for first in (0..SAMPLES).step_by(BATCH) {
-        pixels.extend(loaded.pixels(&noise_of(SEED, first, BATCH))?);
     }
-    let side = SIDE as i64;
-    let drawn = Tensor::from_slice(&pixels).reshape([SAMPLES as i64, side, side]);
-    let manifest = bundle.manifest();
-    let (name, version) = (&manifest.name, manifest.version);
-    writeln!(
-        out,
-        "{name} version {version}, {SAMPLES} digits of seed {SEED}\n"
-    )?;
-    write_quality(out, &judge.judge(&drawn))
 }
 
-fn write_quality(out: &mut impl Write, quality: &Quality) -> Result<(), CommandError> {
-    let (least, most) = quality.shares();
-    writeln!(out, "Fréchet distance {:.2}", quality.frechet_distance)?;
-    writeln!(
-        out,
-        "the CNN is at least {SURE} sure of {:.2} %",
-        100.0 * quality.sure
-    )?;
-    let counts = quality.digits.iter().enumerate();
-    let counts: Vec<String> = counts
-        .map(|(digit, count)| format!("{digit}: {count}"))
-        .collect();
-    writeln!(out, "{}", counts.join("  "))?;
-    writeln!(
-        out,
-        "a digit has {:.1} to {:.1} %\n",
-        100.0 * least,
-        100.0 * most
-    )?;
-    Ok(())
+impl Exam for ClassificationExam<'_> {
+    fn rows(&self, part: Part) -> usize {
+        self.samples(part).len()
+    }
+
+    fn inputs(&self, part: Part, start: usize, count: usize) -> Vec<Tensor> {
+        self.samples(part).slice(start, count).inputs
+    }
+
+    fn judge(&self, part: Part, output: &Tensor) -> Verdict {
+        let labels = self.samples(part).label_values();
+        let evaluation = Evaluation::new(&values(output), &labels);
+        let (loss, accuracy) = (evaluation.loss, evaluation.accuracy());
+        let name = match part {
+            Part::Validation => "validation",
+            Part::Test => "test",
+        };
+        let metrics = [("accuracy", accuracy), ("loss", loss)];
+        let metrics = metrics.map(|(figure, value)| (format!("{name}_{figure}"), value));
+        let percent = 100.0 * accuracy;
+        Verdict {
+            objective: loss,
+            record: metrics
+                .iter()
+                .map(|(name, value)| (name.clone(), (*value).into()))
+                .collect(),
+            metrics: metrics.into(),
+            line: format!("{name} loss {loss:.4}  accuracy {percent:.2} %"),
+            report: evaluation.report(&self.setting.labels),
+        }
+    }
+
+    fn subject(&self) -> String {
+        format!("{} test {}", self.rows(Part::Test), self.setting.noun)
+    }
+
+    fn compare_precision(
+        &self,
+        trained: &Verdict,
+        stored: &Verdict,
+    ) -> (String, Vec<(String, f64)>) {
+        let [trained, stored] = [trained, stored].map(|it| it.metrics[0].1);
+        let (before, after) = (100.0 * trained, 100.0 * stored);
+        let line = format!(
+            "float32 weights {before:.2} %, float16 as stored {after:.2} %, difference {:+.2} points",
+            after - before,
+        );
+        (line, vec![("test_accuracy_float32".to_owned(), trained)])
+    }
+
+    fn draw(&self, drawing: &Drawing<'_>) -> Result<(), PlotError> {
+        let errors = |figure| {
+            drawing
+                .column(figure)
+                .iter()
+                .map(|it| 100.0 * (1.0 - it))
+                .collect()
+        };
+        let loss = Panel {
+            title: "Loss (cross entropy)",
+            unit: "",
+            lines: [
+                (TRAINING, drawing.column("train_loss")),
+                (VALIDATION, drawing.column("validation_loss")),
+            ],
+        };
+        let error = Panel {
+            title: "Error (1 − accuracy)",
+            unit: " %",
+            lines: [
+                (TRAINING, errors("train_accuracy")),
+                (VALIDATION, errors("validation_accuracy")),
+            ],
+        };
+        drawing.curves(&[loss, error])?;
+
+        let Setting {
+            test, labels, noun, ..
+        } = &self.setting;
+        let (probabilities, truths) = (values(drawing.output), test.label_values());
+        let evaluation = Evaluation::new(&probabilities, &truths);
+        let percent = 100.0 * evaluation.accuracy();
+        let classified = Classified {
+            title: &format!(
+                "{}: {percent:.2} % of {} test {noun}",
+                drawing.name,
+                test.len()
+            ),
+            samples: test,
+            labels,
+            truths: &truths,
+            probabilities: &probabilities,
+            confusion: &evaluation.confusion,
+        };
+        for Picture { file, draw } in self.pictures {
+            draw(&drawing.run.file(file), &classified)?;
+        }
+        Ok(())
+    }
+}
+
+fn values(output: &Tensor) -> Vec<f32> {
+    Vec::try_from(output.flatten(0, -1)).expect("probabilities are float32")
 }

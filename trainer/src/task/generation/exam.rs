@@ -1,224 +1,166 @@
-//! From a finished run of the GAN to the bundle of its generator: judge, export, verify, draw, write.
+//! Judges generators by what a classifier makes of their digits.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use quintet_bundle as bundle;
+use quintet_data::mnist::SIDE;
+use serde_json::json;
 use tch::{Kind, Tensor};
 
-use super::fit::GanMetrics;
-use super::pictures;
-use super::quality::{self, Judge, Quality};
-use crate::data::Loaded;
-use crate::export::{Precision, SIDE, export};
-use crate::fit::read_best;
+use super::quality::{Judge, Quality, SEED, SURE, noise_of};
 use crate::layers::SignedPixels;
-use crate::models::Architecture;
-use crate::models::gan::NOISE;
 use crate::network::Network;
-use crate::recipe::Recipe;
-use crate::release::{CREATED_BY, ReleaseError, TOLERANCE};
-use crate::run_folder::RunFolder;
-use crate::verify::{LoadedModel, Runtime, VerifyError};
+use crate::plots::PlotError;
+use crate::plots::curves::Panel;
+use crate::run_folder::{RunError, RunFolder};
+use crate::task::Setting;
+use crate::task::exam::{Difference, Drawing, Exam, Part, TOLERANCE, Verdict};
+use crate::verify::{LoadedModel, VerifyError};
 
-// Servers run other kernels, so a level that is nearly between two may be rounded to the other one.
-const SERVING_TOLERANCE: f32 = 1.0;
-const GOLDEN_SAMPLES: usize = 10;
-// ONNX Runtime draws them one thread a core; many more prove no more.
+// ONNX Runtime draws them with one thread a core; many more prove no more.
 const VERIFIED: usize = 1_000;
 
-/// What a bundle is made from.
+/// Judges generators.
 #[derive(Debug)]
-pub struct GanRelease<'a> {
-    /// The run whose best epoch is released.
-    pub run: &'a RunFolder,
-    /// The recipe of the run.
-    pub recipe: &'a Recipe,
-    /// The handwritten digits.
-    pub data: &'a Loaded,
-    /// Who judges.
-    pub judge: &'a Judge,
-    /// How many digits the bundle is judged by.
-    pub judged: usize,
-    /// What verifies the graph.
-    pub runtime: &'a Runtime,
-    /// Where bundles are.
-    pub models_dir: &'a Path,
-    /// The version to write; one that exists is replaced.
-    pub version: u32,
+pub(super) struct GenerationExam<'a> {
+    pub(super) judge: Judge,
+    pub(super) setting: Setting<'a>,
 }
 
-/// What was written.
-#[derive(Debug)]
-pub struct ReleasedGan {
-    /// The bundle's folder.
-    pub bundle: PathBuf,
-    /// The epoch of the lowest Fréchet distance.
-    pub best_epoch: u32,
-    /// The generator's digits by the weights as trained.
-    pub float32: Quality,
-    /// By the weights as stored: what servers will draw.
-    pub stored: Quality,
-    /// As many handwritten training digits, judged in the same way: what a perfect generator would reach.
-    pub handwritten: Quality,
-    /// The largest difference between ONNX Runtime and libtorch that is certain, of images in −1..=1; see [`parity`].
-    pub difference: f32,
-}
-
-/// Judges, exports, verifies and draws the best epoch of a run, and writes its bundle.
-///
-/// Nothing is written to `models_dir` unless ONNX Runtime agrees with libtorch on a thousand images.
-pub fn release(release: &GanRelease<'_>) -> Result<ReleasedGan, ReleaseError> {
-    let GanRelease {
-        run,
-        recipe,
-        data,
-        judge,
-        judged,
-        runtime,
-        ..
-    } = *release;
-    let epochs: Vec<GanMetrics> = run.metrics()?;
-    if epochs.is_empty() || !run.best().exists() {
-        return Err(ReleaseError::NoEpoch {
-            path: run.path().to_owned(),
-        });
+impl Exam for GenerationExam<'_> {
+    fn rows(&self, _: Part) -> usize {
+        self.setting.judged
     }
-    let (mut network, best_epoch) = read_best(run, recipe)?;
-    let drawn = |network: &Network| judge.judge(&quality::draw(network, quality::SEED, judged));
-    let float32 = drawn(&network);
-    network.round_to_half();
-    let stored = drawn(&network);
-    let digits = data.train.slice(0, judged);
-    let handwritten = judge.judge(&digits.inputs[0]);
 
-    let model = export(&network, Precision::Float16)?.to_bytes();
-    let difference = parity(&network, &mut runtime.model(&model)?)?;
+    fn inputs(&self, _: Part, start: usize, count: usize) -> Vec<Tensor> {
+        vec![noise_of(SEED, start, count)]
+    }
 
-    pictures::curves(run, &epochs, best_epoch)?;
-    pictures::contact_sheet(run, epochs.len() as u32)?;
-    let released = ReleasedGan {
-        bundle: PathBuf::new(),
-        best_epoch,
-        float32,
-        stored,
-        handwritten,
-        difference,
-    };
-    let contents = bundle::BundleContents {
-        manifest: manifest(release, &epochs, &released),
-        model,
-        golden: golden(&network)?,
-        extra: BTreeMap::new(),
-    };
-    let bundle = bundle::write_bundle(release.models_dir, contents)?;
-    Ok(ReleasedGan { bundle, ..released })
+    fn judge(&self, _: Part, output: &Tensor) -> Verdict {
+        let quality = self.judge.judge(output);
+        let (least, most) = quality.shares();
+        let Quality {
+            frechet_distance: distance,
+            sure,
+            digits,
+        } = &quality;
+        let percent = 100.0 * sure;
+        let shares = format!("{:.1} to {:.1} %", 100.0 * least, 100.0 * most);
+        let counts = digits.iter().enumerate();
+        let counts: Vec<String> = counts.map(|(digit, it)| format!("{digit}: {it}")).collect();
+        let metrics = [
+            ("frechet_distance", *distance),
+            ("sure", *sure),
+            ("least_digit_share", least),
+            ("largest_digit_share", most),
+        ];
+        Verdict {
+            objective: *distance,
+            record: [("quality".to_owned(), json!(quality))]
+                .into_iter()
+                .collect(),
+            metrics: metrics.map(|(name, value)| (name.to_owned(), value)).into(),
+            line: format!("Fréchet distance {distance:.2}  sure {percent:.1} %  a digit {shares}"),
+            report: format!(
+                "Fréchet distance {distance:.2}\nthe CNN is at least {SURE} sure of {percent:.2} %\n\
+                 {}\na digit has {shares}\n",
+                counts.join("  "),
+            ),
+        }
+    }
+
+    fn subject(&self) -> String {
+        format!("{} digits of seed {SEED}", self.setting.judged)
+    }
+
+    fn compare_precision(
+        &self,
+        trained: &Verdict,
+        stored: &Verdict,
+    ) -> (String, Vec<(String, f64)>) {
+        // As many handwritten digits, judged in the same way: what a perfect generator would reach.
+        let written = &self.setting.train.slice(0, self.setting.judged).inputs[0];
+        let written = self.judge.judge(written).frechet_distance;
+        let trained = trained.objective;
+        let line = format!(
+            "Fréchet distance with float32 weights {trained:.2}, of as many handwritten digits \
+             {written:.2}",
+        );
+        let name = &stored.metrics[0].0;
+        let metrics = [("float32", trained), ("handwritten", written)];
+        (
+            line,
+            metrics
+                .map(|(of, value)| (format!("{name}_{of}"), value))
+                .into(),
+        )
+    }
+
+    // The same first images of every epoch.
+    fn keep(&self, run: &RunFolder, epoch: u32, output: &Tensor) -> Result<(), RunError> {
+        let pixels = Vec::<u8>::try_from(output.flatten(0, -1)).expect("pixels are uint8");
+        let frames: Vec<&[u8]> = pixels.chunks(SIDE * SIDE).collect();
+        run.write_samples(epoch, &frames)
+    }
+
+    fn verify(
+        &self,
+        network: &Network,
+        _: &Tensor,
+        model: &mut LoadedModel,
+    ) -> Result<Difference, VerifyError> {
+        parity(network, model)
+    }
+
+    fn draw(&self, drawing: &Drawing<'_>) -> Result<(), PlotError> {
+        let sure = drawing.column("quality.sure");
+        let losses = Panel {
+            title: "Loss (cross entropy)",
+            unit: "",
+            lines: [
+                ("generator", drawing.column("generator_loss")),
+                ("discriminator", drawing.column("discriminator_loss")),
+            ],
+        };
+        let quality = Panel {
+            title: "Fréchet distance, and digits the CNN is not sure of",
+            unit: "",
+            lines: [
+                (
+                    "not sure, %",
+                    sure.iter().map(|it| 100.0 * (1.0 - it)).collect(),
+                ),
+                ("distance", drawing.column("quality.frechet_distance")),
+            ],
+        };
+        drawing.curves(&[losses, quality])
+    }
 }
 
 /// By how much at least ONNX Runtime's images in −1..=1 differ from libtorch's.
 ///
-/// The graph gives grey levels, each of which stands for all values that round to it. So what is measured is how far
-/// libtorch's value is outside of those. A difference of all pixels shows at those that are nearly between two levels, and of a
-/// million pixels many are.
+/// The graph gives grey levels, each of which stands for all values that round to it. So the distance
+/// of libtorch's value to that range is measured. A difference of all pixels shows at those that are
+/// nearly between two levels, and among a million pixels there are many.
 ///
 /// # Errors
-/// A difference of more than [`TOLERANCE`], or a graph that gives something else than an image a row.
-pub fn parity(network: &Network, loaded: &mut LoadedModel) -> Result<f32, VerifyError> {
+/// A difference of more than [`TOLERANCE`], or a graph that does not give an image a row.
+pub fn parity(network: &Network, model: &mut LoadedModel) -> Result<Difference, VerifyError> {
     let mut difference = 0.0_f32;
     let batch = 100;
     for first in (0..VERIFIED).step_by(batch) {
-        let noise = quality::noise_of(quality::SEED, first, batch);
-        let served = loaded.pixels(&noise)?;
-        let served = Tensor::from_slice(&served).reshape([batch as i64, SIDE as i64, SIDE as i64]);
-        let images = tch::no_grad(|| network.model().forward_t(&[noise], false));
-        let levels = SignedPixels.levels(&images);
-        let outside = (levels - served.to_kind(Kind::Float)).abs() - 0.5;
+        let noise = [noise_of(SEED, first, batch)];
+        let served = model.output(&noise)?.to_kind(Kind::Float);
+        let images = tch::no_grad(|| network.model().forward_t(&noise, false));
+        let outside = (SignedPixels.levels(&images) - served).abs() - 0.5;
         let outside = outside.max().double_value(&[]).max(0.0) / SignedPixels::HALF_RANGE;
         difference = difference.max(outside as f32);
     }
-    if difference <= TOLERANCE {
-        Ok(difference)
-    } else {
-        Err(VerifyError::Images {
+    if difference > TOLERANCE {
+        return Err(VerifyError::Images {
             difference,
             tolerance: TOLERANCE,
-        })
+        });
     }
-}
-
-fn golden(network: &Network) -> Result<bundle::GoldenSamples, ReleaseError> {
-    let noise = quality::noise_of(quality::SEED, 0, GOLDEN_SAMPLES);
-    let pixels = network.output(&[noise.shallow_clone()]);
-    let noise = Vec::try_from(noise.flatten(0, -1))?;
-    let pixels = Vec::try_from(pixels.flatten(0, -1))?;
-    let noise = bundle::Tensor::from_f32(vec![GOLDEN_SAMPLES, NOISE], noise)?;
-    let pixels = bundle::Tensor::from_u8(vec![GOLDEN_SAMPLES, SIDE, SIDE], pixels)?;
-    let [input] = &Architecture::Gan.inputs()[..] else {
-        unreachable!("the generator takes noise and nothing else");
-    };
-    Ok(bundle::GoldenSamples {
-        inputs: BTreeMap::from([(input.name.clone(), noise)]),
-        outputs: BTreeMap::from([(Architecture::Gan.output().name, pixels)]),
+    Ok(Difference {
+        value: difference,
+        is_lower_bound: true,
     })
-}
-
-fn manifest(
-    release: &GanRelease<'_>,
-    epochs: &[GanMetrics],
-    released: &ReleasedGan,
-) -> bundle::Manifest {
-    let GanRelease {
-        recipe,
-        data,
-        version,
-        ..
-    } = *release;
-    let name = recipe.architecture.as_str().to_owned();
-    let (least, most) = released.stored.shares();
-    let metrics = [
-        ("best_epoch", f64::from(released.best_epoch)),
-        ("onnxruntime_difference", f64::from(released.difference)),
-        ("frechet_distance", released.stored.frechet_distance),
-        (
-            "frechet_distance_float32",
-            released.float32.frechet_distance,
-        ),
-        (
-            "frechet_distance_handwritten",
-            released.handwritten.frechet_distance,
-        ),
-        ("sure", released.stored.sure),
-        ("least_digit_share", least),
-        ("largest_digit_share", most),
-    ];
-    let last = epochs.last();
-    bundle::Manifest {
-        format_version: bundle::FORMAT_VERSION,
-        name: name.clone(),
-        version,
-        task: recipe.architecture.task(),
-        architecture: name,
-        labels: Vec::new(),
-        preprocessing: None,
-        inputs: recipe.architecture.inputs(),
-        outputs: vec![recipe.architecture.output()],
-        training: bundle::Training {
-            data: data.dataset.as_str().to_owned(),
-            train_samples: data.train.len() as u64,
-            epochs: last.map_or(0, |it| it.epoch),
-            batch_size: recipe.batch_size as u32,
-            seed: recipe.seed,
-            recipe: recipe.to_toml(),
-            device: last.map_or_else(String::new, |it| it.device.clone()),
-            parameters: recipe.architecture.parameters(),
-            duration_seconds: epochs.iter().map(|it| it.seconds).sum(),
-            created_by: CREATED_BY.to_owned(),
-            metrics: metrics.map(|(name, value)| (name.to_owned(), value)).into(),
-        },
-        golden: bundle::Golden {
-            samples: GOLDEN_SAMPLES,
-            tolerance: SERVING_TOLERANCE,
-        },
-        files: BTreeMap::new(),
-    }
 }
