@@ -1,8 +1,7 @@
 //! Downloads of data files that are missing, from their public sources.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,43 +9,12 @@ use flate2::bufread::GzDecoder;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{DataError, DataErrorKind};
-use crate::place::candidates;
+use crate::published::{Published, PublishedFile};
+use crate::{DataError, DataErrorKind};
 
 /// How long a source may take to answer, and then to send one file.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const FILE_TIMEOUT: Duration = Duration::from_mins(20);
-
-/// The files of a data set as published.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Published {
-    /// The data set's own folder in the user's data folder.
-    pub(crate) folder: &'static str,
-    /// What to fetch.
-    pub(crate) files: &'static [PublishedFile],
-}
-
-/// A file as published, packed with gzip.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PublishedFile {
-    /// Its name without `.gz`.
-    pub(crate) name: &'static str,
-    /// Which content size and checksum are of.
-    pub(crate) content: Content,
-    /// Size in bytes.
-    pub(crate) bytes: u64,
-    /// SHA-256, hexadecimal.
-    pub(crate) sha256: &'static str,
-}
-
-/// Which content of a packed file is pinned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// The file itself.
-    Packed,
-    /// What is packed in it: sources may pack the same data in different ways.
-    Unpacked,
-}
 
 /// Whether to show the progress of a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,43 +64,50 @@ pub enum DownloadFailureKind {
     },
 }
 
-/// Fetches every file of `published` that is in none of its places under `data_dir`, into the data
-/// set's own folder. `mirrors` are addresses to which `<name>.gz` is appended, tried in this order.
-///
-/// A file appears under its name only whole and with the published content. Files that are there
-/// are not changed.
-pub(crate) fn ensure(
-    published: &Published,
-    data_dir: &Path,
-    mirrors: &[&str],
-    progress: Progress,
-) -> Result<(), DataError> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_connect(Some(CONNECT_TIMEOUT))
-        .timeout_recv_response(Some(CONNECT_TIMEOUT))
-        .timeout_global(Some(FILE_TIMEOUT))
-        .user_agent(concat!("quintet-data/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .into();
-    for file in published.files {
-        let places = candidates(data_dir, published.folder, file.name);
-        if places.iter().any(|path| path.is_file()) {
-            continue;
-        }
-        let target = &places[0];
-        let mut failures = Vec::new();
-        for mirror in mirrors {
-            let url = format!("{}/{}.gz", mirror.trim_end_matches('/'), file.name);
-            match fetch(&agent, &url, target, file, progress) {
-                Ok(()) => break,
-                Err(kind) => failures.push(DownloadFailure { url, kind }),
+impl Published {
+    /// Fetches every file that is in none of its places under `data_dir`, into the data set's own
+    /// folder.
+    ///
+    /// A file appears under its name only whole and with the published content. Files that are there
+    /// are not changed.
+    pub fn ensure(&self, data_dir: &Path, progress: Progress) -> Result<(), DataError> {
+        self.ensure_from(data_dir, self.mirrors, progress)
+    }
+
+    /// As [`Published::ensure`], from other mirrors.
+    pub fn ensure_from(
+        &self,
+        data_dir: &Path,
+        mirrors: &[&str],
+        progress: Progress,
+    ) -> Result<(), DataError> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_recv_response(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(FILE_TIMEOUT))
+            .user_agent(concat!("quintet-data/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        for file in self.files {
+            let places = self.places(data_dir, file.name);
+            if places.iter().any(|path| path.is_file()) {
+                continue;
+            }
+            let target = &places[0];
+            let mut failures = Vec::new();
+            for mirror in mirrors {
+                let url = format!("{}/{}.gz", mirror.trim_end_matches('/'), file.name);
+                match fetch(&agent, &url, target, file, progress) {
+                    Ok(()) => break,
+                    Err(kind) => failures.push(DownloadFailure { url, kind }),
+                }
+            }
+            if failures.len() == mirrors.len() {
+                return Err(DataError::new(target, DataErrorKind::Download(failures)));
             }
         }
-        if failures.len() == mirrors.len() {
-            return Err(DataError::new(target, DataErrorKind::Download(failures)));
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Fetches one file to a temporary one, verifies it, and renames it to `target`.
@@ -189,34 +164,29 @@ fn transport(error: ureq::Error) -> DownloadFailureKind {
     }
 }
 
-/// SHA-256 and size of the pinned content of `path`; reads at most one byte more than published.
+/// SHA-256 and size of the pinned content of `path`; reads little more than was published.
 fn sha256(path: &Path, file: &PublishedFile) -> io::Result<(String, u64)> {
-    let packed = BufReader::new(File::open(path)?);
-    let content: Box<dyn Read> = match file.content {
-        Content::Packed => Box::new(packed),
-        Content::Unpacked => Box::new(GzDecoder::new(packed)),
-    };
-    let mut hasher = Hasher(Sha256::new());
-    let bytes = io::copy(&mut content.take(file.bytes + 1), &mut hasher)?;
-    let mut hex = String::with_capacity(64);
-    for byte in hasher.0.finalize() {
-        write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
+    let mut content: Box<dyn BufRead> = Box::new(BufReader::new(File::open(path)?));
+    if !file.is_of_packed {
+        content = Box::new(BufReader::new(GzDecoder::new(content)));
     }
+    let (mut hasher, mut bytes) = (Sha256::new(), 0);
+    while bytes <= file.bytes {
+        let chunk = content.fill_buf()?;
+        let length = chunk.len();
+        if length == 0 {
+            break;
+        }
+        hasher.update(chunk);
+        bytes += length as u64;
+        content.consume(length);
+    }
+    let hex = hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Ok((hex, bytes))
-}
-
-/// Lets [`io::copy`] feed a digest.
-struct Hasher(Sha256);
-
-impl Write for Hasher {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn bar(progress: Progress, name: &'static str, length: Option<u64>) -> ProgressBar {
@@ -225,10 +195,9 @@ fn bar(progress: Progress, name: &'static str, length: Option<u64>) -> ProgressB
         Progress::Bar => ProgressDrawTarget::stderr(),
         Progress::Hidden => ProgressDrawTarget::hidden(),
     };
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
-        .expect("the template is well-formed");
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}");
     ProgressBar::with_draw_target(length, target)
-        .with_style(style)
+        .with_style(style.expect("the template is well-formed"))
         .with_message(name)
 }
 

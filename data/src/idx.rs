@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::{DataError, DataErrorKind, place};
+use crate::published::unpacked;
+use crate::{DataError, DataErrorKind};
 
 /// Far above any data set of this format; limits the memory that a damaged header asks for.
 const MAX_ITEMS: u32 = 10_000_000;
@@ -43,7 +44,7 @@ fn read(
     path: &Path,
     parse: impl FnOnce(&mut dyn Read) -> Result<Vec<u8>, DataErrorKind>,
 ) -> Result<Vec<u8>, DataError> {
-    let file = File::open(path).and_then(place::unpacked);
+    let file = File::open(path).and_then(unpacked);
     let mut file = file.map_err(|error| DataError::new(path, error))?;
     parse(&mut file).map_err(|kind| DataError::new(path, kind))
 }

@@ -9,23 +9,31 @@ mod sample;
 
 use std::path::{Path, PathBuf};
 
-use crate::{DataError, place};
+use crate::DataError;
+use crate::published::{Published, PublishedFile};
 
-#[cfg(feature = "download")]
-pub use download::{ensure, ensure_from};
 pub use sample::{first_sentence, sample};
 
 /// File name of the archive.
 pub const ARCHIVE: &str = "aclImdb_v1.tar.gz";
-/// Where the archive is published.
-pub const SOURCE: &str = "https://ai.stanford.edu/~amaas/data/sentiment/";
 /// The label of a bad review, rated 1 to 4 of 10.
 pub const NEGATIVE: u8 = 0;
 /// The label of a good review, rated 7 to 10 of 10.
 pub const POSITIVE: u8 = 1;
 
-const FOLDER: &str = "imdb";
 const TAR: &str = "aclImdb_v1.tar";
+
+/// The archive as published. It lies in `imdb/`, or in the data folder itself.
+pub const PUBLISHED: Published = Published {
+    folder: "imdb",
+    mirrors: &["https://ai.stanford.edu/~amaas/data/sentiment/"],
+    files: &[PublishedFile {
+        name: TAR,
+        bytes: 84_125_825,
+        sha256: "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe",
+        is_of_packed: true,
+    }],
+};
 
 /// Reviews of each sentiment in each split.
 const PER_FOLDER: usize = 12_500;
@@ -60,40 +68,7 @@ pub fn load(data_dir: &Path, progress: impl FnMut(u64, u64)) -> Result<Imdb, Dat
 
 /// Where the archive is that [`load`] reads.
 pub fn find(data_dir: &Path) -> Result<PathBuf, DataError> {
-    place::find(data_dir, FOLDER, TAR, SOURCE)
-}
-
-#[cfg(feature = "download")]
-mod download {
-    use super::{FOLDER, Path, SOURCE, TAR};
-    use crate::DataError;
-    use crate::download::{self, Content, Progress, Published, PublishedFile};
-
-    pub(super) const PUBLISHED: Published = Published {
-        folder: FOLDER,
-        files: &[PublishedFile {
-            name: TAR,
-            content: Content::Packed,
-            bytes: 84_125_825,
-            sha256: "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe",
-        }],
-    };
-
-    /// Fetches the archive to `data_dir/imdb/` if [`super::load`] would not find it.
-    ///
-    /// It appears under its name only whole and with the published content.
-    pub fn ensure(data_dir: &Path, progress: Progress) -> Result<(), DataError> {
-        ensure_from(data_dir, &[SOURCE], progress)
-    }
-
-    /// As [`ensure`], from other sources: `mirrors` are addresses of folders with the archive.
-    pub fn ensure_from(
-        data_dir: &Path,
-        mirrors: &[&str],
-        progress: Progress,
-    ) -> Result<(), DataError> {
-        download::ensure(&PUBLISHED, data_dir, mirrors, progress)
-    }
+    PUBLISHED.find(data_dir, TAR)
 }
 
 // === impl Reviews ===

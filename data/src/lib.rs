@@ -9,8 +9,9 @@ mod error;
 mod idx;
 pub mod imdb;
 pub mod mnist;
-mod place;
+mod published;
 
 #[cfg(feature = "download")]
 pub use download::{DownloadFailure, DownloadFailureKind, Progress};
 pub use error::{DataError, DataErrorKind};
+pub use published::Published;

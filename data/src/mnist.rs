@@ -6,12 +6,8 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::{DataError, DataErrorKind, idx, place};
-
-#[cfg(all(feature = "download", test))]
-pub(crate) use download::PUBLISHED;
-#[cfg(feature = "download")]
-pub use download::{MIRRORS, ensure, ensure_from};
+use crate::published::{Published, PublishedFile};
+use crate::{DataError, DataErrorKind, idx};
 
 /// Width and height of an image in pixels.
 pub const SIDE: usize = 28;
@@ -20,8 +16,41 @@ pub const PIXELS: usize = SIDE * SIDE;
 /// The digits.
 pub const CLASSES: usize = 10;
 
-const FOLDER: &str = "mnist";
-const SOURCE: &str = "https://ossci-datasets.s3.amazonaws.com/mnist/";
+const NAMES: [[&str; 2]; 2] = [
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
+    ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
+];
+
+/// The files as published. They lie in `mnist/`, or in the data folder itself.
+pub const PUBLISHED: Published = Published {
+    folder: "mnist",
+    mirrors: &[
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ],
+    files: &[
+        file(
+            NAMES[0][0],
+            47_040_016,
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        ),
+        file(
+            NAMES[0][1],
+            60_008,
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        ),
+        file(
+            NAMES[1][0],
+            7_840_016,
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        ),
+        file(
+            NAMES[1][1],
+            10_008,
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
+    ],
+};
 
 /// Which part of the data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,10 +74,10 @@ pub struct Digits {
 ///
 /// Magic numbers, image size, counts and labels are checked; the error names the file.
 pub fn load(data_dir: &Path, split: Split) -> Result<Digits, DataError> {
-    let [images_name, labels_name] = split.files();
-    let find = |name| place::find(data_dir, FOLDER, name, SOURCE);
-    let labels_path = find(labels_name)?;
-    let images = idx::read_images(&find(images_name)?, SIDE as u32)?;
+    let [images_name, labels_name] = NAMES[split as usize];
+    let labels_path = PUBLISHED.find(data_dir, labels_name)?;
+    let images_path = PUBLISHED.find(data_dir, images_name)?;
+    let images = idx::read_images(&images_path, SIDE as u32)?;
     let labels = idx::read_labels(&labels_path)?;
     let error = |kind| Err(DataError::new(&labels_path, kind));
     let wrong = labels
@@ -66,69 +95,13 @@ pub fn load(data_dir: &Path, split: Split) -> Result<Digits, DataError> {
     Ok(digits)
 }
 
-#[cfg(feature = "download")]
-mod download {
-    use super::{FOLDER, Path};
-    use crate::DataError;
-    use crate::download::{self, Content, Progress, Published, PublishedFile};
-
-    /// Where MNIST is published; tried in this order.
-    pub const MIRRORS: [&str; 2] = [
-        super::SOURCE,
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    ];
-
-    const fn file(name: &'static str, bytes: u64, sha256: &'static str) -> PublishedFile {
-        let content = Content::Unpacked;
-        PublishedFile {
-            name,
-            content,
-            bytes,
-            sha256,
-        }
-    }
-
-    pub(crate) const PUBLISHED: Published = Published {
-        folder: FOLDER,
-        files: &[
-            file(
-                "train-images-idx3-ubyte",
-                47_040_016,
-                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            ),
-            file(
-                "train-labels-idx1-ubyte",
-                60_008,
-                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            ),
-            file(
-                "t10k-images-idx3-ubyte",
-                7_840_016,
-                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            ),
-            file(
-                "t10k-labels-idx1-ubyte",
-                10_008,
-                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-            ),
-        ],
-    };
-
-    /// Fetches into `data_dir/mnist/` every file that [`super::load`] would not find.
-    ///
-    /// A file appears under its name only whole and with the published content. Files that are
-    /// there are not changed.
-    pub fn ensure(data_dir: &Path, progress: Progress) -> Result<(), DataError> {
-        ensure_from(data_dir, &MIRRORS, progress)
-    }
-
-    /// As [`ensure`], from other sources: `mirrors` are addresses to which `<file>.gz` is appended.
-    pub fn ensure_from(
-        data_dir: &Path,
-        mirrors: &[&str],
-        progress: Progress,
-    ) -> Result<(), DataError> {
-        download::ensure(&PUBLISHED, data_dir, mirrors, progress)
+const fn file(name: &'static str, bytes: u64, sha256: &'static str) -> PublishedFile {
+    let is_of_packed = false;
+    PublishedFile {
+        name,
+        bytes,
+        sha256,
+        is_of_packed,
     }
 }
 
@@ -137,14 +110,6 @@ mod download {
 impl Split {
     /// Both splits.
     pub const ALL: [Self; 2] = [Self::Train, Self::Test];
-
-    /// The published file names of images and labels, without `.gz`.
-    pub const fn files(self) -> [&'static str; 2] {
-        match self {
-            Self::Train => ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
-            Self::Test => ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
-        }
-    }
 }
 
 // === impl Digits ===

@@ -2,48 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tch::{Device, TchError, Tensor};
-use thiserror::Error;
+use tch::{Device, Tensor};
+
+use crate::error::Error;
 
 /// Named tensors, on their way to or from a file.
 #[derive(Debug, Default)]
 pub struct Checkpoint {
     tensors: BTreeMap<String, Tensor>,
-}
-
-/// Why a checkpoint cannot be written or used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum CheckpointError {
-    /// The file system refused.
-    #[error("checkpoint {path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Not a safetensors file, or one that libtorch cannot hold.
-    #[error("checkpoint {path}: {source}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What libtorch said.
-        source: TchError,
-    },
-    /// A tensor is absent or has another shape.
-    #[error("checkpoint: tensor {name} is {actual}, expected {expected}")]
-    Tensor {
-        /// Its name in the file.
-        name: String,
-        /// What is there.
-        actual: String,
-        /// What the network needs.
-        expected: String,
-    },
 }
 
 // === impl Checkpoint ===
@@ -77,7 +45,7 @@ impl Checkpoint {
         &self,
         prefix: &str,
         targets: impl IntoIterator<Item = (String, Tensor)>,
-    ) -> Result<(), CheckpointError> {
+    ) -> Result<(), Error> {
         for (name, mut target) in targets {
             let name = format!("{prefix}.{name}");
             let source = self.get(&name, &target.size())?;
@@ -87,15 +55,15 @@ impl Checkpoint {
     }
 
     /// A number put in by [`Checkpoint::insert_number`].
-    pub fn number(&self, name: &str) -> Result<f64, CheckpointError> {
+    pub fn number(&self, name: &str) -> Result<f64, Error> {
         Ok(self.get(name, &[1])?.double_value(&[0]))
     }
 
-    fn get(&self, name: &str, shape: &[i64]) -> Result<&Tensor, CheckpointError> {
+    fn get(&self, name: &str, shape: &[i64]) -> Result<&Tensor, Error> {
         let found = self.tensors.get(name);
         found
             .filter(|tensor| tensor.size() == shape)
-            .ok_or_else(|| CheckpointError::Tensor {
+            .ok_or_else(|| Error::Checkpoint {
                 name: name.to_owned(),
                 actual: found.map_or("absent".to_owned(), |tensor| format!("{:?}", tensor.size())),
                 expected: format!("{shape:?}"),
@@ -104,7 +72,7 @@ impl Checkpoint {
 
     /// Writes a temporary file beside `path` and renames it, so a kill leaves the old file or the
     /// new one. Two processes may write the same file.
-    pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
         let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
         let written = self.write_to(&temporary, path);
         if written.is_err() {
@@ -114,40 +82,22 @@ impl Checkpoint {
         written
     }
 
-    fn write_to(&self, temporary: &Path, path: &Path) -> Result<(), CheckpointError> {
+    fn write_to(&self, temporary: &Path, path: &Path) -> Result<(), Error> {
         let tensors: Vec<_> = self.tensors.iter().collect();
-        Tensor::write_safetensors(&tensors, temporary).map_err(CheckpointError::format(path))?;
+        Tensor::write_safetensors(&tensors, temporary).map_err(Error::file(path))?;
         File::open(temporary)
             .and_then(|file| file.sync_all())
             .and_then(|()| fs::rename(temporary, path))
-            .map_err(CheckpointError::io(path))
+            .map_err(Error::file(path))
     }
 
     /// Reads a file that [`Checkpoint::write`] wrote.
-    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
-        File::open(path).map_err(CheckpointError::io(path))?;
-        let tensors = Tensor::read_safetensors(path).map_err(CheckpointError::format(path))?;
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        File::open(path).map_err(Error::file(path))?;
+        let tensors = Tensor::read_safetensors(path).map_err(Error::file(path))?;
         Ok(Self {
             tensors: tensors.into_iter().collect(),
         })
-    }
-}
-
-// === impl CheckpointError ===
-
-impl CheckpointError {
-    fn io(path: &Path) -> impl Fn(io::Error) -> Self {
-        |source| Self::Io {
-            path: path.to_owned(),
-            source,
-        }
-    }
-
-    fn format(path: &Path) -> impl Fn(TchError) -> Self {
-        |source| Self::Format {
-            path: path.to_owned(),
-            source,
-        }
     }
 }
 
@@ -199,10 +149,7 @@ mod tests {
     fn an_absent_and_a_broken_file_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("best.safetensors");
-        assert!(matches!(
-            Checkpoint::read(&path),
-            Err(CheckpointError::Io { .. })
-        ));
+        assert!(matches!(Checkpoint::read(&path), Err(Error::File { .. })));
         fs::write(&path, "not safetensors").unwrap();
         let message = Checkpoint::read(&path).unwrap_err().to_string();
         assert!(message.contains("best.safetensors"), "{message}");

@@ -9,9 +9,10 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::device::DeviceChoice;
+use crate::error::Error;
 use crate::fit::Ending;
 use crate::models::Architecture;
-use crate::run::{self, CommandError};
+use crate::run;
 use crate::stop::STOPPED;
 
 /// The network's name that stands for all of them.
@@ -169,7 +170,7 @@ pub fn main(networks: &[&'static Architecture]) -> ExitCode {
     };
     // A closed standard error cannot be reported.
     match error {
-        CommandError::Arguments(error) => {
+        Error::Arguments(error) => {
             let _ = error.print();
             ExitCode::from(error.exit_code() as u8)
         }
@@ -177,7 +178,11 @@ pub fn main(networks: &[&'static Architecture]) -> ExitCode {
         error if error.is_closed_pipe() => ExitCode::from(141),
         error => {
             let _ = writeln!(io::stderr(), "quintet-trainer: {error}");
-            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+            ExitCode::from(if matches!(error, Error::Usage(_)) {
+                2
+            } else {
+                1
+            })
         }
     }
 }
@@ -187,7 +192,7 @@ pub fn run(
     args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     networks: &[&'static Architecture],
     out: &mut dyn Write,
-) -> Result<Ending, CommandError> {
+) -> Result<Ending, Error> {
     let matches = command(networks).try_get_matches_from(args)?;
     run::run(&Cli::from_arg_matches(&matches)?, networks, out)
 }

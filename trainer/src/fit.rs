@@ -4,20 +4,20 @@ use std::fmt;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
-use tch::{Device, TchError, Tensor};
-use thiserror::Error;
+use tch::{Device, Tensor};
 
 use crate::averaging::WeightAverage;
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::Checkpoint;
 use crate::data::Samples;
 use crate::device;
+use crate::error::Error;
 use crate::models::Architecture;
 use crate::network::Network;
 use crate::optimizer::Adam;
 use crate::progress::Progress;
 use crate::random::SplitMix64;
 use crate::recipe::Recipe;
-use crate::run_folder::{EpochMetrics, RunError, RunFolder};
+use crate::run_folder::{EpochMetrics, RunFolder};
 use crate::schedule::{Moment, Phase};
 use crate::task::exam::{Exam, Part};
 
@@ -93,37 +93,6 @@ pub enum Ending {
     Stopped,
 }
 
-/// Why a run failed.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum FitError {
-    /// There are no samples on one side of the split.
-    #[error("{train} training and {validation} validation samples, allowed: at least 1 of each")]
-    TooFewSamples {
-        /// How many are left to learn from.
-        train: usize,
-        /// How many are held out.
-        validation: usize,
-    },
-    /// The loss is no longer a number.
-    #[error("the loss became {loss} in epoch {epoch}, try a lower optimizer.learning_rate")]
-    Diverged {
-        /// In which epoch.
-        epoch: u32,
-        /// What it became.
-        loss: f64,
-    },
-    /// The checkpoint cannot be written or resumed from.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// The run's other files cannot be written or read.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// libtorch failed.
-    #[error("libtorch: {0}")]
-    Torch(#[from] TchError),
-}
-
 /// What is being trained, and how far it is.
 #[derive(Debug)]
 struct State<'a> {
@@ -142,13 +111,13 @@ struct State<'a> {
 ///
 /// Every epoch has its own random stream, so a resumed run and an uninterrupted one give the same
 /// weights. `should_stop` is asked before every step.
-pub fn fit(fit: &Fit<'_>, should_stop: &dyn Fn() -> bool) -> Result<Ending, FitError> {
+pub fn fit(fit: &Fit<'_>, should_stop: &dyn Fn() -> bool) -> Result<Ending, Error> {
     let Fit {
         recipe, exam, run, ..
     } = *fit;
     let (train, validation) = (fit.train.len(), exam.rows(Part::Validation));
     if train == 0 || validation == 0 {
-        return Err(FitError::TooFewSamples { train, validation });
+        return Err(Error::TooFewSamples { train, validation });
     }
     let mut state = State::new(fit)?;
     if fit.resume {
@@ -200,18 +169,18 @@ pub fn read_best(
     run: &RunFolder,
     architecture: &'static Architecture,
     recipe: &Recipe,
-) -> Result<(Network, u32), FitError> {
+) -> Result<(Network, u32), Error> {
     let checkpoint = Checkpoint::read(&run.best())?;
     let network = Network::new(architecture, recipe, Device::Cpu);
     checkpoint.restore("weights", network.weights())?;
     Ok((network, checkpoint.number("epoch")? as u32))
 }
 
-fn write_best(network: &Network, epoch: u32, run: &RunFolder) -> Result<(), FitError> {
+fn write_best(network: &Network, epoch: u32, run: &RunFolder) -> Result<(), Error> {
     let mut checkpoint = Checkpoint::default();
     checkpoint.insert("weights", network.weights());
     checkpoint.insert_number("epoch", f64::from(epoch));
-    Ok(checkpoint.write(&run.best())?)
+    checkpoint.write(&run.best())
 }
 
 // Dropout and augmentation draw from libtorch's generator. Epoch 0 stands for the first weights.
@@ -222,7 +191,7 @@ fn seed_libtorch(seed: u64, epoch: u32) {
 // === impl State ===
 
 impl<'a> State<'a> {
-    fn new(fit: &Fit<'a>) -> Result<Self, FitError> {
+    fn new(fit: &Fit<'a>) -> Result<Self, Error> {
         let Fit {
             architecture,
             recipe,
@@ -245,7 +214,7 @@ impl<'a> State<'a> {
         &mut self,
         fit: &Fit<'_>,
         should_stop: &dyn Fn() -> bool,
-    ) -> Result<Option<Means>, FitError> {
+    ) -> Result<Option<Means>, Error> {
         let recipe = fit.recipe;
         let epoch = self.epoch + 1;
         seed_libtorch(recipe.seed, epoch);
@@ -273,7 +242,7 @@ impl<'a> State<'a> {
         let (loss, second) = (loss / weight, second / weight);
         if !(loss + second).is_finite() {
             let loss = loss + second;
-            return Err(FitError::Diverged { epoch, loss });
+            return Err(Error::Diverged { epoch, loss });
         }
         Ok(Some(Means {
             loss,
@@ -302,7 +271,7 @@ impl<'a> State<'a> {
         checkpoint
     }
 
-    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), FitError> {
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         for (name, tensors) in self.tensors() {
             checkpoint.restore(name, tensors)?;
         }

@@ -19,6 +19,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod data;
 pub mod device;
+pub mod error;
 pub mod evaluate;
 pub mod export;
 pub mod fit;

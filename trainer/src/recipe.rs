@@ -3,16 +3,16 @@
 mod adversarial;
 mod validate;
 
+use std::fs;
 use std::path::Path;
-use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 pub use self::adversarial::{Adversarial, Tuning};
 use crate::data::augmentation::Augmentation;
 use crate::data::crop::Crop;
 use crate::data::text::TokenizerSettings;
+use crate::error::Error;
 use crate::models::Architecture;
 pub use crate::schedule::Schedule;
 
@@ -115,54 +115,6 @@ pub struct FirstEmbedding {
     pub naive_bayes: f64,
 }
 
-/// Why a recipe cannot be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RecipeError {
-    /// The file cannot be read.
-    #[error("recipe {path}: {source}")]
-    Read {
-        /// The file.
-        path: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Not TOML, an unknown or absent key, or a value of the wrong type.
-    #[error("recipe {path}: {source}")]
-    Parse {
-        /// The file, or the name of the built-in recipe.
-        path: String,
-        /// Where and what, with the line.
-        source: Box<toml::de::Error>,
-    },
-    /// A value outside what is allowed.
-    #[error("recipe: {field} is {value}, allowed: {allowed}")]
-    Value {
-        /// The key, with its table.
-        field: &'static str,
-        /// What came.
-        value: String,
-        /// What may come.
-        allowed: String,
-    },
-    /// The recipe is for another network than the one asked for.
-    #[error("recipe {path}: architecture is {actual}, but {wanted} is to be trained")]
-    Architecture {
-        /// The file.
-        path: String,
-        /// What the recipe says.
-        actual: String,
-        /// What was asked for.
-        wanted: &'static str,
-    },
-    /// There is no original program.
-    #[error("recipe is original, but {0} has none; allowed: default or a file")]
-    NoOriginal(
-        /// The network.
-        &'static str,
-    ),
-}
-
 // === impl Recipe ===
 
 impl Recipe {
@@ -176,34 +128,23 @@ impl Recipe {
 
     /// Reads a recipe for `wanted` from `path`. Flags may still replace some values, so call
     /// [`Recipe::validate`] after that.
-    pub fn read(path: &Path, wanted: &Architecture) -> Result<Self, RecipeError> {
+    pub fn read(path: &Path, wanted: &Architecture) -> Result<Self, Error> {
         let shown = path.display().to_string();
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(source) => {
-                return Err(RecipeError::Read {
-                    path: shown,
-                    source,
-                });
-            }
-        };
+        let text = fs::read_to_string(path);
+        let text = text.map_err(|error| Error::Usage(format!("recipe {shown}: {error}")))?;
         let recipe = Self::parse(&text, &shown)?;
         if recipe.architecture == wanted.name {
             return Ok(recipe);
         }
-        Err(RecipeError::Architecture {
-            path: shown,
-            actual: recipe.architecture,
-            wanted: wanted.name,
-        })
+        Err(Error::Usage(format!(
+            "recipe {shown}: architecture is {}, but {wanted} is to be trained",
+            recipe.architecture,
+        )))
     }
 
     /// Parses TOML; `path` is only for the error.
-    pub fn parse(text: &str, path: &str) -> Result<Self, RecipeError> {
-        toml::from_str(text).map_err(|source| RecipeError::Parse {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })
+    pub fn parse(text: &str, path: &str) -> Result<Self, Error> {
+        toml::from_str(text).map_err(|error| Error::Usage(format!("recipe {path}: {error}")))
     }
 
     /// The recipe as TOML; [`Recipe::parse`] gives the same recipe back.

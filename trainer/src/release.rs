@@ -6,20 +6,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use quintet_bundle as bundle;
-use quintet_onnx::GraphError;
-use tch::{Kind, TchError, Tensor};
-use thiserror::Error;
+use tch::{Kind, Tensor};
 
 use crate::data::Loaded;
+use crate::error::Error;
 use crate::export::export;
-use crate::fit::{FitError, read_best};
+use crate::fit::read_best;
 use crate::graph::Precision;
 use crate::models::Architecture;
-use crate::plots::PlotError;
 use crate::recipe::Recipe;
-use crate::run_folder::{RunError, RunFolder};
+use crate::run_folder::RunFolder;
 use crate::task::exam::{Difference, Drawing, Exam, Part};
-use crate::verify::{Runtime, VerifyError};
+use crate::verify::Runtime;
 
 use manifest::{Facts, manifest};
 
@@ -57,49 +55,10 @@ pub struct Released {
     pub report: String,
 }
 
-/// Why no bundle was written.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ReleaseError {
-    /// The run has no epoch yet.
-    #[error("{path}: no epoch has been finished, train first")]
-    NoEpoch {
-        /// The run's folder.
-        path: PathBuf,
-    },
-    /// The run's checkpoint cannot be read.
-    #[error(transparent)]
-    Fit(#[from] FitError),
-    /// The run's other files cannot be read.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// The network cannot be written as a graph.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
-    /// ONNX Runtime does not give what libtorch gives.
-    #[error(transparent)]
-    Verify(#[from] VerifyError),
-    /// A picture cannot be drawn.
-    #[error(transparent)]
-    Plot(#[from] PlotError),
-    /// The golden samples are not tensors.
-    #[error(transparent)]
-    Golden(#[from] bundle::TensorError),
-    /// A manifest cannot name this task.
-    #[error("task is {0}, allowed: one that a manifest can name")]
-    Task(String),
-    /// The bundle cannot be written.
-    #[error(transparent)]
-    Bundle(#[from] bundle::BundleError),
-    /// libtorch failed.
-    #[error("libtorch: {0}")]
-    Torch(#[from] TchError),
-}
-
 /// Judges, exports, verifies and draws the best epoch of a run, and writes its bundle.
 ///
 /// Nothing is written to `models_dir` unless ONNX Runtime agrees with libtorch.
-pub fn release(release: &Release<'_>) -> Result<Released, ReleaseError> {
+pub fn release(release: &Release<'_>) -> Result<Released, Error> {
     let Release {
         architecture,
         run,
@@ -109,9 +68,9 @@ pub fn release(release: &Release<'_>) -> Result<Released, ReleaseError> {
     } = *release;
     let epochs = run.metrics()?;
     if epochs.is_empty() || !run.best().exists() {
-        return Err(ReleaseError::NoEpoch {
-            path: run.path().to_owned(),
-        });
+        return Err(Error::file(run.path())(
+            "no epoch has been finished, train first",
+        ));
     }
     let (mut network, best_epoch) = read_best(run, architecture, recipe)?;
     let trained = exam.judge(Part::Test, &exam.output(Part::Test, &network));
@@ -175,14 +134,14 @@ pub fn release(release: &Release<'_>) -> Result<Released, ReleaseError> {
 fn names(
     specs: &[bundle::TensorSpec],
     tensors: &[Tensor],
-) -> Result<BTreeMap<String, bundle::Tensor>, ReleaseError> {
+) -> Result<BTreeMap<String, bundle::Tensor>, Error> {
     let named = specs.iter().zip(tensors);
     named
         .map(|(spec, it)| Ok((spec.name.clone(), tensor(it)?)))
         .collect()
 }
 
-fn tensor(tensor: &Tensor) -> Result<bundle::Tensor, ReleaseError> {
+fn tensor(tensor: &Tensor) -> Result<bundle::Tensor, Error> {
     let shape: Vec<usize> = tensor.size().iter().map(|&it| it as usize).collect();
     let flat = tensor.flatten(0, -1);
     Ok(match tensor.kind() {

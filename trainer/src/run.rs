@@ -1,78 +1,29 @@
 //! What each command does.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 use std::rc::Rc;
 
-use quintet_bundle::{Bundle, BundleError};
+use quintet_bundle::Bundle;
 use tch::Device;
-use thiserror::Error;
 
 use crate::cli::{Cli, Command, Evaluate, Export, Output, RecipeChoice, Train};
-use crate::data::{DatasetError, Loaded, Source};
-use crate::device::{self, DeviceChoice, DeviceError};
-use crate::fit::{Ending, Fit, FitError, fit};
+use crate::data::{Loaded, Source};
+use crate::device::{self, DeviceChoice};
+use crate::error::Error;
+use crate::fit::{Ending, Fit, fit};
 use crate::models::Architecture;
 use crate::network::Network;
 use crate::progress::Progress;
-use crate::recipe::{Recipe, RecipeError};
-use crate::release::{Release, ReleaseError, release};
-use crate::run_folder::{RunError, RunFolder};
+use crate::recipe::Recipe;
+use crate::release::{Release, release};
+use crate::run_folder::RunFolder;
 use crate::stop::Stop;
-use crate::task::generation::JudgeError;
-use crate::task::{ExamError, Setting};
-use crate::verify::{Runtime, VerifyError};
+use crate::task::Setting;
+use crate::verify::Runtime;
 
 /// How many generated samples `evaluate` judges.
 const JUDGED: usize = 10_000;
-
-/// Why a command failed.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum CommandError {
-    /// The command line is wrong, or asks for help.
-    #[error(transparent)]
-    Arguments(#[from] clap::Error),
-    /// The recipe cannot be used.
-    #[error(transparent)]
-    Recipe(#[from] RecipeError),
-    /// The device cannot be had.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
-    /// There is no such folder.
-    #[error("--data-dir is {0}, allowed: an existing folder")]
-    NoDataDir(PathBuf),
-    /// The data cannot be read or downloaded.
-    #[error(transparent)]
-    Data(#[from] DatasetError),
-    /// No network of the trainer is like the bundle's.
-    #[error("{0}: its task is none that the trainer has data for")]
-    Task(PathBuf),
-    /// The run's files cannot be used.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// Training failed.
-    #[error(transparent)]
-    Fit(#[from] FitError),
-    /// There is nothing to judge the network by.
-    #[error(transparent)]
-    Exam(#[from] ExamError),
-    /// No bundle was written.
-    #[error(transparent)]
-    Release(#[from] ReleaseError),
-    /// The bundle cannot be read.
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
-    /// ONNX Runtime cannot be had or fails.
-    #[error(transparent)]
-    Verify(#[from] VerifyError),
-    /// Signals cannot be listened to.
-    #[error("signals: {0}")]
-    Signals(#[from] ctrlc::Error),
-    /// Standard output is closed.
-    #[error("standard output: {0}")]
-    Output(#[from] io::Error),
-}
 
 /// What all commands need.
 struct Session<'a> {
@@ -101,7 +52,7 @@ pub fn run(
     cli: &Cli,
     networks: &[&'static Architecture],
     out: &mut dyn Write,
-) -> Result<Ending, CommandError> {
+) -> Result<Ending, Error> {
     tch::set_num_threads(i32::from(cli.threads));
     // Whatever can be wrong is found before the first epoch, not after the last one.
     let jobs = match &cli.command {
@@ -131,13 +82,15 @@ fn chosen(name: &str, networks: &[&'static Architecture]) -> Vec<&'static Archit
 fn train_jobs<'a>(
     args: &'a Train,
     networks: &[&'static Architecture],
-) -> Result<Vec<Job<'a>>, CommandError> {
+) -> Result<Vec<Job<'a>>, Error> {
     let recipe = |architecture: &'static Architecture| {
         let mut recipe = match &args.recipe {
             RecipeChoice::Default => architecture.recipe(),
             RecipeChoice::Original => {
-                let original = architecture.original();
-                original.ok_or(RecipeError::NoOriginal(architecture.name))?
+                let none = || format!("recipe is original, but {architecture} has none");
+                architecture
+                    .original()
+                    .ok_or_else(|| Error::Usage(none()))?
             }
             RecipeChoice::File(path) => Recipe::read(path, architecture)?,
         };
@@ -145,7 +98,7 @@ fn train_jobs<'a>(
         recipe.batch_size = args.batch_size.unwrap_or(recipe.batch_size);
         recipe.seed = args.seed.unwrap_or(recipe.seed);
         recipe.validate(architecture)?;
-        Ok::<_, RecipeError>((architecture, recipe))
+        Ok::<_, Error>((architecture, recipe))
     };
     let recipes = chosen(&args.network, networks).into_iter().map(recipe);
     let recipes = recipes.collect::<Result<Vec<_>, _>>()?;
@@ -162,7 +115,7 @@ fn train_jobs<'a>(
 fn export_jobs<'a>(
     args: &'a Export,
     networks: &[&'static Architecture],
-) -> Result<Vec<Job<'a>>, CommandError> {
+) -> Result<Vec<Job<'a>>, Error> {
     let job = |architecture: &'static Architecture| {
         let run = RunFolder::open(&args.output.runs_dir.join(architecture.name));
         Ok(Job {
@@ -181,7 +134,7 @@ fn export_jobs<'a>(
 // === impl Session ===
 
 impl Session<'_> {
-    fn train(&mut self, args: &Train, jobs: &[Job<'_>]) -> Result<Ending, CommandError> {
+    fn train(&mut self, args: &Train, jobs: &[Job<'_>]) -> Result<Ending, Error> {
         let data = self.load(&args.data.data_dir, jobs)?;
         let stop = Stop::on_signals()?;
         let chosen = match args.device {
@@ -204,7 +157,7 @@ impl Session<'_> {
         Ok(Ending::Finished)
     }
 
-    fn export(&mut self, args: &Export, jobs: &[Job<'_>]) -> Result<Ending, CommandError> {
+    fn export(&mut self, args: &Export, jobs: &[Job<'_>]) -> Result<Ending, Error> {
         let data = self.load(&args.data.data_dir, jobs)?;
         for (job, data) in jobs.iter().zip(&data) {
             self.work(job, data, None)?;
@@ -218,7 +171,7 @@ impl Session<'_> {
         job: &Job<'_>,
         data: &Loaded,
         training: Option<&Training<'_>>,
-    ) -> Result<Ending, CommandError> {
+    ) -> Result<Ending, Error> {
         let Job {
             architecture,
             recipe,
@@ -300,14 +253,14 @@ impl Session<'_> {
         Ok(Ending::Finished)
     }
 
-    fn evaluate(&mut self, args: &Evaluate) -> Result<Ending, CommandError> {
+    fn evaluate(&mut self, args: &Evaluate) -> Result<Ending, Error> {
         let bundle = Bundle::open(&args.bundle)?;
         let manifest = bundle.manifest();
         let mut networks = self.networks.iter();
         let same = networks.clone().find(|it| it.name == manifest.architecture);
         let architecture = same
             .or_else(|| networks.find(|it| it.task.name() == manifest.task.as_str()))
-            .ok_or_else(|| CommandError::Task(args.bundle.clone()))?;
+            .ok_or_else(|| Error::file(&args.bundle)("no network of the trainer has its task"))?;
         check_data_dir(&args.data.data_dir)?;
         let source = Source {
             data_dir: &args.data.data_dir,
@@ -339,7 +292,7 @@ impl Session<'_> {
     }
 
     // The data of each job. What is the same for several is read once.
-    fn load(&self, data_dir: &Path, jobs: &[Job<'_>]) -> Result<Vec<Rc<Loaded>>, CommandError> {
+    fn load(&self, data_dir: &Path, jobs: &[Job<'_>]) -> Result<Vec<Rc<Loaded>>, Error> {
         check_data_dir(data_dir)?;
         let mut all: Vec<Rc<Loaded>> = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
@@ -371,34 +324,14 @@ fn stopped(run: &RunFolder) -> String {
     format!("stopped; the best epoch so far is in {best}; --resume goes on, `export` bundles it")
 }
 
-fn check_data_dir(data_dir: &Path) -> Result<(), CommandError> {
+fn check_data_dir(data_dir: &Path) -> Result<(), Error> {
     if data_dir.is_dir() {
         Ok(())
     } else {
-        Err(CommandError::NoDataDir(data_dir.to_owned()))
-    }
-}
-
-// === impl CommandError ===
-
-impl CommandError {
-    /// Whether other flags or another recipe can solve it.
-    pub fn is_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::Recipe(_)
-                | Self::Device(_)
-                | Self::NoDataDir(_)
-                | Self::Exam(ExamError::Judge(
-                    JudgeError::None(_) | JudgeError::Architecture { .. }
-                ))
-                | Self::Verify(VerifyError::Library { .. })
-                | Self::Run(RunError::OtherRecipe { .. })
-        )
-    }
-
-    /// Whether the reader of standard output has gone away.
-    pub fn is_closed_pipe(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+        Err(Error::value(
+            "--data-dir",
+            data_dir.display(),
+            "an existing folder",
+        ))
     }
 }

@@ -20,10 +20,10 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use thiserror::Error;
 
+use crate::error::Error;
 use crate::models::Architecture;
-use crate::recipe::{Recipe, RecipeError};
+use crate::recipe::Recipe;
 
 const METRICS: &str = "metrics.jsonl";
 const SAMPLES: &str = "samples";
@@ -50,47 +50,11 @@ pub struct EpochMetrics {
     pub seconds: f64,
 }
 
-/// Why a run's files cannot be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// A file cannot be read or written.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A line of `metrics.jsonl` is not one of ours.
-    #[error("{path}: line {line}: {source}")]
-    Metrics {
-        /// The file.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-    /// The run was started with another recipe.
-    #[error(
-        "{path}: the run to resume has another recipe, give the same recipe and flags again, or \
-         start anew without --resume"
-    )]
-    OtherRecipe {
-        /// The run's recipe.
-        path: PathBuf,
-    },
-    /// The stored recipe cannot be read.
-    #[error(transparent)]
-    Recipe(#[from] RecipeError),
-}
-
 // === impl RunFolder ===
 
 impl RunFolder {
     /// Starts a run: makes the folder and removes what an earlier run left in it.
-    pub fn create(path: &Path, recipe: &Recipe) -> Result<Self, RunError> {
+    pub fn create(path: &Path, recipe: &Recipe) -> Result<Self, Error> {
         let run = Self {
             path: path.to_owned(),
         };
@@ -120,7 +84,7 @@ impl RunFolder {
         path: &Path,
         architecture: &Architecture,
         recipe: &Recipe,
-    ) -> Result<Option<Self>, RunError> {
+    ) -> Result<Option<Self>, Error> {
         let run = Self::open(path);
         if !run.last().exists() {
             return Ok(None);
@@ -128,9 +92,11 @@ impl RunFolder {
         if run.recipe(architecture)? == *recipe {
             Ok(Some(run))
         } else {
-            Err(RunError::OtherRecipe {
-                path: run.file("recipe.toml"),
-            })
+            Err(Error::Usage(format!(
+                "{}: the run to resume has another recipe, give the same recipe and flags again, \
+                 or start anew without --resume",
+                run.file("recipe.toml").display(),
+            )))
         }
     }
 
@@ -142,8 +108,8 @@ impl RunFolder {
     }
 
     /// The recipe of the run, which must be one of `architecture`.
-    pub fn recipe(&self, architecture: &Architecture) -> Result<Recipe, RunError> {
-        Ok(Recipe::read(&self.file("recipe.toml"), architecture)?)
+    pub fn recipe(&self, architecture: &Architecture) -> Result<Recipe, Error> {
+        Recipe::read(&self.file("recipe.toml"), architecture)
     }
 
     /// A file of the run.
@@ -167,7 +133,7 @@ impl RunFolder {
     }
 
     /// Adds an epoch to `metrics.jsonl`.
-    pub fn append_metrics(&self, metrics: &EpochMetrics) -> Result<(), RunError> {
+    pub fn append_metrics(&self, metrics: &EpochMetrics) -> Result<(), Error> {
         fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -177,7 +143,7 @@ impl RunFolder {
     }
 
     /// The epochs so far.
-    pub fn metrics(&self) -> Result<Vec<EpochMetrics>, RunError> {
+    pub fn metrics(&self) -> Result<Vec<EpochMetrics>, Error> {
         let path = self.file(METRICS);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -187,17 +153,14 @@ impl RunFolder {
         // A kill can leave half a line at the end. Its epoch has no checkpoint yet.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let parse = |(index, line): (usize, &str)| {
-            serde_json::from_str(line).map_err(|source| RunError::Metrics {
-                path: path.clone(),
-                line: index + 1,
-                source,
-            })
+            serde_json::from_str(line)
+                .map_err(|error| Error::file(&path)(format!("line {}: {error}", index + 1)))
         };
         whole.lines().enumerate().map(parse).collect()
     }
 
     /// Removes the epochs after `epoch` from `metrics.jsonl`.
-    pub fn rewind_metrics(&self, epoch: u32) -> Result<(), RunError> {
+    pub fn rewind_metrics(&self, epoch: u32) -> Result<(), Error> {
         let mut kept = self.metrics()?;
         kept.retain(|metrics| metrics.epoch <= epoch);
         let lines: String = kept.iter().map(json_line).collect();
@@ -208,11 +171,8 @@ impl RunFolder {
             .map_err(|source| self.io(METRICS, source))
     }
 
-    fn io(&self, file: &str, source: io::Error) -> RunError {
-        RunError::Io {
-            path: self.file(file),
-            source,
-        }
+    fn io(&self, file: &str, error: io::Error) -> Error {
+        Error::file(&self.file(file))(error)
     }
 }
 
@@ -297,6 +257,6 @@ mod tests {
         assert!(same.is_some());
         let other = Recipe { seed: 2, ..recipe };
         let refused = RunFolder::resume(folder.path(), &MLP, &other).unwrap_err();
-        assert!(matches!(refused, RunError::OtherRecipe { .. }));
+        assert!(refused.to_string().contains("another recipe"), "{refused}");
     }
 }

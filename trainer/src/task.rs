@@ -8,17 +8,16 @@ pub mod generation;
 use std::fmt;
 use std::path::Path;
 
-use quintet_bundle::{BundleError, Preprocessing, TensorSpec};
+use quintet_bundle::{Preprocessing, TensorSpec};
 use quintet_onnx::{GraphError, Value};
 use tch::{Device, Tensor};
-use thiserror::Error;
 
 use crate::data::{Dataset, Loaded, Samples};
+use crate::error::Error;
 use crate::fit::{Fit, Learner};
 use crate::graph::Exporter;
 use crate::network::Network;
 use crate::task::exam::Exam;
-use crate::task::generation::JudgeError;
 
 /// A task. One is added by implementing this; the networks that have it name it.
 pub trait Task: fmt::Debug + Sync {
@@ -46,7 +45,7 @@ pub trait Task: fmt::Debug + Sync {
     fn learner<'a>(&self, fit: &Fit<'a>, network: &Network) -> Box<dyn Learner + 'a>;
 
     /// Prepares to judge networks.
-    fn exam<'a>(&self, setting: &Setting<'a>) -> Result<Box<dyn Exam + 'a>, ExamError>;
+    fn exam<'a>(&self, setting: &Setting<'a>) -> Result<Box<dyn Exam + 'a>, Error>;
 }
 
 /// What a graph takes and gives.
@@ -93,16 +92,4 @@ pub struct Setting<'a> {
     pub models_dir: &'a Path,
     /// How many generated samples are judged.
     pub judged: usize,
-}
-
-/// Why networks cannot be judged.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ExamError {
-    /// The bundle of the judging network cannot be read.
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
-    /// There is no judging network, or it cannot judge.
-    #[error(transparent)]
-    Judge(#[from] JudgeError),
 }

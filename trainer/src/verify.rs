@@ -2,8 +2,8 @@
 //!
 //! This is the only file of the trainer that knows ONNX Runtime.
 
-use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::error::Error as _;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use ort::LoadDynamicError;
@@ -11,6 +11,8 @@ use ort::environment::Environment;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Value;
 use tch::{Kind, Tensor};
+
+use crate::error::Error;
 
 /// ONNX Runtime's library, loaded.
 #[derive(Clone, Debug)]
@@ -25,61 +27,12 @@ pub struct LoadedModel {
     session: Session,
 }
 
-/// Why a model cannot be verified, or is not what it should be.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
-    /// The library cannot be loaded.
-    #[error("onnxruntime library {path}: {reason}; name it with --onnxruntime or ORT_DYLIB_PATH")]
-    Library {
-        /// The file asked for.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// ONNX Runtime refuses the model or fails in it.
-    #[error("onnxruntime: {0}")]
-    Runtime(#[from] ort::Error),
-    /// The model's output is not what a network gives for the same inputs.
-    #[error("the output has the shape {actual:?}, expected {expected}")]
-    Shape {
-        /// What came.
-        actual: Vec<i64>,
-        /// What was expected.
-        expected: String,
-    },
-    /// ONNX Runtime and libtorch disagree.
-    #[error(
-        "onnxruntime and libtorch differ by {difference:e} at probability {index}, allowed: \
-         {tolerance:e}"
-    )]
-    Parity {
-        /// The largest absolute difference of a probability.
-        difference: f32,
-        /// Its place in the flat output.
-        index: usize,
-        /// The largest difference allowed.
-        tolerance: f32,
-    },
-    /// ONNX Runtime and libtorch draw different images.
-    #[error(
-        "onnxruntime and libtorch differ by {difference:e} at a pixel in -1..=1, allowed: \
-         {tolerance:e}"
-    )]
-    Images {
-        /// The largest absolute difference of a pixel.
-        difference: f32,
-        /// The largest difference allowed.
-        tolerance: f32,
-    },
-}
-
 /// The largest absolute difference of two tensors of probabilities, if it is within `tolerance`.
 ///
 /// NaN differs from everything.
-pub fn compare(expected: &Tensor, actual: &Tensor, tolerance: f32) -> Result<f32, VerifyError> {
+pub fn compare(expected: &Tensor, actual: &Tensor, tolerance: f32) -> Result<f32, Error> {
     if expected.size() != actual.size() {
-        return Err(VerifyError::Shape {
+        return Err(Error::Shape {
             actual: actual.size(),
             expected: format!("{:?}", expected.size()),
         });
@@ -91,23 +44,22 @@ pub fn compare(expected: &Tensor, actual: &Tensor, tolerance: f32) -> Result<f32
     if difference <= tolerance {
         return Ok(difference);
     }
-    Err(VerifyError::Parity {
+    Err(Error::Parity {
         difference,
-        index: index.int64_value(&[]) as usize,
+        place: format!("probability {}", index.int64_value(&[])),
         tolerance,
     })
 }
 
-fn library_error(path: &Path, error: &LoadDynamicError) -> VerifyError {
+fn library_error(path: &Path, error: &LoadDynamicError) -> Error {
     // The loader's own message names the file that is missing.
     let cause = match error {
         LoadDynamicError::Dlopen { error, .. } => error.source().map(ToString::to_string),
         _ => None,
     };
-    VerifyError::Library {
-        path: path.to_owned(),
-        reason: cause.unwrap_or_else(|| error.to_string()),
-    }
+    let (path, cause) = (path.display(), cause.unwrap_or_else(|| error.to_string()));
+    let hint = "name it with --onnxruntime or ORT_DYLIB_PATH";
+    Error::Usage(format!("onnxruntime library {path}: {cause}; {hint}"))
 }
 
 // === impl Runtime ===
@@ -115,7 +67,7 @@ fn library_error(path: &Path, error: &LoadDynamicError) -> VerifyError {
 impl Runtime {
     /// Loads the library `path`; models use `threads` threads each. A process has one library, so a
     /// second call gives the first one's.
-    pub fn load(path: &Path, threads: usize) -> Result<Self, VerifyError> {
+    pub fn load(path: &Path, threads: usize) -> Result<Self, Error> {
         static LOADED: Mutex<Option<Environment>> = Mutex::new(None);
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         let environment = match &*loaded {
@@ -132,7 +84,7 @@ impl Runtime {
     }
 
     /// Loads a model from the bytes of its file.
-    pub fn model(&self, bytes: &[u8]) -> Result<LoadedModel, VerifyError> {
+    pub fn model(&self, bytes: &[u8]) -> Result<LoadedModel, Error> {
         let builder = Session::builder(&self.environment)?.with_intra_threads(self.threads);
         let session = builder
             .map_err(ort::Error::from)?
@@ -145,7 +97,7 @@ impl Runtime {
 
 impl LoadedModel {
     /// What the graph gives for one batch of its inputs, on the CPU: float32 or uint8, a row each.
-    pub fn output(&mut self, inputs: &[Tensor]) -> Result<Tensor, VerifyError> {
+    pub fn output(&mut self, inputs: &[Tensor]) -> Result<Tensor, Error> {
         let rows = inputs.first().map_or(0, |input| input.size()[0]);
         let inputs = inputs.iter().map(value).collect::<Result<Vec<_>, _>>()?;
         let outputs = self.session.run(&inputs[..])?;
@@ -157,7 +109,7 @@ impl LoadedModel {
             }
         };
         if shape.first() != Some(&rows) {
-            return Err(VerifyError::Shape {
+            return Err(Error::Shape {
                 actual: shape.to_vec(),
                 expected: format!("{rows} rows"),
             });
@@ -196,10 +148,7 @@ mod tests {
         let (zeros, other) = (zeros_but(0, 0.0), zeros_but(13, -0.5));
         assert!((compare(&zeros, &other, 0.5).unwrap() - 0.5).abs() < f32::EPSILON);
         let error = compare(&zeros, &other, 0.4).unwrap_err();
-        assert!(
-            matches!(error, VerifyError::Parity { index: 13, .. }),
-            "{error}"
-        );
+        assert!(error.to_string().contains("at probability 13, "), "{error}");
     }
 
     #[test]
@@ -213,7 +162,7 @@ mod tests {
     fn missing_rows_are_an_error() {
         let zeros = zeros_but(0, 0.0);
         let error = compare(&zeros, &zeros.narrow(0, 0, 1), 1.0).unwrap_err();
-        assert!(matches!(error, VerifyError::Shape { .. }), "{error}");
+        assert!(matches!(error, Error::Shape { .. }), "{error}");
     }
 
     #[test]

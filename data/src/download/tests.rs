@@ -1,7 +1,7 @@
 //! Downloads from a server on this machine.
 
 use std::collections::BTreeMap;
-use std::io::BufRead as _;
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -18,13 +18,14 @@ use crate::{imdb, mnist};
 const CONTENT: &[u8] = b"the content of a data file";
 const FILE: PublishedFile = PublishedFile {
     name: "letters",
-    content: Content::Unpacked,
+    is_of_packed: false,
     bytes: CONTENT.len() as u64,
     sha256: "2ff7470a965d7e8031049e35aa4ebd909c4be64db681eacf60ca138ef3ba6e19",
 };
 
 const LETTERS: Published = Published {
     folder: "mnist",
+    mirrors: &[],
     files: &[FILE],
 };
 
@@ -78,7 +79,7 @@ fn ok(body: Vec<u8>) -> (&'static str, usize, Vec<u8>) {
 fn fetched(answer: (&'static str, usize, Vec<u8>)) -> (TempDir, Result<(), DataError>) {
     let (address, _) = serve(Answers::from([("/letters.gz", answer)]));
     let dir = tempfile::tempdir().unwrap();
-    let outcome = ensure(&LETTERS, dir.path(), &[&address], Progress::Bar);
+    let outcome = LETTERS.ensure_from(dir.path(), &[&address], Progress::Bar);
     (dir, outcome)
 }
 
@@ -138,7 +139,9 @@ fn a_file_that_is_there_is_not_fetched() {
     let (address, asked) = serve(Answers::new());
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("letters"), CONTENT).unwrap();
-    ensure(&LETTERS, dir.path(), &[&address], Progress::Hidden).unwrap();
+    LETTERS
+        .ensure_from(dir.path(), &[&address], Progress::Hidden)
+        .unwrap();
     assert_eq!(*asked.lock().unwrap(), Vec::<String>::new());
 }
 
@@ -202,7 +205,9 @@ fn the_mirror_helps_out() {
     let (good, _) = serve(Answers::from([("/data/letters.gz", ok(packed(CONTENT)))]));
     let dir = tempfile::tempdir().unwrap();
     let mirrors = [broken.as_str(), &format!("{good}/data/")];
-    ensure(&LETTERS, dir.path(), &mirrors, Progress::Hidden).unwrap();
+    LETTERS
+        .ensure_from(dir.path(), &mirrors, Progress::Hidden)
+        .unwrap();
     assert_eq!(*asked.lock().unwrap(), ["/letters.gz"]);
     assert!(target(&dir).is_file());
 }
@@ -218,14 +223,18 @@ fn nobody_answers() {
             .unwrap()
     );
     let dir = tempfile::tempdir().unwrap();
-    let error = ensure(&LETTERS, dir.path(), &[&address], Progress::Hidden).unwrap_err();
+    let error = LETTERS
+        .ensure_from(dir.path(), &[&address], Progress::Hidden)
+        .unwrap_err();
     assert!(
         error
             .to_string()
             .contains("cannot be downloaded: http://127.0.0.1:"),
         "{error}"
     );
-    let error = mnist::ensure_from(dir.path(), &[], Progress::Hidden).unwrap_err();
+    let error = mnist::PUBLISHED
+        .ensure_from(dir.path(), &[], Progress::Hidden)
+        .unwrap_err();
     assert!(error.to_string().ends_with("no source is given"), "{error}");
 }
 
@@ -233,7 +242,7 @@ fn nobody_answers() {
 fn the_packed_file_itself_may_be_pinned() {
     let bytes = packed(CONTENT);
     let pinned = |sha256| PublishedFile {
-        content: Content::Packed,
+        is_of_packed: true,
         bytes: bytes.len() as u64,
         sha256,
         ..FILE
@@ -251,7 +260,9 @@ fn the_archive_of_reviews_is_fetched_and_verified() {
     let body = ok(packed(b"not the published archive"));
     let (address, asked) = serve(Answers::from([("/aclImdb_v1.tar.gz", body)]));
     let dir = tempfile::tempdir().unwrap();
-    let error = imdb::ensure_from(dir.path(), &[&address], Progress::Hidden).unwrap_err();
+    let error = imdb::PUBLISHED
+        .ensure_from(dir.path(), &[&address], Progress::Hidden)
+        .unwrap_err();
     assert_eq!(*asked.lock().unwrap(), ["/aclImdb_v1.tar.gz"]);
     assert_eq!(error.path, dir.path().join("imdb/aclImdb_v1.tar.gz"));
     assert!(error.to_string().contains("must be c40f74a1"), "{error}");
@@ -259,7 +270,9 @@ fn the_archive_of_reviews_is_fetched_and_verified() {
 
     // Where there is an archive, nothing is fetched.
     fs::write(dir.path().join(imdb::ARCHIVE), "an archive").unwrap();
-    imdb::ensure_from(dir.path(), &[&address], Progress::Hidden).unwrap();
+    imdb::PUBLISHED
+        .ensure_from(dir.path(), &[&address], Progress::Hidden)
+        .unwrap();
     assert_eq!(asked.lock().unwrap().len(), 1);
 }
 
@@ -270,7 +283,7 @@ fn the_pinned_checksums_are_those_of_mnist() {
         return;
     };
     for file in mnist::PUBLISHED.files {
-        let packed = candidates(Path::new(&data_dir), "mnist", file.name)[0].clone();
+        let packed = mnist::PUBLISHED.places(Path::new(&data_dir), file.name)[0].clone();
         let expected = (file.sha256.to_owned(), file.bytes);
         assert_eq!(sha256(&packed, file).unwrap(), expected);
     }

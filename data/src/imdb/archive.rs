@@ -6,7 +6,8 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::{Imdb, NEGATIVE, POSITIVE, Reviews};
-use crate::{DataErrorKind, place};
+use crate::DataErrorKind;
+use crate::published::unpacked;
 
 /// The longest review has 14 kB.
 const MAX_REVIEW: u64 = 1 << 20;
@@ -30,7 +31,7 @@ pub(super) fn read(
         inner: file,
         position: &position,
     };
-    let mut archive = tar::Archive::new(place::unpacked(counted)?);
+    let mut archive = tar::Archive::new(unpacked(counted)?);
     let mut folders: [Vec<Numbered>; 4] = Default::default();
     for (entries, entry) in archive.entries()?.enumerate() {
         let broken = |source| DataErrorKind::Archive { entries, source };

@@ -1,20 +1,15 @@
 //! What the trainer asks of a data set. A data set is added by one file that implements this.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt;
 use std::path::Path;
 
-use quintet_bundle::text::{TOKENIZER_FILE, TokenizerError};
 use quintet_bundle::{Bundle, Preprocessing, TensorSpec};
-use quintet_data::DataError;
 use tch::{Device, Tensor};
-use thiserror::Error;
 
 use super::Samples;
-use super::imdb::CacheError;
 use super::text::TokenizerSettings;
-use crate::plots::PlotError;
+use crate::error::Error;
 use crate::progress::Progress;
 
 /// A data set of labelled samples.
@@ -34,10 +29,10 @@ pub trait Dataset: fmt::Debug + Sync {
     fn inputs(&self) -> Vec<TensorSpec>;
 
     /// Reads both parts. Files that are missing may be downloaded to the source's folder.
-    fn load(&self, source: &Source<'_>) -> Result<Loaded, DatasetError>;
+    fn load(&self, source: &Source<'_>) -> Result<Loaded, Error>;
 
     /// Reads the test samples alone, onto the CPU, prepared as `bundle` says.
-    fn load_test(&self, source: &Source<'_>, bundle: &Bundle) -> Result<Samples, DatasetError>;
+    fn load_test(&self, source: &Source<'_>, bundle: &Bundle) -> Result<Samples, Error>;
 }
 
 /// Where a data set is read from, and how.
@@ -69,28 +64,4 @@ pub struct Loaded {
     pub golden: Vec<Tensor>,
     /// Further files of a bundle, such as `tokenizer.json`.
     pub files: BTreeMap<String, Vec<u8>>,
-}
-
-/// Why a data set cannot be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum DatasetError {
-    /// The files cannot be read or downloaded.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The texts cannot be tokenised.
-    #[error("tokeniser: {0}")]
-    Tokenizer(#[from] TokenizerError),
-    /// A bundle does not say how texts become tokens.
-    #[error("the bundle has no token sequence with {TOKENIZER_FILE}, which this data set needs")]
-    NoTokenizer,
-    /// The key of the cache cannot be computed.
-    #[error("cache of the reviews: {0}")]
-    Cache(#[from] CacheError),
-    /// The golden samples cannot be drawn.
-    #[error("golden samples: {0}")]
-    Golden(#[from] PlotError),
-    /// An error of another data set's own.
-    #[error(transparent)]
-    Other(#[from] Box<dyn Error + Send + Sync>),
 }

@@ -7,7 +7,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use quintet_bundle::image::{Framing, frame_digit, to_grey};
 use quintet_data::mnist::CLASSES;
 
-use crate::plots::{FONT, PlotError, with_fonts};
+use crate::error::Error;
+use crate::plots::{FONT, with_fonts};
 
 const CANVAS: u32 = 64;
 
@@ -31,7 +32,7 @@ pub fn reviews(max_tokens: usize) -> Vec<String> {
 }
 
 /// The digits 0 to 9 in type, framed as MNIST frames its digits: uint8 `[10, 28, 28]`.
-pub fn digits() -> Result<Vec<u8>, PlotError> {
+pub fn digits() -> Result<Vec<u8>, Error> {
     let mut pixels = Vec::new();
     for digit in 0..CLASSES {
         let mut canvas = vec![0_u8; (CANVAS * CANVAS * 3) as usize];

@@ -11,12 +11,11 @@ use quintet_data::imdb::{self, Reviews};
 use quintet_data::{DataError, Progress as DownloadProgress};
 use tch::{Device, Tensor};
 
-use super::dataset::{Dataset, DatasetError, Loaded, Source};
+use super::dataset::{Dataset, Loaded, Source};
 use super::text::Texts;
 use super::{Samples, golden};
+use crate::error::Error;
 use crate::progress::Progress;
-
-pub use cache::CacheError;
 
 use cache::Cache;
 
@@ -61,9 +60,9 @@ impl Dataset for Imdb {
         ]
     }
 
-    fn load(&self, source: &Source<'_>) -> Result<Loaded, DatasetError> {
+    fn load(&self, source: &Source<'_>) -> Result<Loaded, Error> {
         let max_tokens = source.tokenizer.max_tokens;
-        imdb::ensure(source.data_dir, DownloadProgress::Bar)?;
+        imdb::PUBLISHED.ensure(source.data_dir, DownloadProgress::Bar)?;
         let tokenised = Tokenised::load(source)?;
         let tokenizer = &tokenised.tokenizer;
         let golden = Texts::encode(tokenizer, &golden::reviews(max_tokens), max_tokens)?;
@@ -76,14 +75,15 @@ impl Dataset for Imdb {
         })
     }
 
-    fn load_test(&self, source: &Source<'_>, bundle: &Bundle) -> Result<Samples, DatasetError> {
+    fn load_test(&self, source: &Source<'_>, bundle: &Bundle) -> Result<Samples, Error> {
         let file = bundle.file(TOKENIZER_FILE);
         let preprocessing = bundle.manifest().preprocessing.as_ref();
         let (Some(file), Some(Preprocessing::TokenSequence { max_tokens })) = (file, preprocessing)
         else {
-            return Err(DatasetError::NoTokenizer);
+            let cause = format!("no token sequence with {TOKENIZER_FILE}, which {self:?} needs");
+            return Err(Error::file(bundle.path())(cause));
         };
-        imdb::ensure(source.data_dir, DownloadProgress::Bar)?;
+        imdb::PUBLISHED.ensure(source.data_dir, DownloadProgress::Bar)?;
         let test = read_archive(source.data_dir, source.progress)?.test;
         let part = Part::encode(&Tokenizer::from_bytes(file)?, &test, *max_tokens)?;
         Ok(part.samples(Device::Cpu))
@@ -134,7 +134,7 @@ impl Part {
 impl Tokenised {
     // From the cache if it was computed from the same archive with the same settings. A cache that
     // cannot be used or written is reported, and is no error.
-    fn load(source: &Source<'_>) -> Result<Self, DatasetError> {
+    fn load(source: &Source<'_>) -> Result<Self, Error> {
         let progress = source.progress;
         let archive = imdb::find(source.data_dir)?;
         let cache = Cache::new(source.cache, &archive, source.tokenizer)?;

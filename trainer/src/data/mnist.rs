@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, TensorSpec};
+use quintet_data::Progress;
 use quintet_data::mnist::{self, Digits, SIDE, Split};
-use quintet_data::{DataError, Progress};
 use tch::{Device, Tensor};
 
-use super::dataset::{Dataset, DatasetError, Loaded, Source};
+use super::dataset::{Dataset, Loaded, Source};
 use super::{Samples, golden};
+use crate::error::Error;
 
 /// The data set.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl Dataset for Mnist {
         vec![pixels()]
     }
 
-    fn load(&self, source: &Source<'_>) -> Result<Loaded, DatasetError> {
+    fn load(&self, source: &Source<'_>) -> Result<Loaded, Error> {
         Ok(Loaded {
             train: read(source, Split::Train, source.device)?,
             test: read(source, Split::Test, Device::Cpu)?,
@@ -50,13 +51,13 @@ impl Dataset for Mnist {
         })
     }
 
-    fn load_test(&self, source: &Source<'_>, _: &Bundle) -> Result<Samples, DatasetError> {
-        Ok(read(source, Split::Test, Device::Cpu)?)
+    fn load_test(&self, source: &Source<'_>, _: &Bundle) -> Result<Samples, Error> {
+        read(source, Split::Test, Device::Cpu)
     }
 }
 
-fn read(source: &Source<'_>, split: Split, device: Device) -> Result<Samples, DataError> {
-    mnist::ensure(source.data_dir, Progress::Bar)?;
+fn read(source: &Source<'_>, split: Split, device: Device) -> Result<Samples, Error> {
+    mnist::PUBLISHED.ensure(source.data_dir, Progress::Bar)?;
     let digits = mnist::load(source.data_dir, split)?;
     Ok(Samples::from_digits(&digits, device))
 }

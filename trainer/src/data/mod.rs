@@ -11,7 +11,7 @@ pub mod text;
 
 use tch::{Device, Tensor};
 
-pub use dataset::{Dataset, DatasetError, Loaded, Source};
+pub use dataset::{Dataset, Loaded, Source};
 
 use batches::Batches;
 use text::Texts;

@@ -5,9 +5,8 @@ use std::path::Path;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{
-    BLUE, Classified, FAINT, FONT, GREEN, INK, PAPER, Picture, PlotError, RED, with_fonts,
-};
+use super::{BLUE, Classified, FAINT, FONT, GREEN, INK, PAPER, Picture, RED, with_fonts};
+use crate::error::Error;
 
 /// Counts by true and given class.
 pub const PICTURE: Picture = Picture {
@@ -23,7 +22,7 @@ const TOP: i32 = 116;
 /// ten classes.
 ///
 /// Mistakes are few beside what is right, so the two have different colours.
-pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), PlotError> {
+pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
     let Classified {
         title,
         labels,

@@ -5,7 +5,8 @@ use std::path::Path;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::{BLUE, DrawError, FAINT, FONT, INK, ORANGE, PAPER, PlotError, with_fonts};
+use super::{BLUE, DrawError, FAINT, FONT, INK, ORANGE, PAPER, with_fonts};
+use crate::error::Error;
 
 type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
@@ -26,7 +27,7 @@ pub fn draw(
     title: &str,
     best: usize,
     [left, right]: &[Panel<'_>; 2],
-) -> Result<(), PlotError> {
+) -> Result<(), Error> {
     with_fonts(path, || {
         let root = BitMapBackend::new(path, (1200, 520)).into_drawing_area();
         root.fill(&PAPER)?;

@@ -7,9 +7,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use quintet_data::mnist::{CLASSES, SIDE};
 
-use super::{
-    Classified, DrawError, FAINT, FONT, GREEN, INK, PAPER, Picture, PlotError, RED, with_fonts,
-};
+use super::{Classified, DrawError, FAINT, FONT, GREEN, INK, PAPER, Picture, RED, with_fonts};
+use crate::error::Error;
 use crate::evaluate::top;
 
 /// Test digits, and the mistakes.
@@ -38,7 +37,7 @@ struct Judged<'a> {
 
 /// Draws the first images, and below them the mistakes with the highest probabilities. PNG,
 /// 1080×916.
-pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), PlotError> {
+pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
     let pixels = classified.samples.inputs[0].flatten(0, -1);
     let judged = Judged {
         pixels: Vec::try_from(pixels).expect("pixels are uint8"),

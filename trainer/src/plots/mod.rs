@@ -5,14 +5,14 @@ pub mod curves;
 pub mod digits;
 pub mod scores;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Once;
 
 use plotters::prelude::{BitMapBackend, DrawingAreaErrorKind, RGBColor};
 use plotters::style::{FontStyle, register_font};
-use thiserror::Error;
 
 use crate::data::Samples;
+use crate::error::Error;
 use crate::evaluate::Confusion;
 
 pub(crate) const FONT: &str = "sans-serif";
@@ -30,7 +30,7 @@ pub struct Picture {
     /// Its file in the run's folder.
     pub file: &'static str,
     /// Draws it.
-    pub draw: fn(&Path, &Classified<'_>) -> Result<(), PlotError>,
+    pub draw: fn(&Path, &Classified<'_>) -> Result<(), Error>,
 }
 
 /// What a classifier gave for labelled samples.
@@ -50,16 +50,6 @@ pub struct Classified<'a> {
     pub confusion: &'a Confusion,
 }
 
-/// A picture could not be drawn or written.
-#[derive(Debug, Error)]
-#[error("picture {path}: {reason}", path = path.display())]
-pub struct PlotError {
-    /// The file.
-    pub path: PathBuf,
-    /// What plotters said.
-    pub reason: String,
-}
-
 pub(crate) type DrawError =
     DrawingAreaErrorKind<<BitMapBackend<'static> as plotters::prelude::DrawingBackend>::ErrorType>;
 
@@ -67,16 +57,12 @@ pub(crate) type DrawError =
 pub(crate) fn with_fonts(
     path: &Path,
     draw: impl FnOnce() -> Result<(), DrawError>,
-) -> Result<(), PlotError> {
+) -> Result<(), Error> {
     static REGISTERED: Once = Once::new();
-    let failed = |reason: String| PlotError {
-        path: path.to_owned(),
-        reason,
-    };
     REGISTERED.call_once(|| {
         let font = epaint_default_fonts::UBUNTU_LIGHT;
         // The only failure is a file that is not a font; drawing would then say so.
         let _ = register_font(FONT, FontStyle::Normal, font);
     });
-    draw().map_err(|error| failed(error.to_string()))
+    draw().map_err(|error| Error::file(path)(error.to_string()))
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::{Classified, FAINT, FONT, GREEN, INK, PAPER, Picture, PlotError, RED, with_fonts};
+use super::{Classified, FAINT, FONT, GREEN, INK, PAPER, Picture, RED, with_fonts};
+use crate::error::Error;
 
 /// How often each score was given to reviews of the two classes.
 pub const PICTURE: Picture = Picture {
@@ -15,7 +16,7 @@ pub const PICTURE: Picture = Picture {
 const BINS: usize = 40;
 
 /// Draws how often each score was given to texts of the two classes. PNG, 900×520.
-pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), PlotError> {
+pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
     let Classified {
         title,
         truths,

@@ -52,29 +52,3 @@ impl Default for Adversarial {
         }
     }
 }
-
-impl Adversarial {
-    // Key and value of what is above 0 and at most 1.
-    pub(super) fn parts(&self) -> Vec<(&'static str, f64)> {
-        let mut parts = vec![
-            ("adversarial.top_part", self.top_part),
-            ("adversarial.typical_part", self.typical_part),
-        ];
-        if let Some(it) = &self.tuning {
-            parts.push(("adversarial.tuning.part", it.part));
-            parts.push(("adversarial.tuning.learning_rate", it.learning_rate));
-            parts.push(("adversarial.tuning.typical_part", it.typical_part));
-        }
-        parts
-    }
-
-    // Key, value and largest value; the smallest is 0.
-    pub(super) fn limits(&self) -> [(&'static str, f64, f64); 3] {
-        let ratio = self.learning_rate_ratio;
-        [
-            ("adversarial.label_smoothing", self.label_smoothing, 0.9),
-            ("adversarial.gradient_penalty", self.gradient_penalty, 1e3),
-            ("adversarial.learning_rate_ratio", ratio, 1e3),
-        ]
-    }
-}

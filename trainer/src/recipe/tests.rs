@@ -135,7 +135,7 @@ fn values_out_of_range_are_named() {
             });
             &MLP
         }),
-        ("optimizer.clip_norm is 0, allowed: above 0", |r| {
+        ("optimizer.clip_norm is 0, allowed: above 0, ", |r| {
             r.optimizer.clip_norm = Some(0.0);
             &MLP
         }),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use quintet_bundle as bundle;
 
-use super::{Release, ReleaseError};
+use super::Release;
+use crate::error::Error;
 use crate::run_folder::EpochMetrics;
 use crate::task::{Serving, Signature};
 
@@ -22,10 +23,7 @@ pub(super) struct Facts<'a> {
     pub(super) serving: Serving,
 }
 
-pub(super) fn manifest(
-    release: &Release<'_>,
-    facts: Facts<'_>,
-) -> Result<bundle::Manifest, ReleaseError> {
+pub(super) fn manifest(release: &Release<'_>, facts: Facts<'_>) -> Result<bundle::Manifest, Error> {
     let Release {
         architecture,
         recipe,
@@ -83,12 +81,12 @@ pub(super) fn manifest(
     })
 }
 
-fn task(name: &str) -> Result<bundle::Task, ReleaseError> {
+fn task(name: &str) -> Result<bundle::Task, Error> {
     let known = [
         bundle::Task::ImageClassification,
         bundle::Task::TextClassification,
         bundle::Task::ImageGeneration,
     ];
     let found = known.into_iter().find(|it| it.as_str() == name);
-    found.ok_or_else(|| ReleaseError::Task(name.to_owned()))
+    found.ok_or_else(|| Error::Other(format!("a manifest cannot name the task {name}").into()))
 }

@@ -1,11 +1,11 @@
 //! What a generator draws after each epoch, always from the same noise.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use quintet_bundle::image::{GrayImage, SIDE, sheet, square_columns};
 
-use super::{RunError, RunFolder, SAMPLES};
+use super::{RunFolder, SAMPLES};
+use crate::error::Error;
 
 // A sample has ten by ten images; the contact sheet shows the first of them of each epoch.
 const SAMPLE: usize = 100;
@@ -21,7 +21,7 @@ impl RunFolder {
 
     /// Writes the first hundred of the images of 28×28 grey levels that were drawn after an epoch,
     /// and `samples.png`: the same first twenty of every epoch, an epoch a row.
-    pub fn write_samples(&self, epoch: u32, frames: &[&[u8]]) -> Result<(), RunError> {
+    pub fn write_samples(&self, epoch: u32, frames: &[&[u8]]) -> Result<(), Error> {
         let frames = &frames[..frames.len().min(SAMPLE)];
         let folder = std::fs::create_dir_all(self.file(SAMPLES));
         folder.map_err(|source| self.io(SAMPLES, source))?;
@@ -42,8 +42,8 @@ impl RunFolder {
 }
 
 // The first images of a sample that was written.
-fn strip(path: &Path) -> Result<Vec<Vec<u8>>, RunError> {
-    let picture = image::open(path).map_err(failed(path))?.into_luma8();
+fn strip(path: &Path) -> Result<Vec<Vec<u8>>, Error> {
+    let picture = image::open(path).map_err(Error::file(path))?.into_luma8();
     let (zoom, width) = (ZOOM as usize, picture.width() as usize);
     let columns = width / zoom / SIDE;
     let pixel = |x: usize, y: usize| picture.as_raw()[y * zoom * width + x * zoom];
@@ -56,17 +56,10 @@ fn strip(path: &Path) -> Result<Vec<Vec<u8>>, RunError> {
     Ok((0..STRIP.min(columns * rows)).map(frame).collect())
 }
 
-fn write(picture: &GrayImage, path: &Path) -> Result<(), RunError> {
+fn write(picture: &GrayImage, path: &Path) -> Result<(), Error> {
     let (width, height) = picture.dimensions();
     let large = GrayImage::from_fn(width * ZOOM, height * ZOOM, |x, y| {
         *picture.get_pixel(x / ZOOM, y / ZOOM)
     });
-    large.save(path).map_err(failed(path))
-}
-
-fn failed(path: &Path) -> impl Fn(image::ImageError) -> RunError {
-    |error| RunError::Io {
-        path: path.to_owned(),
-        source: io::Error::other(error),
-    }
+    large.save(path).map_err(Error::file(path))
 }

@@ -8,8 +8,9 @@ use quintet_onnx::{GraphError, Value, ops};
 use tch::Tensor;
 
 use super::exam::Exam;
-use super::{ExamError, Serving, Setting, Signature, Task};
+use super::{Serving, Setting, Signature, Task};
 use crate::data::{Dataset, Loaded};
+use crate::error::Error;
 use crate::fit::{Fit, Learner};
 use crate::graph::Exporter;
 use crate::network::Network;
@@ -93,7 +94,7 @@ impl Task for Classification {
         Box::new(Classifier::new(fit, network))
     }
 
-    fn exam<'a>(&self, setting: &Setting<'a>) -> Result<Box<dyn Exam + 'a>, ExamError> {
+    fn exam<'a>(&self, setting: &Setting<'a>) -> Result<Box<dyn Exam + 'a>, Error> {
         Ok(Box::new(ClassificationExam {
             pictures: self.pictures,
             setting: setting.clone(),

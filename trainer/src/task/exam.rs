@@ -6,11 +6,11 @@ use std::fmt;
 use serde_json::{Map, Value};
 use tch::{Device, Tensor};
 
+use crate::error::Error;
 use crate::network::Network;
-use crate::plots::PlotError;
 use crate::plots::curves::{self, Panel};
-use crate::run_folder::{EpochMetrics, RunError, RunFolder};
-use crate::verify::{LoadedModel, VerifyError, compare};
+use crate::run_folder::{EpochMetrics, RunFolder};
+use crate::verify::{LoadedModel, compare};
 
 /// How far ONNX Runtime may be from libtorch, in absolute probability or in images of −1..=1.
 pub const TOLERANCE: f32 = 1e-4;
@@ -89,10 +89,10 @@ pub trait Exam: fmt::Debug {
     ) -> (String, Vec<(String, f64)>);
 
     /// Draws the pictures of a run.
-    fn draw(&self, drawing: &Drawing<'_>) -> Result<(), PlotError>;
+    fn draw(&self, drawing: &Drawing<'_>) -> Result<(), Error>;
 
     /// Keeps what is worth keeping of an epoch's output for [`Part::Validation`].
-    fn keep(&self, _run: &RunFolder, _epoch: u32, _output: &Tensor) -> Result<(), RunError> {
+    fn keep(&self, _run: &RunFolder, _epoch: u32, _output: &Tensor) -> Result<(), Error> {
         Ok(())
     }
 
@@ -102,7 +102,7 @@ pub trait Exam: fmt::Debug {
         _network: &Network,
         output: &Tensor,
         model: &mut LoadedModel,
-    ) -> Result<Difference, VerifyError> {
+    ) -> Result<Difference, Error> {
         let rows = self.rows(Part::Test);
         let inputs = |start, count| self.inputs(Part::Test, start, count);
         let actual = in_batches(rows, inputs, |inputs| model.output(inputs))?;
@@ -135,7 +135,7 @@ impl Drawing<'_> {
     }
 
     /// Draws `curves.png`, with the best epoch marked.
-    pub fn curves(&self, panels: &[Panel<'_>; 2]) -> Result<(), PlotError> {
+    pub fn curves(&self, panels: &[Panel<'_>; 2]) -> Result<(), Error> {
         let is_best = |it: &EpochMetrics| it.epoch == self.best_epoch;
         let best = self.epochs.iter().position(is_best).unwrap_or(0);
         let title = format!("{}: training", self.name);
@@ -161,7 +161,7 @@ impl dyn Exam + '_ {
     }
 
     /// What a model in ONNX Runtime gives for [`Part::Test`], and what it is worth.
-    pub fn judge_model(&self, model: &mut LoadedModel) -> Result<Verdict, VerifyError> {
+    pub fn judge_model(&self, model: &mut LoadedModel) -> Result<Verdict, Error> {
         let inputs = |start, count| self.inputs(Part::Test, start, count);
         let output = in_batches(self.rows(Part::Test), inputs, |inputs| model.output(inputs))?;
         Ok(self.judge(Part::Test, &output))

@@ -16,9 +16,10 @@ use quintet_onnx::{GraphError, Value};
 use tch::Tensor;
 
 use super::exam::Exam;
-use super::{ExamError, Serving, Setting, Signature, Task};
+use super::{Serving, Setting, Signature, Task};
 use crate::data::mnist::pixels;
 use crate::data::{Dataset, Loaded};
+use crate::error::Error;
 use crate::fit::{Fit, Learner};
 use crate::graph::Exporter;
 use crate::layers::SignedPixels;
@@ -26,7 +27,7 @@ use crate::models::gan::NOISE;
 use crate::network::Network;
 
 pub use exam::parity;
-pub use quality::{Judge, JudgeError, Quality};
+pub use quality::{Judge, Quality};
 
 use exam::GenerationExam;
 use learner::Adversary;
@@ -75,7 +76,7 @@ impl Task for Generation {
         Box::new(Adversary::new(fit))
     }
 
-    fn exam<'a>(&self, setting: &Setting<'a>) -> Result<Box<dyn Exam + 'a>, ExamError> {
+    fn exam<'a>(&self, setting: &Setting<'a>) -> Result<Box<dyn Exam + 'a>, Error> {
         let bundle = Judge::find(setting.judge, setting.models_dir)?;
         Ok(Box::new(GenerationExam {
             judge: Judge::new(&bundle, setting.test, setting.device)?,

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use quintet_bundle::{Bundle, Task};
 use quintet_trainer::checkpoint::Checkpoint;
+use quintet_trainer::error::Error;
 use quintet_trainer::export::export;
-use quintet_trainer::fit::{Ending, Fit, FitError, fit};
+use quintet_trainer::fit::{Ending, Fit, fit};
 use quintet_trainer::graph::Precision;
 use quintet_trainer::models::gan::Discriminator;
 use quintet_trainer::models::{CNN, GAN};
@@ -18,7 +19,6 @@ use quintet_trainer::task::Setting;
 use quintet_trainer::task::exam::TOLERANCE;
 use quintet_trainer::task::generation::quality::noise_of;
 use quintet_trainer::task::generation::{Judge, parity};
-use quintet_trainer::verify::VerifyError;
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::commands::{text, trainer};
@@ -106,7 +106,7 @@ fn a_graph_that_draws_otherwise_is_caught() {
     }
     let error = parity(&network, &mut loaded).unwrap_err();
     assert!(
-        matches!(error, VerifyError::Images { difference, .. } if difference > TOLERANCE),
+        matches!(error, Error::Parity { difference, .. } if difference > TOLERANCE),
         "{error}"
     );
 }
@@ -155,7 +155,7 @@ fn train(
     folder: &Path,
     resume: bool,
     should_stop: &dyn Fn() -> bool,
-) -> Result<Ending, FitError> {
+) -> Result<Ending, Error> {
     let run = if resume {
         RunFolder::resume(folder, &GAN, recipe)?.expect("a run to go on with")
     } else {

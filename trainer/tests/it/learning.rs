@@ -7,8 +7,9 @@ use std::path::Path;
 use quintet_data::mnist::{self, Split};
 use quintet_trainer::checkpoint::Checkpoint;
 use quintet_trainer::data::Samples;
+use quintet_trainer::error::Error;
 use quintet_trainer::evaluate::Evaluation;
-use quintet_trainer::fit::{Ending, Fit, FitError, fit, read_best};
+use quintet_trainer::fit::{Ending, Fit, fit, read_best};
 use quintet_trainer::models::{Architecture, MLP};
 use quintet_trainer::network::Network;
 use quintet_trainer::progress::Progress;
@@ -29,7 +30,7 @@ fn train(
     folder: &Path,
     resume: bool,
     should_stop: &dyn Fn() -> bool,
-) -> Result<Ending, FitError> {
+) -> Result<Ending, Error> {
     let run = if resume {
         RunFolder::resume(folder, architecture, recipe)?.expect("a run to go on with")
     } else {

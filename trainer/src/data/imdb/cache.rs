@@ -1,17 +1,16 @@
 //! The file that keeps the tokens for the next run.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use quintet_bundle::text::{Tokenizer, TokenizerError};
-use tch::{Kind, TchError, Tensor};
-use thiserror::Error;
+use quintet_bundle::text::Tokenizer;
+use tch::{Kind, Tensor};
 
 use super::{Part, Tokenised};
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::Checkpoint;
 use crate::data::text::{Texts, TokenizerSettings};
+use crate::error::Error;
 
 const FILE: &str = "imdb.safetensors";
 // Raised when the layout of the file changes.
@@ -25,33 +24,6 @@ pub(super) struct Cache {
     key: String,
 }
 
-/// Why a cache cannot be used or written.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum CacheError {
-    /// The system refused.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// Not safetensors, or cut off.
-    #[error("{0}")]
-    File(#[from] CheckpointError),
-    /// libtorch failed.
-    #[error("{0}")]
-    Torch(#[from] TchError),
-    /// It was computed from something else.
-    #[error("it was made of another archive, or in another way")]
-    Stale,
-    /// A tensor is missing or not what it should be.
-    #[error("its {0} is absent or wrong")]
-    Content(
-        /// Its name.
-        String,
-    ),
-    /// The tokeniser cannot be used.
-    #[error("{0}")]
-    Tokenizer(#[from] TokenizerError),
-}
-
 // === impl Cache ===
 
 impl Cache {
@@ -62,8 +34,8 @@ impl Cache {
         folder: &Path,
         archive: &Path,
         settings: TokenizerSettings,
-    ) -> Result<Self, CacheError> {
-        let metadata = fs::metadata(archive)?;
+    ) -> Result<Self, Error> {
+        let metadata = fs::metadata(archive).map_err(Error::file(archive))?;
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH);
         let modified = modified.unwrap_or_default().as_nanos();
         let rules = Tokenizer::train(["word"], 4)?.to_bytes()?;
@@ -86,15 +58,16 @@ impl Cache {
     }
 
     /// What is in the file; nothing if there is no file.
-    pub(super) fn read(&self) -> Result<Option<Tokenised>, CacheError> {
-        if !self.path.try_exists()? {
+    pub(super) fn read(&self) -> Result<Option<Tokenised>, Error> {
+        if !self.path.exists() {
             return Ok(None);
         }
         let file = Checkpoint::read(&self.path)?;
-        let bytes =
-            |name| Ok::<_, CacheError>(Vec::<u8>::try_from(tensor(&file, name, Kind::Uint8)?)?);
+        let bytes = |name| Ok::<_, Error>(Vec::<u8>::try_from(tensor(&file, name, Kind::Uint8)?)?);
         if bytes("key")? != self.key.as_bytes() {
-            return Err(CacheError::Stale);
+            return Err(Error::Other(
+                "it was made of another archive, or in another way".into(),
+            ));
         }
         Ok(Some(Tokenised {
             train: self.part(&file, "train")?,
@@ -104,11 +77,11 @@ impl Cache {
     }
 
     // One split. Its values are checked, since a wrong one would end the run much later.
-    fn part(&self, file: &Checkpoint, part: &str) -> Result<Part, CacheError> {
+    fn part(&self, file: &Checkpoint, part: &str) -> Result<Part, Error> {
         let find = |name: &str, kind| tensor(file, &format!("{part}.{name}"), kind);
         let check = |name: &str, is_right: bool| match is_right {
             true => Ok(()),
-            false => Err(CacheError::Content(format!("{part}.{name}"))),
+            false => Err(wrong(&format!("{part}.{name}"))),
         };
         let (tokens, lengths) = (find("tokens", Kind::Int)?, find("lengths", Kind::Int64)?);
         let labels = find("labels", Kind::Int64)?;
@@ -129,7 +102,7 @@ impl Cache {
     }
 
     /// Writes the file. Two trainers may do so at once.
-    pub(super) fn write(&self, tokenised: &Tokenised) -> Result<(), CacheError> {
+    pub(super) fn write(&self, tokenised: &Tokenised) -> Result<(), Error> {
         let mut file = Checkpoint::default();
         file.insert_tensor("key", Tensor::from_slice(self.key.as_bytes()));
         let tokenizer = tokenised.tokenizer.to_bytes()?;
@@ -145,17 +118,21 @@ impl Cache {
             );
         }
         if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
+            fs::create_dir_all(folder).map_err(Error::file(folder))?;
         }
-        Ok(file.write(&self.path)?)
+        file.write(&self.path)
     }
 }
 
 // A tensor of one axis.
-fn tensor<'a>(file: &'a Checkpoint, name: &str, kind: Kind) -> Result<&'a Tensor, CacheError> {
+fn tensor<'a>(file: &'a Checkpoint, name: &str, kind: Kind) -> Result<&'a Tensor, Error> {
     file.tensor(name)
         .filter(|it| it.kind() == kind && it.dim() == 1)
-        .ok_or_else(|| CacheError::Content(name.to_owned()))
+        .ok_or_else(|| wrong(name))
+}
+
+fn wrong(name: &str) -> Error {
+    Error::Other(format!("its {name} is absent or wrong").into())
 }
 
 fn is_within(tensor: &Tensor, least: i64, most: i64) -> bool {

@@ -3,9 +3,10 @@
 use tch::Tensor;
 
 use crate::data::Samples;
+use crate::error::Error;
 use crate::evaluate::Evaluation;
 use crate::plots::curves::Panel;
-use crate::plots::{Classified, Picture, PlotError};
+use crate::plots::{Classified, Picture};
 use crate::task::Setting;
 use crate::task::exam::{Drawing, Exam, Part, Verdict};
 
@@ -80,7 +81,7 @@ impl Exam for ClassificationExam<'_> {
         (line, vec![("test_accuracy_float32".to_owned(), trained)])
     }
 
-    fn draw(&self, drawing: &Drawing<'_>) -> Result<(), PlotError> {
+    fn draw(&self, drawing: &Drawing<'_>) -> Result<(), Error> {
         let errors = |figure| {
             drawing
                 .column(figure)

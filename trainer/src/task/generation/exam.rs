@@ -5,14 +5,14 @@ use serde_json::json;
 use tch::{Kind, Tensor};
 
 use super::quality::{Judge, Quality, SEED, SURE, noise_of};
+use crate::error::Error;
 use crate::layers::SignedPixels;
 use crate::network::Network;
-use crate::plots::PlotError;
 use crate::plots::curves::Panel;
-use crate::run_folder::{RunError, RunFolder};
+use crate::run_folder::RunFolder;
 use crate::task::Setting;
 use crate::task::exam::{Difference, Drawing, Exam, Part, TOLERANCE, Verdict};
-use crate::verify::{LoadedModel, VerifyError};
+use crate::verify::LoadedModel;
 
 // ONNX Runtime draws them with one thread a core; many more prove no more.
 const VERIFIED: usize = 1_000;
@@ -94,7 +94,7 @@ impl Exam for GenerationExam<'_> {
     }
 
     // The same first images of every epoch.
-    fn keep(&self, run: &RunFolder, epoch: u32, output: &Tensor) -> Result<(), RunError> {
+    fn keep(&self, run: &RunFolder, epoch: u32, output: &Tensor) -> Result<(), Error> {
         let pixels = Vec::<u8>::try_from(output.flatten(0, -1)).expect("pixels are uint8");
         let frames: Vec<&[u8]> = pixels.chunks(SIDE * SIDE).collect();
         run.write_samples(epoch, &frames)
@@ -105,11 +105,11 @@ impl Exam for GenerationExam<'_> {
         network: &Network,
         _: &Tensor,
         model: &mut LoadedModel,
-    ) -> Result<Difference, VerifyError> {
+    ) -> Result<Difference, Error> {
         parity(network, model)
     }
 
-    fn draw(&self, drawing: &Drawing<'_>) -> Result<(), PlotError> {
+    fn draw(&self, drawing: &Drawing<'_>) -> Result<(), Error> {
         let sure = drawing.column("quality.sure");
         let losses = Panel {
             title: "Loss (cross entropy)",
@@ -142,7 +142,7 @@ impl Exam for GenerationExam<'_> {
 ///
 /// # Errors
 /// A difference of more than [`TOLERANCE`], or a graph that does not give an image a row.
-pub fn parity(network: &Network, model: &mut LoadedModel) -> Result<Difference, VerifyError> {
+pub fn parity(network: &Network, model: &mut LoadedModel) -> Result<Difference, Error> {
     let mut difference = 0.0_f32;
     let batch = 100;
     for first in (0..VERIFIED).step_by(batch) {
@@ -154,8 +154,9 @@ pub fn parity(network: &Network, model: &mut LoadedModel) -> Result<Difference, 
         difference = difference.max(outside as f32);
     }
     if difference > TOLERANCE {
-        return Err(VerifyError::Images {
+        return Err(Error::Parity {
             difference,
+            place: "a pixel in -1..=1".to_owned(),
             tolerance: TOLERANCE,
         });
     }

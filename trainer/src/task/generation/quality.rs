@@ -1,16 +1,16 @@
 //! How good a generator's digits are, in the eyes of the classifier that the server judges them with.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use quintet_bundle::{Bundle, BundleError, discover, noise};
+use quintet_bundle::{Bundle, discover, noise};
 use quintet_data::mnist::CLASSES;
-use quintet_onnx::{ReadError, initializers};
+use quintet_onnx::initializers;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
-use thiserror::Error;
 
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::Checkpoint;
 use crate::data::Samples;
+use crate::error::Error;
 use crate::models::CNN;
 use crate::models::cnn::Cnn;
 use crate::models::gan::NOISE;
@@ -50,35 +50,6 @@ struct Gaussian {
     covariance: Tensor,
 }
 
-/// Why a bundle cannot judge.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum JudgeError {
-    /// There is none.
-    #[error(
-        "the GAN's digits are judged by a CNN, and there is none in {0}: train it first, or name a \
-         bundle with --judge"
-    )]
-    None(PathBuf),
-    /// It cannot be read.
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
-    /// It is another network.
-    #[error("the judge {path} is of architecture {actual}, allowed: {}", CNN.name)]
-    Architecture {
-        /// The bundle.
-        path: String,
-        /// What its manifest says.
-        actual: String,
-    },
-    /// Its graph cannot be read.
-    #[error("the judge's graph: {0}")]
-    Graph(#[from] ReadError),
-    /// Its weights are not those of the network.
-    #[error("the judge's graph: {0}")]
-    Weights(#[from] CheckpointError),
-}
-
 /// The noise of candidates `first..first + count` of `seed`: float32 `[count, 100]`.
 pub fn noise_of(seed: u64, first: usize, count: usize) -> Tensor {
     let mut numbers = vec![0.0; count * NOISE];
@@ -92,7 +63,7 @@ pub fn noise_of(seed: u64, first: usize, count: usize) -> Tensor {
 
 impl Judge {
     /// The bundle that was `asked` for, or the newest CNN in `models_dir`.
-    pub fn find(asked: Option<&Path>, models_dir: &Path) -> Result<Bundle, JudgeError> {
+    pub fn find(asked: Option<&Path>, models_dir: &Path) -> Result<Bundle, Error> {
         if let Some(path) = asked {
             return Ok(Bundle::open(path)?);
         }
@@ -103,18 +74,26 @@ impl Judge {
         };
         bundles.retain(|it| it.name == CNN.name);
         let newest = bundles.into_iter().max_by_key(|it| it.version);
-        let newest = newest.ok_or_else(|| JudgeError::None(models_dir.to_owned()))?;
+        let none = || {
+            Error::Usage(format!(
+                "the GAN's digits are judged by a CNN, and there is none in {}: train it first, or \
+                 name a bundle with --judge",
+                models_dir.display(),
+            ))
+        };
+        let newest = newest.ok_or_else(none)?;
         Ok(Bundle::open(&newest.path)?)
     }
 
     /// The CNN of `bundle`, on `device`, with its features of the `test` images.
-    pub fn new(bundle: &Bundle, test: &Samples, device: Device) -> Result<Self, JudgeError> {
+    pub fn new(bundle: &Bundle, test: &Samples, device: Device) -> Result<Self, Error> {
         let manifest = bundle.manifest();
         if manifest.architecture != CNN.name {
-            return Err(JudgeError::Architecture {
-                path: bundle.path().display().to_string(),
-                actual: manifest.architecture.clone(),
-            });
+            return Err(Error::Usage(format!(
+                "the judge {} is of architecture {}, allowed: {CNN}",
+                bundle.path().display(),
+                manifest.architecture,
+            )));
         }
         let store = nn::VarStore::new(device);
         let cnn = Cnn::new(&store.root());
