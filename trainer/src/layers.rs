@@ -6,18 +6,67 @@ mod convolution;
 mod pixels;
 mod recurrent;
 
-use quintet_onnx::ops::{self, GemmAttributes};
-use quintet_onnx::{GraphError, Value};
+use std::fmt;
+
+use quintet_onnx::ops::{self, GemmAttributes, MaxPoolAttributes};
+use quintet_onnx::{GraphBuilder, GraphError, Value};
 use tch::Tensor;
 use tch::nn::{self, Init};
 
-pub use convolution::{BatchNorm, Conv2d, ConvTranspose2d, MaxPool};
-pub use pixels::{PixelScale, SignedPixels};
+pub use convolution::{BatchNorm, Conv2d, ConvTranspose2d};
+pub use pixels::{PIXEL_SCALE, SignedPixels};
 pub use recurrent::{Cell, EMBEDDING, Embedding, Recurrent, onnx_gates};
 
 use crate::graph::Exporter;
 
-/// A dense layer: `x · weightᵀ + bias`.
+/// A layer of one input and one output.
+pub trait Layer: fmt::Debug {
+    /// Computes the layer; `train` is whether it may change values or statistics by chance or batch.
+    fn forward_t(&self, x: &Tensor, train: bool) -> Tensor;
+
+    /// Writes what [`Layer::forward_t`] computes without `train`.
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError>;
+}
+
+/// Layers one after the other.
+#[derive(Debug, Default)]
+pub struct Sequential(Vec<Box<dyn Layer>>);
+
+/// A layer without weights: what computes it, and what writes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator(
+    pub fn(&Tensor) -> Tensor,
+    pub fn(&mut GraphBuilder, &Value) -> Result<Value, GraphError>,
+);
+
+/// `max(x, 0)`.
+pub const RELU: Operator = Operator(Tensor::relu, ops::relu);
+
+/// `x` where it is positive, `0.3 x` elsewhere: the slope is Keras' default.
+// tch cannot pass a slope to libtorch's leaky_relu. This gives the same, and on a CPU it is twice as
+// fast as prelu.
+pub const LEAKY_RELU: Operator = Operator(
+    |x| x.relu().lerp(x, 0.3),
+    |graph, x| ops::leaky_relu(graph, x, 0.3),
+);
+
+/// 2×2 max pooling with stride 2: `[N, C, H, W]` → `[N, C, H / 2, W / 2]`; an odd last row or column
+/// is dropped.
+pub const MAX_POOL: Operator = Operator(
+    |x| x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false),
+    |graph, x| ops::max_pool(graph, x, MaxPoolAttributes::square(2)),
+);
+
+/// `[N, H, W]` → `[N, 1, H, W]`.
+pub const CHANNEL: Operator = Operator(
+    |x| x.unsqueeze(1),
+    |graph, x| ops::unsqueeze(graph, x, &[1]),
+);
+
+/// `[N, ...]` → `[N, product of the rest]`.
+pub const FLATTEN: Operator = Operator(|x| x.flatten(1, -1), |graph, x| ops::flatten(graph, x, 1));
+
+/// A dense layer, `x · weightᵀ + bias`: `[N, inputs]` → `[N, outputs]`.
 #[derive(Debug)]
 pub struct Linear {
     name: String,
@@ -31,18 +80,6 @@ pub struct Dropout {
     probability: f64,
 }
 
-/// `max(x, 0)`.
-#[derive(Debug)]
-pub struct Relu;
-
-/// `x` where it is positive, `0.3 x` elsewhere: the slope is Keras' default.
-#[derive(Debug)]
-pub struct LeakyRelu;
-
-/// `[N, ...]` → `[N, product of the rest]`.
-#[derive(Debug)]
-pub struct Flatten;
-
 // Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural
 // networks", equation 16. It is Keras' default, so the original programs started from it.
 fn glorot_uniform(fan_in: i64, fan_out: i64) -> Init {
@@ -50,6 +87,44 @@ fn glorot_uniform(fan_in: i64, fan_out: i64) -> Init {
     Init::Uniform {
         lo: -bound,
         up: bound,
+    }
+}
+
+// === impl Sequential ===
+
+impl Sequential {
+    /// The same with `layer` at the end.
+    #[must_use]
+    pub fn then(mut self, layer: impl Layer + 'static) -> Self {
+        self.0.push(Box::new(layer));
+        self
+    }
+}
+
+impl Layer for Sequential {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Tensor {
+        let start = x.shallow_clone();
+        self.0
+            .iter()
+            .fold(start, |x, layer| layer.forward_t(&x, train))
+    }
+
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+        self.0
+            .iter()
+            .try_fold(x.clone(), |x, layer| layer.export(to, &x))
+    }
+}
+
+// === impl Operator ===
+
+impl Layer for Operator {
+    fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
+        self.0(x)
+    }
+
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+        self.1(to.graph(), x)
     }
 }
 
@@ -72,14 +147,14 @@ impl Linear {
             bias: None,
         }
     }
+}
 
-    /// `[N, inputs]` → `[N, outputs]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
+impl Layer for Linear {
+    fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
         x.linear(&self.weight, self.bias.as_ref())
     }
 
-    /// One `Gemm`.
-    pub fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
         let weight = to.weight(&self.name, "weight", &self.weight)?;
         let bias = self.bias.as_ref();
         let bias = bias
@@ -100,55 +175,14 @@ impl Dropout {
     pub const fn new(probability: f64) -> Self {
         Self { probability }
     }
+}
 
-    /// The same shape as `x`. Only training drops values, so the graph does not have this layer.
-    pub fn forward_t(&self, x: &Tensor, train: bool) -> Tensor {
+impl Layer for Dropout {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Tensor {
         x.dropout(self.probability, train)
     }
-}
 
-// === impl Relu ===
-
-impl Relu {
-    /// The same shape as `x`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.relu()
-    }
-
-    /// One `Relu`.
-    pub fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        ops::relu(to.graph(), x)
-    }
-}
-
-// === impl LeakyRelu ===
-
-impl LeakyRelu {
-    const SLOPE: f64 = 0.3;
-
-    /// The same shape as `x`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        // tch cannot pass a slope to libtorch's leaky_relu. This gives the same, and on a CPU it is
-        // twice as fast as prelu.
-        x.relu().lerp(x, Self::SLOPE)
-    }
-
-    /// One `LeakyRelu`.
-    pub fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        ops::leaky_relu(to.graph(), x, Self::SLOPE as f32)
-    }
-}
-
-// === impl Flatten ===
-
-impl Flatten {
-    /// `[N, ...]` → `[N, product of the rest]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.flatten(1, -1)
-    }
-
-    /// One `Flatten`.
-    pub fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        ops::flatten(to.graph(), x, 1)
+    fn export(&self, _: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+        Ok(x.clone())
     }
 }

@@ -56,10 +56,12 @@ impl Network {
 
     /// What the exported graph gives, with dropout off: probabilities, scores or pixels.
     pub fn output(&self, inputs: &[Tensor]) -> Tensor {
+        let inputs = inputs.iter().map(|it| it.to_device(self.device()));
+        let inputs: Vec<Tensor> = inputs.collect();
         tch::no_grad(|| {
             self.architecture
                 .task
-                .output(&self.model.forward_t(inputs, false))
+                .output(&self.model.forward_t(&inputs, false))
         })
     }
 

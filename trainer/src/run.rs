@@ -7,7 +7,7 @@ use std::rc::Rc;
 use quintet_bundle::Bundle;
 use tch::Device;
 
-use crate::cli::{Cli, Command, Evaluate, Export, Output, RecipeChoice, Train};
+use crate::cli::{ALL, Cli, Command, Evaluate, Output, RecipeChoice, Train};
 use crate::data::{Loaded, Source};
 use crate::device::{self, DeviceChoice};
 use crate::error::Error;
@@ -20,31 +20,29 @@ use crate::release::{Release, release};
 use crate::run_folder::RunFolder;
 use crate::stop::Stop;
 use crate::task::Setting;
+use crate::task::exam::Part;
 use crate::verify::Runtime;
 
 /// How many generated samples `evaluate` judges.
 const JUDGED: usize = 10_000;
 
-/// What all commands need.
+/// A network, and how to train it.
+type Job = (&'static Architecture, Recipe);
+
+/// What training and releasing need.
 struct Session<'a> {
-    networks: &'a [&'static Architecture],
+    output: &'a Output,
+    data_dir: &'a Path,
+    device: Device,
     runtime: Runtime,
     progress: Progress,
     out: &'a mut dyn Write,
 }
 
-/// A network to train or to release.
-struct Job<'a> {
-    architecture: &'static Architecture,
-    recipe: Recipe,
-    output: &'a Output,
-    device: Device,
-}
-
 /// How to train before the release.
-struct Training<'a> {
+struct Training {
     resume: bool,
-    stop: &'a Stop,
+    stop: Stop,
 }
 
 /// Does what the command line says for `networks`, with results on `out`.
@@ -54,265 +52,125 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<Ending, Error> {
     tch::set_num_threads(i32::from(cli.threads));
+    let runtime = || Runtime::load(&cli.onnxruntime, usize::from(cli.threads));
+    let chosen = |name: &str| -> Vec<&'static Architecture> {
+        let all = networks.iter().copied();
+        all.filter(|it| name == ALL || name == it.name).collect()
+    };
+    let progress = Progress::detect();
     // Whatever can be wrong is found before the first epoch, not after the last one.
-    let jobs = match &cli.command {
-        Command::Train(args) => train_jobs(args, networks)?,
-        Command::Export(args) => export_jobs(args, networks)?,
-        Command::Evaluate(_) => Vec::new(),
-    };
-    let mut session = Session {
-        networks,
-        runtime: Runtime::load(&cli.onnxruntime, usize::from(cli.threads))?,
-        progress: Progress::detect(),
-        out,
-    };
     match &cli.command {
-        Command::Train(args) => session.train(args, &jobs),
-        Command::Export(args) => session.export(args, &jobs),
-        Command::Evaluate(args) => session.evaluate(args),
+        Command::Train(args) => {
+            let jobs = chosen(&args.network)
+                .into_iter()
+                .map(|it| Ok((it, recipe(args, it)?)));
+            let jobs = jobs.collect::<Result<Vec<Job>, Error>>()?;
+            let mut session = Session {
+                output: &args.output,
+                data_dir: &args.data.data_dir,
+                device: args.device.resolve()?,
+                runtime: runtime()?,
+                progress,
+                out,
+            };
+            let data = session.load(&jobs)?;
+            let training = Training {
+                resume: args.resume,
+                stop: Stop::on_signals()?,
+            };
+            let chosen = match args.device {
+                DeviceChoice::Auto => " (chosen by auto)",
+                _ => "",
+            };
+            progress.line(&format!("device {}{chosen}", device::name(session.device)));
+            for (job, data) in jobs.iter().zip(&data) {
+                if session.work(job, data, Some(&training))? == Ending::Stopped {
+                    return Ok(Ending::Stopped);
+                }
+            }
+        }
+        Command::Export(args) => {
+            let run = |name| RunFolder::open(&args.output.runs_dir.join(name));
+            let jobs = chosen(&args.network)
+                .into_iter()
+                .map(|it| Ok((it, run(it.name).recipe(it)?)));
+            let jobs = jobs.collect::<Result<Vec<Job>, Error>>()?;
+            let mut session = Session {
+                output: &args.output,
+                data_dir: &args.data.data_dir,
+                device: Device::Cpu,
+                runtime: runtime()?,
+                progress,
+                out,
+            };
+            let data = session.load(&jobs)?;
+            for (job, data) in jobs.iter().zip(&data) {
+                session.work(job, data, None)?;
+            }
+        }
+        Command::Evaluate(args) => evaluate(args, networks, &runtime()?, out)?,
     }
+    Ok(Ending::Finished)
 }
 
-fn chosen(name: &str, networks: &[&'static Architecture]) -> Vec<&'static Architecture> {
-    let all = networks.iter().copied();
-    all.filter(|it| name == crate::cli::ALL || name == it.name)
-        .collect()
+fn recipe(args: &Train, architecture: &Architecture) -> Result<Recipe, Error> {
+    let none = || Error::Usage(format!("recipe is original, but {architecture} has none"));
+    let mut recipe = match &args.recipe {
+        RecipeChoice::Default => architecture.recipe(),
+        RecipeChoice::Original => architecture.original().ok_or_else(none)?,
+        RecipeChoice::File(path) => Recipe::read(path, architecture)?,
+    };
+    recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
+    recipe.batch_size = args.batch_size.unwrap_or(recipe.batch_size);
+    recipe.seed = args.seed.unwrap_or(recipe.seed);
+    recipe.validate(architecture)?;
+    Ok(recipe)
 }
 
-fn train_jobs<'a>(
-    args: &'a Train,
+fn evaluate(
+    args: &Evaluate,
     networks: &[&'static Architecture],
-) -> Result<Vec<Job<'a>>, Error> {
-    let recipe = |architecture: &'static Architecture| {
-        let mut recipe = match &args.recipe {
-            RecipeChoice::Default => architecture.recipe(),
-            RecipeChoice::Original => {
-                let none = || format!("recipe is original, but {architecture} has none");
-                architecture
-                    .original()
-                    .ok_or_else(|| Error::Usage(none()))?
-            }
-            RecipeChoice::File(path) => Recipe::read(path, architecture)?,
-        };
-        recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
-        recipe.batch_size = args.batch_size.unwrap_or(recipe.batch_size);
-        recipe.seed = args.seed.unwrap_or(recipe.seed);
-        recipe.validate(architecture)?;
-        Ok::<_, Error>((architecture, recipe))
+    runtime: &Runtime,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let bundle = Bundle::open(&args.bundle)?;
+    let manifest = bundle.manifest();
+    let same = networks.iter().find(|it| it.name == manifest.architecture);
+    let same_task = || {
+        networks
+            .iter()
+            .find(|it| it.task.name() == manifest.task.as_str())
     };
-    let recipes = chosen(&args.network, networks).into_iter().map(recipe);
-    let recipes = recipes.collect::<Result<Vec<_>, _>>()?;
-    let device = args.device.resolve()?;
-    let job = |(architecture, recipe)| Job {
-        architecture,
-        recipe,
-        output: &args.output,
-        device,
+    let unknown = || Error::file(&args.bundle)("no network of the trainer has its task");
+    let architecture = same.or_else(same_task).ok_or_else(unknown)?;
+    check_data_dir(&args.data.data_dir)?;
+    let source = Source {
+        data_dir: &args.data.data_dir,
+        cache: Path::new(""),
+        device: Device::Cpu,
+        tokenizer: architecture.recipe().tokenizer(),
+        progress: Progress::detect(),
     };
-    Ok(recipes.into_iter().map(job).collect())
-}
-
-fn export_jobs<'a>(
-    args: &'a Export,
-    networks: &[&'static Architecture],
-) -> Result<Vec<Job<'a>>, Error> {
-    let job = |architecture: &'static Architecture| {
-        let run = RunFolder::open(&args.output.runs_dir.join(architecture.name));
-        Ok(Job {
-            architecture,
-            recipe: run.recipe(architecture)?,
-            output: &args.output,
-            device: Device::Cpu,
-        })
-    };
-    chosen(&args.network, networks)
-        .into_iter()
-        .map(job)
-        .collect()
-}
-
-// === impl Session ===
-
-impl Session<'_> {
-    fn train(&mut self, args: &Train, jobs: &[Job<'_>]) -> Result<Ending, Error> {
-        let data = self.load(&args.data.data_dir, jobs)?;
-        let stop = Stop::on_signals()?;
-        let chosen = match args.device {
-            DeviceChoice::Auto => " (chosen by auto)",
-            _ => "",
-        };
-        if let Some(job) = jobs.first() {
-            let device = device::name(job.device);
-            self.progress.line(&format!("device {device}{chosen}"));
-        }
-        let training = Training {
-            resume: args.resume,
-            stop: &stop,
-        };
-        for (job, data) in jobs.iter().zip(&data) {
-            if self.work(job, data, Some(&training))? == Ending::Stopped {
-                return Ok(Ending::Stopped);
-            }
-        }
-        Ok(Ending::Finished)
-    }
-
-    fn export(&mut self, args: &Export, jobs: &[Job<'_>]) -> Result<Ending, Error> {
-        let data = self.load(&args.data.data_dir, jobs)?;
-        for (job, data) in jobs.iter().zip(&data) {
-            self.work(job, data, None)?;
-        }
-        Ok(Ending::Finished)
-    }
-
-    // Trains, if asked to, and releases.
-    fn work(
-        &mut self,
-        job: &Job<'_>,
-        data: &Loaded,
-        training: Option<&Training<'_>>,
-    ) -> Result<Ending, Error> {
-        let Job {
-            architecture,
-            recipe,
-            output,
-            device,
-        } = job;
-        let (train, validation) = data.train.split(recipe.validation_fraction, recipe.seed);
-        let setting = Setting {
-            train: &train,
-            validation: &validation,
-            test: &data.test,
-            labels: architecture
-                .dataset
-                .labels()
-                .iter()
-                .map(|&it| it.to_owned())
-                .collect(),
-            noun: architecture.dataset.noun(),
-            device: *device,
-            judge: output.judge.as_deref(),
-            models_dir: &output.models_dir,
-            judged: output.judged as usize,
-        };
-        let folder = output.runs_dir.join(architecture.name);
-        let mut run = RunFolder::open(&folder);
-        let exam;
-        if let Some(training) = training {
-            let resumed = match training.resume {
-                true => RunFolder::resume(&folder, architecture, recipe)?,
-                false => None,
-            };
-            let resume = resumed.is_some();
-            run = resumed.map_or_else(|| RunFolder::create(&folder, recipe), Ok)?;
-            self.progress.line(&format!(
-                "{architecture}: {} parameters, {} training and {} validation {}, {}",
-                Network::new(architecture, recipe, Device::Cpu).parameters(),
-                train.len(),
-                validation.len(),
-                setting.noun,
-                folder.display(),
-            ));
-            exam = architecture.task.exam(&setting)?;
-            let job = Fit {
-                architecture,
-                recipe,
-                train: &train,
-                exam: &*exam,
-                device: *device,
-                run: &run,
-                resume,
-                progress: self.progress,
-            };
-            if fit(&job, &|| training.stop.is_requested())? == Ending::Stopped {
-                self.progress.line(&stopped(&run));
-                return Ok(Ending::Stopped);
-            }
-        } else {
-            exam = architecture.task.exam(&setting)?;
-        }
-        let released = release(&Release {
-            architecture,
-            run: &run,
-            recipe,
-            train_samples: train.len(),
-            data,
-            exam: &*exam,
-            runtime: &self.runtime,
-            models_dir: &output.models_dir,
-            version: output.model_version,
-        })?;
-        writeln!(
-            self.out,
-            "{architecture}: best epoch {}\n",
-            released.best_epoch
-        )?;
-        writeln!(self.out, "{}", released.report)?;
-        writeln!(self.out, "pictures  {}", run.path().display())?;
-        writeln!(self.out, "bundle    {}", released.bundle.display())?;
-        Ok(Ending::Finished)
-    }
-
-    fn evaluate(&mut self, args: &Evaluate) -> Result<Ending, Error> {
-        let bundle = Bundle::open(&args.bundle)?;
-        let manifest = bundle.manifest();
-        let mut networks = self.networks.iter();
-        let same = networks.clone().find(|it| it.name == manifest.architecture);
-        let architecture = same
-            .or_else(|| networks.find(|it| it.task.name() == manifest.task.as_str()))
-            .ok_or_else(|| Error::file(&args.bundle)("no network of the trainer has its task"))?;
-        check_data_dir(&args.data.data_dir)?;
-        let source = Source {
-            data_dir: &args.data.data_dir,
-            cache: Path::new(""),
-            device: Device::Cpu,
-            tokenizer: architecture.recipe().tokenizer(),
-            progress: self.progress,
-        };
-        let test = architecture.dataset.load_test(&source, &bundle)?;
-        let none = test.slice(0, 0);
-        let models_dir = args.bundle.join("../..");
-        let exam = architecture.task.exam(&Setting {
-            train: &none,
-            validation: &none,
-            test: &test,
-            labels: manifest.labels.clone(),
-            noun: architecture.dataset.noun(),
-            device: Device::Cpu,
-            judge: args.judge.as_deref(),
-            // Without --judge, the CNN beside it: models/gan/1 is judged by models/cnn/1.
-            models_dir: &models_dir,
-            judged: JUDGED,
-        })?;
-        let verdict = exam.judge_model(&mut self.runtime.model(bundle.model())?)?;
-        let (name, version) = (&manifest.name, manifest.version);
-        writeln!(self.out, "{name} version {version}, {}\n", exam.subject())?;
-        writeln!(self.out, "{}", verdict.report)?;
-        Ok(Ending::Finished)
-    }
-
-    // The data of each job. What is the same for several is read once.
-    fn load(&self, data_dir: &Path, jobs: &[Job<'_>]) -> Result<Vec<Rc<Loaded>>, Error> {
-        check_data_dir(data_dir)?;
-        let mut all: Vec<Rc<Loaded>> = Vec::new();
-        for (index, job) in jobs.iter().enumerate() {
-            let key = |job: &Job<'_>| (job.architecture.dataset.name(), job.recipe.tokenizer());
-            let same = jobs[..index].iter().position(|it| key(it) == key(job));
-            let cache = job.output.cache();
-            let source = Source {
-                data_dir,
-                cache: &cache,
-                device: job.device,
-                tokenizer: job.recipe.tokenizer(),
-                progress: self.progress,
-            };
-            all.push(match same {
-                Some(same) => Rc::clone(&all[same]),
-                None => Rc::new(job.architecture.dataset.load(&source)?),
-            });
-        }
-        Ok(all)
-    }
+    let test = architecture.dataset.load_test(&source, &bundle)?;
+    let none = test.slice(0, 0);
+    let models_dir = args.bundle.join("../..");
+    let exam = architecture.task.exam(&Setting {
+        train: &none,
+        validation: &none,
+        test: &test,
+        dataset: architecture.dataset,
+        device: Device::Cpu,
+        judge: args.judge.as_deref(),
+        // Without --judge, the CNN beside it: models/gan/1 is judged by models/cnn/1.
+        models_dir: &models_dir,
+        judged: JUDGED,
+    })?;
+    let output = exam.model_output(&mut runtime.model(bundle.model())?)?;
+    let verdict = exam.judge(Part::Test, &output);
+    let (name, version) = (&manifest.name, manifest.version);
+    writeln!(out, "{name} version {version}, {}\n", exam.subject())?;
+    writeln!(out, "{}", verdict.report)?;
+    Ok(())
 }
 
 fn stopped(run: &RunFolder) -> String {
@@ -326,12 +184,103 @@ fn stopped(run: &RunFolder) -> String {
 
 fn check_data_dir(data_dir: &Path) -> Result<(), Error> {
     if data_dir.is_dir() {
-        Ok(())
-    } else {
-        Err(Error::value(
-            "--data-dir",
-            data_dir.display(),
-            "an existing folder",
-        ))
+        return Ok(());
+    }
+    let shown = data_dir.display();
+    Err(Error::value("--data-dir", shown, "an existing folder"))
+}
+
+// === impl Session ===
+
+impl Session<'_> {
+    // The data of each job. What is the same for several is read once.
+    fn load(&self, jobs: &[Job]) -> Result<Vec<Rc<Loaded>>, Error> {
+        check_data_dir(self.data_dir)?;
+        let cache = self.output.cache();
+        let key = |(it, recipe): &Job| (it.dataset.name(), recipe.tokenizer());
+        let mut all: Vec<Rc<Loaded>> = Vec::new();
+        for (index, job) in jobs.iter().enumerate() {
+            let source = Source {
+                data_dir: self.data_dir,
+                cache: &cache,
+                device: self.device,
+                tokenizer: job.1.tokenizer(),
+                progress: self.progress,
+            };
+            let same = jobs[..index].iter().position(|it| key(it) == key(job));
+            all.push(match same {
+                Some(same) => Rc::clone(&all[same]),
+                None => Rc::new(job.0.dataset.load(&source)?),
+            });
+        }
+        Ok(all)
+    }
+
+    // Trains, if asked to, and releases.
+    fn work(
+        &mut self,
+        (architecture, recipe): &Job,
+        data: &Loaded,
+        training: Option<&Training>,
+    ) -> Result<Ending, Error> {
+        let (train, validation) = data.train.split(recipe.validation_fraction, recipe.seed);
+        let setting = Setting {
+            train: &train,
+            validation: &validation,
+            test: &data.test,
+            dataset: architecture.dataset,
+            device: self.device,
+            judge: self.output.judge.as_deref(),
+            models_dir: &self.output.models_dir,
+            judged: self.output.judged as usize,
+        };
+        let exam = architecture.task.exam(&setting)?;
+        let folder = self.output.runs_dir.join(architecture.name);
+        let mut run = RunFolder::open(&folder);
+        if let Some(Training { resume, stop }) = training {
+            let resume = *resume && run.is_resumable(architecture, recipe)?;
+            if !resume {
+                run = RunFolder::create(&folder, recipe)?;
+            }
+            self.progress.line(&format!(
+                "{architecture}: {} parameters, {} training and {} validation {}, {}",
+                Network::new(architecture, recipe, Device::Cpu).parameters(),
+                train.len(),
+                validation.len(),
+                architecture.dataset.noun(),
+                folder.display(),
+            ));
+            let job = Fit {
+                architecture,
+                recipe,
+                train: &train,
+                exam: &*exam,
+                device: self.device,
+                run: &run,
+                resume,
+                progress: self.progress,
+            };
+            if fit(&job, &|| stop.is_requested())? == Ending::Stopped {
+                self.progress.line(&stopped(&run));
+                return Ok(Ending::Stopped);
+            }
+        }
+        let released = release(&Release {
+            architecture,
+            run: &run,
+            recipe,
+            train_samples: train.len(),
+            data,
+            exam: &*exam,
+            runtime: &self.runtime,
+            models_dir: &self.output.models_dir,
+            version: self.output.model_version,
+        })?;
+        let best = released.best_epoch;
+        writeln!(self.out, "{architecture}: best epoch {best}\n")?;
+        writeln!(self.out, "{}", released.report)?;
+        writeln!(self.out, "pictures  {}", run.path().display())?;
+        writeln!(self.out, "bundle    {}", released.bundle.display())?;
+        Ok(Ending::Finished)
     }
 }

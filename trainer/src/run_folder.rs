@@ -79,25 +79,21 @@ impl RunFolder {
         Ok(run)
     }
 
-    /// Opens a run to go on with; its recipe must be `recipe`. Nothing if no epoch has been finished.
-    pub fn resume(
-        path: &Path,
+    /// Whether an epoch was finished that a run by `recipe` can go on from. Its recipe must be the
+    /// same.
+    pub fn is_resumable(
+        &self,
         architecture: &Architecture,
         recipe: &Recipe,
-    ) -> Result<Option<Self>, Error> {
-        let run = Self::open(path);
-        if !run.last().exists() {
-            return Ok(None);
+    ) -> Result<bool, Error> {
+        if !self.last().exists() || self.recipe(architecture)? == *recipe {
+            return Ok(self.last().exists());
         }
-        if run.recipe(architecture)? == *recipe {
-            Ok(Some(run))
-        } else {
-            Err(Error::Usage(format!(
-                "{}: the run to resume has another recipe, give the same recipe and flags again, \
-                 or start anew without --resume",
-                run.file("recipe.toml").display(),
-            )))
-        }
+        Err(Error::Usage(format!(
+            "{}: the run to resume has another recipe, give the same recipe and flags again, or \
+             start anew without --resume",
+            self.file("recipe.toml").display(),
+        )))
     }
 
     /// Opens a run to read from.
@@ -249,14 +245,13 @@ mod tests {
     fn only_the_same_recipe_resumes() {
         let folder = tempfile::tempdir().unwrap();
         let recipe = original();
-        let nothing = RunFolder::resume(folder.path(), &MLP, &recipe).unwrap();
-        assert!(nothing.is_none(), "{nothing:?}");
+        let run = RunFolder::open(folder.path());
+        assert!(!run.is_resumable(&MLP, &recipe).unwrap());
         let run = RunFolder::create(folder.path(), &recipe).unwrap();
         fs::write(run.last(), "").unwrap();
-        let same = RunFolder::resume(folder.path(), &MLP, &recipe).unwrap();
-        assert!(same.is_some());
+        assert!(run.is_resumable(&MLP, &recipe).unwrap());
         let other = Recipe { seed: 2, ..recipe };
-        let refused = RunFolder::resume(folder.path(), &MLP, &other).unwrap_err();
+        let refused = run.is_resumable(&MLP, &other).unwrap_err();
         assert!(refused.to_string().contains("another recipe"), "{refused}");
     }
 }

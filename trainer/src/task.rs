@@ -72,7 +72,7 @@ pub struct Serving {
 }
 
 /// What networks are judged by.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
     /// The samples that a network learns from.
     pub train: &'a Samples,
@@ -80,10 +80,8 @@ pub struct Setting<'a> {
     pub validation: &'a Samples,
     /// The samples that judge the best epoch, on the CPU.
     pub test: &'a Samples,
-    /// The names of the classes.
-    pub labels: Vec<String>,
-    /// What several samples are called.
-    pub noun: &'static str,
+    /// Where the samples come from.
+    pub dataset: &'static dyn Dataset,
     /// Where a judging network computes.
     pub device: Device,
     /// The bundle of the judging network, if the user named it.

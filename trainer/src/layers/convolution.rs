@@ -1,21 +1,20 @@
 //! Convolutions and what stands between them. Initial weights and constants are Keras' defaults, so
 //! that the original programs' networks are trained.
 
-use quintet_onnx::ops::{
-    self, BatchNormalizationInputs, ConvAttributes, ConvTransposeAttributes, MaxPoolAttributes,
-};
+use quintet_onnx::ops::{self, BatchNormalizationInputs, ConvAttributes, ConvTransposeAttributes};
 use quintet_onnx::{GraphError, Value};
 use tch::Tensor;
 use tch::nn::{self, Init};
 
-use super::glorot_uniform;
+use super::{Layer, glorot_uniform};
 use crate::graph::Exporter;
 
 const EPSILON: f64 = 1e-3;
 // The part of a batch's mean and variance that the running ones take over.
 const MOMENTUM: f64 = 0.01;
 
-/// A square 2-D convolution.
+/// A square 2-D convolution: `[N, inputs, H, W]` → `[N, outputs, (H + 2 · padding - kernel) / stride +
+/// 1, …]`.
 #[derive(Debug)]
 pub struct Conv2d {
     name: String,
@@ -25,8 +24,8 @@ pub struct Conv2d {
     padding: i64,
 }
 
-/// A square transposed convolution without bias and with `same` padding: the size grows by the
-/// stride.
+/// A square transposed convolution without bias and with `same` padding: `[N, inputs, H, W]` →
+/// `[N, outputs, stride · H, stride · W]`.
 #[derive(Debug)]
 pub struct ConvTranspose2d {
     name: String,
@@ -34,11 +33,8 @@ pub struct ConvTranspose2d {
     stride: i64,
 }
 
-/// 2×2 max pooling with stride 2; an odd last row or column is dropped.
-#[derive(Debug)]
-pub struct MaxPool;
-
-/// Batch normalisation (Ioffe & Szegedy 2015) over the second axis.
+/// Batch normalisation (Ioffe & Szegedy 2015) over the second axis. Training takes mean and variance
+/// from the batch and updates the running ones, which are taken otherwise.
 #[derive(Debug)]
 pub struct BatchNorm {
     name: String,
@@ -75,15 +71,15 @@ impl Conv2d {
             ..self
         }
     }
+}
 
-    /// `[N, inputs, H, W]` → `[N, outputs, (H + 2 · padding - kernel) / stride + 1, …]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
+impl Layer for Conv2d {
+    fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         x.conv2d(&self.weight, Some(&self.bias), stride, padding, [1; 2], 1)
     }
 
-    /// One `Conv`.
-    pub fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
         let weight = to.weight(&self.name, "weight", &self.weight)?;
         let bias = to.weight(&self.name, "bias", &self.bias)?;
         let attributes = ConvAttributes {
@@ -112,9 +108,10 @@ impl ConvTranspose2d {
             stride,
         }
     }
+}
 
-    /// `[N, inputs, H, W]` → `[N, outputs, stride · H, stride · W]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
+impl Layer for ConvTranspose2d {
+    fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
         let bias = None::<&Tensor>;
         let (stride, padding) = ([self.stride; 2], [Self::PADDING; 2]);
         let output_padding = [self.stride - 1; 2];
@@ -129,8 +126,7 @@ impl ConvTranspose2d {
         )
     }
 
-    /// One `ConvTranspose`.
-    pub fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
         let weight = to.weight(&self.name, "weight", &self.weight)?;
         let stride = self.stride as usize;
         let attributes = ConvTransposeAttributes {
@@ -139,20 +135,6 @@ impl ConvTranspose2d {
             output_padding: [stride - 1; 2],
         };
         ops::conv_transpose(to.graph(), x, &weight, None, attributes)
-    }
-}
-
-// === impl MaxPool ===
-
-impl MaxPool {
-    /// `[N, C, H, W]` → `[N, C, H / 2, W / 2]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)
-    }
-
-    /// One `MaxPool`.
-    pub fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        ops::max_pool(to.graph(), x, MaxPoolAttributes::square(2))
     }
 }
 
@@ -170,17 +152,16 @@ impl BatchNorm {
             variance: path.ones_no_train("running_var", &[channels]),
         }
     }
+}
 
-    /// `[N, channels, …]` → the same shape. Training takes mean and variance from the batch and
-    /// updates the running ones, which are taken otherwise.
-    pub fn forward_t(&self, x: &Tensor, train: bool) -> Tensor {
+impl Layer for BatchNorm {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Tensor {
         let (weight, bias) = (Some(&self.weight), Some(&self.bias));
         let (mean, variance) = (Some(&self.mean), Some(&self.variance));
         x.batch_norm(weight, bias, mean, variance, train, MOMENTUM, EPSILON, true)
     }
 
-    /// One `BatchNormalization`.
-    pub fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
         let mut part = |name: &str, value| to.weight(&self.name, name, value);
         let scale = part("weight", &self.weight)?;
         let shift = part("bias", &self.bias)?;

@@ -4,31 +4,22 @@
 use quintet_onnx::{DataType, GraphError, Value, ops};
 use tch::{Kind, Tensor};
 
+use super::Operator;
 use crate::graph::Exporter;
 
-/// Scales grey levels 0..=255 to 0..=1.
-#[derive(Debug)]
-pub struct PixelScale;
+/// Scales grey levels 0..=255 of any numeric kind to float32 in 0..=1.
+pub const PIXEL_SCALE: Operator = Operator(
+    |pixels| pixels.to_kind(Kind::Float) / 255.0,
+    |graph, pixels| {
+        let x = ops::cast(graph, pixels, DataType::Float32)?;
+        let white = graph.initializer_f32("white", &[], &[255.0])?;
+        ops::div(graph, &x, &white)
+    },
+);
 
 /// Converts between grey levels 0..=255 and a generator's −1..=1.
 #[derive(Debug)]
 pub struct SignedPixels;
-
-// === impl PixelScale ===
-
-impl PixelScale {
-    /// Pixels of any numeric kind → float32 of the same shape in 0..=1.
-    pub fn forward(&self, pixels: &Tensor) -> Tensor {
-        pixels.to_kind(Kind::Float) / 255.0
-    }
-
-    /// uint8 → float32 of the same shape.
-    pub fn export(&self, to: &mut Exporter, pixels: &Value) -> Result<Value, GraphError> {
-        let x = ops::cast(to.graph(), pixels, DataType::Float32)?;
-        let white = to.graph().initializer_f32("white", &[], &[255.0])?;
-        ops::div(to.graph(), &x, &white)
-    }
-}
 
 // === impl SignedPixels ===
 

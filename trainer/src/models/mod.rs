@@ -17,6 +17,7 @@ pub use sentiment::{LSTM, SIMPLE_RNN};
 
 use crate::data::Dataset;
 use crate::graph::Exporter;
+use crate::layers::Layer;
 use crate::recipe::Recipe;
 use crate::task::Task;
 
@@ -25,7 +26,7 @@ use crate::task::Task;
 /// The GAN follows the CNN, which judges it.
 pub static NETWORKS: [&Architecture; 5] = [&MLP, &CNN, &SIMPLE_RNN, &LSTM, &GAN];
 
-/// The layers of a network.
+/// The layers of a network. A [`Layer`] is the model of a network with one input.
 pub trait Model: fmt::Debug {
     /// What the last layer gives for `inputs`, the tensors of [`Dataset::inputs`] or noise: logits
     /// float32 `[N, C]`, or `[N]` for two classes (the log odds of the second one); or images
@@ -37,6 +38,16 @@ pub trait Model: fmt::Debug {
 
     /// Writes the layers, from the graph's inputs to what [`Model::forward_t`] gives.
     fn export(&self, to: &mut Exporter, inputs: &[Value]) -> Result<Value, GraphError>;
+}
+
+impl<L: Layer> Model for L {
+    fn forward_t(&self, inputs: &[Tensor], train: bool) -> Tensor {
+        Layer::forward_t(self, &inputs[0], train)
+    }
+
+    fn export(&self, to: &mut Exporter, inputs: &[Value]) -> Result<Value, GraphError> {
+        Layer::export(self, to, &inputs[0])
+    }
 }
 
 /// A network as the trainer knows it. One of these, in a list, is all that adds a network.

@@ -41,7 +41,7 @@ pub struct Classified<'a> {
     /// The samples.
     pub samples: &'a Samples,
     /// The names of the classes.
-    pub labels: &'a [String],
+    pub labels: &'a [&'a str],
     /// The true class of each sample.
     pub truths: &'a [i64],
     /// `[n, C]`, or `[n]` of the second of two classes.

@@ -43,10 +43,6 @@ pub struct Classification {
     pub pictures: &'static [Picture],
 }
 
-fn labels(dataset: &dyn Dataset) -> Vec<String> {
-    dataset.labels().iter().map(|&it| it.to_owned()).collect()
-}
-
 impl Task for Classification {
     fn name(&self) -> &'static str {
         self.name
@@ -69,7 +65,7 @@ impl Task for Classification {
 
     fn serving(&self, dataset: &dyn Dataset, data: &Loaded) -> Serving {
         Serving {
-            labels: labels(dataset),
+            labels: dataset.labels().iter().map(|&it| it.to_owned()).collect(),
             preprocessing: data.preprocessing.clone(),
             golden: data.golden.iter().map(Tensor::shallow_clone).collect(),
             tolerance: 1e-3,
@@ -97,7 +93,7 @@ impl Task for Classification {
     fn exam<'a>(&self, setting: &Setting<'a>) -> Result<Box<dyn Exam + 'a>, Error> {
         Ok(Box::new(ClassificationExam {
             pictures: self.pictures,
-            setting: setting.clone(),
+            setting: *setting,
         }))
     }
 }

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::network::Network;
 use crate::plots::curves::{self, Panel};
 use crate::run_folder::{EpochMetrics, RunFolder};
-use crate::verify::{LoadedModel, compare};
+use crate::verify::LoadedModel;
 
 /// How far ONNX Runtime may be from libtorch, in absolute probability or in images of −1..=1.
 pub const TOLERANCE: f32 = 1e-4;
@@ -99,31 +99,10 @@ pub trait Exam: fmt::Debug {
     /// Checks that ONNX Runtime computes what `network` gave for [`Part::Test`].
     fn verify(
         &self,
-        _network: &Network,
+        network: &Network,
         output: &Tensor,
         model: &mut LoadedModel,
-    ) -> Result<Difference, Error> {
-        let rows = self.rows(Part::Test);
-        let inputs = |start, count| self.inputs(Part::Test, start, count);
-        let actual = in_batches(rows, inputs, |inputs| model.output(inputs))?;
-        Ok(Difference {
-            value: compare(output, &actual, TOLERANCE)?,
-            is_lower_bound: false,
-        })
-    }
-}
-
-/// What `output` gives for `rows` rows of `inputs(start, count)`, on the CPU.
-pub fn in_batches<E>(
-    rows: usize,
-    inputs: impl Fn(usize, usize) -> Vec<Tensor>,
-    mut output: impl FnMut(&[Tensor]) -> Result<Tensor, E>,
-) -> Result<Tensor, E> {
-    let batches = (0..rows).step_by(BATCH).map(|start| {
-        let inputs = inputs(start, BATCH.min(rows - start));
-        Ok(output(&inputs)?.to_device(Device::Cpu))
-    });
-    Ok(Tensor::cat(&batches.collect::<Result<Vec<_>, _>>()?, 0))
+    ) -> Result<Difference, Error>;
 }
 
 // === impl Drawing ===
@@ -148,22 +127,26 @@ impl Drawing<'_> {
 impl dyn Exam + '_ {
     /// What `network` gives for all rows, on the CPU.
     pub fn output(&self, part: Part, network: &Network) -> Tensor {
-        let to_device = |inputs: &[Tensor]| -> Vec<Tensor> {
-            inputs
-                .iter()
-                .map(|it| it.to_device(network.device()))
-                .collect()
-        };
-        let inputs = |start, count| self.inputs(part, start, count);
-        let output = |inputs: &[Tensor]| Ok::<_, Infallible>(network.output(&to_device(inputs)));
-        let Ok(output) = in_batches(self.rows(part), inputs, output);
+        let output = |inputs: &[Tensor]| Ok::<_, Infallible>(network.output(inputs));
+        let Ok(output) = self.in_batches(part, output);
         output
     }
 
-    /// What a model in ONNX Runtime gives for [`Part::Test`], and what it is worth.
-    pub fn judge_model(&self, model: &mut LoadedModel) -> Result<Verdict, Error> {
-        let inputs = |start, count| self.inputs(Part::Test, start, count);
-        let output = in_batches(self.rows(Part::Test), inputs, |inputs| model.output(inputs))?;
-        Ok(self.judge(Part::Test, &output))
+    /// What a model in ONNX Runtime gives for all rows of [`Part::Test`].
+    pub fn model_output(&self, model: &mut LoadedModel) -> Result<Tensor, Error> {
+        self.in_batches(Part::Test, |inputs| model.output(inputs))
+    }
+
+    fn in_batches<E>(
+        &self,
+        part: Part,
+        mut output: impl FnMut(&[Tensor]) -> Result<Tensor, E>,
+    ) -> Result<Tensor, E> {
+        let rows = self.rows(part);
+        let batches = (0..rows).step_by(BATCH).map(|start| {
+            let inputs = self.inputs(part, start, BATCH.min(rows - start));
+            Ok(output(&inputs)?.to_device(Device::Cpu))
+        });
+        Ok(Tensor::cat(&batches.collect::<Result<Vec<_>, _>>()?, 0))
     }
 }

@@ -80,7 +80,7 @@ impl Task for Generation {
         let bundle = Judge::find(setting.judge, setting.models_dir)?;
         Ok(Box::new(GenerationExam {
             judge: Judge::new(&bundle, setting.test, setting.device)?,
-            setting: setting.clone(),
+            setting: *setting,
         }))
     }
 }

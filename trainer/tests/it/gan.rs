@@ -9,7 +9,8 @@ use quintet_trainer::error::Error;
 use quintet_trainer::export::export;
 use quintet_trainer::fit::{Ending, Fit, fit};
 use quintet_trainer::graph::Precision;
-use quintet_trainer::models::gan::Discriminator;
+use quintet_trainer::layers::Layer;
+use quintet_trainer::models::gan::discriminator;
 use quintet_trainer::models::{CNN, GAN};
 use quintet_trainer::network::Network;
 use quintet_trainer::progress::Progress;
@@ -70,10 +71,10 @@ fn sizes_are_those_of_the_original() {
     );
 
     let store = nn::VarStore::new(Device::Cpu);
-    let discriminator = Discriminator::new(&store.root());
+    let discriminator = discriminator(&store.root());
     let weights = store.trainable_variables();
     assert_eq!(weights.iter().map(Tensor::numel).sum::<usize>(), 212_865);
-    assert_eq!(discriminator.logits(&images).size(), [3]);
+    assert_eq!(discriminator.forward_t(&images, true).size(), [3, 1]);
 }
 
 #[test]
@@ -157,7 +158,7 @@ fn train(
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Ending, Error> {
     let run = if resume {
-        RunFolder::resume(folder, &GAN, recipe)?.expect("a run to go on with")
+        RunFolder::open(folder)
     } else {
         RunFolder::create(folder, recipe)?
     };
@@ -166,8 +167,7 @@ fn train(
         train: &train,
         validation: &train,
         test: &samples(&CNN, 60, 2),
-        labels: Vec::new(),
-        noun: "images",
+        dataset: GAN.dataset,
         device: Device::Cpu,
         judge: Some(Path::new(CNN_BUNDLE)),
         models_dir: folder,

@@ -32,7 +32,7 @@ fn train(
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Ending, Error> {
     let run = if resume {
-        RunFolder::resume(folder, architecture, recipe)?.expect("a run to go on with")
+        RunFolder::open(folder)
     } else {
         RunFolder::create(folder, recipe)?
     };
@@ -40,8 +40,7 @@ fn train(
         train,
         validation,
         test: validation,
-        labels: Vec::new(),
-        noun: "samples",
+        dataset: architecture.dataset,
         device: Device::Cpu,
         judge: None,
         models_dir: folder,

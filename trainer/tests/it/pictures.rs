@@ -25,7 +25,7 @@ fn inspect(path: &Path, size: (u32, u32)) -> usize {
 
 fn classified<'a>(
     samples: &'a Samples,
-    (labels, truths): (&'a [String], &'a [i64]),
+    (labels, truths): (&'a [&'a str], &'a [i64]),
     probabilities: &'a [f32],
     confusion: &'a Confusion,
 ) -> Classified<'a> {
@@ -39,9 +39,7 @@ fn classified<'a>(
     }
 }
 
-fn names() -> Vec<String> {
-    (0..CLASSES).map(|digit| digit.to_string()).collect()
-}
+const NAMES: [&str; CLASSES] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 fn samples() -> Samples {
     Samples::from_digits(&support::digits(40, 1), Device::Cpu)
@@ -78,9 +76,9 @@ fn curves_of_no_one_and_many_epochs() {
 fn a_confusion_matrix() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("confusion.png");
-    let (samples, names) = (samples(), names());
+    let samples = samples();
     let draw = |counts: &Confusion| {
-        confusion::draw(&path, &classified(&samples, (&names, &[]), &[], counts)).unwrap();
+        confusion::draw(&path, &classified(&samples, (&NAMES, &[]), &[], counts)).unwrap();
     };
     let mut counts = Confusion::new(CLASSES);
     draw(&counts);
@@ -106,7 +104,7 @@ fn a_confusion_matrix() {
 fn digits_with_and_without_mistakes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("digits.png");
-    let (samples, names) = (samples(), names());
+    let samples = samples();
     let truths = samples.label_values();
     let mut probabilities = vec![0.01; 40 * CLASSES];
     for (index, &label) in truths.iter().enumerate() {
@@ -114,7 +112,7 @@ fn digits_with_and_without_mistakes() {
     }
     let confusion = Confusion::new(CLASSES);
     let draw = |probabilities: &[f32]| {
-        let judged = classified(&samples, (&names, &truths), probabilities, &confusion);
+        let judged = classified(&samples, (&NAMES, &truths), probabilities, &confusion);
         digits::draw(&path, &judged).unwrap();
         inspect(&path, (1080, 916))
     };

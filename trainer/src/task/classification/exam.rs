@@ -5,10 +5,12 @@ use tch::Tensor;
 use crate::data::Samples;
 use crate::error::Error;
 use crate::evaluate::Evaluation;
+use crate::network::Network;
 use crate::plots::curves::Panel;
 use crate::plots::{Classified, Picture};
 use crate::task::Setting;
-use crate::task::exam::{Drawing, Exam, Part, Verdict};
+use crate::task::exam::{Difference, Drawing, Exam, Part, TOLERANCE, Verdict};
+use crate::verify::{LoadedModel, compare};
 
 const TRAINING: &str = "training, with dropout";
 const VALIDATION: &str = "validation";
@@ -59,12 +61,16 @@ impl Exam for ClassificationExam<'_> {
                 .collect(),
             metrics: metrics.into(),
             line: format!("{name} loss {loss:.4}  accuracy {percent:.2} %"),
-            report: evaluation.report(&self.setting.labels),
+            report: evaluation.report(self.setting.dataset.labels()),
         }
     }
 
     fn subject(&self) -> String {
-        format!("{} test {}", self.rows(Part::Test), self.setting.noun)
+        format!(
+            "{} test {}",
+            self.rows(Part::Test),
+            self.setting.dataset.noun()
+        )
     }
 
     fn compare_precision(
@@ -79,6 +85,19 @@ impl Exam for ClassificationExam<'_> {
             after - before,
         );
         (line, vec![("test_accuracy_float32".to_owned(), trained)])
+    }
+
+    fn verify(
+        &self,
+        _: &Network,
+        output: &Tensor,
+        model: &mut LoadedModel,
+    ) -> Result<Difference, Error> {
+        let exam: &dyn Exam = self;
+        Ok(Difference {
+            value: compare(output, &exam.model_output(model)?, TOLERANCE)?,
+            is_lower_bound: false,
+        })
     }
 
     fn draw(&self, drawing: &Drawing<'_>) -> Result<(), Error> {
@@ -107,9 +126,8 @@ impl Exam for ClassificationExam<'_> {
         };
         drawing.curves(&[loss, error])?;
 
-        let Setting {
-            test, labels, noun, ..
-        } = &self.setting;
+        let Setting { test, dataset, .. } = &self.setting;
+        let noun = dataset.noun();
         let (probabilities, truths) = (values(drawing.output), test.label_values());
         let evaluation = Evaluation::new(&probabilities, &truths);
         let percent = 100.0 * evaluation.accuracy();
@@ -120,7 +138,7 @@ impl Exam for ClassificationExam<'_> {
                 test.len()
             ),
             samples: test,
-            labels,
+            labels: dataset.labels(),
             truths: &truths,
             probabilities: &probabilities,
             confusion: &evaluation.confusion,

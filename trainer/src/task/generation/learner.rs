@@ -6,8 +6,8 @@ use tch::{Kind, Reduction, Tensor, nn};
 use super::stages::{Stage, stages};
 use crate::data::Samples;
 use crate::fit::{Fit, Learner, Means, Step};
-use crate::layers::SignedPixels;
-use crate::models::gan::{Discriminator, NOISE};
+use crate::layers::{Layer, Sequential, SignedPixels};
+use crate::models::gan::{NOISE, discriminator};
 use crate::network::{Network, sorted};
 use crate::optimizer::Adam;
 use crate::recipe::Adversarial;
@@ -22,7 +22,7 @@ const PENALTY_INTERVAL: usize = 16;
 pub(super) struct Adversary {
     settings: Adversarial,
     stages: Vec<Stage>,
-    discriminator: Discriminator,
+    discriminator: Sequential,
     store: nn::VarStore,
     adam: Adam,
 }
@@ -40,10 +40,16 @@ fn cross_entropy(logits: &Tensor, target: f64) -> Tensor {
     logits.binary_cross_entropy_with_logits(&target, weight, None, Reduction::Mean)
 }
 
+// The discriminator's log odds of images `[N, 28, 28]`: `[N]`. Dropout is always on, since only
+// training uses the discriminator.
+fn log_odds(discriminator: &Sequential, images: &Tensor) -> Tensor {
+    discriminator.forward_t(images, true).squeeze_dim(1)
+}
+
 // Half the mean squared norm of the discriminator's gradient at `written`.
-fn squared_gradient(discriminator: &Discriminator, written: &Tensor) -> Tensor {
+fn squared_gradient(discriminator: &Sequential, written: &Tensor) -> Tensor {
     let written = written.set_requires_grad(true);
-    let sum = discriminator.logits(&written).sum(Kind::Float);
+    let sum = log_odds(discriminator, &written).sum(Kind::Float);
     let gradient = &Tensor::run_backward(&[sum], &[written], true, true)[0];
     let square = gradient.square();
     let norms = square.sum_dim_intlist([1, 2].as_slice(), false, Kind::Float);
@@ -59,7 +65,7 @@ impl Adversary {
         Self {
             stages: stages(fit.recipe, &settings, fit.train),
             settings,
-            discriminator: Discriminator::new(&store.root()),
+            discriminator: discriminator(&store.root()),
             adam: Adam::new(sorted(&store), &fit.recipe.optimizer),
             store,
         }
@@ -93,18 +99,18 @@ impl Learner for Adversary {
             learning_rate_ratio,
             ..
         } = self.settings;
-        let logits = |images: &Tensor| self.discriminator.logits(images);
-        let real = cross_entropy(&logits(&written), 1.0 - label_smoothing);
-        let fake = cross_entropy(&logits(&drawn.detach()), 0.0);
+        let discriminator = &self.discriminator;
+        let real = cross_entropy(&log_odds(discriminator, &written), 1.0 - label_smoothing);
+        let fake = cross_entropy(&log_odds(discriminator, &drawn.detach()), 0.0);
         let loss = real + fake;
         let mut objective = loss.shallow_clone();
         if gradient_penalty > 0.0 && moment.step.is_multiple_of(PENALTY_INTERVAL) {
             let factor = gradient_penalty * PENALTY_INTERVAL as f64;
-            objective += squared_gradient(&self.discriminator, &written) * factor;
+            objective += squared_gradient(discriminator, &written) * factor;
         }
         let rate = moment.learning_rate * learning_rate_ratio;
         self.adam.backward_step(&objective, rate);
-        let logits = self.discriminator.logits(&drawn);
+        let logits = log_odds(&self.discriminator, &drawn);
         Step {
             loss: cross_entropy(&top(&logits, top_part), 1.0),
             weight: 1.0,

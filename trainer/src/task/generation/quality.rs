@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor, nn};
 use crate::checkpoint::Checkpoint;
 use crate::data::Samples;
 use crate::error::Error;
+use crate::layers::Layer;
 use crate::models::CNN;
 use crate::models::cnn::Cnn;
 use crate::models::gan::NOISE;
@@ -135,8 +136,8 @@ fn examine(cnn: &Cnn, device: Device, pixels: &Tensor) -> (Tensor, Tensor) {
     let batches = (0..all).step_by(BATCH).map(|first| {
         let batch = pixels.narrow(0, first, (BATCH as i64).min(all - first));
         tch::no_grad(|| {
-            let features = cnn.features(&batch.to_device(device));
-            let probabilities = cnn.head(&features).softmax(-1, None);
+            let features = cnn.features.forward_t(&batch.to_device(device), false);
+            let probabilities = cnn.head.forward_t(&features, false).softmax(-1, None);
             (features, probabilities)
         })
     });
