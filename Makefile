@@ -47,6 +47,7 @@ bench: build ## Measure throughput and latency beside what the machine could do,
 
 train: fetch-onnxruntime fetch-libtorch ## Train the served models into models/ (DATA_DIR names the data; what is missing is downloaded)
 	$(CARGO) build --release -p quintet-trainer
+	mkdir -p $(DATA_DIR)
 	for model in $(MODELS); do \
 	  ORT_DYLIB_PATH=.runtime/onnxruntime/lib/libonnxruntime.so $(TARGET)/release/quintet-trainer \
 	    train $$model --data-dir $(DATA_DIR) --models-dir models $(ARGS) || exit; \

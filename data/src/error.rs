@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {kind}", path.display())]
 pub struct DataError {
-    /// The file at fault; for a file that was found nowhere, where it should be.
+    /// The file at fault; for a file that is missing, its usual place.
     pub path: PathBuf,
     /// What is wrong with it.
     pub kind: DataErrorKind,
@@ -20,11 +20,13 @@ pub enum DataErrorKind {
     /// The operating system refused, or the gzip stream is damaged.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// The file is nowhere that it is looked for.
-    #[error("not found, nor {others}")]
-    Missing {
+    /// The file is in none of its places.
+    #[error("not found, nor {others}; it is published at {url}")]
+    NotFetched {
         /// The other places, as text.
         others: String,
+        /// Where the file is published.
+        url: &'static str,
     },
     /// The file does not start with the magic number of its kind.
     #[error("magic number is {found:#010x}, must be {expected:#010x}")]
@@ -66,7 +68,7 @@ pub enum DataErrorKind {
         /// Unpacked bytes that the header promises.
         expected: u64,
     },
-    /// A label that is no digit.
+    /// A label that is not a digit.
     #[error("label {index} is {found}, must be 0 to 9")]
     Label {
         /// Index of the label, from 0.
@@ -81,14 +83,6 @@ pub enum DataErrorKind {
         labels: usize,
         /// Number of images in the file it belongs to.
         images: usize,
-    },
-    /// The file is nowhere that it is looked for, and is not downloaded.
-    #[error("not found, nor {other}; it is published at {url}")]
-    NotFetched {
-        /// The other place, as text.
-        other: String,
-        /// Where the file is published.
-        url: &'static str,
     },
     /// The archive ends early, or its packing is damaged.
     #[error("breaks off or is damaged after {entries} entries: {source}")]

@@ -2,14 +2,13 @@
 //! magic number, the size of each dimension, then unsigned bytes. Read packed with gzip or plain.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::path::Path;
 
-use flate2::bufread::GzDecoder;
-
+use crate::published::unpacked;
 use crate::{DataError, DataErrorKind};
 
-/// Far above any data set of this format; keeps a damaged header from asking for the impossible.
+/// Far above any data set of this format; limits the memory that a damaged header asks for.
 const MAX_ITEMS: u32 = 10_000_000;
 
 /// The magic number of unsigned bytes in `dims` dimensions.
@@ -40,22 +39,13 @@ pub(crate) fn read_labels(path: &Path) -> Result<Vec<u8>, DataError> {
     })
 }
 
-/// Opens the file, unpacks it when it starts like a gzip stream, and names it in the error.
+/// Opens the file, unpacks it if it is packed, and names it in the error.
 fn read(
     path: &Path,
     parse: impl FnOnce(&mut dyn Read) -> Result<Vec<u8>, DataErrorKind>,
 ) -> Result<Vec<u8>, DataError> {
-    let open = || -> io::Result<Box<dyn Read>> {
-        let mut file = BufReader::new(File::open(path)?);
-        // The extension may lie: some programs unpack a download and keep its name.
-        let packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-        Ok(if packed {
-            Box::new(GzDecoder::new(file))
-        } else {
-            Box::new(file)
-        })
-    };
-    let mut file = open().map_err(|error| DataError::new(path, error))?;
+    let file = File::open(path).and_then(unpacked);
+    let mut file = file.map_err(|error| DataError::new(path, error))?;
     parse(&mut file).map_err(|kind| DataError::new(path, kind))
 }
 
@@ -65,7 +55,7 @@ fn header<const D: usize>(file: &mut dyn Read) -> Result<[u32; D], DataErrorKind
     let expected = 4 * (D as u64 + 1);
     read_up_to(file, expected, &mut header)?;
     let words = header.as_chunks::<4>().0;
-    // The magic number is judged first, so that a small file of another kind is named as such.
+    // The magic number comes first, so that a small file of another kind is reported as such.
     if let Some(&word) = words.first() {
         let (found, expected) = (u32::from_be_bytes(word), magic(D as u32));
         if found != expected {
@@ -93,10 +83,10 @@ fn body(file: &mut dyn Read, header: u64, count: u32, size: u64) -> Result<Vec<u
     }
     let length = u64::from(count) * size;
     let mut items = Vec::new();
-    // One byte more: it shows a file that goes on, and makes gzip check its own checksum.
+    // One byte more shows a file that goes on, and makes gzip check its checksum.
     let broken_off = read_up_to(file, length + 1, &mut items)?;
     match items.len() as u64 {
-        // A stream without its closing checksum is cut too, though no item is missing.
+        // A stream without its checksum at the end is cut too, though no item is missing.
         actual if actual < length || broken_off => Err(DataErrorKind::Truncated {
             actual: header + actual,
             expected: header + length,
@@ -108,7 +98,7 @@ fn body(file: &mut dyn Read, header: u64, count: u32, size: u64) -> Result<Vec<u
     }
 }
 
-/// Reads at most `limit` bytes, and tells whether a gzip stream broke off on the way.
+/// Reads at most `limit` bytes, and tells whether a gzip stream broke off before.
 fn read_up_to(file: &mut dyn Read, limit: u64, bytes: &mut Vec<u8>) -> io::Result<bool> {
     match file.take(limit).read_to_end(bytes) {
         Ok(_) => Ok(false),

@@ -2,25 +2,38 @@
 //!
 //! Maas, Daly, Pham, Huang, Ng and Potts, "Learning word vectors for sentiment analysis", ACL 2011.
 //! The archive is read as published, `aclImdb/{train,test}/{pos,neg}/ID_RATING.txt`; its unlabelled
-//! reviews, where it has them, are passed over.
+//! reviews, where it has them, are ignored.
 
 mod archive;
 mod sample;
 
 use std::path::{Path, PathBuf};
 
-use crate::{DataError, DataErrorKind};
+use crate::DataError;
+use crate::published::{Published, PublishedFile};
 
 pub use sample::{first_sentence, sample};
 
 /// File name of the archive.
 pub const ARCHIVE: &str = "aclImdb_v1.tar.gz";
-/// Where the archive is published.
-pub const SOURCE: &str = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz";
 /// The label of a bad review, rated 1 to 4 of 10.
 pub const NEGATIVE: u8 = 0;
 /// The label of a good review, rated 7 to 10 of 10.
 pub const POSITIVE: u8 = 1;
+
+const TAR: &str = "aclImdb_v1.tar";
+
+/// The archive as published. It lies in `imdb/`, or in the data folder itself.
+pub const PUBLISHED: Published = Published {
+    folder: "imdb",
+    mirrors: &["https://ai.stanford.edu/~amaas/data/sentiment/"],
+    files: &[PublishedFile {
+        name: TAR,
+        bytes: 84_125_825,
+        sha256: "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe",
+        is_of_packed: true,
+    }],
+};
 
 /// Reviews of each sentiment in each split.
 const PER_FOLDER: usize = 12_500;
@@ -43,31 +56,19 @@ pub struct Imdb {
     pub test: Reviews,
 }
 
-/// Reads both splits from `data_dir/imdb/aclImdb_v1.tar.gz` or `data_dir/aclImdb_v1.tar.gz`.
+/// Reads both splits from `data_dir/imdb/` or `data_dir/`, packed (`.gz`) or not.
 ///
 /// `progress` is told how many bytes of the archive have been read, and how many it has. The reviews
-/// come in the order of their labels and numbers, whatever order the archive has them in. Bytes that
-/// are not UTF-8 become U+FFFD. An archive that breaks off or lacks reviews is an error.
+/// come in the order of their labels and numbers, whatever the order of the archive. Bytes that are
+/// not UTF-8 become U+FFFD. An archive that breaks off or lacks reviews is an error.
 pub fn load(data_dir: &Path, progress: impl FnMut(u64, u64)) -> Result<Imdb, DataError> {
     let path = find(data_dir)?;
     archive::read(&path, PER_FOLDER, progress).map_err(|kind| DataError::new(path, kind))
 }
 
-/// Where the archive lies that [`load`] reads; an error if it is in neither place.
+/// Where the archive is that [`load`] reads.
 pub fn find(data_dir: &Path) -> Result<PathBuf, DataError> {
-    let usual = data_dir.join("imdb").join(ARCHIVE);
-    let other = data_dir.join(ARCHIVE);
-    if usual.is_file() {
-        Ok(usual)
-    } else if other.is_file() {
-        Ok(other)
-    } else {
-        let (other, url) = (other.display().to_string(), SOURCE);
-        Err(DataError::new(
-            usual,
-            DataErrorKind::NotFetched { other, url },
-        ))
-    }
+    PUBLISHED.find(data_dir, TAR)
 }
 
 // === impl Reviews ===

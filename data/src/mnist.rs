@@ -4,12 +4,10 @@
 //! Proceedings of the IEEE 86(11), 1998.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::published::{Published, PublishedFile};
 use crate::{DataError, DataErrorKind, idx};
-
-#[cfg(feature = "download")]
-pub use crate::download::{MIRRORS, ensure, ensure_from};
 
 /// Width and height of an image in pixels.
 pub const SIDE: usize = 28;
@@ -17,6 +15,42 @@ pub const SIDE: usize = 28;
 pub const PIXELS: usize = SIDE * SIDE;
 /// The digits.
 pub const CLASSES: usize = 10;
+
+const NAMES: [[&str; 2]; 2] = [
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
+    ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
+];
+
+/// The files as published. They lie in `mnist/`, or in the data folder itself.
+pub const PUBLISHED: Published = Published {
+    folder: "mnist",
+    mirrors: &[
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ],
+    files: &[
+        file(
+            NAMES[0][0],
+            47_040_016,
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        ),
+        file(
+            NAMES[0][1],
+            60_008,
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        ),
+        file(
+            NAMES[1][0],
+            7_840_016,
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        ),
+        file(
+            NAMES[1][1],
+            10_008,
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
+    ],
+};
 
 /// Which part of the data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,16 +74,17 @@ pub struct Digits {
 ///
 /// Magic numbers, image size, counts and labels are checked; the error names the file.
 pub fn load(data_dir: &Path, split: Split) -> Result<Digits, DataError> {
-    let [images_name, labels_name] = split.files();
-    let labels_path = find(data_dir, labels_name)?;
-    let images = idx::read_images(&find(data_dir, images_name)?, SIDE as u32)?;
+    let [images_name, labels_name] = NAMES[split as usize];
+    let labels_path = PUBLISHED.find(data_dir, labels_name)?;
+    let images_path = PUBLISHED.find(data_dir, images_name)?;
+    let images = idx::read_images(&images_path, SIDE as u32)?;
     let labels = idx::read_labels(&labels_path)?;
     let error = |kind| Err(DataError::new(&labels_path, kind));
-    if let Some((index, &found)) = labels
+    let wrong = labels
         .iter()
-        .enumerate()
-        .find(|&(_, &label)| usize::from(label) >= CLASSES)
-    {
+        .position(|&label| usize::from(label) >= CLASSES);
+    if let Some(index) = wrong {
+        let found = labels[index];
         return error(DataErrorKind::Label { index, found });
     }
     let digits = Digits { images, labels };
@@ -60,29 +95,14 @@ pub fn load(data_dir: &Path, split: Split) -> Result<Digits, DataError> {
     Ok(digits)
 }
 
-/// The places where a file may lie, the usual one first.
-pub(crate) fn candidates(data_dir: &Path, name: &str) -> [PathBuf; 4] {
-    let packed = format!("{name}.gz");
-    let folder = data_dir.join("mnist");
-    [
-        folder.join(&packed),
-        folder.join(name),
-        data_dir.join(&packed),
-        data_dir.join(name),
-    ]
-}
-
-fn find(data_dir: &Path, name: &str) -> Result<PathBuf, DataError> {
-    let [usual, others @ ..] = candidates(data_dir, name);
-    if let Some(found) = [&usual]
-        .into_iter()
-        .chain(&others)
-        .find(|path| path.is_file())
-    {
-        return Ok(found.clone());
+const fn file(name: &'static str, bytes: u64, sha256: &'static str) -> PublishedFile {
+    let is_of_packed = false;
+    PublishedFile {
+        name,
+        bytes,
+        sha256,
+        is_of_packed,
     }
-    let others = others.map(|path| path.display().to_string()).join(", ");
-    Err(DataError::new(usual, DataErrorKind::Missing { others }))
 }
 
 // === impl Split ===
@@ -90,14 +110,6 @@ fn find(data_dir: &Path, name: &str) -> Result<PathBuf, DataError> {
 impl Split {
     /// Both splits.
     pub const ALL: [Self; 2] = [Self::Train, Self::Test];
-
-    /// The published file names of images and labels, without `.gz`.
-    pub const fn files(self) -> [&'static str; 2] {
-        match self {
-            Self::Train => ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
-            Self::Test => ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
-        }
-    }
 }
 
 // === impl Digits ===
@@ -125,12 +137,8 @@ impl Digits {
 
 impl fmt::Debug for Digits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // 47 million pixels would drown every failing test.
-        write!(
-            f,
-            "Digits({} images, {} labels)",
-            self.images.len() / PIXELS,
-            self.labels.len()
-        )
+        // 47 million pixels would fill the output of a failing test.
+        let (images, labels) = (self.images.len() / PIXELS, self.labels.len());
+        write!(f, "Digits({images} images, {labels} labels)")
     }
 }

@@ -104,7 +104,9 @@ fn a_missing_file_is_named_with_the_places() {
             .path
             .ends_with(Path::new("mnist").join(format!("{IMAGES}.gz")))
     );
-    assert!(matches!(&error.kind, DataErrorKind::Missing { others } if others.contains(IMAGES)));
+    assert!(
+        matches!(&error.kind, DataErrorKind::NotFetched { others, .. } if others.contains(IMAGES))
+    );
 }
 
 #[test]

@@ -1,49 +1,17 @@
-//! Checkpoints: named tensors in one safetensors file, written whole or not at all.
+//! Checkpoints: named tensors in one safetensors file, written atomically.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tch::{Device, TchError, Tensor};
-use thiserror::Error;
+use tch::{Device, Tensor};
+
+use crate::error::Error;
 
 /// Named tensors, on their way to or from a file.
 #[derive(Debug, Default)]
 pub struct Checkpoint {
     tensors: BTreeMap<String, Tensor>,
-}
-
-/// Why a checkpoint cannot be written or used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum CheckpointError {
-    /// The file system refused.
-    #[error("checkpoint {path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Not a safetensors file, or one that libtorch cannot hold.
-    #[error("checkpoint {path}: {source}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What libtorch said.
-        source: TchError,
-    },
-    /// A tensor is absent or has another shape.
-    #[error("checkpoint: tensor {name} is {actual}, expected {expected}")]
-    Tensor {
-        /// Its name in the file.
-        name: String,
-        /// What is there.
-        actual: String,
-        /// What the network needs.
-        expected: String,
-    },
 }
 
 // === impl Checkpoint ===
@@ -57,10 +25,19 @@ impl Checkpoint {
         }
     }
 
+    /// Adds one tensor.
+    pub fn insert_tensor(&mut self, name: &str, tensor: Tensor) {
+        self.tensors.insert(name.to_owned(), tensor);
+    }
+
     /// Adds one number.
     pub fn insert_number(&mut self, name: &str, number: f64) {
-        self.tensors
-            .insert(name.to_owned(), Tensor::from_slice(&[number]));
+        self.insert_tensor(name, Tensor::from_slice(&[number]));
+    }
+
+    /// A tensor by its name.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
     }
 
     /// Copies the tensors behind `prefix` into `targets`, which keep their devices.
@@ -68,7 +45,7 @@ impl Checkpoint {
         &self,
         prefix: &str,
         targets: impl IntoIterator<Item = (String, Tensor)>,
-    ) -> Result<(), CheckpointError> {
+    ) -> Result<(), Error> {
         for (name, mut target) in targets {
             let name = format!("{prefix}.{name}");
             let source = self.get(&name, &target.size())?;
@@ -78,56 +55,46 @@ impl Checkpoint {
     }
 
     /// A number put in by [`Checkpoint::insert_number`].
-    pub fn number(&self, name: &str) -> Result<f64, CheckpointError> {
+    pub fn number(&self, name: &str) -> Result<f64, Error> {
         Ok(self.get(name, &[1])?.double_value(&[0]))
     }
 
-    fn get(&self, name: &str, shape: &[i64]) -> Result<&Tensor, CheckpointError> {
+    fn get(&self, name: &str, shape: &[i64]) -> Result<&Tensor, Error> {
         let found = self.tensors.get(name);
         found
             .filter(|tensor| tensor.size() == shape)
-            .ok_or_else(|| CheckpointError::Tensor {
+            .ok_or_else(|| Error::Checkpoint {
                 name: name.to_owned(),
                 actual: found.map_or("absent".to_owned(), |tensor| format!("{:?}", tensor.size())),
                 expected: format!("{shape:?}"),
             })
     }
 
-    /// Writes the file beside its place and moves it there, so a kill leaves the old one or the
-    /// new one.
-    pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
-        let io = |source| CheckpointError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let temporary = path.with_extension("tmp");
-        let tensors: Vec<(&str, &Tensor)> = self
-            .tensors
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor))
-            .collect();
-        Tensor::write_safetensors(&tensors, &temporary).map_err(|source| {
-            CheckpointError::Format {
-                path: path.to_owned(),
-                source,
-            }
-        })?;
-        File::open(&temporary)
+    /// Writes a temporary file beside `path` and renames it, so a kill leaves the old file or the
+    /// new one. Two processes may write the same file.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        let written = self.write_to(&temporary, path);
+        if written.is_err() {
+            // The error is reported already.
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+
+    fn write_to(&self, temporary: &Path, path: &Path) -> Result<(), Error> {
+        let tensors: Vec<_> = self.tensors.iter().collect();
+        Tensor::write_safetensors(&tensors, temporary).map_err(Error::file(path))?;
+        File::open(temporary)
             .and_then(|file| file.sync_all())
-            .map_err(io)?;
-        fs::rename(&temporary, path).map_err(io)
+            .and_then(|()| fs::rename(temporary, path))
+            .map_err(Error::file(path))
     }
 
     /// Reads a file that [`Checkpoint::write`] wrote.
-    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
-        File::open(path).map_err(|source| CheckpointError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-        let tensors = Tensor::read_safetensors(path).map_err(|source| CheckpointError::Format {
-            path: path.to_owned(),
-            source,
-        })?;
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        File::open(path).map_err(Error::file(path))?;
+        let tensors = Tensor::read_safetensors(path).map_err(Error::file(path))?;
         Ok(Self {
             tensors: tensors.into_iter().collect(),
         })
@@ -137,21 +104,25 @@ impl Checkpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::Architecture;
+    use crate::models::{Architecture, CNN, MLP};
     use crate::network::Network;
+
+    fn network(architecture: &'static Architecture) -> Network {
+        Network::new(architecture, &architecture.recipe(), Device::Cpu)
+    }
 
     #[test]
     fn weights_and_numbers_come_back_exactly() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("last.safetensors");
-        let written = Network::new(Architecture::Mlp, Device::Cpu);
+        let written = network(&MLP);
         let mut checkpoint = Checkpoint::default();
         checkpoint.insert("weights", written.weights());
         checkpoint.insert_number("epoch", 0.1);
         checkpoint.write(&path).unwrap();
 
         let read = Checkpoint::read(&path).unwrap();
-        let network = Network::new(Architecture::Mlp, Device::Cpu);
+        let network = network(&MLP);
         read.restore("weights", network.weights()).unwrap();
         for ((name, left), (_, right)) in written.weights().iter().zip(network.weights()) {
             assert_eq!(left, &right, "{name}");
@@ -162,11 +133,8 @@ mod tests {
     #[test]
     fn another_networks_weights_are_refused() {
         let mut checkpoint = Checkpoint::default();
-        checkpoint.insert(
-            "weights",
-            Network::new(Architecture::Mlp, Device::Cpu).weights(),
-        );
-        let cnn = Network::new(Architecture::Cnn, Device::Cpu);
+        checkpoint.insert("weights", network(&MLP).weights());
+        let cnn = network(&CNN);
         let message = checkpoint
             .restore("weights", cnn.weights())
             .unwrap_err()
@@ -181,10 +149,7 @@ mod tests {
     fn an_absent_and_a_broken_file_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("best.safetensors");
-        assert!(matches!(
-            Checkpoint::read(&path),
-            Err(CheckpointError::Io { .. })
-        ));
+        assert!(matches!(Checkpoint::read(&path), Err(Error::File { .. })));
         fs::write(&path, "not safetensors").unwrap();
         let message = Checkpoint::read(&path).unwrap_err().to_string();
         assert!(message.contains("best.safetensors"), "{message}");

@@ -1,11 +1,22 @@
 //! The command line.
 
+use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::device::DeviceChoice;
+use crate::error::Error;
+use crate::fit::Ending;
 use crate::models::Architecture;
+use crate::run;
+use crate::stop::STOPPED;
+
+/// The network's name that stands for all of them.
+pub const ALL: &str = "all";
 
 /// Trains Quintet's networks with libtorch and writes verified bundles for the server.
 #[derive(Debug, Parser)]
@@ -47,12 +58,11 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Train {
     /// The network, or `all` for one after the other.
-    pub architecture: Choice,
-    /// Folder with MNIST's four files, in it or in its subfolder `mnist` (a missing one is
-    /// downloaded there), and IMDB's archive aclImdb_v1.tar.gz, in it or in its subfolder `imdb`;
-    /// only what the networks asked for learn from is needed.
-    #[arg(long, value_name = "DIR", default_value = "data-sets")]
-    pub data_dir: PathBuf,
+    #[arg(value_name = "ARCHITECTURE")]
+    pub network: String,
+    /// Where the data sets are.
+    #[command(flatten)]
+    pub data: DataDir,
     /// Where results go.
     #[command(flatten)]
     pub output: Output,
@@ -84,11 +94,9 @@ pub struct Evaluate {
     /// The bundle's folder, for example models/cnn/1.
     #[arg(value_name = "BUNDLE_DIR")]
     pub bundle: PathBuf,
-    /// Folder with MNIST's four files, in it or in its subfolder `mnist` (a missing one is
-    /// downloaded there), and IMDB's archive aclImdb_v1.tar.gz, in it or in its subfolder `imdb`;
-    /// only what the networks asked for learn from is needed.
-    #[arg(long, value_name = "DIR", default_value = "data-sets")]
-    pub data_dir: PathBuf,
+    /// Where the data sets are.
+    #[command(flatten)]
+    pub data: DataDir,
     /// Bundle of the CNN that judges a GAN's digits [default: the newest cnn beside BUNDLE_DIR].
     #[arg(long, value_name = "BUNDLE_DIR")]
     pub judge: Option<PathBuf>,
@@ -98,15 +106,24 @@ pub struct Evaluate {
 #[derive(Debug, Args)]
 pub struct Export {
     /// The network, or `all`.
-    pub architecture: Choice,
-    /// Folder with MNIST's four files, in it or in its subfolder `mnist` (a missing one is
-    /// downloaded there), and IMDB's archive aclImdb_v1.tar.gz, in it or in its subfolder `imdb`;
-    /// only what the networks asked for learn from is needed.
-    #[arg(long, value_name = "DIR", default_value = "data-sets")]
-    pub data_dir: PathBuf,
+    #[arg(value_name = "ARCHITECTURE")]
+    pub network: String,
+    /// Where the data sets are.
+    #[command(flatten)]
+    pub data: DataDir,
     /// Where results go.
     #[command(flatten)]
     pub output: Output,
+}
+
+/// Where the data sets are.
+#[derive(Debug, Args)]
+pub struct DataDir {
+    /// Folder with MNIST's four files, in it or in its subfolder `mnist`, and IMDB's archive
+    /// aclImdb_v1.tar.gz, in it or in its subfolder `imdb`. Files that are needed and missing are
+    /// downloaded there.
+    #[arg(long, value_name = "DIR", default_value = "data-sets")]
+    pub data_dir: PathBuf,
 }
 
 /// Where results go.
@@ -133,57 +150,75 @@ pub struct Output {
     pub judged: u32,
 }
 
-/// One network or all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Choice {
-    /// Multi-layer perceptron.
-    Mlp,
-    /// Convolutional network.
-    Cnn,
-    /// Simple recurrent network.
-    #[value(name = "simple_rnn")]
-    SimpleRnn,
-    /// Long short-term memory.
-    Lstm,
-    /// Generative adversarial network.
-    Gan,
-    /// All of them.
-    All,
-}
-
 /// Which recipe to train by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecipeChoice {
     /// The built-in one behind the committed models.
     Default,
-    /// The built-in one of the original programs.
+    /// The built-in one of the original program.
     Original,
     /// A file.
     File(PathBuf),
 }
 
-// === impl Output ===
-
-impl Output {
-    /// Where what takes long to read is kept for the next run.
-    pub fn cache(&self) -> PathBuf {
-        self.runs_dir.join("cache")
+/// Runs the command line of this process for `networks`.
+pub fn main(networks: &[&'static Architecture]) -> ExitCode {
+    let error = match run(std::env::args_os(), networks, &mut io::stdout().lock()) {
+        Ok(Ending::Finished) => return ExitCode::SUCCESS,
+        Ok(Ending::Stopped) => return ExitCode::from(STOPPED),
+        Err(error) => error,
+    };
+    // A closed standard error cannot be reported.
+    match error {
+        Error::Arguments(error) => {
+            let _ = error.print();
+            ExitCode::from(error.exit_code() as u8)
+        }
+        // `| head` has read enough: end as quietly as a program that SIGPIPE ended.
+        error if error.is_closed_pipe() => ExitCode::from(141),
+        error => {
+            let _ = writeln!(io::stderr(), "quintet-trainer: {error}");
+            ExitCode::from(if matches!(error, Error::Usage(_)) {
+                2
+            } else {
+                1
+            })
+        }
     }
 }
 
-// === impl Choice ===
+/// Does what `args`, the program's name first, say for `networks`, with results on `out`.
+pub fn run(
+    args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    networks: &[&'static Architecture],
+    out: &mut dyn Write,
+) -> Result<Ending, Error> {
+    let matches = command(networks).try_get_matches_from(args)?;
+    run::run(&Cli::from_arg_matches(&matches)?, networks, out)
+}
 
-impl Choice {
-    /// The networks that are meant.
-    pub const fn architectures(self) -> &'static [Architecture] {
-        match self {
-            Self::Mlp => &[Architecture::Mlp],
-            Self::Cnn => &[Architecture::Cnn],
-            Self::SimpleRnn => &[Architecture::SimpleRnn],
-            Self::Lstm => &[Architecture::Lstm],
-            Self::Gan => &[Architecture::Gan],
-            Self::All => &Architecture::ALL,
-        }
+// The flags, with the names of `networks` as the values of `NETWORK`.
+fn command(networks: &[&'static Architecture]) -> clap::Command {
+    let values = networks
+        .iter()
+        .map(|it| PossibleValue::new(it.name).help(it.summary));
+    let all = PossibleValue::new(ALL).help("All of them");
+    let parser = PossibleValuesParser::new(values.chain([all]).collect::<Vec<_>>());
+    ["train", "export"]
+        .into_iter()
+        .fold(Cli::command(), |command, name| {
+            command.mut_subcommand(name, |it| {
+                it.mut_arg("network", |it| it.value_parser(parser.clone()))
+            })
+        })
+}
+
+// === impl Output ===
+
+impl Output {
+    /// Where to keep what takes long to compute, for the next run.
+    pub fn cache(&self) -> PathBuf {
+        self.runs_dir.join("cache")
     }
 }
 
@@ -201,13 +236,12 @@ impl From<&str> for RecipeChoice {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
+    use crate::models::NETWORKS;
 
     #[test]
     fn the_flags_are_consistent() {
-        Cli::command().debug_assert();
+        command(&NETWORKS).debug_assert();
     }
 
     #[test]
@@ -222,7 +256,10 @@ mod tests {
     #[test]
     fn a_wrong_device_is_answered_with_those_allowed() {
         let line = ["quintet-trainer", "train", "mlp", "--device", "gpu"];
-        let message = Cli::try_parse_from(line).unwrap_err().to_string();
+        let message = command(&NETWORKS)
+            .try_get_matches_from(line)
+            .unwrap_err()
+            .to_string();
         for part in ["--device", "gpu", "auto, cpu, cuda"] {
             assert!(message.contains(part), "{part} is not in: {message}");
         }

@@ -1,10 +1,12 @@
 //! Where to compute: `auto`, `cpu` or `cuda[:n]`.
 
-use std::error::Error;
+use std::error::Error as _;
 use std::fmt;
 use std::str::FromStr;
 
 use tch::{Cuda, Device};
+
+use crate::error::Error;
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,32 +19,12 @@ pub enum DeviceChoice {
     Cuda(usize),
 }
 
-/// Why a device cannot be had.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DeviceError {
-    /// Not a device.
-    #[error("device is {0:?}, allowed: auto, cpu, cuda, cuda:0, cuda:1, ...")]
-    Unknown(String),
-    /// CUDA was asked for and is not there.
-    #[error("device is {choice}, but {reason}")]
-    Unavailable {
-        /// What was asked for.
-        choice: DeviceChoice,
-        /// What is missing.
-        reason: String,
-    },
-}
-
 // === impl DeviceChoice ===
 
 impl DeviceChoice {
     /// The device to compute on. An explicit `cuda` never falls back to the CPU.
-    pub fn resolve(self) -> Result<Device, DeviceError> {
-        let unavailable = |reason| DeviceError::Unavailable {
-            choice: self,
-            reason,
-        };
+    pub fn resolve(self) -> Result<Device, Error> {
+        let unavailable = |reason: String| Error::Usage(format!("device is {self}, but {reason}"));
         match self {
             Self::Cpu => Ok(Device::Cpu),
             Self::Auto => Ok(cuda_devices().map_or(Device::Cpu, |_| Device::Cuda(0))),
@@ -90,9 +72,9 @@ fn cuda_devices() -> Result<usize, String> {
 }
 
 impl FromStr for DeviceChoice {
-    type Err = DeviceError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, DeviceError> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         match text {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
@@ -101,7 +83,10 @@ impl FromStr for DeviceChoice {
                 .strip_prefix("cuda:")
                 .and_then(|index| index.parse().ok())
                 .map(Self::Cuda)
-                .ok_or_else(|| DeviceError::Unknown(text.to_owned())),
+                .ok_or_else(|| {
+                    let allowed = "auto, cpu, cuda, cuda:0, cuda:1, ...";
+                    Error::value("device", format!("{text:?}"), allowed)
+                }),
         }
     }
 }
@@ -129,12 +114,13 @@ mod tests {
             ("cuda:3", DeviceChoice::Cuda(3)),
         ];
         for (text, expected) in cases {
-            assert_eq!(text.parse(), Ok(expected));
+            assert_eq!(text.parse::<DeviceChoice>().unwrap(), expected);
         }
         for text in ["", "gpu", "CPU", "cuda:", "cuda:-1", "cuda:x", "cuda0"] {
-            assert_eq!(
-                text.parse::<DeviceChoice>(),
-                Err(DeviceError::Unknown(text.to_owned()))
+            let message = text.parse::<DeviceChoice>().unwrap_err().to_string();
+            assert!(
+                message.starts_with(&format!("device is {text:?}, allowed: auto")),
+                "{message}"
             );
         }
     }

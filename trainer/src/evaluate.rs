@@ -1,18 +1,4 @@
-//! How good are given probabilities: loss, accuracy, confusion.
-
-use std::fmt::Write;
-
-use serde::Serialize;
-use tch::Device;
-
-use crate::data::Samples;
-use crate::network::Network;
-
-/// How many digits there are.
-pub const CLASSES: usize = 10;
-
-// Enough to keep the cores busy, small enough to stay in their caches.
-const BATCH: usize = 500;
+//! How good probabilities are: loss, accuracy, confusion.
 
 /// What a network gave for labelled samples.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,32 +10,14 @@ pub struct Evaluation {
 }
 
 /// Counts by true label (row) and given label (column).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion(pub Vec<Vec<u64>>);
-
-/// The probabilities float32 `[n, C]` or `[n]`, row after row, that `network` gives for `samples`.
-pub fn probabilities(network: &Network, samples: &Samples) -> Vec<f32> {
-    let mut all = Vec::new();
-    for start in (0..samples.len()).step_by(BATCH) {
-        let batch = network.output(&samples.slice(start, BATCH).inputs);
-        let batch = batch.to_device(Device::Cpu).flatten(0, -1);
-        all.extend(Vec::<f32>::try_from(batch).expect("probabilities are float32"));
-    }
-    all
-}
 
 /// The label with the highest probability, and that probability.
 pub fn top(row: &[f32]) -> (usize, f32) {
-    row.iter()
-        .copied()
-        .enumerate()
-        .fold((0, f32::NEG_INFINITY), |best, candidate| {
-            if candidate.1 > best.1 {
-                candidate
-            } else {
-                best
-            }
-        })
+    let higher = |best: (usize, f32), next: (usize, f32)| if next.1 > best.1 { next } else { best };
+    let start = (0, f32::NEG_INFINITY);
+    row.iter().copied().enumerate().fold(start, higher)
 }
 
 // === impl Evaluation ===
@@ -57,7 +25,7 @@ pub fn top(row: &[f32]) -> (usize, f32) {
 impl Evaluation {
     /// Judges `probabilities` by the `n` true labels. They are `[n, C]`, row after row, or `[n]` of
     /// the second of two classes.
-    pub fn new(probabilities: &[f32], labels: &[u8]) -> Self {
+    pub fn new(probabilities: &[f32], labels: &[i64]) -> Self {
         if probabilities.len() == labels.len() {
             let both = |&score: &f32| [1.0 - score, score];
             let both: Vec<f32> = probabilities.iter().flat_map(both).collect();
@@ -66,11 +34,11 @@ impl Evaluation {
         Self::of_rows(probabilities, probabilities.len() / labels.len(), labels)
     }
 
-    fn of_rows(probabilities: &[f32], classes: usize, labels: &[u8]) -> Self {
+    fn of_rows(probabilities: &[f32], classes: usize, labels: &[i64]) -> Self {
         let mut confusion = Confusion::new(classes);
         let mut loss = 0.0;
         for (row, &label) in probabilities.chunks_exact(classes).zip(labels) {
-            let truth = usize::from(label);
+            let truth = label as usize;
             confusion.0[truth][top(row).0] += 1;
             // The smallest float32 keeps a certain mistake finite.
             loss -= f64::from(row[truth].max(f32::MIN_POSITIVE)).ln();
@@ -79,11 +47,6 @@ impl Evaluation {
             loss: loss / labels.len() as f64,
             confusion,
         }
-    }
-
-    /// Judges `network` on `samples`.
-    pub fn of(network: &Network, samples: &Samples) -> Self {
-        Self::new(&probabilities(network, samples), &samples.label_values())
     }
 
     /// The part of the samples that got their true label, in 0..=1.
@@ -125,34 +88,23 @@ impl Confusion {
     fn table<T: AsRef<str>>(&self, labels: &[T]) -> String {
         let label = |class: usize| labels.get(class).map_or("?", AsRef::as_ref);
         let widest = (0..self.0.len()).map(|class| label(class).chars().count());
-        // A column has room for five digits and its head.
+        // A column has room for five digits and its heading.
         let width = widest.max().unwrap_or(0).max(5) + 1;
         let head = width.max(12);
-        let mut lines = format!("{:>head$}", "true \\ given");
-        let mut add = |text: std::fmt::Arguments<'_>| {
-            lines
-                .write_fmt(text)
-                .expect("writing to a string cannot fail");
-        };
-        for given in 0..self.0.len() {
-            add(format_args!("{:>width$}", label(given)));
-        }
-        add(format_args!("   recall\n"));
+        let heads = (0..self.0.len()).map(|given| format!("{:>width$}", label(given)));
+        let heads: String = heads.collect();
+        let mut lines = format!("{:>head$}{heads}   recall\n", "true \\ given");
         for (truth, row) in self.0.iter().enumerate() {
-            add(format_args!("{:>head$}", label(truth)));
-            for &count in row {
-                match count {
-                    0 => add(format_args!("{:>width$}", ".")),
-                    _ => add(format_args!("{count:>width$}")),
-                }
-            }
-            match row.iter().sum::<u64>() {
-                0 => add(format_args!("        -\n")),
-                all => add(format_args!(
-                    "  {:>5.2} %\n",
-                    100.0 * row[truth] as f64 / all as f64
-                )),
-            }
+            let cell = |&count: &u64| match count {
+                0 => format!("{:>width$}", "."),
+                _ => format!("{count:>width$}"),
+            };
+            let cells: String = row.iter().map(cell).collect();
+            let recall = match row.iter().sum::<u64>() {
+                0 => "        -".to_owned(),
+                all => format!("  {:>5.2} %", 100.0 * row[truth] as f64 / all as f64),
+            };
+            lines += &format!("{:>head$}{cells}{recall}\n", label(truth));
         }
         lines
     }
@@ -161,6 +113,8 @@ impl Confusion {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CLASSES: usize = 10;
 
     fn row(label: usize, probability: f32) -> [f32; CLASSES] {
         let mut row = [(1.0 - probability) / 9.0; CLASSES];

@@ -1,62 +1,87 @@
-//! Layers that know how to compute themselves and how to write themselves as ONNX, side by side.
+//! Layers: each computes itself with libtorch and writes itself as ONNX, side by side.
 //!
 //! A layer's weights are named by its path (`fc1.weight`), in checkpoints and in the graph alike.
 
-mod adversarial;
+mod convolution;
+mod pixels;
 mod recurrent;
 
-use quintet_onnx::ops::{self, ConvAttributes, GemmAttributes, MaxPoolAttributes};
-use quintet_onnx::{DataType, GraphError, Value};
-use tch::nn::{self, Init};
-use tch::{Kind, Tensor};
+use std::fmt;
 
-pub use adversarial::{
-    BatchNorm, ConvTranspose2d, DownConv2d, LeakyRelu, Projection, SignedPixels,
-};
+use quintet_onnx::ops::{self, GemmAttributes, MaxPoolAttributes};
+use quintet_onnx::{GraphBuilder, GraphError, Value};
+use tch::Tensor;
+use tch::nn::{self, Init};
+
+pub use convolution::{BatchNorm, Conv2d, ConvTranspose2d};
+pub use pixels::{PIXEL_SCALE, SignedPixels};
 pub use recurrent::{Cell, EMBEDDING, Embedding, Recurrent, onnx_gates};
 
-use crate::export::Exporter;
+use crate::graph::Exporter;
 
-/// Turns pixel values 0..=255 into 0..=1. The graph owns this step, so serving cannot get it wrong.
-#[derive(Debug)]
-pub struct PixelScale;
+/// A layer of one input and one output.
+pub trait Layer: fmt::Debug {
+    /// Computes the layer; `train` is whether it may change values or statistics by chance or batch.
+    fn forward_t(&self, x: &Tensor, train: bool) -> Tensor;
 
-/// A dense layer: `x · weightᵀ + bias`.
+    /// Writes what [`Layer::forward_t`] computes without `train`.
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError>;
+}
+
+/// Layers one after the other.
+#[derive(Debug, Default)]
+pub struct Sequential(Vec<Box<dyn Layer>>);
+
+/// A layer without weights: what computes it, and what writes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator(
+    pub fn(&Tensor) -> Tensor,
+    pub fn(&mut GraphBuilder, &Value) -> Result<Value, GraphError>,
+);
+
+/// `max(x, 0)`.
+pub const RELU: Operator = Operator(Tensor::relu, ops::relu);
+
+/// `x` where it is positive, `0.3 x` elsewhere: the slope is Keras' default.
+// tch cannot pass a slope to libtorch's leaky_relu. This gives the same, and on a CPU it is twice as
+// fast as prelu.
+pub const LEAKY_RELU: Operator = Operator(
+    |x| x.relu().lerp(x, 0.3),
+    |graph, x| ops::leaky_relu(graph, x, 0.3),
+);
+
+/// 2×2 max pooling with stride 2: `[N, C, H, W]` → `[N, C, H / 2, W / 2]`; an odd last row or column
+/// is dropped.
+pub const MAX_POOL: Operator = Operator(
+    |x| x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false),
+    |graph, x| ops::max_pool(graph, x, MaxPoolAttributes::square(2)),
+);
+
+/// `[N, H, W]` → `[N, 1, H, W]`.
+pub const CHANNEL: Operator = Operator(
+    |x| x.unsqueeze(1),
+    |graph, x| ops::unsqueeze(graph, x, &[1]),
+);
+
+/// `[N, ...]` → `[N, product of the rest]`.
+pub const FLATTEN: Operator = Operator(|x| x.flatten(1, -1), |graph, x| ops::flatten(graph, x, 1));
+
+/// A dense layer, `x · weightᵀ + bias`: `[N, inputs]` → `[N, outputs]`.
 #[derive(Debug)]
 pub struct Linear {
     name: String,
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
-/// A square 2-D convolution with stride 1 and no padding ("valid").
-#[derive(Debug)]
-pub struct Conv2d {
-    name: String,
-    weight: Tensor,
-    bias: Tensor,
-}
-
-/// Sets a fraction of the values to zero while training, and does nothing otherwise.
+/// Sets a fraction of the values to zero in training, and does nothing otherwise.
 #[derive(Debug)]
 pub struct Dropout {
     probability: f64,
 }
 
-/// `max(x, 0)`.
-#[derive(Debug)]
-pub struct Relu;
-
-/// 2×2 max pooling with stride 2; an odd last row or column is dropped.
-#[derive(Debug)]
-pub struct MaxPool;
-
-/// `[N, ...]` → `[N, product of the rest]`.
-#[derive(Debug)]
-pub struct Flatten;
-
 // Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural
-// networks", equation 16; it is Keras' default, so the original programs started from it.
+// networks", equation 16. It is Keras' default, so the original programs started from it.
 fn glorot_uniform(fan_in: i64, fan_out: i64) -> Init {
     let bound = (6.0 / (fan_in + fan_out) as f64).sqrt();
     Init::Uniform {
@@ -65,19 +90,41 @@ fn glorot_uniform(fan_in: i64, fan_out: i64) -> Init {
     }
 }
 
-// === impl PixelScale ===
+// === impl Sequential ===
 
-impl PixelScale {
-    /// `[N, 28, 28]` of any numeric kind → float32 `[N, 28, 28]` in 0..=1.
-    pub fn forward(&self, pixels: &Tensor) -> Tensor {
-        pixels.to_kind(Kind::Float) / 255.0
+impl Sequential {
+    /// The same with `layer` at the end.
+    #[must_use]
+    pub fn then(mut self, layer: impl Layer + 'static) -> Self {
+        self.0.push(Box::new(layer));
+        self
+    }
+}
+
+impl Layer for Sequential {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Tensor {
+        let start = x.shallow_clone();
+        self.0
+            .iter()
+            .fold(start, |x, layer| layer.forward_t(&x, train))
     }
 
-    /// uint8 `[N, 28, 28]` → float32 `[N, 28, 28]`.
-    pub fn export(&self, to: &mut Exporter, pixels: &Value) -> Result<Value, GraphError> {
-        let x = ops::cast(to.graph(), pixels, DataType::Float32)?;
-        let white = to.graph().initializer_f32("white", &[], &[255.0])?;
-        ops::div(to.graph(), &x, &white)
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+        self.0
+            .iter()
+            .try_fold(x.clone(), |x, layer| layer.export(to, &x))
+    }
+}
+
+// === impl Operator ===
+
+impl Layer for Operator {
+    fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
+        self.0(x)
+    }
+
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+        self.1(to.graph(), x)
     }
 }
 
@@ -86,66 +133,38 @@ impl PixelScale {
 impl Linear {
     /// Glorot-uniform weights `[outputs, inputs]` and a zero bias `[outputs]` under `vs / name`.
     pub fn new(vs: &nn::Path<'_>, name: &str, inputs: i64, outputs: i64) -> Self {
-        let path = vs / name;
+        let mut layer = Self::without_bias(vs, name, inputs, outputs);
+        layer.bias = Some((vs / name).zeros("bias", &[outputs]));
+        layer
+    }
+
+    /// As [`Linear::new`], but `x · weightᵀ` alone.
+    pub fn without_bias(vs: &nn::Path<'_>, name: &str, inputs: i64, outputs: i64) -> Self {
+        let init = glorot_uniform(inputs, outputs);
         Self {
             name: name.to_owned(),
-            weight: path.var(
-                "weight",
-                &[outputs, inputs],
-                glorot_uniform(inputs, outputs),
-            ),
-            bias: path.zeros("bias", &[outputs]),
+            weight: (vs / name).var("weight", &[outputs, inputs], init),
+            bias: None,
         }
     }
+}
 
-    /// `[N, inputs]` → `[N, outputs]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, Some(&self.bias))
+impl Layer for Linear {
+    fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
+        x.linear(&self.weight, self.bias.as_ref())
     }
 
-    /// One `Gemm`.
-    pub fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        let weight = to.weight(&format!("{}.weight", self.name), &self.weight)?;
-        let bias = to.weight(&format!("{}.bias", self.name), &self.bias)?;
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+        let weight = to.weight(&self.name, "weight", &self.weight)?;
+        let bias = self.bias.as_ref();
+        let bias = bias
+            .map(|it| to.weight(&self.name, "bias", it))
+            .transpose()?;
         let attributes = GemmAttributes {
             trans_b: true,
             ..GemmAttributes::default()
         };
-        ops::gemm(to.graph(), x, &weight, Some(&bias), attributes)
-    }
-}
-
-// === impl Conv2d ===
-
-impl Conv2d {
-    /// Glorot-uniform kernels `[outputs, inputs, kernel, kernel]` and a zero bias `[outputs]`.
-    pub fn new(vs: &nn::Path<'_>, name: &str, inputs: i64, outputs: i64, kernel: i64) -> Self {
-        let path = vs / name;
-        let area = kernel * kernel;
-        let init = glorot_uniform(inputs * area, outputs * area);
-        Self {
-            name: name.to_owned(),
-            weight: path.var("weight", &[outputs, inputs, kernel, kernel], init),
-            bias: path.zeros("bias", &[outputs]),
-        }
-    }
-
-    /// `[N, inputs, H, W]` → `[N, outputs, H - kernel + 1, W - kernel + 1]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.conv2d(&self.weight, Some(&self.bias), [1, 1], [0, 0], [1, 1], 1)
-    }
-
-    /// One `Conv`.
-    pub fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        let weight = to.weight(&format!("{}.weight", self.name), &self.weight)?;
-        let bias = to.weight(&format!("{}.bias", self.name), &self.bias)?;
-        ops::conv(
-            to.graph(),
-            x,
-            &weight,
-            Some(&bias),
-            ConvAttributes::default(),
-        )
+        ops::gemm(to.graph(), x, &weight, bias.as_ref(), attributes)
     }
 }
 
@@ -156,51 +175,14 @@ impl Dropout {
     pub const fn new(probability: f64) -> Self {
         Self { probability }
     }
+}
 
-    /// The same shape as `x`. Only training drops anything, so a graph has no trace of this layer.
-    pub fn forward_t(&self, x: &Tensor, train: bool) -> Tensor {
+impl Layer for Dropout {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Tensor {
         x.dropout(self.probability, train)
     }
-}
 
-// === impl Relu ===
-
-impl Relu {
-    /// The same shape as `x`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.relu()
-    }
-
-    /// One `Relu`.
-    pub fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        ops::relu(to.graph(), x)
-    }
-}
-
-// === impl MaxPool ===
-
-impl MaxPool {
-    /// `[N, C, H, W]` → `[N, C, H / 2, W / 2]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)
-    }
-
-    /// One `MaxPool`.
-    pub fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        ops::max_pool(to.graph(), x, MaxPoolAttributes::square(2))
-    }
-}
-
-// === impl Flatten ===
-
-impl Flatten {
-    /// `[N, ...]` → `[N, product of the rest]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.flatten(1, -1)
-    }
-
-    /// One `Flatten`.
-    pub fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        ops::flatten(to.graph(), x, 1)
+    fn export(&self, _: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+        Ok(x.clone())
     }
 }

@@ -3,23 +3,27 @@
 //! The data's way, from files to a bundle:
 //!
 //! ```text
-//! data ─► augmentation ─► network ─► fit ─► evaluate ─► export ─► verify ─► bundle
+//! data ─► augmentation ─► network ─► fit ─► exam ─► export ─► verify ─► bundle
 //! ```
 //!
-//! Start at [`run`] (what a command does), then [`fit`] (the loop) and [`models`] (the networks).
-//! A network is a file of layers; each of the [`layers`] computes itself in libtorch and writes
-//! itself as ONNX, and [`release`] lets nothing pass on which the two disagree.
+//! Start at [`run`] (what a command does), then [`fit`] (the loop), [`release`] and [`models`] (the
+//! networks). A network is a file of layers with an entry in a list; each of the [`layers`] computes
+//! itself in libtorch and writes itself as ONNX, and [`release`] refuses a graph that differs.
+//!
+//! A program of another crate trains networks of its own with [`cli::run`]: it implements
+//! [`models::Model`], and [`data::Dataset`] and [`task::Task`] where it needs others, and passes a
+//! list of [`models::Architecture`].
 
 pub mod averaging;
 pub mod checkpoint;
 pub mod cli;
 pub mod data;
 pub mod device;
+pub mod error;
 pub mod evaluate;
 pub mod export;
 pub mod fit;
-pub mod gan;
-pub mod golden;
+pub mod graph;
 pub mod layers;
 pub mod models;
 pub mod naive_bayes;
@@ -33,5 +37,7 @@ pub mod recipe;
 pub mod release;
 pub mod run;
 pub mod run_folder;
+pub mod schedule;
 pub mod stop;
+pub mod task;
 pub mod verify;

@@ -1,25 +1,10 @@
 //! The `quintet-trainer` program.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-use quintet_trainer::cli::Cli;
-use quintet_trainer::fit::Ending;
-use quintet_trainer::run::run;
-use quintet_trainer::stop::STOPPED;
+use quintet_trainer::cli;
+use quintet_trainer::models::NETWORKS;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(&cli, &mut io::stdout().lock()) {
-        Ok(Ending::Finished) => ExitCode::SUCCESS,
-        Ok(Ending::Stopped) => ExitCode::from(STOPPED),
-        // `| head` has read enough: end as quietly as a program that SIGPIPE ended.
-        Err(error) if error.is_closed_pipe() => ExitCode::from(141),
-        Err(error) => {
-            // Nobody is there to be told that standard error is closed.
-            let _ = writeln!(io::stderr(), "quintet-trainer: {error}");
-            ExitCode::from(if error.is_usage() { 2 } else { 1 })
-        }
-    }
+    cli::main(&NETWORKS)
 }

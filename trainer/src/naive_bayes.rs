@@ -1,11 +1,11 @@
-//! A first embedding that already knows which words praise and which condemn.
+//! A first embedding that knows which words are positive and which are negative.
 //!
 //! The log-count ratio of a word, ln of how much commoner it is in good texts than in bad ones,
-//! makes a strong classifier by itself (Wang & Manning 2012, "Baselines and bigrams"). Written into
-//! one feature of the embedding it gives the recurrent layer something worth remembering from the
-//! first step on; all features are trained from there.
+//! makes a strong classifier by itself (Wang & Manning 2012, "Baselines and bigrams"). In one feature
+//! of the embedding, it gives the recurrent layer a useful signal from the first step on. Training
+//! then changes all features.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::data::Samples;
 use crate::layers::EMBEDDING;
@@ -28,9 +28,9 @@ pub fn initialise(network: &Network, texts: &Samples, scale: f64) {
 
 fn rows(tokens: &Tensor, lengths: &Tensor) -> Vec<Vec<i64>> {
     let width = tokens.size()[1] as usize;
-    let flat = tokens.to_device(tch::Device::Cpu).flatten(0, -1);
+    let flat = tokens.to_device(Device::Cpu).flatten(0, -1);
     let flat = Vec::<i64>::try_from(flat).expect("tokens are int64");
-    let lengths = lengths.to_device(tch::Device::Cpu).to_kind(Kind::Int64);
+    let lengths = lengths.to_device(Device::Cpu).to_kind(Kind::Int64);
     let lengths = Vec::<i64>::try_from(lengths).expect("there is one length a row");
     let row = |(row, length): (&[i64], i64)| row[..length as usize].to_vec();
     flat.chunks(width.max(1)).zip(lengths).map(row).collect()
@@ -38,14 +38,14 @@ fn rows(tokens: &Tensor, lengths: &Tensor) -> Vec<Vec<i64>> {
 
 /// ln((1 + good texts with the word) / (1 + bad texts with it)) for each word, drawn towards zero
 /// where few texts have it.
-fn log_count_ratios(texts: &[Vec<i64>], labels: &[u8], words: usize) -> Vec<f32> {
+fn log_count_ratios(texts: &[Vec<i64>], labels: &[i64], words: usize) -> Vec<f32> {
     let mut counts = vec![[0.0_f64; 2]; words];
     for (text, &label) in texts.iter().zip(labels) {
         let mut distinct = text.clone();
         distinct.sort_unstable();
         distinct.dedup();
         for word in distinct {
-            counts[word as usize][usize::from(label)] += 1.0;
+            counts[word as usize][label as usize] += 1.0;
         }
     }
     let ratio = |[bad, good]: [f64; 2]| {

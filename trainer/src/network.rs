@@ -1,35 +1,32 @@
 //! A model together with its weights.
 
-use quintet_bundle::Task;
 use tch::{Device, TchError, Tensor, nn};
 
-use crate::layers::SignedPixels;
-use crate::models::{Architecture, Model, SequenceDropout};
+use crate::models::{Architecture, Model};
+use crate::recipe::Recipe;
 
 /// A network and the weights it computes with.
 #[derive(Debug)]
 pub struct Network {
-    architecture: Architecture,
+    architecture: &'static Architecture,
     store: nn::VarStore,
     model: Box<dyn Model>,
+}
+
+/// The variables of a store by name, in the order of their names.
+pub(crate) fn sorted(store: &nn::VarStore) -> Vec<(String, Tensor)> {
+    let mut weights: Vec<_> = store.variables().into_iter().collect();
+    weights.sort_by(|(left, _), (right, _)| left.cmp(right));
+    weights
 }
 
 // === impl Network ===
 
 impl Network {
-    /// Fresh weights on `device`, drawn from libtorch's random generator.
-    pub fn new(architecture: Architecture, device: Device) -> Self {
-        Self::with_dropout(architecture, SequenceDropout::default(), device)
-    }
-
-    /// As [`Network::new`], with more dropout in training than the layers have.
-    pub fn with_dropout(
-        architecture: Architecture,
-        dropout: SequenceDropout,
-        device: Device,
-    ) -> Self {
+    /// Fresh weights on `device`, from libtorch's random generator.
+    pub fn new(architecture: &'static Architecture, recipe: &Recipe, device: Device) -> Self {
         let store = nn::VarStore::new(device);
-        let model = architecture.build(&store.root(), dropout);
+        let model = (architecture.build)(&store.root(), recipe);
         Self {
             architecture,
             store,
@@ -38,7 +35,7 @@ impl Network {
     }
 
     /// Which network it is.
-    pub fn architecture(&self) -> Architecture {
+    pub fn architecture(&self) -> &'static Architecture {
         self.architecture
     }
 
@@ -57,27 +54,23 @@ impl Network {
         self.model.forward_t(inputs, true)
     }
 
-    /// What the exported graph gives, [`Architecture::output`], with dropout off: probabilities,
-    /// scores or pixels.
+    /// What the exported graph gives, with dropout off: probabilities, scores or pixels.
     pub fn output(&self, inputs: &[Tensor]) -> Tensor {
+        let inputs = inputs.iter().map(|it| it.to_device(self.device()));
+        let inputs: Vec<Tensor> = inputs.collect();
         tch::no_grad(|| {
-            let last = self.model.forward_t(inputs, false);
-            match self.architecture.task() {
-                Task::ImageGeneration => SignedPixels.to_pixels(&last),
-                Task::TextClassification => last.sigmoid(),
-                _ => last.softmax(-1, None),
-            }
+            self.architecture
+                .task
+                .output(&self.model.forward_t(&inputs, false))
         })
     }
 
     /// The weights by name, in the order of their names. They share memory with the network.
     pub fn weights(&self) -> Vec<(String, Tensor)> {
-        let mut weights: Vec<_> = self.store.variables().into_iter().collect();
-        weights.sort_by(|(left, _), (right, _)| left.cmp(right));
-        weights
+        sorted(&self.store)
     }
 
-    /// Those of the weights that training moves by their gradients; the others are running means.
+    /// The weights that training changes by their gradients; the others are running statistics.
     pub fn trainable(&self) -> Vec<(String, Tensor)> {
         let mut weights = self.weights();
         weights.retain(|(_, weight)| weight.requires_grad());
@@ -88,11 +81,11 @@ impl Network {
     pub fn parameters(&self) -> u64 {
         self.trainable()
             .iter()
-            .map(|(_, weight)| weight.numel() as u64)
+            .map(|(_, it)| it.numel() as u64)
             .sum()
     }
 
-    /// Takes over the values of another network of the same architecture.
+    /// Copies the weights of another network of the same architecture.
     pub fn copy_from(&mut self, other: &Self) -> Result<(), TchError> {
         self.store.copy(&other.store)
     }

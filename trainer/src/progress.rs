@@ -4,8 +4,6 @@ use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::run_folder::EpochMetrics;
-
 /// Where messages go. Everything goes to standard error; results belong to standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -38,12 +36,12 @@ impl Progress {
     /// One line.
     pub fn line(self, text: &str) {
         if self != Self::Silent {
-            // Nobody is there to be told that standard error is closed.
+            // A closed standard error cannot be reported.
             let _ = writeln!(std::io::stderr(), "{text}");
         }
     }
 
-    /// An epoch of `steps` steps begins.
+    /// The bar of an epoch of `steps` steps.
     pub fn epoch(self, epoch: u32, epochs: u32, steps: usize) -> EpochProgress {
         let bar = (self == Self::Bar).then(|| {
             let template = "{prefix} {bar:30} {pos}/{len}  {msg}  {eta} left";
@@ -55,28 +53,12 @@ impl Progress {
         });
         EpochProgress { bar }
     }
-
-    /// An epoch has ended.
-    pub fn epoch_metrics(self, metrics: &EpochMetrics, epochs: u32, is_best: bool) {
-        let width = epochs.to_string().len();
-        let mark = if is_best { "  best" } else { "" };
-        self.line(&format!(
-            "epoch {:>width$}/{epochs}  train loss {:.4}  accuracy {:.2} %  validation loss {:.4}  \
-             accuracy {:.2} %  {:.1} s{mark}",
-            metrics.epoch,
-            metrics.train_loss,
-            100.0 * metrics.train_accuracy,
-            metrics.validation_loss,
-            100.0 * metrics.validation_accuracy,
-            metrics.seconds,
-        ));
-    }
 }
 
 // === impl EpochProgress ===
 
 impl EpochProgress {
-    /// A step has been made; `loss` is the mean so far.
+    /// Moves on by one step; `loss` is the mean so far.
     pub fn step(&self, loss: f64) {
         if let Some(bar) = &self.bar {
             bar.set_message(format!("loss {loss:.4}"));

@@ -11,17 +11,22 @@
 //!   curves.png  samples.png  samples/epoch-001.png …    of the GAN
 //! ```
 
+mod samples;
+
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use serde_json::{Map, Value};
 
-use crate::recipe::{Recipe, RecipeError};
+use crate::error::Error;
+use crate::models::Architecture;
+use crate::recipe::Recipe;
 
 const METRICS: &str = "metrics.jsonl";
+const SAMPLES: &str = "samples";
 
 /// The files of one run.
 #[derive(Clone, Debug)]
@@ -30,120 +35,65 @@ pub struct RunFolder {
 }
 
 /// What one epoch gave; one line of `metrics.jsonl`.
-pub trait EpochLine: Serialize + DeserializeOwned {
-    /// Which epoch it was, from 1.
-    fn epoch(&self) -> u32;
-}
-
-/// What one epoch of a network that classifies gave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct EpochMetrics {
     /// From 1.
     pub epoch: u32,
     /// The learning rate of the last step.
     pub learning_rate: f64,
-    /// Mean training loss, over augmented samples and with dropout on.
-    pub train_loss: f64,
-    /// Accuracy on the same, in 0..=1.
-    pub train_accuracy: f64,
-    /// Mean cross entropy on the validation samples.
-    pub validation_loss: f64,
-    /// Accuracy on the validation samples, in 0..=1.
-    pub validation_accuracy: f64,
+    /// What was measured, by name; the task says what.
+    #[serde(flatten)]
+    pub figures: Map<String, Value>,
     /// Where the epoch was trained; a resumed run may have moved.
     pub device: String,
     /// How long the epoch took, validation included.
     pub seconds: f64,
 }
 
-/// Why a run's files cannot be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// A file cannot be read or written.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A line of `metrics.jsonl` is not one of ours.
-    #[error("{path}: line {line}: {source}")]
-    Metrics {
-        /// The file.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-    /// The run was started with another recipe.
-    #[error(
-        "{path}: the run to resume has another recipe, give the same recipe and flags again, or \
-         start anew without --resume"
-    )]
-    OtherRecipe {
-        /// The run's recipe.
-        path: PathBuf,
-    },
-    /// The stored recipe cannot be read.
-    #[error(transparent)]
-    Recipe(#[from] RecipeError),
-}
-
 // === impl RunFolder ===
 
 impl RunFolder {
     /// Starts a run: makes the folder and removes what an earlier run left in it.
-    pub fn create(path: &Path, recipe: &Recipe) -> Result<Self, RunError> {
+    pub fn create(path: &Path, recipe: &Recipe) -> Result<Self, Error> {
         let run = Self {
             path: path.to_owned(),
         };
         fs::create_dir_all(path).map_err(|source| run.io("", source))?;
-        for file in [
-            "last.safetensors",
-            "best.safetensors",
-            METRICS,
-            "curves.png",
-            "confusion.png",
-            "digits.png",
-            "scores.png",
-            "samples.png",
-        ] {
-            match fs::remove_file(run.file(file)) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    return Err(run.io(file, source));
-                }
-                _ => {}
+        let remove = |file: &str, removed: io::Result<()>| match removed {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(run.io(file, source)),
+            _ => Ok(()),
+        };
+        remove(SAMPLES, fs::remove_dir_all(run.file(SAMPLES)))?;
+        for entry in fs::read_dir(path)
+            .map_err(|source| run.io("", source))?
+            .flatten()
+        {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let extension = Path::new(&name).extension().and_then(OsStr::to_str);
+            if matches!(extension, Some("safetensors" | "png" | "tmp")) || name == METRICS {
+                remove(&name, fs::remove_file(entry.path()))?;
             }
-        }
-        match fs::remove_dir_all(run.file("samples")) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(run.io("samples", source));
-            }
-            _ => {}
         }
         fs::write(run.file("recipe.toml"), recipe.to_toml())
             .map_err(|source| run.io("recipe.toml", source))?;
         Ok(run)
     }
 
-    /// Opens a run to go on with; its recipe must be `recipe`. None where no epoch has been finished: there is nothing to go
-    /// on with.
-    pub fn resume(path: &Path, recipe: &Recipe) -> Result<Option<Self>, RunError> {
-        let run = Self::open(path);
-        if !run.last().exists() {
-            return Ok(None);
+    /// Whether an epoch was finished that a run by `recipe` can go on from. Its recipe must be the
+    /// same.
+    pub fn is_resumable(
+        &self,
+        architecture: &Architecture,
+        recipe: &Recipe,
+    ) -> Result<bool, Error> {
+        if !self.last().exists() || self.recipe(architecture)? == *recipe {
+            return Ok(self.last().exists());
         }
-        if run.recipe()? == *recipe {
-            Ok(Some(run))
-        } else {
-            Err(RunError::OtherRecipe {
-                path: run.file("recipe.toml"),
-            })
-        }
+        Err(Error::Usage(format!(
+            "{}: the run to resume has another recipe, give the same recipe and flags again, or \
+             start anew without --resume",
+            self.file("recipe.toml").display(),
+        )))
     }
 
     /// Opens a run to read from.
@@ -153,11 +103,9 @@ impl RunFolder {
         }
     }
 
-    /// The recipe of the run.
-    pub fn recipe(&self) -> Result<Recipe, RunError> {
-        let path = self.file("recipe.toml");
-        let text = fs::read_to_string(&path).map_err(|source| self.io("recipe.toml", source))?;
-        Ok(Recipe::parse(&text, &path.display().to_string())?)
+    /// The recipe of the run, which must be one of `architecture`.
+    pub fn recipe(&self, architecture: &Architecture) -> Result<Recipe, Error> {
+        Recipe::read(&self.file("recipe.toml"), architecture)
     }
 
     /// A file of the run.
@@ -180,13 +128,8 @@ impl RunFolder {
         self.file("last.safetensors")
     }
 
-    /// What the GAN drew after an epoch.
-    pub fn sample(&self, epoch: u32) -> PathBuf {
-        self.file(&format!("samples/epoch-{epoch:03}.png"))
-    }
-
     /// Adds an epoch to `metrics.jsonl`.
-    pub fn append_metrics(&self, metrics: &impl EpochLine) -> Result<(), RunError> {
+    pub fn append_metrics(&self, metrics: &EpochMetrics) -> Result<(), Error> {
         fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -196,7 +139,7 @@ impl RunFolder {
     }
 
     /// The epochs so far.
-    pub fn metrics<M: EpochLine>(&self) -> Result<Vec<M>, RunError> {
+    pub fn metrics(&self) -> Result<Vec<EpochMetrics>, Error> {
         let path = self.file(METRICS);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -206,63 +149,63 @@ impl RunFolder {
         // A kill can leave half a line at the end. Its epoch has no checkpoint yet.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let parse = |(index, line): (usize, &str)| {
-            let path = path.clone();
-            serde_json::from_str(line).map_err(|source| RunError::Metrics {
-                path,
-                line: index + 1,
-                source,
-            })
+            serde_json::from_str(line)
+                .map_err(|error| Error::file(&path)(format!("line {}: {error}", index + 1)))
         };
         whole.lines().enumerate().map(parse).collect()
     }
 
-    /// Forgets what `metrics.jsonl` says of epochs after `epoch`, and gives the rest.
-    pub fn rewind_metrics<M: EpochLine>(&self, epoch: u32) -> Result<Vec<M>, RunError> {
-        let mut kept: Vec<M> = self.metrics()?;
-        kept.retain(|metrics| metrics.epoch() <= epoch);
+    /// Removes the epochs after `epoch` from `metrics.jsonl`.
+    pub fn rewind_metrics(&self, epoch: u32) -> Result<(), Error> {
+        let mut kept = self.metrics()?;
+        kept.retain(|metrics| metrics.epoch <= epoch);
         let lines: String = kept.iter().map(json_line).collect();
         // A kill leaves the old file or the new one, never less than the kept epochs.
         let temporary = self.file("metrics.jsonl.tmp");
         fs::write(&temporary, lines)
             .and_then(|()| fs::rename(&temporary, self.file(METRICS)))
-            .map_err(|source| self.io(METRICS, source))?;
-        Ok(kept)
+            .map_err(|source| self.io(METRICS, source))
     }
 
-    fn io(&self, file: &str, source: io::Error) -> RunError {
-        RunError::Io {
-            path: self.file(file),
-            source,
-        }
+    fn io(&self, file: &str, error: io::Error) -> Error {
+        Error::file(&self.file(file))(error)
     }
 }
 
-fn json_line(metrics: &impl EpochLine) -> String {
+fn json_line(metrics: &EpochMetrics) -> String {
     serde_json::to_string(metrics).expect("metrics are plain numbers and text") + "\n"
 }
 
 // === impl EpochMetrics ===
 
-impl EpochLine for EpochMetrics {
-    fn epoch(&self) -> u32 {
-        self.epoch
+impl EpochMetrics {
+    /// A figure by its name, such as `validation_loss`, or `quality.sure` for one within another;
+    /// NaN if there is none.
+    pub fn number(&self, name: &str) -> f64 {
+        let mut keys = name.split('.');
+        let first = keys.next().and_then(|key| self.figures.get(key));
+        let found = keys.fold(first, |found, key| found?.get(key));
+        found.and_then(Value::as_f64).unwrap_or(f64::NAN)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::Architecture;
+    use crate::models::MLP;
+
+    fn original() -> Recipe {
+        MLP.original().unwrap()
+    }
 
     fn metrics(epoch: u32) -> EpochMetrics {
         EpochMetrics {
             epoch,
             learning_rate: 1e-3,
-            train_loss: 0.5,
-            train_accuracy: 0.9,
-            validation_loss: 0.4,
             // A number that careless parsing changes in its last digit.
-            validation_accuracy: 4588.0 / 4800.0,
+            figures: [("validation_accuracy".to_owned(), (4588.0 / 4800.0).into())]
+                .into_iter()
+                .collect(),
             device: "cpu".to_owned(),
             seconds: 1.5,
         }
@@ -271,22 +214,17 @@ mod tests {
     #[test]
     fn metrics_survive_a_kill_in_the_middle_of_a_line() {
         let folder = tempfile::tempdir().unwrap();
-        let run = RunFolder::create(folder.path(), &Recipe::original(Architecture::Mlp)).unwrap();
+        let run = RunFolder::create(folder.path(), &original()).unwrap();
         for epoch in 1..=3 {
             run.append_metrics(&metrics(epoch)).unwrap();
         }
         let path = run.file("metrics.jsonl");
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("{text}{{\"epoch\":4,\"lea")).unwrap();
-        assert_eq!(
-            run.rewind_metrics::<EpochMetrics>(2).unwrap(),
-            [metrics(1), metrics(2)]
-        );
+        run.rewind_metrics(2).unwrap();
+        assert_eq!(run.metrics().unwrap(), [metrics(1), metrics(2)]);
         run.append_metrics(&metrics(3)).unwrap();
-        assert_eq!(
-            run.metrics::<EpochMetrics>().unwrap(),
-            [metrics(1), metrics(2), metrics(3)]
-        );
+        assert_eq!(run.metrics().unwrap(), [metrics(1), metrics(2), metrics(3)]);
     }
 
     #[test]
@@ -294,7 +232,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("metrics.jsonl"), "{\"epoch\":1}\n").unwrap();
         let message = RunFolder::open(folder.path())
-            .metrics::<EpochMetrics>()
+            .metrics()
             .unwrap_err()
             .to_string();
         assert!(
@@ -306,15 +244,14 @@ mod tests {
     #[test]
     fn only_the_same_recipe_resumes() {
         let folder = tempfile::tempdir().unwrap();
-        let recipe = Recipe::original(Architecture::Mlp);
-        let nothing = RunFolder::resume(folder.path(), &recipe).unwrap();
-        assert!(nothing.is_none(), "{nothing:?}");
+        let recipe = original();
+        let run = RunFolder::open(folder.path());
+        assert!(!run.is_resumable(&MLP, &recipe).unwrap());
         let run = RunFolder::create(folder.path(), &recipe).unwrap();
         fs::write(run.last(), "").unwrap();
-        let same = RunFolder::resume(folder.path(), &recipe).unwrap();
-        assert!(same.is_some());
+        assert!(run.is_resumable(&MLP, &recipe).unwrap());
         let other = Recipe { seed: 2, ..recipe };
-        let refused = RunFolder::resume(folder.path(), &other).unwrap_err();
-        assert!(matches!(refused, RunError::OtherRecipe { .. }));
+        let refused = run.is_resumable(&MLP, &other).unwrap_err();
+        assert!(refused.to_string().contains("another recipe"), "{refused}");
     }
 }

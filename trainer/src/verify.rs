@@ -1,22 +1,20 @@
-//! Runs exported models in ONNX Runtime, on the CPU, to see that they do what libtorch does.
+//! Runs exported models in ONNX Runtime, on the CPU, to check that they compute what libtorch does.
 //!
-//! This is the only place of the trainer that knows ONNX Runtime.
+//! This is the only file of the trainer that knows ONNX Runtime.
 
-use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::error::Error as _;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use ort::LoadDynamicError;
 use ort::environment::Environment;
-use ort::session::Session;
-use ort::session::SessionInputValue;
-use ort::value::{PrimitiveTensorElementType, Value};
+use ort::session::{Session, SessionInputValue};
+use ort::value::Value;
 use tch::{Kind, Tensor};
 
-use crate::data::Samples;
+use crate::error::Error;
 
-const BATCH: usize = 500;
-
-/// ONNX Runtime's library, loaded. A process can have one.
+/// ONNX Runtime's library, loaded.
 #[derive(Clone, Debug)]
 pub struct Runtime {
     environment: Environment,
@@ -29,113 +27,56 @@ pub struct LoadedModel {
     session: Session,
 }
 
-/// Why a model cannot be verified, or is not what it should be.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
-    /// The library cannot be loaded.
-    #[error("onnxruntime library {path}: {reason}; name it with --onnxruntime or ORT_DYLIB_PATH")]
-    Library {
-        /// The file asked for.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// ONNX Runtime refuses the model or fails in it.
-    #[error("onnxruntime: {0}")]
-    Runtime(#[from] ort::Error),
-    /// The model's output is not probabilities for each sample.
-    #[error("the output has the shape {actual:?}, expected {expected}")]
-    Shape {
-        /// What came.
-        actual: Vec<i64>,
-        /// What was expected.
-        expected: String,
-    },
-    /// The two lists do not belong together.
-    #[error("onnxruntime gives {actual} probabilities, libtorch {expected}")]
-    Count {
-        /// From ONNX Runtime.
-        actual: usize,
-        /// From libtorch.
-        expected: usize,
-    },
-    /// ONNX Runtime and libtorch disagree.
-    #[error(
-        "onnxruntime and libtorch differ by {difference:e} at probability {index}, allowed: \
-         {tolerance:e}"
-    )]
-    Parity {
-        /// The largest absolute difference of a probability.
-        difference: f32,
-        /// Its place in the lists.
-        index: usize,
-        /// The largest difference allowed.
-        tolerance: f32,
-    },
-    /// ONNX Runtime and libtorch draw other images.
-    #[error(
-        "onnxruntime and libtorch differ by {difference:e} at a pixel in -1..=1, allowed: \
-         {tolerance:e}"
-    )]
-    Images {
-        /// The largest absolute difference of a pixel.
-        difference: f32,
-        /// The largest difference allowed.
-        tolerance: f32,
-    },
+/// The largest absolute difference of two tensors of probabilities, if it is within `tolerance`.
+///
+/// NaN differs from everything.
+pub fn compare(expected: &Tensor, actual: &Tensor, tolerance: f32) -> Result<f32, Error> {
+    if expected.size() != actual.size() {
+        return Err(Error::Shape {
+            actual: actual.size(),
+            expected: format!("{:?}", expected.size()),
+        });
+    }
+    let difference = (expected - actual).abs().flatten(0, -1);
+    let difference = difference.nan_to_num(f64::INFINITY, None, None);
+    let (difference, index) = difference.max_dim(0, false);
+    let difference = difference.double_value(&[]) as f32;
+    if difference <= tolerance {
+        return Ok(difference);
+    }
+    Err(Error::Parity {
+        difference,
+        place: format!("probability {}", index.int64_value(&[])),
+        tolerance,
+    })
 }
 
-/// The largest absolute difference of two lists of probabilities, if it is within `tolerance`.
-///
-/// A probability that is not a number differs from everything.
-pub fn compare(expected: &[f32], actual: &[f32], tolerance: f32) -> Result<f32, VerifyError> {
-    if expected.len() != actual.len() {
-        let (actual, expected) = (actual.len(), expected.len());
-        return Err(VerifyError::Count { actual, expected });
-    }
-    let mut worst = (0, 0.0_f32);
-    for (index, (expected, actual)) in expected.iter().zip(actual).enumerate() {
-        let difference = (expected - actual).abs();
-        let difference = if difference.is_nan() {
-            f32::INFINITY
-        } else {
-            difference
-        };
-        if difference > worst.1 {
-            worst = (index, difference);
-        }
-    }
-    let (index, difference) = worst;
-    if difference <= tolerance {
-        Ok(difference)
-    } else {
-        Err(VerifyError::Parity {
-            difference,
-            index,
-            tolerance,
-        })
-    }
+fn library_error(path: &Path, error: &LoadDynamicError) -> Error {
+    // The loader's own message names the file that is missing.
+    let cause = match error {
+        LoadDynamicError::Dlopen { error, .. } => error.source().map(ToString::to_string),
+        _ => None,
+    };
+    let (path, cause) = (path.display(), cause.unwrap_or_else(|| error.to_string()));
+    let hint = "name it with --onnxruntime or ORT_DYLIB_PATH";
+    Error::Usage(format!("onnxruntime library {path}: {cause}; {hint}"))
 }
 
 // === impl Runtime ===
 
 impl Runtime {
-    /// Loads the library `path`; models use `threads` threads each.
-    pub fn load(path: &Path, threads: usize) -> Result<Self, VerifyError> {
-        let reason = |error: LoadDynamicError| {
-            // The loader's own words name the file that is missing.
-            let cause = match &error {
-                LoadDynamicError::Dlopen { error, .. } => error.source().map(ToString::to_string),
-                _ => None,
-            };
-            let reason = cause.unwrap_or_else(|| error.to_string());
-            VerifyError::Library {
-                path: path.to_owned(),
-                reason,
-            }
+    /// Loads the library `path`; models use `threads` threads each. A process has one library, so a
+    /// second call gives the first one's.
+    pub fn load(path: &Path, threads: usize) -> Result<Self, Error> {
+        static LOADED: Mutex<Option<Environment>> = Mutex::new(None);
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        let environment = match &*loaded {
+            Some(environment) => environment.clone(),
+            None => ort::init_from(path)
+                .map_err(|it| library_error(path, &it))?
+                .build()?,
         };
-        let environment = ort::init_from(path).map_err(reason)?.build()?;
+        *loaded = Some(environment.clone());
         Ok(Self {
             environment,
             threads,
@@ -143,7 +84,7 @@ impl Runtime {
     }
 
     /// Loads a model from the bytes of its file.
-    pub fn model(&self, bytes: &[u8]) -> Result<LoadedModel, VerifyError> {
+    pub fn model(&self, bytes: &[u8]) -> Result<LoadedModel, Error> {
         let builder = Session::builder(&self.environment)?.with_intra_threads(self.threads);
         let session = builder
             .map_err(ort::Error::from)?
@@ -155,41 +96,25 @@ impl Runtime {
 // === impl LoadedModel ===
 
 impl LoadedModel {
-    /// Probabilities float32 `[n, C]` or `[n]`, row after row, of samples on the CPU.
-    pub fn probabilities(&mut self, samples: &Samples) -> Result<Vec<f32>, VerifyError> {
-        let mut all = Vec::new();
-        for start in (0..samples.len()).step_by(BATCH) {
-            all.extend(self.run(&samples.slice(start, BATCH).inputs)?);
-        }
-        Ok(all)
-    }
-
-    /// The same for one batch of the graph's inputs.
-    pub fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<f32>, VerifyError> {
-        self.output(inputs)
-    }
-
-    /// Pixels uint8 `[n, 28, 28]`, row after row, that a generator draws of noise `[n, 100]` on the CPU.
-    pub fn pixels(&mut self, noise: &Tensor) -> Result<Vec<u8>, VerifyError> {
-        self.output(std::slice::from_ref(noise))
-    }
-
-    fn output<T: PrimitiveTensorElementType + Clone>(
-        &mut self,
-        inputs: &[Tensor],
-    ) -> Result<Vec<T>, VerifyError> {
+    /// What the graph gives for one batch of its inputs, on the CPU: float32 or uint8, a row each.
+    pub fn output(&mut self, inputs: &[Tensor]) -> Result<Tensor, Error> {
         let rows = inputs.first().map_or(0, |input| input.size()[0]);
-        let inputs = inputs.iter().map(value);
-        let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+        let inputs = inputs.iter().map(value).collect::<Result<Vec<_>, _>>()?;
         let outputs = self.session.run(&inputs[..])?;
-        let (shape, values) = outputs[0].try_extract_tensor::<T>()?;
+        let (shape, values) = match outputs[0].try_extract_tensor::<f32>() {
+            Ok((shape, values)) => (shape, Tensor::from_slice(values)),
+            Err(_) => {
+                let (shape, values) = outputs[0].try_extract_tensor::<u8>()?;
+                (shape, Tensor::from_slice(values))
+            }
+        };
         if shape.first() != Some(&rows) {
-            return Err(VerifyError::Shape {
+            return Err(Error::Shape {
                 actual: shape.to_vec(),
                 expected: format!("{rows} rows"),
             });
         }
-        Ok(values.to_vec())
+        Ok(values.reshape(&shape[..]))
     }
 }
 
@@ -211,35 +136,33 @@ fn value(tensor: &Tensor) -> ort::Result<SessionInputValue<'static>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::CLASSES;
+
+    fn zeros_but(index: i64, value: f64) -> Tensor {
+        let tensor = Tensor::zeros([2, 10], (Kind::Float, tch::Device::Cpu));
+        let _ = tensor.flatten(0, -1).narrow(0, index, 1).fill_(value);
+        tensor
+    }
 
     #[test]
     fn differences_are_measured_and_placed() {
-        let zeros = [0.0; 2 * CLASSES];
-        let mut other = zeros;
-        other[CLASSES + 3] = -0.5;
+        let (zeros, other) = (zeros_but(0, 0.0), zeros_but(13, -0.5));
         assert!((compare(&zeros, &other, 0.5).unwrap() - 0.5).abs() < f32::EPSILON);
         let error = compare(&zeros, &other, 0.4).unwrap_err();
-        assert!(
-            matches!(error, VerifyError::Parity { index: 13, .. }),
-            "{error}"
-        );
+        assert!(error.to_string().contains("at probability 13, "), "{error}");
     }
 
     #[test]
     fn not_a_number_never_agrees() {
-        let mut broken = [0.0; CLASSES];
-        broken[2] = f32::NAN;
-        assert!(compare(&[0.0; CLASSES], &broken, 1.0).is_err());
+        let broken = zeros_but(2, f64::NAN);
+        assert!(compare(&zeros_but(0, 0.0), &broken, 1.0).is_err());
         assert!(compare(&broken, &broken, 1.0).is_err());
     }
 
     #[test]
     fn missing_rows_are_an_error() {
-        assert!(matches!(
-            compare(&[0.0; 2 * CLASSES], &[0.0; CLASSES], 1.0),
-            Err(VerifyError::Count { expected: 20, .. })
-        ));
+        let zeros = zeros_but(0, 0.0);
+        let error = compare(&zeros, &zeros.narrow(0, 0, 1), 1.0).unwrap_err();
+        assert!(matches!(error, Error::Shape { .. }), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Downloads from a server on this machine.
 
 use std::collections::BTreeMap;
-use std::io::BufRead as _;
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -12,13 +12,21 @@ use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
 use super::*;
+use crate::{imdb, mnist};
 
 /// The unpacked test file, and what is published about it.
 const CONTENT: &[u8] = b"the content of a data file";
-const FILE: Published = Published {
+const FILE: PublishedFile = PublishedFile {
     name: "letters",
+    is_of_packed: false,
     bytes: CONTENT.len() as u64,
     sha256: "2ff7470a965d7e8031049e35aa4ebd909c4be64db681eacf60ca138ef3ba6e19",
+};
+
+const LETTERS: Published = Published {
+    folder: "mnist",
+    mirrors: &[],
+    files: &[FILE],
 };
 
 /// What the server says to `GET /<path>`: the status line's end, the promised length, the body.
@@ -71,7 +79,7 @@ fn ok(body: Vec<u8>) -> (&'static str, usize, Vec<u8>) {
 fn fetched(answer: (&'static str, usize, Vec<u8>)) -> (TempDir, Result<(), DataError>) {
     let (address, _) = serve(Answers::from([("/letters.gz", answer)]));
     let dir = tempfile::tempdir().unwrap();
-    let outcome = ensure_files(dir.path(), &[&address], Progress::Bar, &[FILE]);
+    let outcome = LETTERS.ensure_from(dir.path(), &[&address], Progress::Bar);
     (dir, outcome)
 }
 
@@ -131,7 +139,9 @@ fn a_file_that_is_there_is_not_fetched() {
     let (address, asked) = serve(Answers::new());
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("letters"), CONTENT).unwrap();
-    ensure_files(dir.path(), &[&address], Progress::Hidden, &[FILE]).unwrap();
+    LETTERS
+        .ensure_from(dir.path(), &[&address], Progress::Hidden)
+        .unwrap();
     assert_eq!(*asked.lock().unwrap(), Vec::<String>::new());
 }
 
@@ -161,7 +171,7 @@ fn no_gzip() {
 
 #[test]
 fn more_than_any_file_holds() {
-    let kind = failure(ok(vec![0; MAX_PACKED as usize + 1]));
+    let kind = failure(ok(vec![0; 2 * 1024]));
     assert!(
         matches!(kind, DownloadFailureKind::TooLarge { .. }),
         "{kind}"
@@ -195,7 +205,9 @@ fn the_mirror_helps_out() {
     let (good, _) = serve(Answers::from([("/data/letters.gz", ok(packed(CONTENT)))]));
     let dir = tempfile::tempdir().unwrap();
     let mirrors = [broken.as_str(), &format!("{good}/data/")];
-    ensure_files(dir.path(), &mirrors, Progress::Hidden, &[FILE]).unwrap();
+    LETTERS
+        .ensure_from(dir.path(), &mirrors, Progress::Hidden)
+        .unwrap();
     assert_eq!(*asked.lock().unwrap(), ["/letters.gz"]);
     assert!(target(&dir).is_file());
 }
@@ -211,15 +223,57 @@ fn nobody_answers() {
             .unwrap()
     );
     let dir = tempfile::tempdir().unwrap();
-    let error = ensure_files(dir.path(), &[&address], Progress::Hidden, &[FILE]).unwrap_err();
+    let error = LETTERS
+        .ensure_from(dir.path(), &[&address], Progress::Hidden)
+        .unwrap_err();
     assert!(
         error
             .to_string()
             .contains("cannot be downloaded: http://127.0.0.1:"),
         "{error}"
     );
-    let error = ensure_from(dir.path(), &[], Progress::Hidden).unwrap_err();
+    let error = mnist::PUBLISHED
+        .ensure_from(dir.path(), &[], Progress::Hidden)
+        .unwrap_err();
     assert!(error.to_string().ends_with("no source is given"), "{error}");
+}
+
+#[test]
+fn the_packed_file_itself_may_be_pinned() {
+    let bytes = packed(CONTENT);
+    let pinned = |sha256| PublishedFile {
+        is_of_packed: true,
+        bytes: bytes.len() as u64,
+        sha256,
+        ..FILE
+    };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &bytes).unwrap();
+    let (actual, size) = sha256(file.path(), &pinned("")).unwrap();
+    assert_eq!(size, bytes.len() as u64);
+    assert_ne!(actual, FILE.sha256);
+}
+
+/// The archive of reviews is fetched as the digits are.
+#[test]
+fn the_archive_of_reviews_is_fetched_and_verified() {
+    let body = ok(packed(b"not the published archive"));
+    let (address, asked) = serve(Answers::from([("/aclImdb_v1.tar.gz", body)]));
+    let dir = tempfile::tempdir().unwrap();
+    let error = imdb::PUBLISHED
+        .ensure_from(dir.path(), &[&address], Progress::Hidden)
+        .unwrap_err();
+    assert_eq!(*asked.lock().unwrap(), ["/aclImdb_v1.tar.gz"]);
+    assert_eq!(error.path, dir.path().join("imdb/aclImdb_v1.tar.gz"));
+    assert!(error.to_string().contains("must be c40f74a1"), "{error}");
+    assert_eq!(fs::read_dir(dir.path().join("imdb")).unwrap().count(), 0);
+
+    // Where there is an archive, nothing is fetched.
+    fs::write(dir.path().join(imdb::ARCHIVE), "an archive").unwrap();
+    imdb::PUBLISHED
+        .ensure_from(dir.path(), &[&address], Progress::Hidden)
+        .unwrap();
+    assert_eq!(asked.lock().unwrap().len(), 1);
 }
 
 /// Runs where `QUINTET_DATA_DIR` names the real files.
@@ -228,9 +282,9 @@ fn the_pinned_checksums_are_those_of_mnist() {
     let Some(data_dir) = std::env::var_os("QUINTET_DATA_DIR") else {
         return;
     };
-    for file in FILES {
-        let packed = candidates(Path::new(&data_dir), file.name)[0].clone();
+    for file in mnist::PUBLISHED.files {
+        let packed = mnist::PUBLISHED.places(Path::new(&data_dir), file.name)[0].clone();
         let expected = (file.sha256.to_owned(), file.bytes);
-        assert_eq!(sha256_unpacked(&packed, file.bytes).unwrap(), expected);
+        assert_eq!(sha256(&packed, file).unwrap(), expected);
     }
 }

@@ -2,15 +2,14 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::Path;
-
-use flate2::bufread::GzDecoder;
 
 use super::{Imdb, NEGATIVE, POSITIVE, Reviews};
 use crate::DataErrorKind;
+use crate::published::unpacked;
 
-/// The longest review has 14 kB; more than this is something else.
+/// The longest review has 14 kB.
 const MAX_REVIEW: u64 = 1 << 20;
 
 /// The four folders of labelled reviews.
@@ -32,7 +31,7 @@ pub(super) fn read(
         inner: file,
         position: &position,
     };
-    let mut archive = tar::Archive::new(GzDecoder::new(BufReader::new(counted)));
+    let mut archive = tar::Archive::new(unpacked(counted)?);
     let mut folders: [Vec<Numbered>; 4] = Default::default();
     for (entries, entry) in archive.entries()?.enumerate() {
         let broken = |source| DataErrorKind::Archive { entries, source };
@@ -41,15 +40,10 @@ pub(super) fn read(
         if let Some((folder, number)) = review(&name)? {
             let mut bytes = Vec::new();
             let limit = MAX_REVIEW + 1;
-            (&mut entry)
-                .take(limit)
-                .read_to_end(&mut bytes)
-                .map_err(broken)?;
-            if bytes.len() as u64 == limit {
-                return Err(DataErrorKind::ReviewSize {
-                    entry: name,
-                    limit: MAX_REVIEW,
-                });
+            let read = (&mut entry).take(limit).read_to_end(&mut bytes);
+            if read.map_err(broken)? as u64 == limit {
+                let limit = MAX_REVIEW;
+                return Err(DataErrorKind::ReviewSize { entry: name, limit });
             }
             folders[folder].push((number, String::from_utf8_lossy(&bytes).into_owned()));
         }
@@ -66,8 +60,8 @@ pub(super) fn read(
     }
     let [train_negative, train_positive, test_negative, test_positive] = folders;
     Ok(Imdb {
-        train: sorted(train_negative, train_positive),
-        test: sorted(test_negative, test_positive),
+        train: sorted([train_negative, train_positive]),
+        test: sorted([test_negative, test_positive]),
     })
 }
 
@@ -100,19 +94,22 @@ fn review(name: &str) -> Result<Option<(usize, u32)>, DataErrorKind> {
     }
 }
 
-fn sorted(mut negative: Vec<Numbered>, mut positive: Vec<Numbered>) -> Reviews {
+// Negative reviews, then positive ones, each in the order of their numbers.
+fn sorted(folders: [Vec<Numbered>; 2]) -> Reviews {
     let mut reviews = Reviews::default();
-    for (label, texts) in [(NEGATIVE, &mut negative), (POSITIVE, &mut positive)] {
+    for (label, mut texts) in [NEGATIVE, POSITIVE].into_iter().zip(folders) {
         texts.sort_unstable();
-        for (_, text) in texts.drain(..) {
-            reviews.texts.push(text);
-            reviews.labels.push(label);
-        }
+        reviews
+            .labels
+            .resize(reviews.labels.len() + texts.len(), label);
+        reviews
+            .texts
+            .extend(texts.into_iter().map(|(_, text)| text));
     }
     reviews
 }
 
-/// A file that says how far it has been read.
+/// A file that counts the bytes that were read.
 struct Counted<'a> {
     inner: File,
     position: &'a Cell<u64>,

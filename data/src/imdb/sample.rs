@@ -1,12 +1,12 @@
-//! Texts to put a load on a server with: real reviews, and the short ones that their first sentences are.
+//! Texts for load tests: real reviews, whole and cut to their first sentences.
 
 use std::path::Path;
 
 use super::load;
 use crate::DataError;
 
-/// At most `count` different test reviews, always the same in the same order, good and bad ones mixed. Where `is_whole`
-/// denies a place, counted from 0, the review there is cut to its first sentence.
+/// At most `count` different test reviews, always the same in the same order, both labels mixed.
+/// Where `is_whole` is false for an index, the review is cut to its first sentence.
 pub fn sample(
     data_dir: &Path,
     count: usize,
@@ -26,7 +26,8 @@ pub fn sample(
     Ok(texts.collect())
 }
 
-/// Up to the first full stop, exclamation or question mark that ends a word, or the first line break.
+/// Up to the first full stop, exclamation or question mark that ends a word, or the first line
+/// break.
 pub fn first_sentence(review: &str) -> &str {
     let line = review.split("<br").next().unwrap_or(review);
     let line = if line.trim().is_empty() { review } else { line };

@@ -1,59 +1,42 @@
-//! Labelled images and texts as tensors.
+//! Labelled images and texts as tensors, and the data sets that they come from.
 
 pub mod augmentation;
 pub mod batches;
 pub mod crop;
 pub mod dataset;
-pub mod reviews;
-pub mod tokenised;
+pub mod golden;
+pub mod imdb;
+pub mod mnist;
+pub mod text;
 
-pub use dataset::{Dataset, Loaded};
+use tch::{Device, Tensor};
 
-use quintet_data::mnist::Digits;
-use tch::{Device, Kind, Tensor};
+pub use dataset::{Dataset, Loaded, Source};
 
-use crate::data::batches::Batches;
-use crate::data::reviews::Texts;
+use batches::Batches;
+use text::Texts;
+
 use crate::random::SplitMix64;
 
 /// Labelled samples on one device.
 #[derive(Debug)]
 pub struct Samples {
-    /// What a network takes, the samples along the first axis: `[pixels]` uint8 `[n, 28, 28]`, grey
-    /// levels of light ink on dark ground; or `[tokens, lengths]`, int64 `[n, L]` and int32 `[n]`,
-    /// with what is behind a text's length of no meaning.
+    /// What a network takes, the samples along the first axis: one tensor, such as pixels uint8 `[n,
+    /// 28, 28]`; or tokens and lengths, int64 `[n, L]` and int32 `[n]`, where tokens after a row's
+    /// length have no meaning.
     pub inputs: Vec<Tensor>,
     /// The class of each sample from 0, int64 `[n]`.
     pub labels: Tensor,
-    /// The whole texts that `inputs` are parts of, where they are kept to be cropped.
+    /// The whole texts that `inputs` are parts of, to crop them in another way.
     pub texts: Option<Texts>,
 }
 
-// The stream of random numbers that chooses the validation samples. Epochs use the numbers from 1.
+// The random stream that chooses the validation samples. Epochs have the streams from 1.
 const SPLIT_STREAM: u64 = 0;
 
 // === impl Samples ===
 
 impl Samples {
-    /// Copies MNIST's images and labels to `device`.
-    pub fn from_digits(digits: &Digits, device: Device) -> Self {
-        let count = digits.labels.len() as i64;
-        let labels: Vec<i64> = digits
-            .labels
-            .iter()
-            .map(|&label| i64::from(label))
-            .collect();
-        Self {
-            inputs: vec![
-                Tensor::from_slice(&digits.images)
-                    .reshape([count, 28, 28])
-                    .to_device(device),
-            ],
-            labels: Tensor::from_slice(&labels).to_device(device),
-            texts: None,
-        }
-    }
-
     /// How many samples there are.
     pub fn len(&self) -> usize {
         self.labels.size1().unwrap_or(0) as usize
@@ -95,7 +78,7 @@ impl Samples {
         }
     }
 
-    /// The batches of epoch `epoch` (from 1): by chance alone, or of texts of similar length.
+    /// The batches of epoch `epoch` (from 1): shuffled, or for texts also grouped by length.
     pub fn batches(&self, batch_size: usize, seed: u64, epoch: u32) -> Batches {
         match &self.inputs[..] {
             [_, lengths] => {
@@ -107,23 +90,27 @@ impl Samples {
         }
     }
 
-    /// Splits into training and validation samples; `fraction` of them, drawn by `seed`, validate.
+    /// Splits into training and validation samples; a random `fraction` of them validates.
     pub fn split(&self, fraction: f64, seed: u64) -> (Self, Self) {
-        let order = SplitMix64::for_stream(seed, SPLIT_STREAM).permutation(self.len());
         let held_out = (self.len() as f64 * fraction).round() as usize;
+        if held_out == 0 {
+            return (self.slice(0, self.len()), self.slice(0, 0));
+        }
+        let order = SplitMix64::for_stream(seed, SPLIT_STREAM).permutation(self.len());
         let (validation, train) = order.split_at(held_out);
         (self.select(train), self.select(validation))
     }
 
     /// The labels as plain numbers.
-    pub fn label_values(&self) -> Vec<u8> {
-        let labels = self.labels.to_device(Device::Cpu).to_kind(Kind::Uint8);
-        Vec::try_from(labels).expect("labels are a one-dimensional tensor")
+    pub fn label_values(&self) -> Vec<i64> {
+        Vec::try_from(self.labels.to_device(Device::Cpu)).expect("labels are int64 [n]")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tch::Kind;
+
     use super::*;
 
     fn numbered(count: i64) -> Samples {
@@ -140,7 +127,7 @@ mod tests {
         assert_eq!((train.len(), validation.len()), (40, 10));
         let mut all = [train.label_values(), validation.label_values()].concat();
         all.sort_unstable();
-        assert_eq!(all, (0..50).collect::<Vec<u8>>());
+        assert_eq!(all, (0..50).collect::<Vec<i64>>());
         assert_eq!(
             numbered(50).split(0.2, 7).1.label_values(),
             validation.label_values()

@@ -6,10 +6,11 @@ use tch::nn::{self, Init};
 use tch::{Kind, Tensor};
 
 use super::glorot_uniform;
-use crate::export::Exporter;
+use crate::graph::Exporter;
 
 /// The name of an embedding's weight.
 pub const EMBEDDING: &str = "embedding.weight";
+const LAYER: &str = "embedding";
 
 /// A table with one row of features for each token.
 #[derive(Debug)]
@@ -39,8 +40,8 @@ pub struct Recurrent {
     bias: Tensor,
 }
 
-/// Turns an LSTM's weights `[4 · H, ...]` from libtorch's order of gates, i f g o, to ONNX's,
-/// i o f c. What libtorch calls g is ONNX's c.
+/// Reorders an LSTM's weights `[4 · H, ...]` from libtorch's gates, i f g o, to ONNX's, i o f c.
+/// What libtorch calls g is ONNX's c.
 pub fn onnx_gates(weight: &Tensor) -> Tensor {
     let gates = weight.chunk(4, 0);
     let [i, f, g, o] = &gates[..] else {
@@ -59,9 +60,8 @@ impl Embedding {
             lo: -0.05,
             up: 0.05,
         };
-        let path = vs / "embedding";
         Self {
-            weight: path.var("weight", &[tokens, features], init),
+            weight: (vs / LAYER).var("weight", &[tokens, features], init),
         }
     }
 
@@ -72,7 +72,7 @@ impl Embedding {
 
     /// One `Gather`.
     pub fn export(&self, to: &mut Exporter, tokens: &Value) -> Result<Value, GraphError> {
-        let weight = to.weight(EMBEDDING, &self.weight)?;
+        let weight = to.weight(LAYER, "weight", &self.weight)?;
         ops::gather(to.graph(), &weight, tokens, 0)
     }
 }
@@ -122,11 +122,11 @@ impl Recurrent {
 
     /// `x` float32 `[L, N, inputs]` and `lengths` int32 `[N]`, each 1 to L → float32 `[N, hidden]`.
     ///
-    /// A state depends on nothing behind it, so what a row has after its length plays no part.
+    /// A state depends only on the steps before it, so what follows a row's length has no effect.
     pub fn forward(&self, x: &Tensor, lengths: &Tensor) -> Tensor {
         let (_, rows, _) = x.size3().expect("sequences have three axes");
         let start = Tensor::zeros([1, rows, self.hidden], (Kind::Float, x.device()));
-        // libtorch wants a second bias.
+        // libtorch expects a second bias.
         let weights = [
             &self.weight_ih,
             &self.weight_hh,
@@ -139,17 +139,9 @@ impl Recurrent {
                     .0
             }
             Cell::Lstm => {
-                x.lstm(
-                    &[&start, &start],
-                    &weights,
-                    true,
-                    1,
-                    0.0,
-                    false,
-                    false,
-                    false,
-                )
-                .0
+                let start = [&start, &start];
+                x.lstm(&start, &weights, true, 1, 0.0, false, false, false)
+                    .0
             }
         };
         let last = (lengths.to_kind(Kind::Int64) - 1)
@@ -170,13 +162,13 @@ impl Recurrent {
                 Cell::SimpleRnn => weight.shallow_clone(),
                 Cell::Lstm => onnx_gates(weight),
             };
-            // The state's bias, which ONNX wants beside the input's, is zero.
+            // ONNX also expects a bias of the state, which is zero.
             let weight = if name == "bias" {
                 Tensor::cat(&[&weight, &weight.zeros_like()], 0)
             } else {
                 weight
             };
-            to.weight(&format!("{}.{name}", self.name), &weight.unsqueeze(0))
+            to.weight(self.name, name, &weight.unsqueeze(0))
         };
         let w = weight("weight_ih", &self.weight_ih)?;
         let r = weight("weight_hh", &self.weight_hh)?;

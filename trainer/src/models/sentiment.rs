@@ -6,12 +6,37 @@
 use quintet_onnx::{GraphError, Value, ops};
 use tch::{Kind, Tensor, nn};
 
-use crate::export::Exporter;
-use crate::layers::{Cell, Dropout, Embedding, Linear, Recurrent, Relu};
-use crate::models::{Model, SequenceDropout};
+use crate::data::imdb::Imdb;
+use crate::graph::Exporter;
+use crate::layers::{Cell, Dropout, Embedding, Layer, Linear, RELU, Recurrent, Sequential};
+use crate::models::{self, Architecture};
+use crate::recipe::Recipe;
+use crate::task::classification::REVIEWS;
 
-/// Words that have an embedding, with the special tokens.
-pub const VOCABULARY: i64 = 10_000;
+/// The simple recurrent network.
+pub static SIMPLE_RNN: Architecture = Architecture {
+    name: "simple_rnn",
+    summary: "Simple recurrent network",
+    recipe: include_str!("../../recipes/simple_rnn.toml"),
+    original_recipe: Some(include_str!("../../recipes/original-simple_rnn.toml")),
+    tables: &["loss", "tokenizer", "crop", "sequence_dropout", "embedding"],
+    dataset: &Imdb,
+    task: &REVIEWS,
+    build: |vs, recipe| Box::new(Sentiment::new(vs, Cell::SimpleRnn, recipe)),
+};
+
+/// The LSTM network.
+pub static LSTM: Architecture = Architecture {
+    name: "lstm",
+    summary: "Long short-term memory",
+    recipe: include_str!("../../recipes/lstm.toml"),
+    original_recipe: Some(include_str!("../../recipes/original-lstm.toml")),
+    tables: &["loss", "tokenizer", "crop", "sequence_dropout", "embedding"],
+    dataset: &Imdb,
+    task: &REVIEWS,
+    build: |vs, recipe| Box::new(Sentiment::new(vs, Cell::Lstm, recipe)),
+};
+
 const FEATURES: i64 = 128;
 const HIDDEN: i64 = 64;
 
@@ -23,28 +48,29 @@ pub struct Sentiment {
     words: Dropout,
     features: Dropout,
     recurrent: Recurrent,
-    state: Dropout,
-    fc1: Linear,
-    dropout: Dropout,
-    fc2: Linear,
+    head: Sequential,
 }
 
 impl Sentiment {
-    /// Draws fresh weights under `vs`, from libtorch's random generator.
-    pub fn new(vs: &nn::Path<'_>, cell: Cell, dropout: SequenceDropout) -> Self {
+    /// Fresh weights under `vs`, with the vocabulary and the dropout of `recipe`.
+    pub fn new(vs: &nn::Path<'_>, cell: Cell, recipe: &Recipe) -> Self {
+        let dropout = recipe.sequence_dropout.unwrap_or_default();
+        let vocabulary = recipe.tokenizer().vocabulary_size as i64;
         Self {
-            embedding: Embedding::new(vs, VOCABULARY, FEATURES),
+            embedding: Embedding::new(vs, vocabulary, FEATURES),
             words: Dropout::new(dropout.words),
             features: Dropout::new(dropout.features),
             recurrent: Recurrent::new(vs, cell, FEATURES, HIDDEN),
-            state: Dropout::new(dropout.state),
-            fc1: Linear::new(vs, "fc1", HIDDEN, 32),
-            dropout: Dropout::new(0.2),
-            fc2: Linear::new(vs, "fc2", 32, 1),
+            head: Sequential::default()
+                .then(Dropout::new(dropout.state))
+                .then(Linear::new(vs, "fc1", HIDDEN, 32))
+                .then(RELU)
+                .then(Dropout::new(0.2))
+                .then(Linear::new(vs, "fc2", 32, 1)),
         }
     }
 
-    // Whole words and whole features are dropped, so the masks have lengths of 1.
+    // Whole words and whole features are dropped, so each mask has an axis of length 1.
     fn drop(&self, x: &Tensor) -> Tensor {
         let (steps, rows, features) = x.size3().expect("embedded texts have three axes");
         let mask = |layer: &Dropout, shape: [i64; 3]| {
@@ -54,16 +80,13 @@ impl Sentiment {
     }
 }
 
-impl Model for Sentiment {
+impl models::Model for Sentiment {
     fn forward_t(&self, inputs: &[Tensor], train: bool) -> Tensor {
         let (tokens, lengths) = (&inputs[0], &inputs[1]);
         let x = self.embedding.forward(&tokens.transpose(0, 1));
         let x = if train { self.drop(&x) } else { x };
         let x = self.recurrent.forward(&x, lengths);
-        let x = self.state.forward_t(&x, train);
-        let x = Relu.forward(&self.fc1.forward(&x));
-        let x = self.dropout.forward_t(&x, train);
-        self.fc2.forward(&x).squeeze_dim(1)
+        Layer::forward_t(&self.head, &x, train).squeeze_dim(1)
     }
 
     fn export(&self, to: &mut Exporter, inputs: &[Value]) -> Result<Value, GraphError> {
@@ -71,9 +94,7 @@ impl Model for Sentiment {
         let tokens = ops::transpose(to.graph(), tokens, &[1, 0])?;
         let x = self.embedding.export(to, &tokens)?;
         let x = self.recurrent.export(to, &x, lengths)?;
-        let x = self.fc1.export(to, &x)?;
-        let x = Relu.export(to, &x)?;
-        let x = self.fc2.export(to, &x)?;
+        let x = Layer::export(&self.head, to, &x)?;
         ops::squeeze(to.graph(), &x, &[1])
     }
 }

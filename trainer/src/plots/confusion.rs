@@ -5,61 +5,64 @@ use std::path::Path;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{BLUE, FAINT, FONT, GREEN, INK, PAPER, PlotError, RED, with_fonts};
-use crate::evaluate::{CLASSES, Confusion};
+use super::{BLUE, Classified, FAINT, FONT, GREEN, INK, PAPER, Picture, RED, with_fonts};
+use crate::error::Error;
+
+/// Counts by true and given class.
+pub const PICTURE: Picture = Picture {
+    file: "confusion.png",
+    draw,
+};
 
 const CELL: i32 = 68;
 const LEFT: i32 = 84;
 const TOP: i32 = 116;
-const WIDTH: i32 = LEFT + CELL * CLASSES as i32 + 120;
-const HEIGHT: i32 = TOP + CELL * CLASSES as i32 + 24;
 
-/// Draws counts by true (down) and given label (across), with each digit's recall. PNG, 884×820.
+/// Draws counts by true (down) and given class (across), with each class's recall. PNG, 884×820 for
+/// ten classes.
 ///
-/// Mistakes are few beside what is right, so the two have colours of their own.
-pub fn draw(path: &Path, title: &str, confusion: &Confusion) -> Result<(), PlotError> {
+/// Mistakes are few beside what is right, so the two have different colours.
+pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
+    let Classified {
+        title,
+        labels,
+        confusion,
+        ..
+    } = *classified;
+    let classes = confusion.0.len();
+    let side = CELL * classes as i32;
+    let (width, height) = (LEFT + side + 120, TOP + side + 24);
     let off_diagonal = |(truth, given): (usize, usize)| truth != given;
-    let cells = || (0..CLASSES).flat_map(|truth| (0..CLASSES).map(move |given| (truth, given)));
+    let cells = || (0..classes).flat_map(|truth| (0..classes).map(move |given| (truth, given)));
     let count = |(truth, given): (usize, usize)| confusion.0[truth][given];
-    let worst = cells()
-        .filter(|&cell| off_diagonal(cell))
-        .map(count)
-        .max()
-        .unwrap_or(0)
-        .max(1);
+    let mistakes = cells().filter(|&cell| off_diagonal(cell)).map(count);
+    let worst = mistakes.max().unwrap_or(0).max(1);
     let middle = Pos::new(HPos::Center, VPos::Center);
     with_fonts(path, || {
-        let root = BitMapBackend::new(path, (WIDTH as u32, HEIGHT as u32)).into_drawing_area();
+        let root = BitMapBackend::new(path, (width as u32, height as u32)).into_drawing_area();
         root.fill(&PAPER)?;
         let text = |size: i32, color: RGBColor| (FONT, size).into_font().color(&color).pos(middle);
-        let write = |what: String, x: i32, y: i32, size: i32, color: RGBColor| {
-            root.draw(&Text::new(what, (x, y), text(size, color)))
+        let write = |what: &str, x: i32, y: i32, size: i32, color: RGBColor| {
+            root.draw(&Text::new(what.to_owned(), (x, y), text(size, color)))
         };
-        write(title.to_owned(), WIDTH / 2, 28, 26, INK)?;
-        write(
-            "given label".to_owned(),
-            LEFT + CELL * CLASSES as i32 / 2,
-            64,
-            18,
-            FAINT,
-        )?;
-        write("true".to_owned(), LEFT / 2, TOP - 34, 18, FAINT)?;
-        write("label".to_owned(), LEFT / 2, TOP - 16, 18, FAINT)?;
-        write(
-            "recall".to_owned(),
-            LEFT + CELL * CLASSES as i32 + 58,
-            TOP - 20,
-            18,
-            FAINT,
-        )?;
-        for digit in 0..CLASSES {
-            let along = digit as i32 * CELL + CELL / 2;
-            write(digit.to_string(), LEFT + along, TOP - 20, 24, INK)?;
-            write(digit.to_string(), LEFT / 2, TOP + along, 24, INK)?;
-            let all: u64 = confusion.0[digit].iter().sum();
-            let recall = 100.0 * confusion.0[digit][digit] as f64 / all.max(1) as f64;
-            let x = LEFT + CELL * CLASSES as i32 + 58;
-            write(format!("{recall:.1} %"), x, TOP + along, 18, INK)?;
+        write(title, width / 2, 28, 26, INK)?;
+        write("given label", LEFT + side / 2, 64, 18, FAINT)?;
+        write("true", LEFT / 2, TOP - 34, 18, FAINT)?;
+        write("label", LEFT / 2, TOP - 16, 18, FAINT)?;
+        write("recall", LEFT + side + 58, TOP - 20, 18, FAINT)?;
+        for (class, label) in labels.iter().enumerate().take(classes) {
+            let along = class as i32 * CELL + CELL / 2;
+            write(label, LEFT + along, TOP - 20, 24, INK)?;
+            write(label, LEFT / 2, TOP + along, 24, INK)?;
+            let all: u64 = confusion.0[class].iter().sum();
+            let recall = 100.0 * confusion.0[class][class] as f64 / all.max(1) as f64;
+            write(
+                &format!("{recall:.1} %"),
+                LEFT + side + 58,
+                TOP + along,
+                18,
+                INK,
+            )?;
         }
         for cell @ (truth, given) in cells() {
             let (x, y) = (LEFT + given as i32 * CELL, TOP + truth as i32 * CELL);
@@ -74,7 +77,7 @@ pub fn draw(path: &Path, title: &str, confusion: &Confusion) -> Result<(), PlotE
             if count(cell) > 0 {
                 let size = if off_diagonal(cell) { 20 } else { 22 };
                 write(
-                    count(cell).to_string(),
+                    &count(cell).to_string(),
                     x + CELL / 2,
                     y + CELL / 2,
                     size,
@@ -82,10 +85,7 @@ pub fn draw(path: &Path, title: &str, confusion: &Confusion) -> Result<(), PlotE
                 )?;
             }
         }
-        let frame = [
-            (LEFT, TOP),
-            (LEFT + CELL * CLASSES as i32, TOP + CELL * CLASSES as i32),
-        ];
+        let frame = [(LEFT, TOP), (LEFT + side, TOP + side)];
         root.draw(&Rectangle::new(frame, BLUE.mix(0.4)))?;
         root.present()
     })

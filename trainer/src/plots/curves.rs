@@ -1,15 +1,12 @@
-//! What was measured of each epoch, as curves.
+//! Training curves.
 
 use std::path::Path;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::{BLUE, DrawError, FAINT, FONT, INK, ORANGE, PAPER, PlotError, with_fonts};
-use crate::run_folder::EpochMetrics;
-
-const TRAINING: &str = "training, with dropout";
-const VALIDATION: &str = "validation";
+use super::{BLUE, DrawError, FAINT, FONT, INK, ORANGE, PAPER, with_fonts};
+use crate::error::Error;
 
 type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
@@ -22,52 +19,15 @@ pub struct Panel<'a> {
     pub unit: &'a str,
     /// The curves' names, and a value an epoch. The best epoch is marked on the second one.
     pub lines: [(&'a str, Vec<f64>); 2],
-    /// Index of the best epoch.
-    pub best: usize,
 }
 
-/// Draws loss and accuracy of `epochs`, and marks `best_epoch`. PNG, 1200×520.
+/// Draws two panels side by side, and marks the epoch of index `best`. PNG, 1200×520.
 pub fn draw(
     path: &Path,
     title: &str,
-    epochs: &[EpochMetrics],
-    best_epoch: u32,
-) -> Result<(), PlotError> {
-    let column = |value: fn(&EpochMetrics) -> f64| epochs.iter().map(value).collect();
-    let best = epochs
-        .iter()
-        .position(|it| it.epoch == best_epoch)
-        .unwrap_or(0);
-    let loss = Panel {
-        title: "Loss (cross entropy)",
-        unit: "",
-        lines: [
-            (TRAINING, column(|it| it.train_loss)),
-            (VALIDATION, column(|it| it.validation_loss)),
-        ],
-        best,
-    };
-    let error = Panel {
-        title: "Error (1 − accuracy)",
-        unit: " %",
-        lines: [
-            (TRAINING, column(|it| 100.0 * (1.0 - it.train_accuracy))),
-            (
-                VALIDATION,
-                column(|it| 100.0 * (1.0 - it.validation_accuracy)),
-            ),
-        ],
-        best,
-    };
-    draw_panels(path, title, &[loss, error])
-}
-
-/// Draws two panels side by side. PNG, 1200×520.
-pub fn draw_panels(
-    path: &Path,
-    title: &str,
+    best: usize,
     [left, right]: &[Panel<'_>; 2],
-) -> Result<(), PlotError> {
+) -> Result<(), Error> {
     with_fonts(path, || {
         let root = BitMapBackend::new(path, (1200, 520)).into_drawing_area();
         root.fill(&PAPER)?;
@@ -75,8 +35,8 @@ pub fn draw_panels(
             .margin(10, 0, 0, 0)
             .titled(title, (FONT, 26).into_font().color(&INK))?;
         let (first, second) = body.split_horizontally(600);
-        left.draw(&first)?;
-        right.draw(&second)?;
+        left.draw(&first, best)?;
+        right.draw(&second, best)?;
         root.present()
     })
 }
@@ -84,8 +44,8 @@ pub fn draw_panels(
 // === impl Panel ===
 
 impl Panel<'_> {
-    // Both figures fall over orders of magnitude, so the scale is logarithmic.
-    fn draw(&self, area: &Area<'_>) -> Result<(), DrawError> {
+    // The figures fall by orders of magnitude, so the scale is logarithmic.
+    fn draw(&self, area: &Area<'_>, best: usize) -> Result<(), DrawError> {
         let (low, high) = self.range();
         let [_, (_, marked)] = &self.lines;
         let last = marked.len() as f64;
@@ -109,7 +69,7 @@ impl Panel<'_> {
             .axis_style(FAINT)
             .bold_line_style(FAINT.mix(0.35))
             .draw()?;
-        // Points show a few epochs; many would only thicken the line.
+        // With many epochs, points would only thicken the line.
         let point = if marked.len() > 40 { 0 } else { 2 };
         for ((name, values), color) in self.lines.iter().zip([ORANGE, BLUE]) {
             let points = values
@@ -123,14 +83,9 @@ impl Panel<'_> {
                     PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3))
                 });
         }
-        if let Some(&value) = marked.get(self.best) {
-            let at = (self.best as f64 + 1.0, value.max(low));
-            let label = format!(
-                "best, epoch {}: {}{}",
-                self.best + 1,
-                short(value),
-                self.unit
-            );
+        if let Some(&value) = marked.get(best) {
+            let at = (best as f64 + 1.0, value.max(low));
+            let label = format!("best, epoch {}: {}{}", best + 1, short(value), self.unit);
             chart
                 .draw_series([Circle::new(at, 7, INK.stroke_width(2))])?
                 .label(label)
@@ -146,16 +101,14 @@ impl Panel<'_> {
             .draw()
     }
 
-    // A little more than the values need; an error of zero has no logarithm.
+    // A little more than the range of the values. Zero has no logarithm.
     fn range(&self) -> (f64, f64) {
-        let values = self
-            .lines
-            .iter()
-            .flat_map(|(_, values)| values.iter().copied());
+        let values = self.lines.iter().flat_map(|(_, values)| values);
         let positive = || {
             values
                 .clone()
-                .filter(|value| *value > 0.0 && value.is_finite())
+                .copied()
+                .filter(|it| *it > 0.0 && it.is_finite())
         };
         let low = positive().fold(f64::INFINITY, f64::min);
         let high = positive().fold(0.0, f64::max);
@@ -177,7 +130,7 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
         .collect()
 }
 
-// Two digits that matter.
+// Two significant digits.
 fn short(value: f64) -> String {
     if value >= 10.0 {
         format!("{value:.0}")

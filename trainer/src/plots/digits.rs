@@ -1,14 +1,21 @@
-//! Test digits with what the network says of them.
+//! Test digits with the labels that the network gave them.
 
 use std::path::Path;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use quintet_data::mnist::{CLASSES, SIDE};
 
-use super::{DrawError, FAINT, FONT, GREEN, INK, PAPER, PlotError, RED, with_fonts};
-use crate::evaluate::{CLASSES, top};
-use crate::export::SIDE;
+use super::{Classified, DrawError, FAINT, FONT, GREEN, INK, PAPER, Picture, RED, with_fonts};
+use crate::error::Error;
+use crate::evaluate::top;
+
+/// Test digits, and the mistakes.
+pub const PICTURE: Picture = Picture {
+    file: "digits.png",
+    draw,
+};
 
 const COLUMNS: usize = 10;
 const ROWS: usize = 3;
@@ -22,21 +29,22 @@ const HEIGHT: i32 = 60 + 2 * (HEADING + CELL_HEIGHT * ROWS as i32) + MARGIN;
 
 type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
-/// Labelled images and the probabilities that a network gave them.
-#[derive(Clone, Copy, Debug)]
-pub struct Judged<'a> {
-    /// uint8 `[n, 28, 28]`.
-    pub pixels: &'a [u8],
-    /// The true labels, `[n]`.
-    pub labels: &'a [u8],
-    /// float32 `[n, 10]`.
-    pub probabilities: &'a [f32],
+// Images uint8 `[n, 28, 28]`, and what a network gave for them.
+struct Judged<'a> {
+    pixels: Vec<u8>,
+    classified: &'a Classified<'a>,
 }
 
-/// Draws the first images, and below them the mistakes the network was surest of. PNG, 1080×916.
-pub fn draw(path: &Path, title: &str, judged: Judged<'_>) -> Result<(), PlotError> {
+/// Draws the first images, and below them the mistakes with the highest probabilities. PNG,
+/// 1080×916.
+pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
+    let pixels = classified.samples.inputs[0].flatten(0, -1);
+    let judged = Judged {
+        pixels: Vec::try_from(pixels).expect("pixels are uint8"),
+        classified,
+    };
     let shown = COLUMNS * ROWS;
-    let first: Vec<usize> = (0..judged.labels.len().min(shown)).collect();
+    let first: Vec<usize> = (0..classified.truths.len().min(shown)).collect();
     let mistakes = judged.surest_mistakes();
     let heading = match mistakes.len() {
         0 => "No mistake at all".to_owned(),
@@ -46,15 +54,18 @@ pub fn draw(path: &Path, title: &str, judged: Judged<'_>) -> Result<(), PlotErro
     with_fonts(path, || {
         let root = BitMapBackend::new(path, (WIDTH as u32, HEIGHT as u32)).into_drawing_area();
         root.fill(&PAPER)?;
-        write(&root, title, (WIDTH / 2, 32), 26, INK, HPos::Center)?;
+        write(
+            &root,
+            classified.title,
+            (WIDTH / 2, 32),
+            26,
+            INK,
+            HPos::Center,
+        )?;
         let below = 60 + HEADING + CELL_HEIGHT * ROWS as i32;
         judged.grid(&root, 60, "The first test digits", &first)?;
-        judged.grid(
-            &root,
-            below,
-            &heading,
-            &mistakes[..mistakes.len().min(shown)],
-        )?;
+        let mistakes = &mistakes[..mistakes.len().min(shown)];
+        judged.grid(&root, below, &heading, mistakes)?;
         root.present()
     })
 }
@@ -63,12 +74,17 @@ pub fn draw(path: &Path, title: &str, judged: Judged<'_>) -> Result<(), PlotErro
 
 impl Judged<'_> {
     fn given(&self, index: usize) -> (usize, f32) {
-        top(&self.probabilities[index * CLASSES..][..CLASSES])
+        top(&self.classified.probabilities[index * CLASSES..][..CLASSES])
+    }
+
+    fn truth(&self, index: usize) -> usize {
+        self.classified.truths[index] as usize
     }
 
     fn surest_mistakes(&self) -> Vec<usize> {
-        let is_wrong = |&index: &usize| self.given(index).0 != usize::from(self.labels[index]);
-        let mut wrong: Vec<usize> = (0..self.labels.len()).filter(is_wrong).collect();
+        let is_wrong = |&index: &usize| self.given(index).0 != self.truth(index);
+        let all = 0..self.classified.truths.len();
+        let mut wrong: Vec<usize> = all.filter(is_wrong).collect();
         wrong.sort_by(|&left, &right| self.given(right).1.total_cmp(&self.given(left).1));
         wrong
     }
@@ -80,14 +96,8 @@ impl Judged<'_> {
         heading: &str,
         indices: &[usize],
     ) -> Result<(), DrawError> {
-        write(
-            root,
-            heading,
-            (MARGIN + 10, top + HEADING / 2),
-            20,
-            INK,
-            HPos::Left,
-        )?;
+        let at = (MARGIN + 10, top + HEADING / 2);
+        write(root, heading, at, 20, INK, HPos::Left)?;
         for (place, &index) in indices.iter().enumerate() {
             let x = MARGIN + (place % COLUMNS) as i32 * CELL_WIDTH;
             let y = top + HEADING + (place / COLUMNS) as i32 * CELL_HEIGHT;
@@ -108,15 +118,14 @@ impl Judged<'_> {
             root.draw(&Rectangle::new(corners, RGBColor(ink, ink, ink).filled()))?;
         }
         let (given, probability) = self.given(index);
-        let truth = usize::from(self.labels[index]);
+        let truth = self.truth(index);
         let percent = 100.0 * probability;
         let middle = x + CELL_WIDTH / 2;
         let line = y + SIDE as i32 * ZOOM;
+        let text = format!("{given}   {percent:.0} %");
         if given == truth {
-            let text = format!("{given}   {percent:.0} %");
             write(root, &text, (middle, line + 16), 17, GREEN, HPos::Center)
         } else {
-            let text = format!("{given}   {percent:.0} %");
             write(root, &text, (middle, line + 14), 17, RED, HPos::Center)?;
             let text = format!("truly {truth}");
             write(root, &text, (middle, line + 29), 14, FAINT, HPos::Center)

@@ -5,12 +5,15 @@ pub mod curves;
 pub mod digits;
 pub mod scores;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Once;
 
 use plotters::prelude::{BitMapBackend, DrawingAreaErrorKind, RGBColor};
 use plotters::style::{FontStyle, register_font};
-use thiserror::Error;
+
+use crate::data::Samples;
+use crate::error::Error;
+use crate::evaluate::Confusion;
 
 pub(crate) const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(38, 42, 51);
@@ -21,14 +24,30 @@ const ORANGE: RGBColor = RGBColor(222, 110, 30);
 const GREEN: RGBColor = RGBColor(30, 130, 76);
 const RED: RGBColor = RGBColor(200, 40, 50);
 
-/// A picture could not be drawn or written.
-#[derive(Debug, Error)]
-#[error("picture {path}: {reason}", path = path.display())]
-pub struct PlotError {
-    /// The file.
-    pub path: PathBuf,
-    /// What plotters said.
-    pub reason: String,
+/// A picture of what a classifier gave for the test samples.
+#[derive(Debug)]
+pub struct Picture {
+    /// Its file in the run's folder.
+    pub file: &'static str,
+    /// Draws it.
+    pub draw: fn(&Path, &Classified<'_>) -> Result<(), Error>,
+}
+
+/// What a classifier gave for labelled samples.
+#[derive(Debug)]
+pub struct Classified<'a> {
+    /// What stands above a picture.
+    pub title: &'a str,
+    /// The samples.
+    pub samples: &'a Samples,
+    /// The names of the classes.
+    pub labels: &'a [&'a str],
+    /// The true class of each sample.
+    pub truths: &'a [i64],
+    /// `[n, C]`, or `[n]` of the second of two classes.
+    pub probabilities: &'a [f32],
+    /// How often each class was given for each.
+    pub confusion: &'a Confusion,
 }
 
 pub(crate) type DrawError =
@@ -38,16 +57,12 @@ pub(crate) type DrawError =
 pub(crate) fn with_fonts(
     path: &Path,
     draw: impl FnOnce() -> Result<(), DrawError>,
-) -> Result<(), PlotError> {
+) -> Result<(), Error> {
     static REGISTERED: Once = Once::new();
-    let failed = |reason: String| PlotError {
-        path: path.to_owned(),
-        reason,
-    };
     REGISTERED.call_once(|| {
         let font = epaint_default_fonts::UBUNTU_LIGHT;
         // The only failure is a file that is not a font; drawing would then say so.
         let _ = register_font(FONT, FontStyle::Normal, font);
     });
-    draw().map_err(|error| failed(error.to_string()))
+    draw().map_err(|error| Error::file(path)(error.to_string()))
 }

@@ -1,18 +1,29 @@
-//! How sure a network is of bad and good texts.
+//! The scores of negative and positive reviews.
 
 use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::{FAINT, FONT, GREEN, INK, PAPER, PlotError, RED, with_fonts};
+use super::{Classified, FAINT, FONT, GREEN, INK, PAPER, Picture, RED, with_fonts};
+use crate::error::Error;
+
+/// How often each score was given to reviews of the two classes.
+pub const PICTURE: Picture = Picture {
+    file: "scores.png",
+    draw,
+};
 
 const BINS: usize = 40;
 
-/// Draws how often each score was given to texts of the two labels. PNG, 900×520.
-///
-/// `scores` are probabilities of label 1, one for each of `labels`.
-pub fn draw(path: &Path, title: &str, scores: &[f32], labels: &[u8]) -> Result<(), PlotError> {
-    let counts = [0, 1].map(|label| histogram(scores, labels, label));
+/// Draws how often each score was given to texts of the two classes. PNG, 900×520.
+pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
+    let Classified {
+        title,
+        truths,
+        probabilities: scores,
+        ..
+    } = *classified;
+    let counts = [0, 1].map(|label| histogram(scores, truths, label));
     let highest = counts.iter().flatten().copied().max().unwrap_or(0).max(1);
     with_fonts(path, || {
         let root = BitMapBackend::new(path, (900, 520)).into_drawing_area();
@@ -60,7 +71,7 @@ pub fn draw(path: &Path, title: &str, scores: &[f32], labels: &[u8]) -> Result<(
 }
 
 /// How many texts of `label` have a score in each of the equal parts of 0..=1.
-fn histogram(scores: &[f32], labels: &[u8], label: u8) -> [u64; BINS] {
+fn histogram(scores: &[f32], labels: &[i64], label: i64) -> [u64; BINS] {
     let mut counts = [0; BINS];
     for (score, _) in scores.iter().zip(labels).filter(|(_, it)| **it == label) {
         counts[((score * BINS as f32) as usize).min(BINS - 1)] += 1;

@@ -1,8 +1,8 @@
-//! What a recipe says of the GAN alone.
+//! The part of a recipe that only the GAN has.
 
 use serde::{Deserialize, Serialize};
 
-/// What keeps generator and discriminator in balance.
+/// Balances generator and discriminator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adversarial {
@@ -16,24 +16,24 @@ pub struct Adversarial {
     /// a two time-scale update rule converge to a local Nash equilibrium").
     pub learning_rate_ratio: f64,
     /// The part of a batch's digits that the generator learns from in the end: those that the
-    /// discriminator thinks best. It starts with all, and is there after a quarter of the steps
-    /// (Sinha et al. 2020, "Top-k training of GANs").
+    /// discriminator rates best. It starts at 1 and falls to this over the first quarter of the
+    /// steps (Sinha et al. 2020, "Top-k training of GANs").
     pub top_part: f64,
-    /// The part of each digit's handwritten samples to learn from, see [`crate::gan::typical`].
+    /// The part of each digit's handwritten samples to learn from, see [`crate::task::generation::typical`].
     pub typical_part: f64,
-    /// What the last epochs do otherwise; nothing when absent.
+    /// How the last epochs differ; they do not when absent.
     pub tuning: Option<Tuning>,
 }
 
-/// The last epochs of the GAN: the learning rate starts again, at less than before, and the generator
-/// normalises by its running statistics, as it will when it is served, no more by each batch's own
-/// (Wu and Johnson 2021, "Rethinking 'batch' in BatchNorm", section 4).
+/// The last epochs of the GAN. The learning rate starts again, lower than before. The generator
+/// normalises by its running statistics, as it does when it is served, instead of by each batch's
+/// own (Wu and Johnson 2021, "Rethinking 'batch' in BatchNorm", section 4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tuning {
-    /// The part of the epochs that they are.
+    /// Their part of all epochs.
     pub part: f64,
-    /// Their highest learning rate; it moves by the recipe's schedule, over these epochs.
+    /// Their highest learning rate; the recipe's schedule runs over these epochs.
     pub learning_rate: f64,
     /// Their `typical_part`.
     pub typical_part: f64,
@@ -50,31 +50,5 @@ impl Default for Adversarial {
             typical_part: 1.0,
             tuning: None,
         }
-    }
-}
-
-impl Adversarial {
-    // Key and value of what is above 0 and at most 1.
-    pub(super) fn parts(&self) -> Vec<(&'static str, f64)> {
-        let mut parts = vec![
-            ("adversarial.top_part", self.top_part),
-            ("adversarial.typical_part", self.typical_part),
-        ];
-        if let Some(it) = &self.tuning {
-            parts.push(("adversarial.tuning.part", it.part));
-            parts.push(("adversarial.tuning.learning_rate", it.learning_rate));
-            parts.push(("adversarial.tuning.typical_part", it.typical_part));
-        }
-        parts
-    }
-
-    // Key, value and largest value; the smallest is 0.
-    pub(super) fn limits(&self) -> [(&'static str, f64, f64); 3] {
-        let ratio = self.learning_rate_ratio;
-        [
-            ("adversarial.label_smoothing", self.label_smoothing, 0.9),
-            ("adversarial.gradient_penalty", self.gradient_penalty, 1e3),
-            ("adversarial.learning_rate_ratio", ratio, 1e3),
-        ]
     }
 }

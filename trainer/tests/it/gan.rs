@@ -5,30 +5,33 @@ use std::path::Path;
 
 use quintet_bundle::{Bundle, Task};
 use quintet_trainer::checkpoint::Checkpoint;
-use quintet_trainer::data::Samples;
-use quintet_trainer::export::{Precision, export};
-use quintet_trainer::fit::{Ending, FitError};
-use quintet_trainer::gan::quality::{draw, noise_of};
-use quintet_trainer::gan::release::parity;
-use quintet_trainer::gan::{AdversarialFit, GanMetrics, Judge, fit};
-use quintet_trainer::models::{Architecture, Discriminator};
+use quintet_trainer::error::Error;
+use quintet_trainer::export::export;
+use quintet_trainer::fit::{Ending, Fit, fit};
+use quintet_trainer::graph::Precision;
+use quintet_trainer::layers::Layer;
+use quintet_trainer::models::gan::discriminator;
+use quintet_trainer::models::{CNN, GAN};
 use quintet_trainer::network::Network;
 use quintet_trainer::progress::Progress;
 use quintet_trainer::recipe::{Adversarial, Recipe, Tuning};
-use quintet_trainer::release::TOLERANCE;
 use quintet_trainer::run_folder::RunFolder;
-use quintet_trainer::verify::VerifyError;
+use quintet_trainer::task::Setting;
+use quintet_trainer::task::exam::TOLERANCE;
+use quintet_trainer::task::generation::quality::noise_of;
+use quintet_trainer::task::generation::{Judge, parity};
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::commands::{text, trainer};
-use crate::support::{alone, digits, runtime, samples, write_idx};
+use crate::support::{alone, digits, network, runtime, samples, write_idx};
 
 const JUDGED: usize = 40;
+const CNN_BUNDLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/cnn/1");
 
 /// A generator as training leaves it: no weight, and no running mean, has the value that it starts with.
 fn generator() -> Network {
     tch::manual_seed(11);
-    let network = Network::new(Architecture::Gan, Device::Cpu);
+    let network = network(&GAN);
     tch::no_grad(|| {
         for (name, mut weight) in network.weights() {
             let noise = Tensor::randn_like(&weight) * 0.1;
@@ -41,17 +44,19 @@ fn generator() -> Network {
     network
 }
 
+fn cnn_bundle() -> Bundle {
+    Bundle::open(Path::new(CNN_BUNDLE)).unwrap()
+}
+
 fn judge() -> Judge {
-    let cnn = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/cnn/1");
-    let test = samples(Architecture::Cnn, 60, 2);
-    Judge::new(&Bundle::open(&cnn).unwrap(), &test, Device::Cpu).unwrap()
+    let test = samples(&CNN, 60, 2);
+    Judge::new(&cnn_bundle(), &test, Device::Cpu).unwrap()
 }
 
 #[test]
 fn sizes_are_those_of_the_original() {
     let _turn = alone();
     let network = generator();
-    assert_eq!(network.parameters(), Architecture::Gan.parameters());
     assert_eq!(network.parameters(), 2_305_472);
     let noise = noise_of(1, 0, 3);
     let images = network.forward(&[noise.shallow_clone()]);
@@ -66,10 +71,10 @@ fn sizes_are_those_of_the_original() {
     );
 
     let store = nn::VarStore::new(Device::Cpu);
-    let discriminator = Discriminator::new(&store.root());
+    let discriminator = discriminator(&store.root());
     let weights = store.trainable_variables();
     assert_eq!(weights.iter().map(Tensor::numel).sum::<usize>(), 212_865);
-    assert_eq!(discriminator.logits(&images).size(), [3]);
+    assert_eq!(discriminator.forward_t(&images, true).size(), [3, 1]);
 }
 
 #[test]
@@ -80,7 +85,7 @@ fn the_graph_draws_what_libtorch_draws() {
         if precision == Precision::Float16 {
             network.round_to_half();
         }
-        let drawn = draw(&network, 0, 100).to_kind(Kind::Float);
+        let drawn = network.output(&[noise_of(0, 0, 100)]).to_kind(Kind::Float);
         let spread = drawn.std(true).double_value(&[]);
         assert!(spread > 10.0, "too even to prove anything: {spread}");
         let model = export(&network, precision).unwrap().to_bytes();
@@ -102,7 +107,7 @@ fn a_graph_that_draws_otherwise_is_caught() {
     }
     let error = parity(&network, &mut loaded).unwrap_err();
     assert!(
-        matches!(error, VerifyError::Images { difference, .. } if difference > TOLERANCE),
+        matches!(error, Error::Parity { difference, .. } if difference > TOLERANCE),
         "{error}"
     );
 }
@@ -111,14 +116,13 @@ fn a_graph_that_draws_otherwise_is_caught() {
 fn the_judge_is_the_cnn_of_the_bundle() {
     let judge = judge();
     // Its own reference: no distance, whatever it thinks of the images.
-    let test = samples(Architecture::Cnn, 60, 2);
+    let test = samples(&CNN, 60, 2);
     let quality = judge.judge(&test.inputs[0]);
     assert!(quality.frechet_distance.abs() < 1e-3, "{quality:?}");
     assert_eq!(quality.digits.iter().sum::<u64>(), 60);
 
     // The golden samples of the bundle are the ten digits in type, which the CNN reads.
-    let cnn = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/cnn/1");
-    let cnn = Bundle::open(&cnn).unwrap();
+    let cnn = cnn_bundle();
     let typed = cnn.golden().inputs["pixels"].as_u8().unwrap();
     let quality = judge.judge(&Tensor::from_slice(&typed).reshape([10, 28, 28]));
     let given = Tensor::from_slice(&cnn.golden().outputs["probabilities"].as_f32().unwrap());
@@ -143,7 +147,7 @@ fn recipe(seed: u64) -> Recipe {
         seed,
         epochs: 3,
         batch_size: 8,
-        ..Recipe::built_in(Architecture::Gan)
+        ..GAN.recipe()
     }
 }
 
@@ -152,18 +156,29 @@ fn train(
     folder: &Path,
     resume: bool,
     should_stop: &dyn Fn() -> bool,
-) -> Result<Ending, FitError> {
+) -> Result<Ending, Error> {
     let run = if resume {
-        RunFolder::resume(folder, recipe)?.expect("a run to go on with")
+        RunFolder::open(folder)
     } else {
         RunFolder::create(folder, recipe)?
     };
-    let train: Samples = samples(Architecture::Cnn, 24, 1);
-    let job = AdversarialFit {
+    let train = samples(&CNN, 24, 1);
+    let setting = Setting {
+        train: &train,
+        validation: &train,
+        test: &samples(&CNN, 60, 2),
+        dataset: GAN.dataset,
+        device: Device::Cpu,
+        judge: Some(Path::new(CNN_BUNDLE)),
+        models_dir: folder,
+        judged: JUDGED,
+    };
+    let exam = GAN.task.exam(&setting).unwrap();
+    let job = Fit {
+        architecture: &GAN,
         recipe,
         train: &train,
-        judge: &judge(),
-        judged: JUDGED,
+        exam: &*exam,
         device: Device::Cpu,
         run: &run,
         resume,
@@ -176,7 +191,7 @@ fn weights(folder: &Path) -> Vec<Vec<f32>> {
     let checkpoint = Checkpoint::read(&RunFolder::open(folder).last()).unwrap();
     let mut all = Vec::new();
     for part in ["weights", "average"] {
-        let network = Network::new(Architecture::Gan, Device::Cpu);
+        let network = network(&GAN);
         checkpoint.restore(part, network.weights()).unwrap();
         for (_, weight) in network.weights() {
             all.push(Vec::try_from(weight.detach().flatten(0, -1)).unwrap());
@@ -216,13 +231,15 @@ fn a_stopped_run_goes_on_as_if_nothing_had_happened_and_seeds_differ() {
     );
 
     let run = RunFolder::open(broken.path());
-    let epochs: Vec<GanMetrics> = run.metrics().unwrap();
+    let epochs = run.metrics().unwrap();
     assert_eq!(
         epochs.iter().map(|it| it.epoch).collect::<Vec<_>>(),
         [1, 2, 3]
     );
     for it in &epochs {
-        assert_eq!(it.quality.digits.iter().sum::<u64>(), JUDGED as u64);
+        let digits = it.figures["quality"]["digits"].as_array().unwrap();
+        let digits = digits.iter().map(|it| it.as_u64().unwrap());
+        assert_eq!(digits.sum::<u64>(), JUDGED as u64);
         let sample = image::open(run.sample(it.epoch)).unwrap();
         assert!(sample.width() > 0);
     }
@@ -252,7 +269,7 @@ fn tuning_leaves_the_norms_statistics_and_learning_moves_them() {
         };
         train(&recipe, folder.path(), false, &|| false).unwrap();
         let checkpoint = Checkpoint::read(&RunFolder::open(folder.path()).last()).unwrap();
-        let network = Network::new(Architecture::Gan, Device::Cpu);
+        let network = network(&GAN);
         checkpoint.restore("weights", network.weights()).unwrap();
         let weights = network.weights().into_iter();
         let means: Vec<_> = weights
@@ -273,7 +290,6 @@ fn training_writes_a_bundle_that_evaluates() {
     let path = |name: &str| folder.path().join(name);
     write_idx(folder.path(), "train", &digits(48, 1));
     write_idx(folder.path(), "t10k", &digits(60, 2));
-    let cnn = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/cnn/1");
     let (models, runs) = (path("models"), path("runs"));
     let common = [
         "--data-dir",
@@ -293,7 +309,7 @@ fn training_writes_a_bundle_that_evaluates() {
 
     let small = [
         "--judge",
-        text(&cnn),
+        CNN_BUNDLE,
         "--judged",
         "50",
         "--epochs",

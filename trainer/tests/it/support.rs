@@ -4,14 +4,18 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use quintet_data::mnist::Digits;
-use quintet_trainer::data::{Dataset, Samples};
-use quintet_trainer::models::Architecture;
+use quintet_trainer::data::Samples;
+use quintet_trainer::models::{Architecture, CNN, LSTM, MLP, SIMPLE_RNN};
+use quintet_trainer::network::Network;
 use quintet_trainer::random::SplitMix64;
 use quintet_trainer::recipe::Recipe;
 use quintet_trainer::verify::Runtime;
 use tch::{Device, Tensor};
 
 pub(crate) const SIDE: usize = 28;
+
+/// The networks that learn from labelled samples.
+pub(crate) static CLASSIFIERS: [&Architecture; 4] = [&MLP, &CNN, &SIMPLE_RNN, &LSTM];
 
 /// `count` noisy images; the digit decides where a bright square stands.
 pub(crate) fn digits(count: usize, seed: u64) -> Digits {
@@ -34,11 +38,22 @@ pub(crate) fn digits(count: usize, seed: u64) -> Digits {
 }
 
 /// `count` samples of what `architecture` reads.
-pub(crate) fn samples(architecture: Architecture, count: usize, seed: u64) -> Samples {
-    match architecture.dataset() {
-        Dataset::Mnist => Samples::from_digits(&digits(count, seed), Device::Cpu),
-        Dataset::Imdb => texts(count, seed),
+pub(crate) fn samples(architecture: &Architecture, count: usize, seed: u64) -> Samples {
+    match architecture.dataset.name() {
+        "MNIST" => Samples::from_digits(&digits(count, seed), Device::Cpu),
+        _ => texts(count, seed),
     }
+}
+
+/// A network with fresh weights.
+pub(crate) fn network(architecture: &'static Architecture) -> Network {
+    Network::new(architecture, &architecture.recipe(), Device::Cpu)
+}
+
+/// What `network` gives for `samples`.
+pub(crate) fn outputs(network: &Network, samples: &Samples) -> Tensor {
+    let all = samples.slice(0, samples.len());
+    network.output(&all.inputs)
 }
 
 /// `count` texts of 3 to 20 tokens; one word among neutral ones, a small or a large number, decides.
@@ -69,8 +84,8 @@ fn texts(count: usize, seed: u64) -> Samples {
 }
 
 /// The built-in recipe, small enough for a test.
-pub(crate) fn small_recipe(architecture: Architecture) -> Recipe {
-    let mut recipe = Recipe::built_in(architecture);
+pub(crate) fn small_recipe(architecture: &Architecture) -> Recipe {
+    let mut recipe = architecture.recipe();
     recipe.epochs = 4;
     recipe.batch_size = 16;
     recipe

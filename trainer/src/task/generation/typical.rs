@@ -1,19 +1,21 @@
-//! Which handwritten digits to learn from: the typical ones of each class.
+//! The typical handwritten digits of each class, to learn from.
 //!
-//! A generator of few layers spends much of itself on the few digits that are like no others, and draws worse for it what
-//! lies between them. Learning from the dense parts of the data gives up some variety for better images (DeVries et al.
-//! 2020, "Instance selection for GANs"). There, density is that of a Gaussian in the features of another network; here in
-//! the principal components of the pixels, one Gaussian a digit, so that no network that judges had a say.
+//! A small generator spends much of its capacity on the few digits that are like no others, and draws
+//! the rest worse. Learning from the dense parts of the data trades variety for quality (DeVries et
+//! al. 2020, "Instance selection for GANs"). There, the density is that of a Gaussian in the features
+//! of another network. Here it is one Gaussian a digit in the principal components of the pixels, so
+//! that no judging network has an influence.
 
+use quintet_data::mnist::CLASSES;
 use tch::{Kind, Tensor};
 
 use crate::data::Samples;
-use crate::evaluate::CLASSES;
 
 // Most of the variance of MNIST's pixels; the components after them are mostly noise.
 const COMPONENTS: i64 = 64;
 
-/// The `part` (0 to 1) of each digit's samples that lies nearest to the digit's mean, by Mahalanobis distance.
+/// The `part` (0 to 1) of each digit's samples that lies nearest to the digit's mean, by Mahalanobis
+/// distance.
 ///
 /// Digits with too few samples for a covariance are kept whole.
 pub fn typical(samples: &Samples, part: f64) -> Samples {
@@ -35,7 +37,7 @@ pub fn typical(samples: &Samples, part: f64) -> Samples {
         };
         kept.extend(Vec::<i64>::try_from(near).expect("indices are int64 [n]"));
     }
-    // In the order of the data set, so that keeping more only ever adds.
+    // In the order of the data set, so that a larger part keeps the order of a smaller one.
     kept.sort_unstable();
     samples.select(&kept)
 }
@@ -74,7 +76,7 @@ mod tests {
 
     use super::*;
 
-    // A hundred threes that are all alike but for some noise, and ten that are inverted; and two sevens.
+    // A hundred threes that differ only by noise, ten that are inverted, and two sevens.
     fn odd_ones_last() -> Samples {
         tch::manual_seed(3);
         let noise = Tensor::randint(40, [100, 28, 28], (Kind::Int64, Device::Cpu));

@@ -1,22 +1,43 @@
-//! Reviews as tokens.
+//! Texts as tokens.
 
 use quintet_bundle::text::{PADDING, Tokenizer, TokenizerError};
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::Samples;
 
-/// Tokens that a network reads of a review, the last ones of a longer review.
-pub const MAX_TOKENS: usize = 200;
+/// How texts become tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TokenizerSettings {
+    /// Tokens that the tokeniser learns, with the special ones.
+    pub vocabulary_size: usize,
+    /// Tokens that a network reads of a text: the last ones of a longer text.
+    pub max_tokens: usize,
+}
 
-/// Whole texts as tokens, one behind the other.
+/// Whole texts as tokens, one after the other.
 #[derive(Debug)]
 pub struct Texts {
     /// int32 `[all]`.
     pub tokens: Tensor,
     /// How many tokens each text has, int64 `[n]`, each at least 1.
     pub lengths: Tensor,
+    /// Tokens that a network reads of a text.
+    pub max_tokens: usize,
     // Where each text begins in `tokens`, int64 `[n]`.
     begins: Tensor,
+}
+
+// === impl TokenizerSettings ===
+
+impl Default for TokenizerSettings {
+    fn default() -> Self {
+        Self {
+            vocabulary_size: 10_000,
+            max_tokens: 200,
+        }
+    }
 }
 
 // === impl Texts ===
@@ -26,6 +47,7 @@ impl Texts {
     pub fn encode<T: AsRef<str>>(
         tokenizer: &Tokenizer,
         texts: &[T],
+        max_tokens: usize,
     ) -> Result<Self, TokenizerError> {
         let (mut tokens, mut lengths) = (Vec::new(), Vec::with_capacity(texts.len()));
         for text in texts {
@@ -34,15 +56,16 @@ impl Texts {
             tokens.extend(encoded.into_iter().map(|token| token as i32));
         }
         let (tokens, lengths) = (Tensor::from_slice(&tokens), Tensor::from_slice(&lengths));
-        Ok(Self::new(tokens, lengths))
+        Ok(Self::new(tokens, lengths, max_tokens))
     }
 
     /// Texts of `lengths` tokens, int64 `[n]`, that stand in `tokens`, int32 `[all]`.
-    pub fn new(tokens: Tensor, lengths: Tensor) -> Self {
+    pub fn new(tokens: Tensor, lengths: Tensor, max_tokens: usize) -> Self {
         let begins = lengths.cumsum(0, Kind::Int64) - &lengths;
         Self {
             tokens,
             lengths,
+            max_tokens,
             begins,
         }
     }
@@ -50,35 +73,36 @@ impl Texts {
     /// The same texts on `device`.
     #[must_use]
     pub fn to_device(&self, device: Device) -> Self {
-        Self::new(
+        let (tokens, lengths) = (
             self.tokens.to_device(device),
             self.lengths.to_device(device),
-        )
+        );
+        Self::new(tokens, lengths, self.max_tokens)
     }
 
-    /// Some of the texts: those that `choose` takes from what there is one of for each text.
+    /// Some of the texts: those that `choose` takes from a tensor with one element a text.
     #[must_use]
     pub fn choose(&self, choose: impl Fn(&Tensor) -> Tensor) -> Self {
         Self {
             tokens: self.tokens.shallow_clone(),
             lengths: choose(&self.lengths),
+            max_tokens: self.max_tokens,
             begins: choose(&self.begins),
         }
     }
 
-    /// The last [`MAX_TOKENS`] of each text, as [`Texts::windows`] gives them.
+    /// The last tokens of each text, as [`Texts::windows`] gives them.
     pub fn ends(&self) -> Vec<Tensor> {
-        self.windows(&(&self.lengths - MAX_TOKENS as i64).clamp_min(0))
+        self.windows(&(&self.lengths - self.max_tokens as i64).clamp_min(0))
     }
 
-    /// What a network takes: the tokens of each text from its place in `starts`, int64 `[n]`, at
-    /// most [`MAX_TOKENS`] of them: int64 `[n, L]`, padded, as wide as the longest row; and the
-    /// lengths of the rows, int32 `[n]`.
+    /// What a network takes: at most `max_tokens` tokens of each text from its place in `starts`,
+    /// int64 `[n]`, as int64 `[n, L]`, padded to the longest row; and the lengths of the rows, int32
+    /// `[n]`.
     ///
-    /// The start marker is a token as any other: a row has it if it starts where its text does, as
-    /// [`Tokenizer::encode`] leaves it.
+    /// A row has the start marker if it starts where its text does, as with [`Tokenizer::encode`].
     pub fn windows(&self, starts: &Tensor) -> Vec<Tensor> {
-        let lengths = (&self.lengths - starts).clamp_max(MAX_TOKENS as i64);
+        let lengths = (&self.lengths - starts).clamp_max(self.max_tokens as i64);
         let width = match lengths.numel() {
             0 => 0,
             _ => lengths.max().int64_value(&[]),
@@ -98,12 +122,11 @@ impl Texts {
 // === impl Samples ===
 
 impl Samples {
-    /// Labelled texts, of which a network reads the ends.
-    pub fn from_texts(texts: Texts, labels: &[u8]) -> Self {
-        let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
+    /// Texts of which a network reads the ends, and their labels int64 `[n]`.
+    pub fn from_texts(texts: Texts, labels: Tensor) -> Self {
         Self {
             inputs: texts.ends(),
-            labels: Tensor::from_slice(&labels).to_device(texts.lengths.device()),
+            labels,
             texts: Some(texts),
         }
     }
@@ -112,6 +135,8 @@ impl Samples {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MAX_TOKENS: usize = 200;
 
     fn rows(inputs: &[Tensor]) -> Vec<Vec<i64>> {
         let lengths = Vec::<i32>::try_from(&inputs[1]).unwrap();
@@ -130,7 +155,7 @@ mod tests {
         let tokenizer = Tokenizer::train(["good good bad"], 10).unwrap();
         let long = "bad ".repeat(300) + "good";
         let all = ["good bad", "", &long, &long[4 * 101..], "never seen"];
-        let texts = Texts::encode(&tokenizer, &all).unwrap();
+        let texts = Texts::encode(&tokenizer, &all, MAX_TOKENS).unwrap();
         let kept = all.map(|text| tokenizer.encode(text, MAX_TOKENS).unwrap().tokens);
         assert_eq!(rows(&texts.ends()), kept);
         assert_eq!(texts.ends()[0].size(), [5, 200]);
@@ -147,7 +172,7 @@ mod tests {
     fn windows_are_parts_of_their_texts() {
         let tokens: Vec<i32> = (0..700).collect();
         let lengths = Tensor::from_slice(&[450_i64, 3, 247]);
-        let texts = Texts::new(Tensor::from_slice(&tokens), lengths);
+        let texts = Texts::new(Tensor::from_slice(&tokens), lengths, MAX_TOKENS);
         let windows = rows(&texts.windows(&Tensor::from_slice(&[17_i64, 0, 0])));
         let from = |start: i64, count: i64| (start..start + count).collect::<Vec<_>>();
         assert_eq!(windows, [from(17, 200), from(450, 3), from(453, 200)]);

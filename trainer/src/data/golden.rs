@@ -1,18 +1,19 @@
 //! The images and texts of a bundle's golden samples.
 //!
-//! They are made here, not taken from a data set, so that a bundle carries no one's data.
+//! They are made here, not taken from a data set, so that a bundle carries nobody's data.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use quintet_bundle::image::{Frame, Framing, frame_digit, to_grey};
+use quintet_bundle::image::{Framing, frame_digit, to_grey};
+use quintet_data::mnist::CLASSES;
 
-use crate::evaluate::CLASSES;
-use crate::plots::{FONT, PlotError, with_fonts};
+use crate::error::Error;
+use crate::plots::{FONT, with_fonts};
 
 const CANVAS: u32 = 64;
 
-/// Reviews of all lengths, one of them longer than a network reads.
-pub fn reviews() -> Vec<String> {
+/// Reviews of all lengths, one of them longer than `max_tokens`.
+pub fn reviews(max_tokens: usize) -> Vec<String> {
     let long = "It starts slowly and ends well, and in between there is a lot to laugh about. ";
     let mut reviews: Vec<String> = [
         "",
@@ -26,12 +27,12 @@ pub fn reviews() -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    reviews.push(long.repeat(20));
+    reviews.push(long.repeat(max_tokens.div_ceil(10)));
     reviews
 }
 
 /// The digits 0 to 9 in type, framed as MNIST frames its digits: uint8 `[10, 28, 28]`.
-pub fn digits() -> Result<Vec<u8>, PlotError> {
+pub fn digits() -> Result<Vec<u8>, Error> {
     let mut pixels = Vec::new();
     for digit in 0..CLASSES {
         let mut canvas = vec![0_u8; (CANVAS * CANVAS * 3) as usize];
@@ -44,20 +45,17 @@ pub fn digits() -> Result<Vec<u8>, PlotError> {
             root.draw(&Text::new(digit.to_string(), at, style))?;
             root.present()
         })?;
-        pixels.extend(framed(&canvas));
+        let grey = to_grey(CANVAS, CANVAS, 3, &canvas).expect("the canvas has this size");
+        pixels.extend(frame_digit(&grey, Framing::Auto));
     }
     Ok(pixels)
 }
 
-fn framed(canvas: &[u8]) -> Frame {
-    let grey = to_grey(CANVAS, CANVAS, 3, canvas).expect("the canvas has this size");
-    frame_digit(&grey, Framing::Auto)
-}
-
 #[cfg(test)]
 mod tests {
+    use quintet_data::mnist::SIDE;
+
     use super::*;
-    use crate::export::SIDE;
 
     #[test]
     fn ten_different_digits_are_drawn() {
@@ -77,6 +75,8 @@ mod tests {
     #[test]
     fn one_review_is_longer_than_a_network_reads() {
         let words = |review: &String| review.split_whitespace().count();
-        assert!(reviews().iter().map(words).max() > Some(crate::data::reviews::MAX_TOKENS));
+        for max_tokens in [1, 200, 512] {
+            assert!(reviews(max_tokens).iter().map(words).max() > Some(max_tokens));
+        }
     }
 }

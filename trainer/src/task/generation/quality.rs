@@ -1,37 +1,38 @@
 //! How good a generator's digits are, in the eyes of the classifier that the server judges them with.
 
-use quintet_bundle::{Bundle, noise};
-use quintet_onnx::{ReadError, initializers};
+use std::path::Path;
+
+use quintet_bundle::{Bundle, discover, noise};
+use quintet_data::mnist::CLASSES;
+use quintet_onnx::initializers;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
-use thiserror::Error;
 
 use crate::checkpoint::Checkpoint;
-use crate::checkpoint::CheckpointError;
 use crate::data::Samples;
-use crate::evaluate::CLASSES;
-use crate::models::Cnn;
+use crate::error::Error;
+use crate::layers::Layer;
+use crate::models::CNN;
+use crate::models::cnn::Cnn;
 use crate::models::gan::NOISE;
-use crate::network::Network;
 
-/// Images that a generator is judged by.
-pub const SAMPLES: usize = 10_000;
-/// The seed of their noise: they are the first images that a server draws of this seed.
+/// The seed of the judged images: they are the first that a server draws of this seed.
 pub const SEED: u64 = 0;
-/// From which probability on the classifier is called sure.
+/// The probability from which on the classifier is called sure.
 pub const SURE: f64 = 0.9;
 
 const BATCH: usize = 500;
 
-/// What the classifier says of some images.
+/// What the classifier gave for some images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quality {
-    /// The Fréchet distance of the classifier's penultimate features to those of the test images; 0 is best.
+    /// The Fréchet distance of the classifier's penultimate features to those of the test images;
+    /// 0 is best.
     pub frechet_distance: f64,
     /// The part of the images that the classifier is sure of, in 0..=1.
     pub sure: f64,
-    /// How many images it takes for each digit.
+    /// How many images were classified as each digit.
     pub digits: [u64; CLASSES],
 }
 
@@ -50,26 +51,6 @@ struct Gaussian {
     covariance: Tensor,
 }
 
-/// Why a bundle cannot judge.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum JudgeError {
-    /// It is another network.
-    #[error("the judge {path} is of architecture {actual}, allowed: cnn")]
-    Architecture {
-        /// The bundle.
-        path: String,
-        /// What its manifest says.
-        actual: String,
-    },
-    /// Its graph cannot be read.
-    #[error("the judge's graph: {0}")]
-    Graph(#[from] ReadError),
-    /// Its weights are not those of the network.
-    #[error("the judge's graph: {0}")]
-    Weights(#[from] CheckpointError),
-}
-
 /// The noise of candidates `first..first + count` of `seed`: float32 `[count, 100]`.
 pub fn noise_of(seed: u64, first: usize, count: usize) -> Tensor {
     let mut numbers = vec![0.0; count * NOISE];
@@ -79,30 +60,41 @@ pub fn noise_of(seed: u64, first: usize, count: usize) -> Tensor {
     Tensor::from_slice(&numbers).reshape([count as i64, NOISE as i64])
 }
 
-/// The first `count` images that `generator` draws of `seed`: uint8 `[count, 28, 28]` on the CPU.
-pub fn draw(generator: &Network, seed: u64, count: usize) -> Tensor {
-    let batches: Vec<Tensor> = (0..count)
-        .step_by(BATCH)
-        .map(|first| {
-            let noise = noise_of(seed, first, BATCH.min(count - first));
-            let pixels = generator.output(&[noise.to_device(generator.device())]);
-            pixels.to_device(Device::Cpu)
-        })
-        .collect();
-    Tensor::cat(&batches, 0)
-}
-
 // === impl Judge ===
 
 impl Judge {
+    /// The bundle that was `asked` for, or the newest CNN in `models_dir`.
+    pub fn find(asked: Option<&Path>, models_dir: &Path) -> Result<Bundle, Error> {
+        if let Some(path) = asked {
+            return Ok(Bundle::open(path)?);
+        }
+        let mut bundles = if models_dir.is_dir() {
+            discover(models_dir)?
+        } else {
+            Vec::new()
+        };
+        bundles.retain(|it| it.name == CNN.name);
+        let newest = bundles.into_iter().max_by_key(|it| it.version);
+        let none = || {
+            Error::Usage(format!(
+                "the GAN's digits are judged by a CNN, and there is none in {}: train it first, or \
+                 name a bundle with --judge",
+                models_dir.display(),
+            ))
+        };
+        let newest = newest.ok_or_else(none)?;
+        Ok(Bundle::open(&newest.path)?)
+    }
+
     /// The CNN of `bundle`, on `device`, with its features of the `test` images.
-    pub fn new(bundle: &Bundle, test: &Samples, device: Device) -> Result<Self, JudgeError> {
+    pub fn new(bundle: &Bundle, test: &Samples, device: Device) -> Result<Self, Error> {
         let manifest = bundle.manifest();
-        if manifest.architecture != "cnn" {
-            return Err(JudgeError::Architecture {
-                path: bundle.path().display().to_string(),
-                actual: manifest.architecture.clone(),
-            });
+        if manifest.architecture != CNN.name {
+            return Err(Error::Usage(format!(
+                "the judge {} is of architecture {}, allowed: {CNN}",
+                bundle.path().display(),
+                manifest.architecture,
+            )));
         }
         let store = nn::VarStore::new(device);
         let cnn = Cnn::new(&store.root());
@@ -116,7 +108,7 @@ impl Judge {
             }),
         );
         weights.restore("cnn", store.variables())?;
-        let (features, _) = look(&cnn, device, &test.inputs[0]);
+        let (features, _) = examine(&cnn, device, &test.inputs[0]);
         Ok(Self {
             cnn,
             device,
@@ -126,7 +118,7 @@ impl Judge {
 
     /// Judges images uint8 `[n, 28, 28]`.
     pub fn judge(&self, pixels: &Tensor) -> Quality {
-        let (features, probabilities) = look(&self.cnn, self.device, pixels);
+        let (features, probabilities) = examine(&self.cnn, self.device, pixels);
         let (highest, digit) = probabilities.max_dim(1, false);
         let count = |digit_of: i64| digit.eq(digit_of).sum(Kind::Int64).int64_value(&[]) as u64;
         let sure = highest.ge(SURE).to_kind(Kind::Double).mean(Kind::Double);
@@ -139,13 +131,13 @@ impl Judge {
 }
 
 // The penultimate features float32 `[n, 128]` and the probabilities `[n, 10]` of images.
-fn look(cnn: &Cnn, device: Device, pixels: &Tensor) -> (Tensor, Tensor) {
+fn examine(cnn: &Cnn, device: Device, pixels: &Tensor) -> (Tensor, Tensor) {
     let all = pixels.size()[0];
     let batches = (0..all).step_by(BATCH).map(|first| {
         let batch = pixels.narrow(0, first, (BATCH as i64).min(all - first));
         tch::no_grad(|| {
-            let features = cnn.features(&batch.to_device(device));
-            let probabilities = cnn.head(&features).softmax(-1, None);
+            let features = cnn.features.forward_t(&batch.to_device(device), false);
+            let probabilities = cnn.head.forward_t(&features, false).softmax(-1, None);
             (features, probabilities)
         })
     });
@@ -179,8 +171,9 @@ impl Gaussian {
         Self { mean, covariance }
     }
 
-    // |m − n|² + tr(A + B − 2 (A B)^½) (Heusel et al. 2017, "GANs trained by a two time-scale update rule converge to a
-    // local Nash equilibrium", section 4). The last trace is that of (A^½ B A^½)^½, which is symmetric.
+    // |m − n|² + tr(A + B − 2 (A B)^½) (Heusel et al. 2017, "GANs trained by a two time-scale update
+    // rule converge to a local Nash equilibrium", section 4). The last trace is that of
+    // (A^½ B A^½)^½, which is symmetric.
     fn frechet_distance(&self, other: &Self) -> f64 {
         let (values, vectors) = self.covariance.linalg_eigh("L");
         let root = values.clamp_min(0.0).sqrt();

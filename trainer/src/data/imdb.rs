@@ -1,0 +1,164 @@
+//! IMDB's film reviews as tokens, computed once and kept for the next run.
+
+mod cache;
+
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer, TokenizerError};
+use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, TensorSpec};
+use quintet_data::imdb::{self, Reviews};
+use quintet_data::{DataError, Progress as DownloadProgress};
+use tch::{Device, Tensor};
+
+use super::dataset::{Dataset, Loaded, Source};
+use super::text::Texts;
+use super::{Samples, golden};
+use crate::error::Error;
+use crate::progress::Progress;
+
+use cache::Cache;
+
+/// The data set.
+#[derive(Debug)]
+pub struct Imdb;
+
+/// The reviews of one split as tokens, on the CPU.
+#[derive(Debug)]
+struct Part {
+    texts: Texts,
+    /// int64 `[n]`.
+    labels: Tensor,
+}
+
+/// Both splits, and the tokeniser, which was trained on the words of `train` only.
+#[derive(Debug)]
+struct Tokenised {
+    train: Part,
+    test: Part,
+    tokenizer: Tokenizer,
+}
+
+impl Dataset for Imdb {
+    fn name(&self) -> &'static str {
+        "IMDB"
+    }
+
+    fn noun(&self) -> &'static str {
+        "reviews"
+    }
+
+    fn labels(&self) -> &'static [&'static str] {
+        &["NEGATIVE", "POSITIVE"]
+    }
+
+    fn inputs(&self) -> Vec<TensorSpec> {
+        let rows = || Dim::from("N");
+        vec![
+            TensorSpec::new("tokens", DataType::Int64, [rows(), Dim::from("L")]),
+            TensorSpec::new("lengths", DataType::Int32, [rows()]),
+        ]
+    }
+
+    fn load(&self, source: &Source<'_>) -> Result<Loaded, Error> {
+        let max_tokens = source.tokenizer.max_tokens;
+        imdb::PUBLISHED.ensure(source.data_dir, DownloadProgress::Bar)?;
+        let tokenised = Tokenised::load(source)?;
+        let tokenizer = &tokenised.tokenizer;
+        let golden = Texts::encode(tokenizer, &golden::reviews(max_tokens), max_tokens)?;
+        Ok(Loaded {
+            preprocessing: Some(Preprocessing::TokenSequence { max_tokens }),
+            golden: golden.ends(),
+            files: [(TOKENIZER_FILE.to_owned(), tokenizer.to_bytes()?)].into(),
+            train: tokenised.train.samples(source.device),
+            test: tokenised.test.samples(Device::Cpu),
+        })
+    }
+
+    fn load_test(&self, source: &Source<'_>, bundle: &Bundle) -> Result<Samples, Error> {
+        let file = bundle.file(TOKENIZER_FILE);
+        let preprocessing = bundle.manifest().preprocessing.as_ref();
+        let (Some(file), Some(Preprocessing::TokenSequence { max_tokens })) = (file, preprocessing)
+        else {
+            let cause = format!("no token sequence with {TOKENIZER_FILE}, which {self:?} needs");
+            return Err(Error::file(bundle.path())(cause));
+        };
+        imdb::PUBLISHED.ensure(source.data_dir, DownloadProgress::Bar)?;
+        let test = read_archive(source.data_dir, source.progress)?.test;
+        let part = Part::encode(&Tokenizer::from_bytes(file)?, &test, *max_tokens)?;
+        Ok(part.samples(Device::Cpu))
+    }
+}
+
+// Reading takes seconds, so a terminal shows a bar.
+fn read_archive(data_dir: &Path, progress: Progress) -> Result<imdb::Imdb, DataError> {
+    let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes}")
+        .expect("the template is well-formed");
+    let target = match progress {
+        Progress::Bar => ProgressDrawTarget::stderr(),
+        Progress::Lines | Progress::Silent => ProgressDrawTarget::hidden(),
+    };
+    let bar = ProgressBar::with_draw_target(None, target)
+        .with_style(style.progress_chars("━╸ "))
+        .with_message(imdb::ARCHIVE);
+    let imdb = imdb::load(data_dir, |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    imdb
+}
+
+// === impl Part ===
+
+impl Part {
+    fn encode(
+        tokenizer: &Tokenizer,
+        reviews: &Reviews,
+        max_tokens: usize,
+    ) -> Result<Self, TokenizerError> {
+        let labels: Vec<i64> = reviews.labels.iter().copied().map(i64::from).collect();
+        Ok(Self {
+            texts: Texts::encode(tokenizer, &reviews.texts, max_tokens)?,
+            labels: Tensor::from_slice(&labels),
+        })
+    }
+
+    fn samples(self, device: Device) -> Samples {
+        Samples::from_texts(self.texts.to_device(device), self.labels.to_device(device))
+    }
+}
+
+// === impl Tokenised ===
+
+impl Tokenised {
+    // From the cache if it was computed from the same archive with the same settings. A cache that
+    // cannot be used or written is reported, and is no error.
+    fn load(source: &Source<'_>) -> Result<Self, Error> {
+        let progress = source.progress;
+        let archive = imdb::find(source.data_dir)?;
+        let cache = Cache::new(source.cache, &archive, source.tokenizer)?;
+        let shown = cache.path().display().to_string();
+        match cache.read() {
+            Ok(Some(tokenised)) => {
+                progress.line(&format!("reviews as tokens: {shown}"));
+                return Ok(tokenised);
+            }
+            Ok(None) => {}
+            Err(reason) => progress.line(&format!("{shown} is not used and made anew: {reason}")),
+        }
+        let imdb::Imdb { train, test } = read_archive(source.data_dir, progress)?;
+        progress.line("making tokens of the reviews");
+        let tokenizer = Tokenizer::train(&train.texts, source.tokenizer.vocabulary_size)?;
+        let encode = |reviews| Part::encode(&tokenizer, reviews, source.tokenizer.max_tokens);
+        let tokenised = Self {
+            train: encode(&train)?,
+            test: encode(&test)?,
+            tokenizer,
+        };
+        if let Err(reason) = cache.write(&tokenised) {
+            progress.line(&format!("{shown} cannot be kept: {reason}"));
+        }
+        Ok(tokenised)
+    }
+}

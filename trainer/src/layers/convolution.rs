@@ -1,0 +1,179 @@
+//! Convolutions and what stands between them. Initial weights and constants are Keras' defaults, so
+//! that the original programs' networks are trained.
+
+use quintet_onnx::ops::{self, BatchNormalizationInputs, ConvAttributes, ConvTransposeAttributes};
+use quintet_onnx::{GraphError, Value};
+use tch::Tensor;
+use tch::nn::{self, Init};
+
+use super::{Layer, glorot_uniform};
+use crate::graph::Exporter;
+
+const EPSILON: f64 = 1e-3;
+// The part of a batch's mean and variance that the running ones take over.
+const MOMENTUM: f64 = 0.01;
+
+/// A square 2-D convolution: `[N, inputs, H, W]` → `[N, outputs, (H + 2 · padding - kernel) / stride +
+/// 1, …]`.
+#[derive(Debug)]
+pub struct Conv2d {
+    name: String,
+    weight: Tensor,
+    bias: Tensor,
+    stride: i64,
+    padding: i64,
+}
+
+/// A square transposed convolution without bias and with `same` padding: `[N, inputs, H, W]` →
+/// `[N, outputs, stride · H, stride · W]`.
+#[derive(Debug)]
+pub struct ConvTranspose2d {
+    name: String,
+    weight: Tensor,
+    stride: i64,
+}
+
+/// Batch normalisation (Ioffe & Szegedy 2015) over the second axis. Training takes mean and variance
+/// from the batch and updates the running ones, which are taken otherwise.
+#[derive(Debug)]
+pub struct BatchNorm {
+    name: String,
+    weight: Tensor,
+    bias: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+}
+
+// === impl Conv2d ===
+
+impl Conv2d {
+    /// Glorot-uniform kernels `[outputs, inputs, kernel, kernel]` and a zero bias `[outputs]`, with
+    /// stride 1 and no padding ("valid").
+    pub fn new(vs: &nn::Path<'_>, name: &str, inputs: i64, outputs: i64, kernel: i64) -> Self {
+        let path = vs / name;
+        let area = kernel * kernel;
+        let init = glorot_uniform(inputs * area, outputs * area);
+        Self {
+            name: name.to_owned(),
+            weight: path.var("weight", &[outputs, inputs, kernel, kernel], init),
+            bias: path.zeros("bias", &[outputs]),
+            stride: 1,
+            padding: 0,
+        }
+    }
+
+    /// The same with another stride and with `padding` zeros on each side.
+    #[must_use]
+    pub fn strided(self, stride: i64, padding: i64) -> Self {
+        Self {
+            stride,
+            padding,
+            ..self
+        }
+    }
+}
+
+impl Layer for Conv2d {
+    fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
+        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
+        x.conv2d(&self.weight, Some(&self.bias), stride, padding, [1; 2], 1)
+    }
+
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+        let weight = to.weight(&self.name, "weight", &self.weight)?;
+        let bias = to.weight(&self.name, "bias", &self.bias)?;
+        let attributes = ConvAttributes {
+            strides: [self.stride as usize; 2],
+            pads: [self.padding as usize; 4],
+            ..ConvAttributes::default()
+        };
+        ops::conv(to.graph(), x, &weight, Some(&bias), attributes)
+    }
+}
+
+// === impl ConvTranspose2d ===
+
+impl ConvTranspose2d {
+    const KERNEL: i64 = 5;
+    const PADDING: i64 = Self::KERNEL / 2;
+
+    /// Glorot-uniform kernels `[inputs, outputs, 5, 5]` under `vs / name`.
+    pub fn new(vs: &nn::Path<'_>, name: &str, inputs: i64, outputs: i64, stride: i64) -> Self {
+        let area = Self::KERNEL * Self::KERNEL;
+        let init = glorot_uniform(inputs * area, outputs * area);
+        let shape = [inputs, outputs, Self::KERNEL, Self::KERNEL];
+        Self {
+            name: name.to_owned(),
+            weight: (vs / name).var("weight", &shape, init),
+            stride,
+        }
+    }
+}
+
+impl Layer for ConvTranspose2d {
+    fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
+        let bias = None::<&Tensor>;
+        let (stride, padding) = ([self.stride; 2], [Self::PADDING; 2]);
+        let output_padding = [self.stride - 1; 2];
+        x.conv_transpose2d(
+            &self.weight,
+            bias,
+            stride,
+            padding,
+            output_padding,
+            1,
+            [1; 2],
+        )
+    }
+
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+        let weight = to.weight(&self.name, "weight", &self.weight)?;
+        let stride = self.stride as usize;
+        let attributes = ConvTransposeAttributes {
+            strides: [stride; 2],
+            pads: [Self::PADDING as usize; 4],
+            output_padding: [stride - 1; 2],
+        };
+        ops::conv_transpose(to.graph(), x, &weight, None, attributes)
+    }
+}
+
+// === impl BatchNorm ===
+
+impl BatchNorm {
+    /// Scale 1, shift 0, running mean 0 and variance 1, each `[channels]`, under `vs / name`.
+    pub fn new(vs: &nn::Path<'_>, name: &str, channels: i64) -> Self {
+        let path = vs / name;
+        Self {
+            name: name.to_owned(),
+            weight: path.var("weight", &[channels], Init::Const(1.0)),
+            bias: path.zeros("bias", &[channels]),
+            mean: path.zeros_no_train("running_mean", &[channels]),
+            variance: path.ones_no_train("running_var", &[channels]),
+        }
+    }
+}
+
+impl Layer for BatchNorm {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Tensor {
+        let (weight, bias) = (Some(&self.weight), Some(&self.bias));
+        let (mean, variance) = (Some(&self.mean), Some(&self.variance));
+        x.batch_norm(weight, bias, mean, variance, train, MOMENTUM, EPSILON, true)
+    }
+
+    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+        let mut part = |name: &str, value| to.weight(&self.name, name, value);
+        let scale = part("weight", &self.weight)?;
+        let shift = part("bias", &self.bias)?;
+        let mean = part("running_mean", &self.mean)?;
+        let variance = part("running_var", &self.variance)?;
+        let inputs = BatchNormalizationInputs {
+            x,
+            scale: &scale,
+            b: &shift,
+            input_mean: &mean,
+            input_var: &variance,
+        };
+        ops::batch_normalization(to.graph(), &inputs, EPSILON as f32)
+    }
+}

@@ -1,0 +1,104 @@
+//! The values that a recipe may have.
+
+use toml::Value;
+
+use super::Recipe;
+use crate::error::Error;
+use crate::models::Architecture;
+
+/// Key, least and greatest value, and whether the value must be above the least one.
+type Range = (&'static str, f64, f64, bool);
+
+/// The tables that not every network has.
+const TABLES: [&str; 7] = [
+    "loss",
+    "augmentation",
+    "tokenizer",
+    "crop",
+    "sequence_dropout",
+    "embedding",
+    "adversarial",
+];
+
+const RANGES: [Range; 30] = [
+    ("epochs", 1.0, 1e4, false),
+    ("batch_size", 1.0, 6e4, false),
+    ("optimizer.learning_rate", 0.0, 1.0, true),
+    ("optimizer.weight_decay", 0.0, 1.0, false),
+    ("optimizer.clip_norm", 0.0, 1e9, true),
+    ("optimizer.beta1", 0.0, 0.999, false),
+    ("schedule.warmup_fraction", 0.0, 1.0, false),
+    ("schedule.final_fraction", 0.0, 1.0, false),
+    ("loss.label_smoothing", 0.0, 0.9, false),
+    ("averaging.decay", 0.0, 0.999_99, false),
+    ("augmentation.rotation_degrees", 0.0, 180.0, false),
+    ("augmentation.scale", 0.0, 0.9, false),
+    ("augmentation.shear_degrees", 0.0, 80.0, false),
+    ("augmentation.shift_pixels", 0.0, 28.0, false),
+    ("augmentation.elastic_pixels", 0.0, 28.0, false),
+    ("tokenizer.vocabulary_size", 4.0, 1e6, false),
+    ("tokenizer.max_tokens", 1.0, 65_536.0, false),
+    ("crop.chance", 0.0, 1.0, false),
+    ("sequence_dropout.words", 0.0, 0.9, false),
+    ("sequence_dropout.features", 0.0, 0.9, false),
+    ("sequence_dropout.state", 0.0, 0.9, false),
+    ("embedding.naive_bayes", 0.0, 10.0, false),
+    ("adversarial.label_smoothing", 0.0, 0.9, false),
+    ("adversarial.gradient_penalty", 0.0, 1e3, false),
+    ("adversarial.learning_rate_ratio", 0.0, 1e3, false),
+    ("adversarial.top_part", 0.0, 1.0, true),
+    ("adversarial.typical_part", 0.0, 1.0, true),
+    ("adversarial.tuning.part", 0.0, 1.0, true),
+    ("adversarial.tuning.learning_rate", 0.0, 1.0, true),
+    ("adversarial.tuning.typical_part", 0.0, 1.0, true),
+];
+
+impl Recipe {
+    /// Checks every value against what is allowed for `architecture`.
+    pub fn validate(&self, architecture: &Architecture) -> Result<(), Error> {
+        // TOML has no larger integers.
+        if i64::try_from(self.seed).is_err() {
+            return Err(refused("seed", self.seed, "0 to 9223372036854775807"));
+        }
+        let values = Value::try_from(self).expect("a recipe is tables of plain values");
+        for table in TABLES {
+            if values.get(table).is_some() && !architecture.tables.contains(&table) {
+                let allowed = format!("no such table for {architecture}");
+                return Err(refused(table, "there", &allowed));
+            }
+        }
+        for (field, least, greatest, is_above) in RANGES {
+            let found = field
+                .split('.')
+                .try_fold(&values, |value, key| value.get(key));
+            let number = found.map(|it| it.as_float().or(it.as_integer().map(|it| it as f64)));
+            let Some(number) = number.flatten() else {
+                continue;
+            };
+            // NaN is in no range.
+            let is_allowed = (least..=greatest).contains(&number) && !(is_above && number <= least);
+            if !is_allowed {
+                let allowed = match is_above {
+                    true => format!("above {least}, up to {greatest}"),
+                    false => format!("{least} to {greatest}"),
+                };
+                return Err(refused(field, number, &allowed));
+            }
+        }
+        let fraction = self.validation_fraction;
+        let (is_allowed, allowed) = if architecture.task.holds_out_samples() {
+            let is_part = fraction > 0.0 && fraction < 1.0;
+            (is_part, "above 0, below 1".to_owned())
+        } else {
+            (fraction.abs() <= 0.0, format!("0 for {architecture}"))
+        };
+        match is_allowed {
+            true => Ok(()),
+            false => Err(refused("validation_fraction", fraction, &allowed)),
+        }
+    }
+}
+
+fn refused(field: &str, value: impl ToString, allowed: &str) -> Error {
+    Error::value(&format!("recipe: {field}"), value, allowed)
+}

@@ -1,0 +1,80 @@
+//! One step of a network that learns from labelled samples.
+
+use serde_json::{Map, Value};
+
+use crate::data::Samples;
+use crate::data::augmentation::Augmenter;
+use crate::data::batches::Batches;
+use crate::fit::{Fit, Learner, Means, Step};
+use crate::naive_bayes;
+use crate::network::Network;
+use crate::objective;
+use crate::recipe::Recipe;
+use crate::schedule::{Moment, Phase};
+
+/// A network that learns from labelled samples.
+#[derive(Debug)]
+pub(super) struct Classifier<'a> {
+    recipe: &'a Recipe,
+    train: &'a Samples,
+    phase: Phase,
+    augmenter: Option<Augmenter>,
+    label_smoothing: f64,
+}
+
+impl<'a> Classifier<'a> {
+    pub(super) fn new(fit: &Fit<'a>, network: &Network) -> Self {
+        let Fit { recipe, train, .. } = *fit;
+        if let Some(first) = &recipe.embedding {
+            naive_bayes::initialise(network, train, first.naive_bayes);
+        }
+        let augmentation = recipe.augmentation.clone();
+        Self {
+            recipe,
+            train,
+            phase: Phase {
+                first_epoch: 1,
+                epochs: recipe.epochs,
+                first_step: 0,
+                steps: Batches::count(train.len(), recipe.batch_size),
+                highest_rate: recipe.optimizer.learning_rate,
+            },
+            augmenter: augmentation.map(|it| Augmenter::new(it, fit.device)),
+            label_smoothing: recipe.loss.as_ref().map_or(0.0, |it| it.label_smoothing),
+        }
+    }
+}
+
+impl Learner for Classifier<'_> {
+    fn lesson(&self, epoch: u32) -> (Samples, &Phase) {
+        let samples = match &self.recipe.crop {
+            Some(crop) => self.train.cropped(crop, self.recipe.seed, epoch),
+            None => self.train.slice(0, self.train.len()),
+        };
+        (samples, &self.phase)
+    }
+
+    fn step(&mut self, network: &Network, batch: Samples, _: &Moment) -> Step {
+        let Samples {
+            mut inputs, labels, ..
+        } = batch;
+        if let (Some(augmenter), [pixels]) = (&self.augmenter, &mut inputs[..]) {
+            *pixels = augmenter.apply(pixels);
+        }
+        let logits = network.forward(&inputs);
+        Step {
+            loss: objective::loss(&logits, &labels, self.label_smoothing),
+            weight: labels.numel() as f64,
+            second: objective::correct(&logits, &labels),
+        }
+    }
+
+    fn record(&self, means: &Means) -> (Map<String, Value>, String) {
+        let (loss, accuracy) = (means.loss, means.second);
+        let record = [("train_loss", loss), ("train_accuracy", accuracy)];
+        let record = record.map(|(name, value)| (name.to_owned(), value.into()));
+        let percent = 100.0 * accuracy;
+        let line = format!("train loss {loss:.4}  accuracy {percent:.2} %");
+        (record.into_iter().collect(), line)
+    }
+}

@@ -1,0 +1,86 @@
+//! Generation of images: a generator learns against a discriminator, and a classifier judges it.
+//!
+//! ```text
+//! noise ─► generator ─► digits ─► discriminator ─► loss     every step, in turn with handwritten digits
+//!              └─► average ─► 10,000 digits ─► judge        every epoch
+//! ```
+
+mod exam;
+mod learner;
+pub mod quality;
+mod stages;
+pub mod typical;
+
+use quintet_bundle::{self as bundle, DataType, Dim, TensorSpec};
+use quintet_onnx::{GraphError, Value};
+use tch::Tensor;
+
+use super::exam::Exam;
+use super::{Serving, Setting, Signature, Task};
+use crate::data::mnist::pixels;
+use crate::data::{Dataset, Loaded};
+use crate::error::Error;
+use crate::fit::{Fit, Learner};
+use crate::graph::Exporter;
+use crate::layers::SignedPixels;
+use crate::models::gan::NOISE;
+use crate::network::Network;
+
+pub use exam::parity;
+pub use quality::{Judge, Quality};
+
+use exam::GenerationExam;
+use learner::Adversary;
+
+/// Images from noise: a graph takes `noise` float32 `[N, 100]` and gives `pixels` uint8
+/// `[N, 28, 28]`.
+#[derive(Debug)]
+pub struct Generation;
+
+impl Task for Generation {
+    fn name(&self) -> &'static str {
+        bundle::Task::ImageGeneration.as_str()
+    }
+
+    fn signature(&self, _: &dyn Dataset) -> Signature {
+        let shape = [Dim::from("N"), Dim::Fixed(NOISE)];
+        Signature {
+            inputs: vec![TensorSpec::new("noise", DataType::Float32, shape)],
+            output: pixels(),
+        }
+    }
+
+    fn serving(&self, _: &dyn Dataset, _: &Loaded) -> Serving {
+        Serving {
+            labels: Vec::new(),
+            preprocessing: None,
+            golden: vec![quality::noise_of(quality::SEED, 0, 10)],
+            // A value that is nearly between two levels may be rounded to the other one.
+            tolerance: 1.0,
+        }
+    }
+
+    fn output(&self, last: &Tensor) -> Tensor {
+        SignedPixels.to_pixels(last)
+    }
+
+    fn export(&self, to: &mut Exporter, last: &Value) -> Result<Value, GraphError> {
+        SignedPixels.export(to, last)
+    }
+
+    fn holds_out_samples(&self) -> bool {
+        false
+    }
+
+    fn learner<'a>(&self, fit: &Fit<'a>, _: &Network) -> Box<dyn Learner + 'a> {
+        Box::new(Adversary::new(fit))
+    }
+
+    fn exam<'a>(&self, setting: &Setting<'a>) -> Result<Box<dyn Exam + 'a>, Error> {
+        let bundle = Judge::find(setting.judge, setting.models_dir)?;
+        Ok(Box::new(GenerationExam {
+            judge: Judge::new(&bundle, setting.test, setting.device)?,
+            setting: *setting,
+        }))
+    }
+}

@@ -1,0 +1,167 @@
+//! Judges generators by what a classifier makes of their digits.
+
+use quintet_data::mnist::SIDE;
+use serde_json::json;
+use tch::{Kind, Tensor};
+
+use super::quality::{Judge, Quality, SEED, SURE, noise_of};
+use crate::error::Error;
+use crate::layers::SignedPixels;
+use crate::network::Network;
+use crate::plots::curves::Panel;
+use crate::run_folder::RunFolder;
+use crate::task::Setting;
+use crate::task::exam::{Difference, Drawing, Exam, Part, TOLERANCE, Verdict};
+use crate::verify::LoadedModel;
+
+// ONNX Runtime draws them with one thread a core; many more prove no more.
+const VERIFIED: usize = 1_000;
+
+/// Judges generators.
+#[derive(Debug)]
+pub(super) struct GenerationExam<'a> {
+    pub(super) judge: Judge,
+    pub(super) setting: Setting<'a>,
+}
+
+impl Exam for GenerationExam<'_> {
+    fn rows(&self, _: Part) -> usize {
+        self.setting.judged
+    }
+
+    fn inputs(&self, _: Part, start: usize, count: usize) -> Vec<Tensor> {
+        vec![noise_of(SEED, start, count)]
+    }
+
+    fn judge(&self, _: Part, output: &Tensor) -> Verdict {
+        let quality = self.judge.judge(output);
+        let (least, most) = quality.shares();
+        let Quality {
+            frechet_distance: distance,
+            sure,
+            digits,
+        } = &quality;
+        let percent = 100.0 * sure;
+        let shares = format!("{:.1} to {:.1} %", 100.0 * least, 100.0 * most);
+        let counts = digits.iter().enumerate();
+        let counts: Vec<String> = counts.map(|(digit, it)| format!("{digit}: {it}")).collect();
+        let metrics = [
+            ("frechet_distance", *distance),
+            ("sure", *sure),
+            ("least_digit_share", least),
+            ("largest_digit_share", most),
+        ];
+        Verdict {
+            objective: *distance,
+            record: [("quality".to_owned(), json!(quality))]
+                .into_iter()
+                .collect(),
+            metrics: metrics.map(|(name, value)| (name.to_owned(), value)).into(),
+            line: format!("Fréchet distance {distance:.2}  sure {percent:.1} %  a digit {shares}"),
+            report: format!(
+                "Fréchet distance {distance:.2}\nthe CNN is at least {SURE} sure of {percent:.2} %\n\
+                 {}\na digit has {shares}\n",
+                counts.join("  "),
+            ),
+        }
+    }
+
+    fn subject(&self) -> String {
+        format!("{} digits of seed {SEED}", self.setting.judged)
+    }
+
+    fn compare_precision(
+        &self,
+        trained: &Verdict,
+        stored: &Verdict,
+    ) -> (String, Vec<(String, f64)>) {
+        // As many handwritten digits, judged in the same way: what a perfect generator would reach.
+        let written = &self.setting.train.slice(0, self.setting.judged).inputs[0];
+        let written = self.judge.judge(written).frechet_distance;
+        let trained = trained.objective;
+        let line = format!(
+            "Fréchet distance with float32 weights {trained:.2}, of as many handwritten digits \
+             {written:.2}",
+        );
+        let name = &stored.metrics[0].0;
+        let metrics = [("float32", trained), ("handwritten", written)];
+        (
+            line,
+            metrics
+                .map(|(of, value)| (format!("{name}_{of}"), value))
+                .into(),
+        )
+    }
+
+    // The same first images of every epoch.
+    fn keep(&self, run: &RunFolder, epoch: u32, output: &Tensor) -> Result<(), Error> {
+        let pixels = Vec::<u8>::try_from(output.flatten(0, -1)).expect("pixels are uint8");
+        let frames: Vec<&[u8]> = pixels.chunks(SIDE * SIDE).collect();
+        run.write_samples(epoch, &frames)
+    }
+
+    fn verify(
+        &self,
+        network: &Network,
+        _: &Tensor,
+        model: &mut LoadedModel,
+    ) -> Result<Difference, Error> {
+        parity(network, model)
+    }
+
+    fn draw(&self, drawing: &Drawing<'_>) -> Result<(), Error> {
+        let sure = drawing.column("quality.sure");
+        let losses = Panel {
+            title: "Loss (cross entropy)",
+            unit: "",
+            lines: [
+                ("generator", drawing.column("generator_loss")),
+                ("discriminator", drawing.column("discriminator_loss")),
+            ],
+        };
+        let quality = Panel {
+            title: "Fréchet distance, and digits the CNN is not sure of",
+            unit: "",
+            lines: [
+                (
+                    "not sure, %",
+                    sure.iter().map(|it| 100.0 * (1.0 - it)).collect(),
+                ),
+                ("distance", drawing.column("quality.frechet_distance")),
+            ],
+        };
+        drawing.curves(&[losses, quality])
+    }
+}
+
+/// By how much at least ONNX Runtime's images in −1..=1 differ from libtorch's.
+///
+/// The graph gives grey levels, each of which stands for all values that round to it. So the distance
+/// of libtorch's value to that range is measured. A difference of all pixels shows at those that are
+/// nearly between two levels, and among a million pixels there are many.
+///
+/// # Errors
+/// A difference of more than [`TOLERANCE`], or a graph that does not give an image a row.
+pub fn parity(network: &Network, model: &mut LoadedModel) -> Result<Difference, Error> {
+    let mut difference = 0.0_f32;
+    let batch = 100;
+    for first in (0..VERIFIED).step_by(batch) {
+        let noise = [noise_of(SEED, first, batch)];
+        let served = model.output(&noise)?.to_kind(Kind::Float);
+        let images = tch::no_grad(|| network.model().forward_t(&noise, false));
+        let outside = (SignedPixels.levels(&images) - served).abs() - 0.5;
+        let outside = outside.max().double_value(&[]).max(0.0) / SignedPixels::HALF_RANGE;
+        difference = difference.max(outside as f32);
+    }
+    if difference > TOLERANCE {
+        return Err(Error::Parity {
+            difference,
+            place: "a pixel in -1..=1".to_owned(),
+            tolerance: TOLERANCE,
+        });
+    }
+    Ok(Difference {
+        value: difference,
+        is_lower_bound: true,
+    })
+}
