@@ -53,15 +53,13 @@ static KNOWN: [Known; 3] = [
 impl Preprocessing {
     /// What a manifest says for `spec`.
     ///
-    /// # Errors
-    /// [`ManifestError::Write`] when a value cannot be written as TOML.
-    pub fn of<K: PreprocessingKind>(spec: &K) -> Result<Self, ManifestError> {
-        let settings =
-            toml::Table::try_from(spec).map_err(|error| ManifestError::Write(Box::new(error)))?;
-        Ok(Self {
+    /// # Panics
+    /// The kind is not a struct of values that TOML has.
+    pub fn of<K: PreprocessingKind>(spec: &K) -> Self {
+        Self {
             kind: K::KIND.to_owned(),
-            settings,
-        })
+            settings: toml::Table::try_from(spec).expect("a kind is a table of TOML's values"),
+        }
     }
 
     /// Reads the settings of kind `K`.

@@ -55,7 +55,10 @@ impl Task for Locate {
     }
 
     fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        manifest.spec::<Scaling>().map(drop).map_err(|error| error.to_string())
+        manifest
+            .spec::<Scaling>()
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
 
     fn open(
@@ -94,11 +97,16 @@ async fn locate(
     let rows: Rows = request.x.iter().zip(&request.y).map(row).collect();
     let rows = pin!(async { Ok((rows, ())) });
     let served = model.serve(call.deadline(), count, rows, |outputs, ()| {
-        outputs.iter().map(likeliest).collect::<Option<Vec<usize>>>()
+        outputs
+            .iter()
+            .map(likeliest)
+            .collect::<Option<Vec<usize>>>()
     });
     let classes = served.await?.answer.into_iter();
     Ok(LocateResponse {
-        rings: classes.map(|class| model.manifest.labels[class].clone()).collect(),
+        rings: classes
+            .map(|class| model.manifest.labels[class].clone())
+            .collect(),
         model: model.name.to_string(),
     })
 }

@@ -37,7 +37,10 @@ fn samples(seed: u64, count: usize, scaling: Scaling) -> Samples {
 }
 
 fn tensor(points: &[[f32; 2]], scaling: Scaling) -> Tensor {
-    let scaled: Vec<f32> = points.iter().flat_map(|point| scaling.apply(*point)).collect();
+    let scaled: Vec<f32> = points
+        .iter()
+        .flat_map(|point| scaling.apply(*point))
+        .collect();
     Tensor::from_slice(&scaled).reshape([-1, 2])
 }
 
@@ -51,20 +54,26 @@ impl Dataset for Rings {
     }
 
     fn inputs(&self) -> Vec<TensorSpec> {
-        vec![TensorSpec::new("points", DataType::Float32, ["N".into(), 2.into()])]
+        vec![TensorSpec::new(
+            "points",
+            DataType::Float32,
+            ["N".into(), 2.into()],
+        )]
     }
 
     fn load(&self, _: &Source<'_>) -> Result<Loaded, Error> {
         Ok(Loaded {
             train: samples(1, 4000, SCALING),
             test: samples(2, 1000, SCALING),
-            preprocessing: Some(Preprocessing::of(&SCALING)?),
+            preprocessing: Some(Preprocessing::of(&SCALING)),
             golden: vec![tensor(&[[0.0, 0.0], [50.0, 0.0], [-90.0, 90.0]], SCALING)],
             files: BTreeMap::new(),
         })
     }
 
     fn load_test(&self, _: &Source<'_>, bundle: &Bundle) -> Result<Samples, Error> {
-        Ok(samples(2, 1000, bundle.manifest().spec()?))
+        let scaling = bundle.manifest().spec();
+        let scaling = scaling.map_err(|error| Error::file(bundle.path())(error.to_string()))?;
+        Ok(samples(2, 1000, scaling))
     }
 }

@@ -2,39 +2,42 @@
 
 #![expect(clippy::unwrap_used, reason = "a set-up that fails must fail its test")]
 
+use std::path::Path;
+use std::process::Command;
+
 use prost::Message as _;
 use quintet_bundle::Bundle;
 use quintet_e2e::{grpc_message, server};
 use quintet_example::locate::{Locate, LocateRequest, LocateResponse, PATH};
-use quintet_example::network::RING_NET;
 use quintet_example::rings::ring;
 use tonic::Code;
+use tonic_health::ServingStatus;
 
 const RINGS: [&str; 3] = ["inner", "middle", "outer"];
 
-/// Trains in `folder`, and gives what the trainer says.
-fn train(folder: &std::path::Path) -> String {
+/// Trains in `folder`.
+fn train(folder: &Path) {
     let library = std::env::var("ORT_DYLIB_PATH").unwrap();
-    let dir = |name| folder.join(name).display().to_string();
-    let args = [
-        "quintet-trainer",
-        "train",
-        "ring_net",
-        "--onnxruntime",
-        &library,
-        "--models-dir",
-        &dir("models"),
-        "--runs-dir",
-        &dir("runs"),
-        "--data-dir",
-        &dir("."),
-    ];
-    let mut out = Vec::new();
-    quintet_trainer::cli::run(args, &[&RING_NET], &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    let trained = Command::new(env!("CARGO_BIN_EXE_quintet-example"))
+        .current_dir(folder)
+        .args([
+            "train",
+            "ring_net",
+            "--onnxruntime",
+            &library,
+            "--data-dir",
+            ".",
+        ])
+        .output()
+        .unwrap();
+    assert!(
+        trained.status.success(),
+        "{}",
+        String::from_utf8_lossy(&trained.stderr)
+    );
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn what_is_added_in_one_place_each_is_trained_and_served() {
     let folder = tempfile::tempdir().unwrap();
     train(folder.path());
@@ -67,4 +70,10 @@ async fn what_is_added_in_one_place_each_is_trained_and_served() {
     let reply = locate(&[[0.0, 0.0]; 5]).await;
     assert_eq!(reply.code(), Code::InvalidArgument);
     assert_eq!(reply.status.message(), "x: holds 5 x; 1 to 4 are allowed");
+
+    let labels = [("rpc", PATH), ("model", "ring_net"), ("code", "OK")];
+    let metrics = server.metrics().await;
+    assert_eq!(metrics.value("quintet_requests_total", &labels), 1);
+    let status = server.status("example.v1.PointService").await;
+    assert_eq!(status, ServingStatus::Serving);
 }

@@ -21,7 +21,7 @@ pub(crate) fn manifest(
         parameters: 7840,
         created_by: "quintet-e2e".to_owned(),
         labels: Vec::new(),
-        preprocessing: Some(Preprocessing::of(preprocessing).expect("a kind of ours is TOML")),
+        preprocessing: Some(Preprocessing::of(preprocessing)),
         inputs: Vec::new(),
         outputs: Vec::new(),
         provenance: Provenance::Trained(Training {

@@ -1,6 +1,5 @@
 //! The end-to-end tests: one binary, one behaviour a file.
 
-mod added_task;
 mod batching;
 mod classify;
 mod classify_stream;

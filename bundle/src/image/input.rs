@@ -106,7 +106,7 @@ mod tests {
                 filter: Filter::Bilinear,
             },
         };
-        manifest.preprocessing = Some(Preprocessing::of(&spec).unwrap());
+        manifest.preprocessing = Some(Preprocessing::of(&spec));
         let shape: Vec<Dim> = std::iter::once("N".into())
             .chain(dims.iter().map(|&dim| dim.into()))
             .collect();

@@ -5,8 +5,8 @@ mod cache;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer, TokenizerError};
-use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, TensorSpec};
+use quintet_bundle::text::{TOKENIZER_FILE, TextSpec, Tokenizer, TokenizerError};
+use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, Role, TensorSpec};
 use quintet_data::imdb::{self, Reviews};
 use quintet_data::{DataError, Progress as DownloadProgress};
 use tch::{Device, Tensor};
@@ -55,8 +55,8 @@ impl Dataset for Imdb {
     fn inputs(&self) -> Vec<TensorSpec> {
         let rows = || Dim::from("N");
         vec![
-            TensorSpec::new("tokens", DataType::Int64, [rows(), Dim::from("L")]),
-            TensorSpec::new("lengths", DataType::Int32, [rows()]),
+            TensorSpec::of_role(Role::Tokens, DataType::Int64, [rows(), Dim::from("L")]),
+            TensorSpec::of_role(Role::Lengths, DataType::Int32, [rows()]),
         ]
     }
 
@@ -67,7 +67,7 @@ impl Dataset for Imdb {
         let tokenizer = &tokenised.tokenizer;
         let golden = Texts::encode(tokenizer, &golden::reviews(max_tokens), max_tokens)?;
         Ok(Loaded {
-            preprocessing: Some(Preprocessing::TokenSequence { max_tokens }),
+            preprocessing: Some(Preprocessing::of(&TextSpec::end_of(max_tokens))),
             golden: golden.ends(),
             files: [(TOKENIZER_FILE.to_owned(), tokenizer.to_bytes()?)].into(),
             train: tokenised.train.samples(source.device),
@@ -76,16 +76,13 @@ impl Dataset for Imdb {
     }
 
     fn load_test(&self, source: &Source<'_>, bundle: &Bundle) -> Result<Samples, Error> {
-        let file = bundle.file(TOKENIZER_FILE);
-        let preprocessing = bundle.manifest().preprocessing.as_ref();
-        let (Some(file), Some(Preprocessing::TokenSequence { max_tokens })) = (file, preprocessing)
-        else {
-            let cause = format!("no token sequence with {TOKENIZER_FILE}, which {self:?} needs");
-            return Err(Error::file(bundle.path())(cause));
-        };
+        let spec = bundle.manifest().spec::<TextSpec>();
+        let spec = spec.map_err(|error| Error::file(bundle.path())(error.to_string()))?;
+        // A manifest of texts without the file is refused when the bundle is opened.
+        let file = bundle.file(TOKENIZER_FILE).unwrap_or_default();
         imdb::PUBLISHED.ensure(source.data_dir, DownloadProgress::Bar)?;
         let test = read_archive(source.data_dir, source.progress)?.test;
-        let part = Part::encode(&Tokenizer::from_bytes(file)?, &test, *max_tokens)?;
+        let part = Part::encode(&Tokenizer::from_bytes(file)?, &test, spec.max_tokens)?;
         Ok(part.samples(Device::Cpu))
     }
 }

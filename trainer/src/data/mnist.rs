@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, TensorSpec};
+use quintet_bundle::image::ImageSpec;
+use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, Role, TensorSpec};
 use quintet_data::Progress;
 use quintet_data::mnist::{self, Digits, SIDE, Split};
 use tch::{Device, Tensor};
@@ -18,7 +19,7 @@ pub struct Mnist;
 /// `pixels` uint8 `[N, 28, 28]`, as a graph takes or gives them.
 pub fn pixels() -> TensorSpec {
     let shape = [Dim::from("N"), SIDE.into(), SIDE.into()];
-    TensorSpec::new("pixels", DataType::Uint8, shape)
+    TensorSpec::of_role(Role::Pixels, DataType::Uint8, shape)
 }
 
 impl Dataset for Mnist {
@@ -42,10 +43,7 @@ impl Dataset for Mnist {
         Ok(Loaded {
             train: read(source, Split::Train, source.device)?,
             test: read(source, Split::Test, Device::Cpu)?,
-            preprocessing: Some(Preprocessing::DigitFrame {
-                width: SIDE,
-                height: SIDE,
-            }),
+            preprocessing: Some(Preprocessing::of(&ImageSpec::digit())),
             golden: vec![images(&golden::digits()?)],
             files: BTreeMap::new(),
         })

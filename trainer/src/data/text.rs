@@ -1,6 +1,6 @@
 //! Texts as tokens.
 
-use quintet_bundle::text::{PADDING, Tokenizer, TokenizerError};
+use quintet_bundle::text::{PADDING, TextSpec, Tokenizer, TokenizerError};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -51,7 +51,9 @@ impl Texts {
     ) -> Result<Self, TokenizerError> {
         let (mut tokens, mut lengths) = (Vec::new(), Vec::with_capacity(texts.len()));
         for text in texts {
-            let encoded = tokenizer.encode(text.as_ref(), usize::MAX)?.tokens;
+            let encoded = tokenizer
+                .encode(text.as_ref(), &TextSpec::end_of(usize::MAX))?
+                .tokens;
             lengths.push(encoded.len() as i64);
             tokens.extend(encoded.into_iter().map(|token| token as i32));
         }
@@ -156,7 +158,12 @@ mod tests {
         let long = "bad ".repeat(300) + "good";
         let all = ["good bad", "", &long, &long[4 * 101..], "never seen"];
         let texts = Texts::encode(&tokenizer, &all, MAX_TOKENS).unwrap();
-        let kept = all.map(|text| tokenizer.encode(text, MAX_TOKENS).unwrap().tokens);
+        let kept = all.map(|text| {
+            tokenizer
+                .encode(text, &TextSpec::end_of(MAX_TOKENS))
+                .unwrap()
+                .tokens
+        });
         assert_eq!(rows(&texts.ends()), kept);
         assert_eq!(texts.ends()[0].size(), [5, 200]);
         // The fourth text has 201 tokens with its start marker, so the marker is what is left out.

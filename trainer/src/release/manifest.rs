@@ -54,13 +54,15 @@ pub(super) fn manifest(release: &Release<'_>, facts: Facts<'_>) -> Result<bundle
         format_version: bundle::FORMAT_VERSION,
         name: name.clone(),
         version: release.version,
-        task: task(architecture.task.name())?,
+        task: architecture.task.name().to_owned(),
         architecture: name,
+        parameters: facts.parameters,
+        created_by: CREATED_BY.to_owned(),
         labels: serving.labels,
         preprocessing: serving.preprocessing,
         inputs: signature.inputs,
         outputs: vec![signature.output],
-        training: bundle::Training {
+        provenance: bundle::Provenance::Trained(bundle::Training {
             data: architecture.dataset.name().to_owned(),
             train_samples: release.train_samples as u64,
             epochs: last.map_or(0, |it| it.epoch),
@@ -68,25 +70,14 @@ pub(super) fn manifest(release: &Release<'_>, facts: Facts<'_>) -> Result<bundle
             seed: recipe.seed,
             recipe: recipe.to_toml(),
             device: last.map_or_else(String::new, |it| it.device.clone()),
-            parameters: facts.parameters,
+            threads: Some(tch::get_num_threads() as u32),
             duration_seconds: epochs.iter().map(|it| it.seconds).sum(),
-            created_by: CREATED_BY.to_owned(),
-            metrics,
-        },
+        }),
+        metrics,
         golden: bundle::Golden {
             samples,
             tolerance: serving.tolerance,
         },
         files: BTreeMap::new(),
     })
-}
-
-fn task(name: &str) -> Result<bundle::Task, Error> {
-    let known = [
-        bundle::Task::ImageClassification,
-        bundle::Task::TextClassification,
-        bundle::Task::ImageGeneration,
-    ];
-    let found = known.into_iter().find(|it| it.as_str() == name);
-    found.ok_or_else(|| Error::Other(format!("a manifest cannot name the task {name}").into()))
 }

@@ -26,7 +26,7 @@ impl RunFolder {
         let folder = std::fs::create_dir_all(self.file(SAMPLES));
         folder.map_err(|source| self.io(SAMPLES, source))?;
         write(
-            &sheet(frames, square_columns(frames.len())),
+            &sheet(frames, [SIDE, SIDE], square_columns(frames.len())),
             &self.sample(epoch),
         )?;
         let mut rows: Vec<Vec<u8>> = Vec::new();
@@ -37,7 +37,10 @@ impl RunFolder {
                 rows.extend(strip(&path)?);
             }
         }
-        write(&sheet(&rows, STRIP), &self.file("samples.png"))
+        write(
+            &sheet(&rows, [SIDE, SIDE], STRIP),
+            &self.file("samples.png"),
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 mod exam;
 mod learner;
 
-use quintet_bundle::{self as bundle, DataType, Dim, TensorSpec};
+use quintet_bundle::{DataType, Dim, Role, TensorSpec, task};
 use quintet_onnx::{GraphError, Value, ops};
 use tch::Tensor;
 
@@ -21,13 +21,13 @@ use learner::Classifier;
 
 /// Classification of images of digits.
 pub static DIGITS: Classification = Classification {
-    name: bundle::Task::ImageClassification.as_str(),
+    name: task::IMAGE_CLASSIFICATION,
     pictures: &[confusion::PICTURE, digits::PICTURE],
 };
 
 /// Classification of reviews.
 pub static REVIEWS: Classification = Classification {
-    name: bundle::Task::TextClassification.as_str(),
+    name: task::TEXT_CLASSIFICATION,
     pictures: &[scores::PICTURE],
 };
 
@@ -51,10 +51,10 @@ impl Task for Classification {
     fn signature(&self, dataset: &dyn Dataset) -> Signature {
         let rows = Dim::from("N");
         let output = match dataset.labels().len() {
-            2 => TensorSpec::new("score", DataType::Float32, [rows]),
+            2 => TensorSpec::of_role(Role::Score, DataType::Float32, [rows]),
             classes => {
                 let shape = [rows, Dim::Fixed(classes)];
-                TensorSpec::new("probabilities", DataType::Float32, shape)
+                TensorSpec::of_role(Role::Probabilities, DataType::Float32, shape)
             }
         };
         Signature {

@@ -11,7 +11,8 @@ pub mod quality;
 mod stages;
 pub mod typical;
 
-use quintet_bundle::{self as bundle, DataType, Dim, TensorSpec};
+use quintet_bundle::noise::NoiseSpec;
+use quintet_bundle::{DataType, Dim, Preprocessing, Role, TensorSpec, task};
 use quintet_onnx::{GraphError, Value};
 use tch::Tensor;
 
@@ -39,13 +40,13 @@ pub struct Generation;
 
 impl Task for Generation {
     fn name(&self) -> &'static str {
-        bundle::Task::ImageGeneration.as_str()
+        task::IMAGE_GENERATION
     }
 
     fn signature(&self, _: &dyn Dataset) -> Signature {
         let shape = [Dim::from("N"), Dim::Fixed(NOISE)];
         Signature {
-            inputs: vec![TensorSpec::new("noise", DataType::Float32, shape)],
+            inputs: vec![TensorSpec::of_role(Role::Noise, DataType::Float32, shape)],
             output: pixels(),
         }
     }
@@ -53,7 +54,7 @@ impl Task for Generation {
     fn serving(&self, _: &dyn Dataset, _: &Loaded) -> Serving {
         Serving {
             labels: Vec::new(),
-            preprocessing: None,
+            preprocessing: Some(Preprocessing::of(&NoiseSpec { size: NOISE })),
             golden: vec![quality::noise_of(quality::SEED, 0, 10)],
             // A value that is nearly between two levels may be rounded to the other one.
             tolerance: 1.0,

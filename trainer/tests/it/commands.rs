@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use quintet_bundle::{Bundle, Task};
+use quintet_bundle::{Bundle, task};
 
 use crate::support::{digits, write_idx};
 
@@ -96,16 +96,15 @@ fn training_writes_a_bundle_that_evaluates() {
 
     let bundle = Bundle::open(&models.join("mlp/1")).unwrap();
     let manifest = bundle.manifest();
-    assert_eq!(manifest.task, Task::ImageClassification);
-    assert_eq!(manifest.training.parameters, 109_386);
-    assert_eq!(
-        (manifest.training.train_samples, manifest.training.epochs),
-        (240, 8)
-    );
+    assert_eq!(manifest.task, task::IMAGE_CLASSIFICATION);
+    let training = manifest.provenance.training().unwrap();
+    assert_eq!(training.threads, Some(1));
+    assert_eq!(manifest.parameters, 109_386);
+    assert_eq!((training.train_samples, training.epochs), (240, 8));
     assert!(
-        manifest.training.metrics["test_accuracy"] > 0.9,
+        manifest.metrics["test_accuracy"] > 0.9,
         "{:?}",
-        manifest.training.metrics
+        manifest.metrics
     );
     for picture in ["curves.png", "confusion.png", "digits.png"] {
         assert!(

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::path::Path;
 
-use quintet_bundle::{Bundle, Task};
+use quintet_bundle::{Bundle, task};
 use quintet_trainer::checkpoint::Checkpoint;
 use quintet_trainer::error::Error;
 use quintet_trainer::export::export;
@@ -326,9 +326,9 @@ fn training_writes_a_bundle_that_evaluates() {
     );
     let bundle = Bundle::open(&models.join("gan/1")).unwrap();
     let manifest = bundle.manifest();
-    assert_eq!(manifest.task, Task::ImageGeneration);
-    assert_eq!(manifest.training.parameters, 2_305_472);
-    assert!(manifest.training.metrics["frechet_distance"] > 0.0);
+    assert_eq!(manifest.task, task::IMAGE_GENERATION);
+    assert_eq!(manifest.parameters, 2_305_472);
+    assert!(manifest.metrics["frechet_distance"] > 0.0);
     for file in [
         "curves.png",
         "samples.png",

@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer};
-use quintet_bundle::{Bundle, Task};
+use quintet_bundle::{Bundle, task};
 
 use crate::commands::{text, trainer};
 
@@ -51,9 +51,10 @@ fn training_on_texts_writes_a_bundle_that_evaluates() {
 
     let bundle = Bundle::open(&models.join("simple_rnn/1")).unwrap();
     let manifest = bundle.manifest();
-    assert_eq!(manifest.task, Task::TextClassification);
+    assert_eq!(manifest.task, task::TEXT_CLASSIFICATION);
     assert_eq!(manifest.labels, ["NEGATIVE", "POSITIVE"]);
-    assert_eq!(manifest.training.train_samples, 22_500);
+    let training = manifest.provenance.training().unwrap();
+    assert_eq!(training.train_samples, 22_500);
     let tokenizer = Tokenizer::from_bytes(bundle.file(TOKENIZER_FILE).unwrap()).unwrap();
     // The special tokens, and the words with the mark: a, dull, lovely, film, number, !, 0 to 49.
     assert_eq!(tokenizer.vocabulary_size(), 3 + 6 + 50);
