@@ -7,8 +7,8 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer, TokenizerError};
 use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, TensorSpec};
+use quintet_data::DataError;
 use quintet_data::imdb::{self, Reviews};
-use quintet_data::{DataError, Progress as DownloadProgress};
 use tch::{Device, Tensor};
 
 use super::dataset::{Dataset, Loaded, Source};
@@ -62,7 +62,7 @@ impl Dataset for Imdb {
 
     fn load(&self, source: &Source<'_>) -> Result<Loaded, Error> {
         let max_tokens = source.tokenizer.max_tokens;
-        imdb::PUBLISHED.ensure(source.data_dir, DownloadProgress::Bar)?;
+        imdb::PUBLISHED.ensure(source.data_dir)?;
         let tokenised = Tokenised::load(source)?;
         let tokenizer = &tokenised.tokenizer;
         let golden = Texts::encode(tokenizer, &golden::reviews(max_tokens), max_tokens)?;
@@ -83,7 +83,7 @@ impl Dataset for Imdb {
             let cause = format!("no token sequence with {TOKENIZER_FILE}, which {self:?} needs");
             return Err(Error::file(bundle.path())(cause));
         };
-        imdb::PUBLISHED.ensure(source.data_dir, DownloadProgress::Bar)?;
+        imdb::PUBLISHED.ensure(source.data_dir)?;
         let test = read_archive(source.data_dir, source.progress)?.test;
         let part = Part::encode(&Tokenizer::from_bytes(file)?, &test, *max_tokens)?;
         Ok(part.samples(Device::Cpu))
