@@ -4,7 +4,6 @@ mod cache;
 
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer, TokenizerError};
 use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, TensorSpec};
 use quintet_data::DataError;
@@ -92,21 +91,12 @@ impl Dataset for Imdb {
 
 // Reading takes seconds, so a terminal shows a bar.
 fn read_archive(data_dir: &Path, progress: Progress) -> Result<imdb::Imdb, DataError> {
-    let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes}")
-        .expect("the template is well-formed");
-    let target = match progress {
-        Progress::Bar => ProgressDrawTarget::stderr(),
-        Progress::Lines | Progress::Silent => ProgressDrawTarget::hidden(),
-    };
-    let bar = ProgressBar::with_draw_target(None, target)
-        .with_style(style.progress_chars("━╸ "))
-        .with_message(imdb::ARCHIVE);
-    let imdb = imdb::load(data_dir, |done, all| {
+    let bar = progress.bar("{msg} {bar:30} {bytes}/{total_bytes}", 0);
+    bar.set_message(imdb::ARCHIVE);
+    imdb::load(data_dir, |done, all| {
         bar.set_length(all);
         bar.set_position(done);
-    });
-    bar.finish_and_clear();
-    imdb
+    })
 }
 
 // === impl Part ===
