@@ -1,5 +1,6 @@
 //! Downloads of data files that are missing, from their public sources.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -16,71 +17,18 @@ use crate::{DataError, DataErrorKind};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const FILE_TIMEOUT: Duration = Duration::from_mins(20);
 
-/// Whether to show the progress of a download.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// A bar on standard error, when that is a terminal.
-    Bar,
-    /// Nothing.
-    Hidden,
-}
-
-/// Why a source did not give a file.
-#[derive(Debug, thiserror::Error)]
-#[error("{url}: {kind}")]
-pub struct DownloadFailure {
-    /// The address asked.
-    pub url: String,
-    /// What went wrong.
-    pub kind: DownloadFailureKind,
-}
-
-/// What went wrong with a download.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DownloadFailureKind {
-    /// The source answered with an HTTP error.
-    #[error("HTTP status {0}")]
-    Status(u16),
-    /// The source did not answer, or stopped answering.
-    #[error("{0}")]
-    Transport(String),
-    /// The answer broke off, is not gzip, or could not be stored.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// The answer is not the published file.
-    #[error("sha256 is {actual}, must be {expected}")]
-    Checksum {
-        /// Checksum of the published data.
-        expected: String,
-        /// Checksum of what came.
-        actual: String,
-    },
-    /// The answer is larger than the published file.
-    #[error("more than {limit} bytes")]
-    TooLarge {
-        /// The limit in bytes.
-        limit: u64,
-    },
-}
-
 impl Published {
     /// Fetches every file that is in none of its places under `data_dir`, into the data set's own
     /// folder.
     ///
     /// A file appears under its name only whole and with the published content. Files that are there
     /// are not changed.
-    pub fn ensure(&self, data_dir: &Path, progress: Progress) -> Result<(), DataError> {
-        self.ensure_from(data_dir, self.mirrors, progress)
+    pub fn ensure(&self, data_dir: &Path) -> Result<(), DataError> {
+        self.ensure_from(data_dir, self.mirrors)
     }
 
     /// As [`Published::ensure`], from other mirrors.
-    pub fn ensure_from(
-        &self,
-        data_dir: &Path,
-        mirrors: &[&str],
-        progress: Progress,
-    ) -> Result<(), DataError> {
+    pub fn ensure_from(&self, data_dir: &Path, mirrors: &[&str]) -> Result<(), DataError> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_recv_response(Some(CONNECT_TIMEOUT))
@@ -97,13 +45,14 @@ impl Published {
             let mut failures = Vec::new();
             for mirror in mirrors {
                 let url = format!("{}/{}.gz", mirror.trim_end_matches('/'), file.name);
-                match fetch(&agent, &url, target, file, progress) {
+                match fetch(&agent, &url, target, file) {
                     Ok(()) => break,
-                    Err(kind) => failures.push(DownloadFailure { url, kind }),
+                    Err(reason) => failures.push(format!("{url}: {reason}")),
                 }
             }
             if failures.len() == mirrors.len() {
-                return Err(DataError::new(target, DataErrorKind::Download(failures)));
+                let kind = DataErrorKind::Download(failures.join("; "));
+                return Err(DataError::new(target, kind));
             }
         }
         Ok(())
@@ -111,37 +60,35 @@ impl Published {
 }
 
 /// Fetches one file to a temporary one, verifies it, and renames it to `target`.
-fn fetch(
-    agent: &ureq::Agent,
-    url: &str,
-    target: &Path,
-    file: &PublishedFile,
-    progress: Progress,
-) -> Result<(), DownloadFailureKind> {
-    let mut response = agent.get(url).call().map_err(transport)?;
+fn fetch(agent: &ureq::Agent, url: &str, target: &Path, file: &PublishedFile) -> io::Result<()> {
+    let mut response = agent.get(url).call().map_err(ureq::Error::into_io)?;
     let folder = target.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut part = tempfile::Builder::new()
         .prefix(".download-")
         .tempfile_in(folder)?;
 
-    let bar = bar(progress, file.name, response.body().content_length());
+    // A bar draws nothing where standard error is not a terminal.
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}");
+    let terminal = ProgressDrawTarget::stderr();
+    let bar = ProgressBar::with_draw_target(response.body().content_length(), terminal)
+        .with_style(style.expect("the template is well-formed"))
+        .with_message(file.name);
     // Packing adds little even to data that cannot be compressed.
     let limit = file.bytes + file.bytes / 1000 + 1024;
     let body = response.body_mut().as_reader().take(limit + 1);
     let bytes = io::copy(&mut bar.wrap_read(body), part.as_file_mut())?;
     bar.finish_and_clear();
     if bytes > limit {
-        return Err(DownloadFailureKind::TooLarge { limit });
+        return Err(io::Error::other(format!("more than {limit} bytes")));
     }
 
     let (actual, bytes) = sha256(part.path(), file)?;
     if actual != file.sha256 || bytes != file.bytes {
-        let expected = file.sha256.to_owned();
-        return Err(DownloadFailureKind::Checksum { expected, actual });
+        let reason = format!("sha256 is {actual}, must be {}", file.sha256);
+        return Err(io::Error::other(reason));
     }
-    publish(part, target)?;
-    Ok(())
+    publish(part, target)
 }
 
 /// Makes a verified file readable by all, flushes it, and gives it its name.
@@ -154,14 +101,6 @@ fn publish(part: tempfile::NamedTempFile, target: &Path) -> io::Result<()> {
     part.as_file().sync_all()?;
     part.persist(target)?;
     Ok(())
-}
-
-fn transport(error: ureq::Error) -> DownloadFailureKind {
-    match error {
-        ureq::Error::StatusCode(status) => DownloadFailureKind::Status(status),
-        ureq::Error::Io(error) => DownloadFailureKind::Io(error),
-        other => DownloadFailureKind::Transport(other.to_string()),
-    }
 }
 
 /// SHA-256 and size of the pinned content of `path`; reads little more than was published.
@@ -181,33 +120,11 @@ fn sha256(path: &Path, file: &PublishedFile) -> io::Result<(String, u64)> {
         bytes += length as u64;
         content.consume(length);
     }
-    let hex = hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Ok((hex, bytes))
-}
-
-fn bar(progress: Progress, name: &'static str, length: Option<u64>) -> ProgressBar {
-    let target = match progress {
-        // Draws nothing where standard error is not a terminal.
-        Progress::Bar => ProgressDrawTarget::stderr(),
-        Progress::Hidden => ProgressDrawTarget::hidden(),
-    };
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}");
-    ProgressBar::with_draw_target(length, target)
-        .with_style(style.expect("the template is well-formed"))
-        .with_message(name)
-}
-
-/// All failures in one line.
-pub(crate) fn describe(failures: &[DownloadFailure]) -> String {
-    if failures.is_empty() {
-        return "no source is given".to_owned();
+    let mut hex = String::with_capacity(64);
+    for byte in hasher.finalize() {
+        write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
     }
-    let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
-    failures.join("; ")
+    Ok((hex, bytes))
 }
 
 #[cfg(test)]

@@ -120,10 +120,9 @@ pub enum DataErrorKind {
         /// The limit in bytes.
         limit: u64,
     },
-    /// No source gave the file.
-    #[cfg(feature = "download")]
-    #[error("cannot be downloaded: {}", crate::download::describe(.0))]
-    Download(Vec<crate::DownloadFailure>),
+    /// No mirror gave the file: what each said.
+    #[error("cannot be downloaded: {0}")]
+    Download(String),
 }
 
 // === impl DataError ===

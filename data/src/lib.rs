@@ -11,7 +11,5 @@ pub mod imdb;
 pub mod mnist;
 mod published;
 
-#[cfg(feature = "download")]
-pub use download::{DownloadFailure, DownloadFailureKind, Progress};
 pub use error::{DataError, DataErrorKind};
 pub use published::Published;

@@ -68,7 +68,7 @@ pub struct Train {
     pub output: Output,
     /// `default`, `original` (as the original Keras program trained), or a TOML file.
     #[arg(long, value_name = "RECIPE", default_value = "default")]
-    pub recipe: RecipeChoice,
+    pub recipe: String,
     /// Passes over the training samples, instead of the recipe's.
     #[arg(long, value_name = "N")]
     pub epochs: Option<u32>,
@@ -150,17 +150,6 @@ pub struct Output {
     pub judged: u32,
 }
 
-/// Which recipe to train by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecipeChoice {
-    /// The built-in one behind the committed models.
-    Default,
-    /// The built-in one of the original program.
-    Original,
-    /// A file.
-    File(PathBuf),
-}
-
 /// Runs the command line of this process for `networks`.
 pub fn main(networks: &[&'static Architecture]) -> ExitCode {
     let error = match run(std::env::args_os(), networks, &mut io::stdout().lock()) {
@@ -222,18 +211,6 @@ impl Output {
     }
 }
 
-// === impl RecipeChoice ===
-
-impl From<&str> for RecipeChoice {
-    fn from(text: &str) -> Self {
-        match text {
-            "default" => Self::Default,
-            "original" => Self::Original,
-            path => Self::File(path.into()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,15 +219,6 @@ mod tests {
     #[test]
     fn the_flags_are_consistent() {
         command(&NETWORKS).debug_assert();
-    }
-
-    #[test]
-    fn a_recipe_is_a_name_or_a_file() {
-        assert_eq!(RecipeChoice::from("original"), RecipeChoice::Original);
-        assert_eq!(
-            RecipeChoice::from("my.toml"),
-            RecipeChoice::File("my.toml".into())
-        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What can go wrong in the trainer.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -122,11 +123,8 @@ impl Error {
     }
 
     /// A value of a recipe or flag that is not allowed.
-    pub(crate) fn value(field: &str, value: impl ToString, allowed: &str) -> Self {
-        Self::Usage(format!(
-            "{field} is {}, allowed: {allowed}",
-            value.to_string()
-        ))
+    pub(crate) fn value(field: &str, value: impl fmt::Display, allowed: &str) -> Self {
+        Self::Usage(format!("{field} is {value}, allowed: {allowed}"))
     }
 
     /// Whether the reader of standard output has gone away.

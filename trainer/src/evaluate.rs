@@ -93,7 +93,7 @@ impl Confusion {
         let head = width.max(12);
         let heads = (0..self.0.len()).map(|given| format!("{:>width$}", label(given)));
         let heads: String = heads.collect();
-        let mut lines = format!("{:>head$}{heads}   recall\n", "true \\ given");
+        let mut lines = vec![format!("{:>head$}{heads}   recall\n", "true \\ given")];
         for (truth, row) in self.0.iter().enumerate() {
             let cell = |&count: &u64| match count {
                 0 => format!("{:>width$}", "."),
@@ -104,9 +104,9 @@ impl Confusion {
                 0 => "        -".to_owned(),
                 all => format!("  {:>5.2} %", 100.0 * row[truth] as f64 / all as f64),
             };
-            lines += &format!("{:>head$}{cells}{recall}\n", label(truth));
+            lines.push(format!("{:>head$}{cells}{recall}\n", label(truth)));
         }
-        lines
+        lines.concat()
     }
 }
 

@@ -221,7 +221,9 @@ impl<'a> State<'a> {
         let (train, phase) = self.learner.lesson(epoch);
         let phase = phase.clone();
         let batches = train.batches(recipe.batch_size, recipe.seed, epoch);
-        let progress = fit.progress.epoch(epoch, recipe.epochs, phase.steps);
+        let template = "{prefix} {bar:30} {pos}/{len}  {msg}  {eta} left";
+        let bar = fit.progress.bar(template, phase.steps as u64);
+        bar.set_prefix(format!("epoch {epoch}/{}", recipe.epochs));
         let (mut loss, mut second, mut weight, mut learning_rate) = (0.0, 0.0, 0.0, 0.0);
         for (index, indices) in batches.iter().enumerate() {
             if should_stop() {
@@ -237,7 +239,8 @@ impl<'a> State<'a> {
             loss += step.loss.double_value(&[]) * step.weight;
             second += step.second.double_value(&[]);
             weight += step.weight;
-            progress.step(loss / weight);
+            bar.set_message(format!("loss {:.4}", loss / weight));
+            bar.inc(1);
         }
         let (loss, second) = (loss / weight, second / weight);
         if !(loss + second).is_finite() {

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 /// Where messages go. Everything goes to standard error; results belong to standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,12 +13,6 @@ pub enum Progress {
     Lines,
     /// Nothing.
     Silent,
-}
-
-/// The bar of one epoch.
-#[derive(Debug)]
-pub struct EpochProgress {
-    bar: Option<ProgressBar>,
 }
 
 // === impl Progress ===
@@ -41,36 +35,14 @@ impl Progress {
         }
     }
 
-    /// The bar of an epoch of `steps` steps.
-    pub fn epoch(self, epoch: u32, epochs: u32, steps: usize) -> EpochProgress {
-        let bar = (self == Self::Bar).then(|| {
-            let template = "{prefix} {bar:30} {pos}/{len}  {msg}  {eta} left";
-            let style =
-                ProgressStyle::with_template(template).expect("the template is well-formed");
-            ProgressBar::new(steps as u64)
-                .with_style(style.progress_chars("━╸ "))
-                .with_prefix(format!("epoch {epoch}/{epochs}"))
-        });
-        EpochProgress { bar }
-    }
-}
-
-// === impl EpochProgress ===
-
-impl EpochProgress {
-    /// Moves on by one step; `loss` is the mean so far.
-    pub fn step(&self, loss: f64) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(format!("loss {loss:.4}"));
-            bar.inc(1);
+    /// A bar up to `length`, which disappears when it is dropped. `template` is one of indicatif's.
+    pub fn bar(self, template: &str, length: u64) -> ProgressBar {
+        if self != Self::Bar {
+            return ProgressBar::hidden();
         }
-    }
-}
-
-impl Drop for EpochProgress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        let style = ProgressStyle::with_template(template).expect("the template is well-formed");
+        ProgressBar::new(length)
+            .with_style(style.progress_chars("━╸ "))
+            .with_finish(ProgressFinish::AndClear)
     }
 }

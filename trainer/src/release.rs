@@ -104,12 +104,20 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
             &[network.output(&serving.golden)],
         )?,
     };
+    let facts = [
+        ("best_epoch".to_owned(), f64::from(best_epoch)),
+        ("onnxruntime_difference".to_owned(), f64::from(difference)),
+    ];
     let facts = Facts {
         epochs: &epochs,
         best_epoch,
         parameters: network.parameters(),
-        metrics: stored.metrics.into_iter().chain(compared).collect(),
-        difference,
+        metrics: stored
+            .metrics
+            .into_iter()
+            .chain(compared)
+            .chain(facts)
+            .collect(),
         signature,
         serving,
     };

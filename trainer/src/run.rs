@@ -7,7 +7,7 @@ use std::rc::Rc;
 use quintet_bundle::Bundle;
 use tch::Device;
 
-use crate::cli::{ALL, Cli, Command, Evaluate, Output, RecipeChoice, Train};
+use crate::cli::{ALL, Cli, Command, Evaluate, Output, Train};
 use crate::data::{Loaded, Source};
 use crate::device::{self, DeviceChoice};
 use crate::error::Error;
@@ -115,10 +115,10 @@ pub fn run(
 
 fn recipe(args: &Train, architecture: &Architecture) -> Result<Recipe, Error> {
     let none = || Error::Usage(format!("recipe is original, but {architecture} has none"));
-    let mut recipe = match &args.recipe {
-        RecipeChoice::Default => architecture.recipe(),
-        RecipeChoice::Original => architecture.original().ok_or_else(none)?,
-        RecipeChoice::File(path) => Recipe::read(path, architecture)?,
+    let mut recipe = match args.recipe.as_str() {
+        "default" => architecture.recipe(),
+        "original" => architecture.original().ok_or_else(none)?,
+        path => Recipe::read(Path::new(path), architecture)?,
     };
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     recipe.batch_size = args.batch_size.unwrap_or(recipe.batch_size);

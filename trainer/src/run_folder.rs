@@ -58,20 +58,16 @@ impl RunFolder {
         let run = Self {
             path: path.to_owned(),
         };
-        fs::create_dir_all(path).map_err(|source| run.io("", source))?;
-        let remove = |file: &str, removed: io::Result<()>| match removed {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(run.io(file, source)),
-            _ => Ok(()),
-        };
-        remove(SAMPLES, fs::remove_dir_all(run.file(SAMPLES)))?;
-        for entry in fs::read_dir(path)
-            .map_err(|source| run.io("", source))?
-            .flatten()
-        {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let extension = Path::new(&name).extension().and_then(OsStr::to_str);
-            if matches!(extension, Some("safetensors" | "png" | "tmp")) || name == METRICS {
-                remove(&name, fs::remove_file(entry.path()))?;
+        fs::create_dir_all(path).map_err(Error::file(path))?;
+        let samples = run.file(SAMPLES);
+        if samples.is_dir() {
+            fs::remove_dir_all(&samples).map_err(Error::file(&samples))?;
+        }
+        for entry in fs::read_dir(path).map_err(Error::file(path))?.flatten() {
+            let old = entry.path();
+            let extension = old.extension().and_then(OsStr::to_str);
+            if let Some("safetensors" | "jsonl" | "png" | "tmp") = extension {
+                fs::remove_file(&old).map_err(Error::file(&old))?;
             }
         }
         fs::write(run.file("recipe.toml"), recipe.to_toml())

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 use std::process;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-/// What a program returns that Ctrl-C ended, as a shell reports it.
+/// The exit code of a program that Ctrl-C ended, as a shell reports it.
 pub const STOPPED: u8 = 130;
 
 /// Says whether training should stop; clones share the answer.
@@ -15,20 +15,24 @@ pub struct Stop(Arc<AtomicBool>);
 // === impl Stop ===
 
 impl Stop {
-    /// One that Ctrl-C, SIGTERM and SIGHUP set. Between training steps that stops at once; judging an epoch and writing a
-    /// bundle are finished first. A second signal ends the process there and then: checkpoints and bundles are written beside
-    /// their places and renamed, so it costs no more than what was not yet written.
+    /// One that Ctrl-C, SIGTERM and SIGHUP set; a process has one. Between training steps that stops
+    /// at once; judging an epoch and writing a bundle are finished first. A second signal ends the
+    /// process at once: checkpoints and bundles are written beside their places and renamed, so only
+    /// what was not yet written is lost.
     pub fn on_signals() -> Result<Self, ctrlc::Error> {
-        let stop = Self::default();
-        let shared = stop.clone();
-        ctrlc::set_handler(move || {
-            if shared.request() {
+        static SHARED: OnceLock<Stop> = OnceLock::new();
+        if let Some(stop) = SHARED.get() {
+            return Ok(stop.clone());
+        }
+        let stop = SHARED.get_or_init(Self::default);
+        ctrlc::set_handler(|| {
+            if stop.request() {
                 process::exit(i32::from(STOPPED));
             }
-            // Nobody is there to be told that standard error is closed.
+            // A closed standard error cannot be reported.
             let _ = writeln!(io::stderr(), "\nstopping; once more stops at once");
         })?;
-        Ok(stop)
+        Ok(stop.clone())
     }
 
     /// Asks to stop after the step that is running; whether someone had asked before.

@@ -101,12 +101,12 @@ impl LoadedModel {
         let rows = inputs.first().map_or(0, |input| input.size()[0]);
         let inputs = inputs.iter().map(value).collect::<Result<Vec<_>, _>>()?;
         let outputs = self.session.run(&inputs[..])?;
-        let (shape, values) = match outputs[0].try_extract_tensor::<f32>() {
-            Ok((shape, values)) => (shape, Tensor::from_slice(values)),
-            Err(_) => {
-                let (shape, values) = outputs[0].try_extract_tensor::<u8>()?;
-                (shape, Tensor::from_slice(values))
-            }
+        let output = &outputs[0];
+        let (shape, values) = if let Ok((shape, values)) = output.try_extract_tensor::<f32>() {
+            (shape, Tensor::from_slice(values))
+        } else {
+            let (shape, values) = output.try_extract_tensor::<u8>()?;
+            (shape, Tensor::from_slice(values))
         };
         if shape.first() != Some(&rows) {
             return Err(Error::Shape {

@@ -79,12 +79,12 @@ fn ok(body: Vec<u8>) -> (&'static str, usize, Vec<u8>) {
 fn fetched(answer: (&'static str, usize, Vec<u8>)) -> (TempDir, Result<(), DataError>) {
     let (address, _) = serve(Answers::from([("/letters.gz", answer)]));
     let dir = tempfile::tempdir().unwrap();
-    let outcome = LETTERS.ensure_from(dir.path(), &[&address], Progress::Bar);
+    let outcome = LETTERS.ensure_from(dir.path(), &[&address]);
     (dir, outcome)
 }
 
 #[track_caller]
-fn failure(answer: (&'static str, usize, Vec<u8>)) -> DownloadFailureKind {
+fn failure(answer: (&'static str, usize, Vec<u8>)) -> String {
     let (dir, outcome) = fetched(answer);
     let error = outcome.unwrap_err();
     assert_eq!(error.path, target(&dir));
@@ -93,14 +93,11 @@ fn failure(answer: (&'static str, usize, Vec<u8>)) -> DownloadFailureKind {
         Vec::<PathBuf>::new(),
         "nothing may be left behind"
     );
-    match error.kind {
-        DataErrorKind::Download(mut failures) if failures.len() == 1 => {
-            let failure = failures.remove(0);
-            assert!(failure.url.ends_with("/letters.gz"));
-            failure.kind
-        }
-        other => panic!("not a failed download: {other}"),
-    }
+    let DataErrorKind::Download(failures) = error.kind else {
+        panic!("not a failed download: {}", error.kind);
+    };
+    let (_, reason) = failures.split_once("/letters.gz: ").unwrap();
+    reason.to_owned()
 }
 
 fn target(dir: &TempDir) -> PathBuf {
@@ -139,64 +136,49 @@ fn a_file_that_is_there_is_not_fetched() {
     let (address, asked) = serve(Answers::new());
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("letters"), CONTENT).unwrap();
-    LETTERS
-        .ensure_from(dir.path(), &[&address], Progress::Hidden)
-        .unwrap();
+    LETTERS.ensure_from(dir.path(), &[&address]).unwrap();
     assert_eq!(*asked.lock().unwrap(), Vec::<String>::new());
 }
 
 #[test]
 fn wrong_content() {
-    let kind = failure(ok(packed(b"THE content of a data file")));
-    assert!(
-        matches!(&kind, DownloadFailureKind::Checksum { expected, .. } if *expected == FILE.sha256)
-    );
     // The right start and more is wrong too, and so is nothing.
     let longer = [CONTENT, b"!"].concat();
-    assert!(matches!(
-        failure(ok(packed(&longer))),
-        DownloadFailureKind::Checksum { .. }
-    ));
-    assert!(matches!(
-        failure(ok(packed(b""))),
-        DownloadFailureKind::Checksum { .. }
-    ));
+    for content in [&b"THE content of a data file"[..], &longer, b""] {
+        let reason = failure(ok(packed(content)));
+        assert!(
+            reason.ends_with(&format!("must be {}", FILE.sha256)),
+            "{reason}"
+        );
+    }
 }
 
 #[test]
 fn no_gzip() {
-    let kind = failure(ok(b"<html>Sign in to this network</html>".to_vec()));
-    assert!(matches!(kind, DownloadFailureKind::Io(_)), "{kind}");
+    let reason = failure(ok(b"<html>Sign in to this network</html>".to_vec()));
+    assert!(reason.contains("gzip"), "{reason}");
 }
 
 #[test]
-fn more_than_any_file_holds() {
-    let kind = failure(ok(vec![0; 2 * 1024]));
-    assert!(
-        matches!(kind, DownloadFailureKind::TooLarge { .. }),
-        "{kind}"
-    );
+fn more_than_the_file_holds() {
+    let reason = failure(ok(vec![0; 2 * 1024]));
+    assert_eq!(reason, "more than 1050 bytes");
 }
 
 #[test]
 fn http_errors() {
-    for (status, code) in [("404 Not Found", 404), ("503 Service Unavailable", 503)] {
-        let kind = failure((status, 0, Vec::new()));
-        assert!(
-            matches!(kind, DownloadFailureKind::Status(found) if found == code),
-            "{kind}"
-        );
+    for (status, code) in [("404 Not Found", "404"), ("503 Service Unavailable", "503")] {
+        let reason = failure((status, 0, Vec::new()));
+        assert!(reason.contains(code), "{reason}");
     }
 }
 
 #[test]
 fn a_connection_that_breaks_off() {
     let whole = packed(CONTENT);
-    let kind = failure(("200 OK", whole.len(), whole[..whole.len() / 2].to_vec()));
-    assert!(matches!(kind, DownloadFailureKind::Io(_)), "{kind}");
+    failure(("200 OK", whole.len(), whole[..whole.len() / 2].to_vec()));
     // A truncated file that the server takes for whole.
-    let kind = failure(ok(whole[..whole.len() - 3].to_vec()));
-    assert!(matches!(kind, DownloadFailureKind::Io(_)), "{kind}");
+    failure(ok(whole[..whole.len() - 3].to_vec()));
 }
 
 #[test]
@@ -205,9 +187,7 @@ fn the_mirror_helps_out() {
     let (good, _) = serve(Answers::from([("/data/letters.gz", ok(packed(CONTENT)))]));
     let dir = tempfile::tempdir().unwrap();
     let mirrors = [broken.as_str(), &format!("{good}/data/")];
-    LETTERS
-        .ensure_from(dir.path(), &mirrors, Progress::Hidden)
-        .unwrap();
+    LETTERS.ensure_from(dir.path(), &mirrors).unwrap();
     assert_eq!(*asked.lock().unwrap(), ["/letters.gz"]);
     assert!(target(&dir).is_file());
 }
@@ -223,19 +203,13 @@ fn nobody_answers() {
             .unwrap()
     );
     let dir = tempfile::tempdir().unwrap();
-    let error = LETTERS
-        .ensure_from(dir.path(), &[&address], Progress::Hidden)
-        .unwrap_err();
+    let error = LETTERS.ensure_from(dir.path(), &[&address]).unwrap_err();
     assert!(
         error
             .to_string()
             .contains("cannot be downloaded: http://127.0.0.1:"),
         "{error}"
     );
-    let error = mnist::PUBLISHED
-        .ensure_from(dir.path(), &[], Progress::Hidden)
-        .unwrap_err();
-    assert!(error.to_string().ends_with("no source is given"), "{error}");
 }
 
 #[test]
@@ -261,7 +235,7 @@ fn the_archive_of_reviews_is_fetched_and_verified() {
     let (address, asked) = serve(Answers::from([("/aclImdb_v1.tar.gz", body)]));
     let dir = tempfile::tempdir().unwrap();
     let error = imdb::PUBLISHED
-        .ensure_from(dir.path(), &[&address], Progress::Hidden)
+        .ensure_from(dir.path(), &[&address])
         .unwrap_err();
     assert_eq!(*asked.lock().unwrap(), ["/aclImdb_v1.tar.gz"]);
     assert_eq!(error.path, dir.path().join("imdb/aclImdb_v1.tar.gz"));
@@ -271,7 +245,7 @@ fn the_archive_of_reviews_is_fetched_and_verified() {
     // Where there is an archive, nothing is fetched.
     fs::write(dir.path().join(imdb::ARCHIVE), "an archive").unwrap();
     imdb::PUBLISHED
-        .ensure_from(dir.path(), &[&address], Progress::Hidden)
+        .ensure_from(dir.path(), &[&address])
         .unwrap();
     assert_eq!(asked.lock().unwrap().len(), 1);
 }

@@ -2,60 +2,35 @@
 
 use crate::random::SplitMix64;
 
-// Batches that are sorted by length together: enough to leave little padding, few enough to leave
-// it to chance who shares a batch with whom.
+// Batches that are sorted by length together: enough for little padding, few enough that chance
+// decides which samples share a batch.
 const POOL: usize = 50;
 
-/// One epoch's batches of indices: shuffled by seed and epoch, each index once, the short last
+/// The batches of epoch `epoch` (from 1) over `samples` samples: each index once, the short last
 /// batch kept.
-#[derive(Debug)]
-pub struct Batches(Vec<Vec<i64>>);
-
-// === impl Batches ===
-
-impl Batches {
-    /// The batches of epoch `epoch` (from 1) over `samples` samples.
-    pub fn shuffled(samples: usize, batch_size: usize, seed: u64, epoch: u32) -> Self {
-        let order = SplitMix64::for_stream(seed, u64::from(epoch)).permutation(samples);
-        Self(order.chunks(batch_size).map(<[i64]>::to_vec).collect())
-    }
-
-    /// The batches of epoch `epoch` (from 1) over samples of `lengths`, each of samples of similar
-    /// length, in random order.
-    pub fn of_similar_length(lengths: &[i32], batch_size: usize, seed: u64, epoch: u32) -> Self {
-        let mut random = SplitMix64::for_stream(seed, u64::from(epoch));
-        let mut order = random.permutation(lengths.len());
-        for pool in order.chunks_mut(batch_size.saturating_mul(POOL)) {
-            pool.sort_by_key(|&index| lengths[index as usize]);
-        }
-        let batches: Vec<&[i64]> = order.chunks(batch_size).collect();
-        let order = random.permutation(batches.len());
-        Self(
-            order
-                .iter()
-                .map(|&it| batches[it as usize].to_vec())
-                .collect(),
-        )
-    }
-
-    /// How many batches the epoch has.
-    pub fn count(samples: usize, batch_size: usize) -> usize {
-        samples.div_ceil(batch_size)
-    }
-
-    /// The batches, in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Vec<i64>> {
-        self.0.iter()
-    }
+pub fn shuffled(samples: usize, batch_size: usize, seed: u64, epoch: u32) -> Vec<Vec<i64>> {
+    let order = SplitMix64::for_stream(seed, u64::from(epoch)).permutation(samples);
+    order.chunks(batch_size).map(<[i64]>::to_vec).collect()
 }
 
-impl<'a> IntoIterator for &'a Batches {
-    type Item = &'a Vec<i64>;
-    type IntoIter = std::slice::Iter<'a, Vec<i64>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
+/// As [`shuffled`], over samples of `lengths`: each batch is of samples of similar length.
+pub fn of_similar_length(
+    lengths: &[i32],
+    batch_size: usize,
+    seed: u64,
+    epoch: u32,
+) -> Vec<Vec<i64>> {
+    let mut random = SplitMix64::for_stream(seed, u64::from(epoch));
+    let mut order = random.permutation(lengths.len());
+    for pool in order.chunks_mut(batch_size.saturating_mul(POOL)) {
+        pool.sort_by_key(|&index| lengths[index as usize]);
     }
+    let batches: Vec<&[i64]> = order.chunks(batch_size).collect();
+    let order = random.permutation(batches.len());
+    order
+        .iter()
+        .map(|&it| batches[it as usize].to_vec())
+        .collect()
 }
 
 #[cfg(test)]
@@ -64,17 +39,16 @@ mod tests {
 
     #[test]
     fn the_short_last_batch_is_kept() {
-        let batches = Batches::shuffled(10, 4, 1, 1);
+        let batches = shuffled(10, 4, 1, 1);
         let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
         assert_eq!(sizes, [4, 4, 2]);
-        assert_eq!(Batches::count(10, 4), 3);
     }
 
     #[test]
     fn order_depends_on_seed_and_epoch_only() {
         let lengths: Vec<i32> = (0..30).map(|it| it % 7).collect();
-        let by_chance = |seed, epoch| Batches::shuffled(30, 8, seed, epoch).0;
-        let by_length = |seed, epoch| Batches::of_similar_length(&lengths, 2, seed, epoch).0;
+        let by_chance = |seed, epoch| shuffled(30, 8, seed, epoch);
+        let by_length = |seed, epoch| of_similar_length(&lengths, 2, seed, epoch);
         for order in [&by_chance as &dyn Fn(u64, u32) -> Vec<Vec<i64>>, &by_length] {
             assert_eq!(order(1, 1), order(1, 1));
             assert_ne!(order(1, 1), order(1, 2));
@@ -85,11 +59,11 @@ mod tests {
     #[test]
     fn batches_of_similar_length_lose_nothing_and_pad_little() {
         let lengths: Vec<i32> = (0..997).map(|it| 1 + it * 37 % 200).collect();
-        let batches = Batches::of_similar_length(&lengths, 16, 3, 1);
-        let mut all = batches.0.concat();
+        let batches = of_similar_length(&lengths, 16, 3, 1);
+        let mut all = batches.concat();
         all.sort_unstable();
         assert_eq!(all, (0..997).collect::<Vec<i64>>());
-        assert_eq!(batches.0.len(), Batches::count(997, 16));
+        assert_eq!(batches.len(), 997_usize.div_ceil(16));
         let padded: i32 = batches
             .iter()
             .map(|batch| {

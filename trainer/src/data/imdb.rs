@@ -4,11 +4,10 @@ mod cache;
 
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use quintet_bundle::text::{TOKENIZER_FILE, TextSpec, Tokenizer, TokenizerError};
 use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, Role, TensorSpec};
+use quintet_data::DataError;
 use quintet_data::imdb::{self, Reviews};
-use quintet_data::{DataError, Progress as DownloadProgress};
 use tch::{Device, Tensor};
 
 use super::dataset::{Dataset, Loaded, Source};
@@ -62,7 +61,7 @@ impl Dataset for Imdb {
 
     fn load(&self, source: &Source<'_>) -> Result<Loaded, Error> {
         let max_tokens = source.tokenizer.max_tokens;
-        imdb::PUBLISHED.ensure(source.data_dir, DownloadProgress::Bar)?;
+        imdb::PUBLISHED.ensure(source.data_dir)?;
         let tokenised = Tokenised::load(source)?;
         let tokenizer = &tokenised.tokenizer;
         let golden = Texts::encode(tokenizer, &golden::reviews(max_tokens), max_tokens)?;
@@ -80,7 +79,7 @@ impl Dataset for Imdb {
         let spec = spec.map_err(|error| Error::file(bundle.path())(error.to_string()))?;
         // A manifest of texts without the file is refused when the bundle is opened.
         let file = bundle.file(TOKENIZER_FILE).unwrap_or_default();
-        imdb::PUBLISHED.ensure(source.data_dir, DownloadProgress::Bar)?;
+        imdb::PUBLISHED.ensure(source.data_dir)?;
         let test = read_archive(source.data_dir, source.progress)?.test;
         let part = Part::encode(&Tokenizer::from_bytes(file)?, &test, spec.max_tokens)?;
         Ok(part.samples(Device::Cpu))
@@ -89,21 +88,12 @@ impl Dataset for Imdb {
 
 // Reading takes seconds, so a terminal shows a bar.
 fn read_archive(data_dir: &Path, progress: Progress) -> Result<imdb::Imdb, DataError> {
-    let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes}")
-        .expect("the template is well-formed");
-    let target = match progress {
-        Progress::Bar => ProgressDrawTarget::stderr(),
-        Progress::Lines | Progress::Silent => ProgressDrawTarget::hidden(),
-    };
-    let bar = ProgressBar::with_draw_target(None, target)
-        .with_style(style.progress_chars("━╸ "))
-        .with_message(imdb::ARCHIVE);
-    let imdb = imdb::load(data_dir, |done, all| {
+    let bar = progress.bar("{msg} {bar:30} {bytes}/{total_bytes}", 0);
+    bar.set_message(imdb::ARCHIVE);
+    imdb::load(data_dir, |done, all| {
         bar.set_length(all);
         bar.set_position(done);
-    });
-    bar.finish_and_clear();
-    imdb
+    })
 }
 
 // === impl Part ===

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use quintet_bundle::image::ImageSpec;
 use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, Role, TensorSpec};
-use quintet_data::Progress;
 use quintet_data::mnist::{self, Digits, SIDE, Split};
 use tch::{Device, Tensor};
 
@@ -55,7 +54,7 @@ impl Dataset for Mnist {
 }
 
 fn read(source: &Source<'_>, split: Split, device: Device) -> Result<Samples, Error> {
-    mnist::PUBLISHED.ensure(source.data_dir, Progress::Bar)?;
+    mnist::PUBLISHED.ensure(source.data_dir)?;
     let digits = mnist::load(source.data_dir, split)?;
     Ok(Samples::from_digits(&digits, device))
 }

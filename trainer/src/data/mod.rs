@@ -13,7 +13,6 @@ use tch::{Device, Tensor};
 
 pub use dataset::{Dataset, Loaded, Source};
 
-use batches::Batches;
 use text::Texts;
 
 use crate::random::SplitMix64;
@@ -79,14 +78,14 @@ impl Samples {
     }
 
     /// The batches of epoch `epoch` (from 1): shuffled, or for texts also grouped by length.
-    pub fn batches(&self, batch_size: usize, seed: u64, epoch: u32) -> Batches {
+    pub fn batches(&self, batch_size: usize, seed: u64, epoch: u32) -> Vec<Vec<i64>> {
         match &self.inputs[..] {
             [_, lengths] => {
                 let lengths = lengths.to_device(Device::Cpu);
                 let lengths = Vec::<i32>::try_from(lengths).expect("lengths are int32 [n]");
-                Batches::of_similar_length(&lengths, batch_size, seed, epoch)
+                batches::of_similar_length(&lengths, batch_size, seed, epoch)
             }
-            _ => Batches::shuffled(self.len(), batch_size, seed, epoch),
+            _ => batches::shuffled(self.len(), batch_size, seed, epoch),
         }
     }
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
-use super::{BLUE, Classified, FAINT, FONT, GREEN, INK, PAPER, Picture, RED, with_fonts};
+use super::{BLUE, Classified, FAINT, GREEN, INK, PAPER, Picture, RED, with_fonts, write_text};
 use crate::error::Error;
 
 /// Counts by true and given class.
@@ -37,13 +37,11 @@ pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
     let count = |(truth, given): (usize, usize)| confusion.0[truth][given];
     let mistakes = cells().filter(|&cell| off_diagonal(cell)).map(count);
     let worst = mistakes.max().unwrap_or(0).max(1);
-    let middle = Pos::new(HPos::Center, VPos::Center);
     with_fonts(path, || {
         let root = BitMapBackend::new(path, (width as u32, height as u32)).into_drawing_area();
         root.fill(&PAPER)?;
-        let text = |size: i32, color: RGBColor| (FONT, size).into_font().color(&color).pos(middle);
         let write = |what: &str, x: i32, y: i32, size: i32, color: RGBColor| {
-            root.draw(&Text::new(what.to_owned(), (x, y), text(size, color)))
+            write_text(&root, what, (x, y), size, (color, HPos::Center))
         };
         write(title, width / 2, 28, 26, INK)?;
         write("given label", LEFT + side / 2, 64, 18, FAINT)?;

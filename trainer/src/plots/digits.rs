@@ -4,10 +4,12 @@ use std::path::Path;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 use quintet_data::mnist::{CLASSES, SIDE};
 
-use super::{Classified, DrawError, FAINT, FONT, GREEN, INK, PAPER, Picture, RED, with_fonts};
+use super::{
+    Classified, DrawError, FAINT, GREEN, INK, PAPER, Picture, RED, with_fonts, write_text,
+};
 use crate::error::Error;
 use crate::evaluate::top;
 
@@ -54,13 +56,12 @@ pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
     with_fonts(path, || {
         let root = BitMapBackend::new(path, (WIDTH as u32, HEIGHT as u32)).into_drawing_area();
         root.fill(&PAPER)?;
-        write(
+        write_text(
             &root,
             classified.title,
             (WIDTH / 2, 32),
             26,
-            INK,
-            HPos::Center,
+            (INK, HPos::Center),
         )?;
         let below = 60 + HEADING + CELL_HEIGHT * ROWS as i32;
         judged.grid(&root, 60, "The first test digits", &first)?;
@@ -97,7 +98,7 @@ impl Judged<'_> {
         indices: &[usize],
     ) -> Result<(), DrawError> {
         let at = (MARGIN + 10, top + HEADING / 2);
-        write(root, heading, at, 20, INK, HPos::Left)?;
+        write_text(root, heading, at, 20, (INK, HPos::Left))?;
         for (place, &index) in indices.iter().enumerate() {
             let x = MARGIN + (place % COLUMNS) as i32 * CELL_WIDTH;
             let y = top + HEADING + (place / COLUMNS) as i32 * CELL_HEIGHT;
@@ -124,26 +125,11 @@ impl Judged<'_> {
         let line = y + SIDE as i32 * ZOOM;
         let text = format!("{given}   {percent:.0} %");
         if given == truth {
-            write(root, &text, (middle, line + 16), 17, GREEN, HPos::Center)
+            write_text(root, &text, (middle, line + 16), 17, (GREEN, HPos::Center))
         } else {
-            write(root, &text, (middle, line + 14), 17, RED, HPos::Center)?;
+            write_text(root, &text, (middle, line + 14), 17, (RED, HPos::Center))?;
             let text = format!("truly {truth}");
-            write(root, &text, (middle, line + 29), 14, FAINT, HPos::Center)
+            write_text(root, &text, (middle, line + 29), 14, (FAINT, HPos::Center))
         }
     }
-}
-
-fn write(
-    root: &Area<'_>,
-    text: &str,
-    at: (i32, i32),
-    size: i32,
-    color: RGBColor,
-    align: HPos,
-) -> Result<(), DrawError> {
-    let style = (FONT, size)
-        .into_font()
-        .color(&color)
-        .pos(Pos::new(align, VPos::Center));
-    root.draw(&Text::new(text, at, style))
 }

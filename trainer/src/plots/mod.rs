@@ -8,7 +8,9 @@ pub mod scores;
 use std::path::Path;
 use std::sync::Once;
 
-use plotters::prelude::{BitMapBackend, DrawingAreaErrorKind, RGBColor};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 
 use crate::data::Samples;
@@ -65,4 +67,17 @@ pub(crate) fn with_fonts(
         let _ = register_font(FONT, FontStyle::Normal, font);
     });
     draw().map_err(|error| Error::file(path)(error.to_string()))
+}
+
+// Writes `text` with its left end or its middle at `at`.
+fn write_text(
+    root: &DrawingArea<BitMapBackend<'_>, Shift>,
+    text: &str,
+    at: (i32, i32),
+    size: i32,
+    (color, align): (RGBColor, HPos),
+) -> Result<(), DrawError> {
+    let position = Pos::new(align, VPos::Center);
+    let style = (FONT, size).into_font().color(&color).pos(position);
+    root.draw(&Text::new(text.to_owned(), at, style))
 }

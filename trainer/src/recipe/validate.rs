@@ -1,5 +1,7 @@
 //! The values that a recipe may have.
 
+use std::fmt;
+
 use toml::Value;
 
 use super::Recipe;
@@ -78,9 +80,10 @@ impl Recipe {
             // NaN is in no range.
             let is_allowed = (least..=greatest).contains(&number) && !(is_above && number <= least);
             if !is_allowed {
-                let allowed = match is_above {
-                    true => format!("above {least}, up to {greatest}"),
-                    false => format!("{least} to {greatest}"),
+                let allowed = if is_above {
+                    format!("above {least}, up to {greatest}")
+                } else {
+                    format!("{least} to {greatest}")
                 };
                 return Err(refused(field, number, &allowed));
             }
@@ -92,13 +95,13 @@ impl Recipe {
         } else {
             (fraction.abs() <= 0.0, format!("0 for {architecture}"))
         };
-        match is_allowed {
-            true => Ok(()),
-            false => Err(refused("validation_fraction", fraction, &allowed)),
+        if is_allowed {
+            return Ok(());
         }
+        Err(refused("validation_fraction", fraction, &allowed))
     }
 }
 
-fn refused(field: &str, value: impl ToString, allowed: &str) -> Error {
+fn refused(field: &str, value: impl fmt::Display, allowed: &str) -> Error {
     Error::value(&format!("recipe: {field}"), value, allowed)
 }

@@ -18,7 +18,6 @@ pub(super) struct Facts<'a> {
     pub(super) best_epoch: u32,
     pub(super) parameters: u64,
     pub(super) metrics: BTreeMap<String, f64>,
-    pub(super) difference: f32,
     pub(super) signature: Signature,
     pub(super) serving: Serving,
 }
@@ -37,11 +36,6 @@ pub(super) fn manifest(release: &Release<'_>, facts: Facts<'_>) -> Result<bundle
         serving,
         ..
     } = facts;
-    metrics.insert("best_epoch".to_owned(), f64::from(best_epoch));
-    metrics.insert(
-        "onnxruntime_difference".to_owned(),
-        f64::from(facts.difference),
-    );
     let best = epochs.iter().filter(|it| it.epoch == best_epoch);
     let figures = best
         .flat_map(|it| &it.figures)

@@ -8,6 +8,7 @@
 )]
 
 mod commands;
+mod extension;
 mod gan;
 mod learning;
 mod parity;

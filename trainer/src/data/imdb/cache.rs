@@ -79,10 +79,8 @@ impl Cache {
     // One split. Its values are checked, since a wrong one would end the run much later.
     fn part(&self, file: &Checkpoint, part: &str) -> Result<Part, Error> {
         let find = |name: &str, kind| tensor(file, &format!("{part}.{name}"), kind);
-        let check = |name: &str, is_right: bool| match is_right {
-            true => Ok(()),
-            false => Err(wrong(&format!("{part}.{name}"))),
-        };
+        let wrong = |name: &str| wrong(&format!("{part}.{name}"));
+        let check = |name, is_right: bool| is_right.then_some(()).ok_or_else(|| wrong(name));
         let (tokens, lengths) = (find("tokens", Kind::Int)?, find("lengths", Kind::Int64)?);
         let labels = find("labels", Kind::Int64)?;
         let words = self.settings.vocabulary_size as i64;

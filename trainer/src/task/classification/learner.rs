@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 use crate::data::Samples;
 use crate::data::augmentation::Augmenter;
-use crate::data::batches::Batches;
 use crate::fit::{Fit, Learner, Means, Step};
 use crate::naive_bayes;
 use crate::network::Network;
@@ -36,7 +35,7 @@ impl<'a> Classifier<'a> {
                 first_epoch: 1,
                 epochs: recipe.epochs,
                 first_step: 0,
-                steps: Batches::count(train.len(), recipe.batch_size),
+                steps: train.len().div_ceil(recipe.batch_size),
                 highest_rate: recipe.optimizer.learning_rate,
             },
             augmenter: augmentation.map(|it| Augmenter::new(it, fit.device)),

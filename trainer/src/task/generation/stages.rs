@@ -2,7 +2,6 @@
 
 use super::typical::typical;
 use crate::data::Samples;
-use crate::data::batches::Batches;
 use crate::recipe::{Adversarial, Recipe};
 use crate::schedule::{Moment, Phase};
 
@@ -27,7 +26,7 @@ pub(super) fn stages(recipe: &Recipe, adversarial: &Adversarial, train: &Samples
     let tuned = (tuned.round() as u32).min(recipe.epochs);
     let learned = recipe.epochs - tuned;
     let train = |part| typical(train, part);
-    let steps = |train: &Samples| Batches::count(train.len(), recipe.batch_size);
+    let steps = |train: &Samples| train.len().div_ceil(recipe.batch_size);
 
     let digits = train(adversarial.typical_part);
     let learning = Phase {
