@@ -122,7 +122,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         serving,
     };
     let contents = bundle::BundleContents {
-        manifest: manifest(release, facts)?,
+        manifest: manifest(release, facts),
         model,
         golden,
         extra: release.data.files.clone(),

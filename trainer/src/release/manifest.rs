@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use quintet_bundle as bundle;
 
 use super::Release;
-use crate::error::Error;
 use crate::run_folder::EpochMetrics;
 use crate::task::{Serving, Signature};
 
@@ -22,7 +21,7 @@ pub(super) struct Facts<'a> {
     pub(super) serving: Serving,
 }
 
-pub(super) fn manifest(release: &Release<'_>, facts: Facts<'_>) -> Result<bundle::Manifest, Error> {
+pub(super) fn manifest(release: &Release<'_>, facts: Facts<'_>) -> bundle::Manifest {
     let Release {
         architecture,
         recipe,
@@ -44,7 +43,7 @@ pub(super) fn manifest(release: &Release<'_>, facts: Facts<'_>) -> Result<bundle
     let last = epochs.last();
     let samples = serving.golden.first().map_or(0, |it| it.size()[0] as usize);
     let name = architecture.name.to_owned();
-    Ok(bundle::Manifest {
+    bundle::Manifest {
         format_version: bundle::FORMAT_VERSION,
         name: name.clone(),
         version: release.version,
@@ -73,5 +72,5 @@ pub(super) fn manifest(release: &Release<'_>, facts: Facts<'_>) -> Result<bundle
             tolerance: serving.tolerance,
         },
         files: BTreeMap::new(),
-    })
+    }
 }
