@@ -6,6 +6,7 @@ use quintet_bundle as bundle;
 
 use super::Release;
 use crate::error::Error;
+use crate::fit::Fit;
 use crate::run_folder::EpochMetrics;
 use crate::task::{Serving, Signature};
 
@@ -23,11 +24,12 @@ pub(super) struct Facts<'a> {
 }
 
 pub(super) fn manifest(release: &Release<'_>, facts: Facts<'_>) -> Result<bundle::Manifest, Error> {
-    let Release {
+    let Fit {
         architecture,
         recipe,
+        train,
         ..
-    } = *release;
+    } = *release.fit;
     let Facts {
         epochs,
         best_epoch,
@@ -56,7 +58,7 @@ pub(super) fn manifest(release: &Release<'_>, facts: Facts<'_>) -> Result<bundle
         outputs: vec![signature.output],
         training: bundle::Training {
             data: architecture.dataset.name().to_owned(),
-            train_samples: release.train_samples as u64,
+            train_samples: train.len() as u64,
             epochs: last.map_or(0, |it| it.epoch),
             batch_size: recipe.batch_size as u32,
             seed: recipe.seed,

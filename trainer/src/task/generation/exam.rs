@@ -110,7 +110,6 @@ impl Exam for GenerationExam<'_> {
     }
 
     fn draw(&self, drawing: &Drawing<'_>) -> Result<(), Error> {
-        let sure = drawing.column("quality.sure");
         let losses = Panel {
             title: "Loss (cross entropy)",
             unit: "",
@@ -123,10 +122,7 @@ impl Exam for GenerationExam<'_> {
             title: "Fréchet distance, and digits the CNN is not sure of",
             unit: "",
             lines: [
-                (
-                    "not sure, %",
-                    sure.iter().map(|it| 100.0 * (1.0 - it)).collect(),
-                ),
+                ("not sure, %", drawing.missing_percent("quality.sure")),
                 ("distance", drawing.column("quality.frechet_distance")),
             ],
         };
