@@ -35,8 +35,9 @@ pub struct Cli {
     #[arg(long, global = true, env = "ORT_DYLIB_PATH", value_name = "FILE")]
     #[arg(default_value = "libonnxruntime.so", hide_env_values = true)]
     pub onnxruntime: PathBuf,
-    /// Threads that libtorch and ONNX Runtime compute with. More can be faster, but add up in another
-    /// order, so the same seed gives slightly other weights; the committed models were made with one.
+    /// Threads that libtorch and ONNX Runtime compute with. More can be faster, but add up in
+    /// another order, so the same seed gives slightly other weights; the committed models were made
+    /// with one.
     #[arg(long, global = true, default_value_t = 1, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
@@ -142,8 +143,8 @@ pub struct Output {
     /// Bundle of the CNN that judges the GAN's digits [default: the newest cnn in --models-dir].
     #[arg(long, value_name = "BUNDLE_DIR")]
     pub judge: Option<PathBuf>,
-    /// Digits that each epoch of the GAN, and its bundle, are judged by. The Fréchet distance of fewer
-    /// is larger, so only those of as many can be compared.
+    /// Digits that each epoch of the GAN, and its bundle, are judged by. The Fréchet distance of
+    /// fewer is larger, so only those of as many can be compared.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(2..=60_000))]
     pub judged: u32,

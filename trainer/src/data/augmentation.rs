@@ -1,9 +1,9 @@
 //! Small random deformations of the training images.
 //!
-//! A deformation gives, for each pixel of the new image, the place in the old one. It is a sum of fixed
-//! fields with random weights: the affine ones (1, x and y) and a lattice of smooth bumps (elastic
-//! distortion, after Simard, Steinkraus & Platt 2003, "Best practices for convolutional neural
-//! networks"). So a whole batch costs one matrix product and one `grid_sampler`.
+//! A deformation gives, for each pixel of the new image, the place in the old one. It is a sum of
+//! fixed fields with random weights: the affine ones (1, x and y) and a lattice of smooth bumps
+//! (elastic distortion, after Simard, Steinkraus & Platt 2003, "Best practices for convolutional
+//! neural networks"). So a whole batch costs one matrix product and one `grid_sampler`.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
