@@ -21,8 +21,8 @@ impl Published {
     /// Fetches every file that is in none of its places under `data_dir`, into the data set's own
     /// folder.
     ///
-    /// A file appears under its name only whole and with the published content. Files that are there
-    /// are not changed.
+    /// A file appears under its name only whole and with the published content. Files that are
+    /// there are not changed.
     pub fn ensure(&self, data_dir: &Path) -> Result<(), DataError> {
         self.ensure_from(data_dir, self.mirrors)
     }

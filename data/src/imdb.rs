@@ -58,9 +58,9 @@ pub struct Imdb {
 
 /// Reads both splits from `data_dir/imdb/` or `data_dir/`, packed (`.gz`) or not.
 ///
-/// `progress` is told how many bytes of the archive have been read, and how many it has. The reviews
-/// come in the order of their labels and numbers, whatever the order of the archive. Bytes that are
-/// not UTF-8 become U+FFFD. An archive that breaks off or lacks reviews is an error.
+/// `progress` is told how many bytes of the archive have been read, and how many it has. The
+/// reviews come in the order of their labels and numbers, whatever the order of the archive. Bytes
+/// that are not UTF-8 become U+FFFD. An archive that breaks off or lacks reviews is an error.
 pub fn load(data_dir: &Path, progress: impl FnMut(u64, u64)) -> Result<Imdb, DataError> {
     let path = find(data_dir)?;
     archive::read(&path, PER_FOLDER, progress).map_err(|kind| DataError::new(path, kind))

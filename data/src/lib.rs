@@ -1,7 +1,7 @@
 //! Readers for the public data sets, in the formats they are published in.
 //!
-//! [`mnist`] reads the four IDX files, [`imdb`] the archive of film reviews, packed or not. With the
-//! feature `download` both fetch what is missing. No data set is part of this project.
+//! [`mnist`] reads the four IDX files, [`imdb`] the archive of film reviews, packed or not. With
+//! the feature `download` both fetch what is missing. No data set is part of this project.
 
 #[cfg(feature = "download")]
 mod download;

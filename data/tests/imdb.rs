@@ -1,5 +1,5 @@
-//! The review reader from outside. With `QUINTET_DATA_DIR` set to a folder with the archive, the real
-//! one is read too.
+//! The review reader from outside. With `QUINTET_DATA_DIR` set to a folder with the archive, the
+//! real one is read too.
 
 use std::path::Path;
 

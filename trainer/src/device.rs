@@ -1,41 +1,33 @@
 //! Where to compute: `auto`, `cpu` or `cuda[:n]`.
 
 use std::error::Error as _;
-use std::fmt;
-use std::str::FromStr;
 
 use tch::{Cuda, Device};
 
 use crate::error::Error;
 
-/// What the user asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceChoice {
-    /// The first CUDA device where there is one, the CPU otherwise.
-    Auto,
-    /// The CPU.
-    Cpu,
-    /// That CUDA device, or an error.
-    Cuda(usize),
-}
+/// The flag's value that takes CUDA where it works.
+pub const AUTO: &str = "auto";
 
-// === impl DeviceChoice ===
-
-impl DeviceChoice {
-    /// The device to compute on. An explicit `cuda` never falls back to the CPU.
-    pub fn resolve(self) -> Result<Device, Error> {
-        let unavailable = |reason: String| Error::Usage(format!("device is {self}, but {reason}"));
-        match self {
-            Self::Cpu => Ok(Device::Cpu),
-            Self::Auto => Ok(cuda_devices().map_or(Device::Cpu, |_| Device::Cuda(0))),
-            Self::Cuda(index) => match cuda_devices().map_err(unavailable)? {
-                count if index < count => Ok(Device::Cuda(index)),
-                count => Err(unavailable(format!(
-                    "this machine has {count} CUDA device(s)"
-                ))),
-            },
-        }
+/// The device that `choice` names. `auto` is the first CUDA device where there is one, and the CPU
+/// otherwise; an explicit `cuda` never falls back to the CPU.
+pub fn resolve(choice: &str) -> Result<Device, Error> {
+    let index = match choice {
+        "cpu" => return Ok(Device::Cpu),
+        AUTO => return Ok(cuda_devices().map_or(Device::Cpu, |_| Device::Cuda(0))),
+        "cuda" => Some(0),
+        _ => choice.strip_prefix("cuda:").and_then(|it| it.parse().ok()),
+    };
+    let allowed = "auto, cpu, cuda, cuda:0, cuda:1, ...";
+    let index: usize = index.ok_or_else(|| Error::value("device", choice, allowed))?;
+    let unavailable = |reason| Error::Usage(format!("device is {choice}, but {reason}"));
+    let count = cuda_devices().map_err(unavailable)?;
+    if index < count {
+        return Ok(Device::Cuda(index));
     }
+    Err(unavailable(format!(
+        "this machine has {count} CUDA device(s)"
+    )))
 }
 
 /// How a device is named in messages and manifests.
@@ -58,10 +50,9 @@ fn cuda_devices() -> Result<usize, String> {
         // It stays open for as long as the process lives.
         Ok(library) => std::mem::forget(library),
         Err(error) => {
-            // It says which file is missing; the error itself only says that something is.
-            return Err(error
-                .source()
-                .map_or_else(|| error.to_string(), ToString::to_string));
+            // The source names the file that is missing.
+            let source = error.source().map(ToString::to_string);
+            return Err(source.unwrap_or_else(|| error.to_string()));
         }
     }
     if Cuda::is_available() {
@@ -71,63 +62,23 @@ fn cuda_devices() -> Result<usize, String> {
     }
 }
 
-impl FromStr for DeviceChoice {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "cpu" => Ok(Self::Cpu),
-            "cuda" => Ok(Self::Cuda(0)),
-            _ => text
-                .strip_prefix("cuda:")
-                .and_then(|index| index.parse().ok())
-                .map(Self::Cuda)
-                .ok_or_else(|| {
-                    let allowed = "auto, cpu, cuda, cuda:0, cuda:1, ...";
-                    Error::value("device", format!("{text:?}"), allowed)
-                }),
-        }
-    }
-}
-
-impl fmt::Display for DeviceChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Cpu => f.write_str("cpu"),
-            Self::Cuda(index) => write!(f, "cuda:{index}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn devices_are_read() {
-        let cases = [
-            ("auto", DeviceChoice::Auto),
-            ("cpu", DeviceChoice::Cpu),
-            ("cuda", DeviceChoice::Cuda(0)),
-            ("cuda:3", DeviceChoice::Cuda(3)),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(text.parse::<DeviceChoice>().unwrap(), expected);
-        }
-        for text in ["", "gpu", "CPU", "cuda:", "cuda:-1", "cuda:x", "cuda0"] {
-            let message = text.parse::<DeviceChoice>().unwrap_err().to_string();
-            assert!(
-                message.starts_with(&format!("device is {text:?}, allowed: auto")),
-                "{message}"
-            );
+    fn what_is_no_device_is_refused_with_those_allowed() {
+        assert_eq!(resolve("cpu").unwrap(), Device::Cpu);
+        for choice in ["", "gpu", "CPU", "cuda:", "cuda:-1", "cuda:x", "cuda0"] {
+            let message = resolve(choice).unwrap_err().to_string();
+            let expected = format!("device is {choice}, allowed: auto, cpu, cuda, cuda:0");
+            assert!(message.starts_with(&expected), "{message}");
         }
     }
 
     #[test]
     fn a_device_that_no_machine_has_is_an_error() {
-        let error = DeviceChoice::Cuda(4096).resolve().unwrap_err().to_string();
+        let error = resolve("cuda:4096").unwrap_err().to_string();
         assert!(error.starts_with("device is cuda:4096, but "), "{error}");
     }
 }

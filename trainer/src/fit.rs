@@ -53,7 +53,7 @@ pub trait Learner: fmt::Debug {
     /// The figures of an epoch for `metrics.jsonl`, and for the line on the terminal.
     fn record(&self, means: &Means) -> (Map<String, Value>, String);
 
-    /// What a checkpoint must hold beside the network, by name; the tensors share memory.
+    /// What a checkpoint must hold in addition to the network, by name; the tensors share memory.
     fn state(&self) -> Vec<(&'static str, Vec<(String, Tensor)>)> {
         Vec::new()
     }

@@ -21,7 +21,8 @@ use crate::graph::Exporter;
 
 /// A layer of one input and one output.
 pub trait Layer: fmt::Debug {
-    /// Computes the layer; `train` is whether it may change values or statistics by chance or batch.
+    /// Computes the layer; `train` is whether it may change values or statistics by chance or
+    /// batch.
     fn forward_t(&self, x: &Tensor, train: bool) -> Tensor;
 
     /// Writes what [`Layer::forward_t`] computes without `train`.
@@ -43,15 +44,15 @@ pub struct Operator(
 pub const RELU: Operator = Operator(Tensor::relu, ops::relu);
 
 /// `x` where it is positive, `0.3 x` elsewhere: the slope is Keras' default.
-// tch cannot pass a slope to libtorch's leaky_relu. This gives the same, and on a CPU it is twice as
-// fast as prelu.
+// tch cannot pass a slope to libtorch's leaky_relu. This gives the same, and on a CPU it is twice
+// as fast as prelu.
 pub const LEAKY_RELU: Operator = Operator(
     |x| x.relu().lerp(x, 0.3),
     |graph, x| ops::leaky_relu(graph, x, 0.3),
 );
 
-/// 2×2 max pooling with stride 2: `[N, C, H, W]` → `[N, C, H / 2, W / 2]`; an odd last row or column
-/// is dropped.
+/// 2×2 max pooling with stride 2: `[N, C, H, W]` → `[N, C, H / 2, W / 2]`; an odd last row or
+/// column is dropped.
 pub const MAX_POOL: Operator = Operator(
     |x| x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false),
     |graph, x| ops::max_pool(graph, x, MaxPoolAttributes::square(2)),

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Start at [`run`] (what a command does), then [`fit`] (the loop), [`release`] and [`models`] (the
-//! networks). A network is a file of layers with an entry in a list; each of the [`layers`] computes
-//! itself in libtorch and writes itself as ONNX, and [`release`] refuses a graph that differs.
+//! networks). A network is a file of layers with an entry in a list; each of the [`layers`]
+//! computes itself in libtorch and writes itself as ONNX, and [`release`] refuses a graph that
+//! differs.
 //!
 //! A program of another crate trains networks of its own with [`cli::run`]: it implements
 //! [`models::Model`], and [`data::Dataset`] and [`task::Task`] where it needs others, and passes a

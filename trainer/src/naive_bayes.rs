@@ -1,9 +1,9 @@
 //! A first embedding that knows which words are positive and which are negative.
 //!
 //! The log-count ratio of a word, ln of how much commoner it is in good texts than in bad ones,
-//! makes a strong classifier by itself (Wang & Manning 2012, "Baselines and bigrams"). In one feature
-//! of the embedding, it gives the recurrent layer a useful signal from the first step on. Training
-//! then changes all features.
+//! makes a strong classifier by itself (Wang & Manning 2012, "Baselines and bigrams"). In one
+//! feature of the embedding, it gives the recurrent layer a useful signal from the first step on.
+//! Training then changes all features.
 
 use tch::{Device, Kind, Tensor};
 

@@ -1,4 +1,4 @@
-//! What training makes small, and what it counts.
+//! The loss of a classifier, and its number of correct answers.
 
 use tch::{Kind, Reduction, Tensor};
 

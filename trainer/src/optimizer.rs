@@ -1,4 +1,4 @@
-//! Adam, in the open, so that its state can be saved and a run can go on exactly where it was.
+//! Adam with a state that can be saved, so that a run can be resumed exactly.
 
 use tch::{Kind, Tensor};
 
@@ -17,7 +17,7 @@ pub struct Adam {
     slots: Vec<Slot>,
 }
 
-/// One weight and what Adam remembers of its gradient.
+/// One weight and Adam's averages of its gradient.
 #[derive(Debug)]
 struct Slot {
     name: String,
@@ -28,8 +28,8 @@ struct Slot {
     second: Tensor,
 }
 
-// Shrinks all gradients together to a norm of at most `largest`, so that one batch that a
-// recurrent layer magnified does not throw the weights far off (Pascanu et al. 2013).
+// Scales all gradients together to a norm of at most `largest`, so that one batch with exploding
+// gradients does not move the weights far (Pascanu et al. 2013).
 fn clip(gradients: &[Tensor], largest: f64) {
     let square = |gradient: &Tensor| gradient.square().sum(Kind::Float);
     let squares: Vec<Tensor> = gradients.iter().map(square).collect();
@@ -43,7 +43,7 @@ fn clip(gradients: &[Tensor], largest: f64) {
 // === impl Adam ===
 
 impl Adam {
-    /// An optimizer of `weights`, which must be leaves that ask for gradients.
+    /// An optimizer of `weights`, which must be leaves that require gradients.
     pub fn new(weights: Vec<(String, Tensor)>, settings: &recipe::Optimizer) -> Self {
         let slots = weights.into_iter().map(|(name, weight)| Slot {
             first: weight.zeros_like().detach(),
@@ -60,7 +60,7 @@ impl Adam {
         }
     }
 
-    /// Computes the gradients of `loss` with respect to these weights, and no others, and moves them.
+    /// Computes the gradients of `loss` with respect to these weights alone, and makes a step.
     pub fn backward_step(&mut self, loss: &Tensor, learning_rate: f64) {
         let weights: Vec<&Tensor> = self.slots.iter().map(|slot| &slot.weight).collect();
         let gradients = Tensor::run_backward(&[loss], &weights, false, false);

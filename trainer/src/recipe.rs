@@ -37,7 +37,7 @@ pub struct Recipe {
     pub optimizer: Optimizer,
     /// How the learning rate moves; constant when absent.
     pub schedule: Option<Schedule>,
-    /// What is minimised beside the plain cross entropy; nothing when absent.
+    /// What changes the plain cross entropy that is minimised; nothing when absent.
     pub loss: Option<Loss>,
     /// Averaging of the weights over steps; the raw weights are kept when absent.
     pub averaging: Option<Averaging>,

@@ -11,12 +11,9 @@ use tch::{Kind, Tensor};
 use crate::data::Loaded;
 use crate::error::Error;
 use crate::export::export;
-use crate::fit::read_best;
+use crate::fit::{Fit, read_best};
 use crate::graph::Precision;
-use crate::models::Architecture;
-use crate::recipe::Recipe;
-use crate::run_folder::RunFolder;
-use crate::task::exam::{Difference, Drawing, Exam, Part};
+use crate::task::exam::{Difference, Drawing, Part};
 use crate::verify::Runtime;
 
 use manifest::{Facts, manifest};
@@ -24,18 +21,10 @@ use manifest::{Facts, manifest};
 /// What a bundle is made from.
 #[derive(Debug)]
 pub struct Release<'a> {
-    /// The network.
-    pub architecture: &'static Architecture,
-    /// The run whose best epoch is released.
-    pub run: &'a RunFolder,
-    /// The recipe of the run.
-    pub recipe: &'a Recipe,
-    /// How many samples the run learned from.
-    pub train_samples: usize,
+    /// The run whose best epoch is released. Its exam judges that epoch by [`Part::Test`].
+    pub fit: &'a Fit<'a>,
     /// The data.
     pub data: &'a Loaded,
-    /// What judges the best epoch. It does not choose it by [`Part::Test`].
-    pub exam: &'a dyn Exam,
     /// What verifies the graph.
     pub runtime: &'a Runtime,
     /// Where bundles are.
@@ -59,18 +48,17 @@ pub struct Released {
 ///
 /// Nothing is written to `models_dir` unless ONNX Runtime agrees with libtorch.
 pub fn release(release: &Release<'_>) -> Result<Released, Error> {
-    let Release {
+    let Fit {
         architecture,
         run,
         recipe,
         exam,
         ..
-    } = *release;
+    } = *release.fit;
     let epochs = run.metrics()?;
     if epochs.is_empty() || !run.best().exists() {
-        return Err(Error::file(run.path())(
-            "no epoch has been finished, train first",
-        ));
+        let cause = "no epoch has been finished, train first";
+        return Err(Error::file(run.path())(cause));
     }
     let (mut network, best_epoch) = read_best(run, architecture, recipe)?;
     let trained = exam.judge(Part::Test, &exam.output(Part::Test, &network));
@@ -93,31 +81,21 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         output: &output,
     })?;
     let (comparison, compared) = exam.compare_precision(&trained, &stored);
-    let serving = architecture
-        .task
-        .serving(architecture.dataset, release.data);
-    let signature = architecture.task.signature(architecture.dataset);
+    let (task, dataset) = (architecture.task, architecture.dataset);
+    let (signature, serving) = (task.signature(dataset), task.serving(dataset, release.data));
+    let output = [signature.output.clone()];
     let golden = bundle::GoldenSamples {
         inputs: names(&signature.inputs, &serving.golden)?,
-        outputs: names(
-            std::slice::from_ref(&signature.output),
-            &[network.output(&serving.golden)],
-        )?,
+        outputs: names(&output, &[network.output(&serving.golden)])?,
     };
-    let facts = [
-        ("best_epoch".to_owned(), f64::from(best_epoch)),
-        ("onnxruntime_difference".to_owned(), f64::from(difference)),
-    ];
+    let mut metrics: BTreeMap<_, _> = stored.metrics.into_iter().chain(compared).collect();
+    metrics.insert("best_epoch".to_owned(), f64::from(best_epoch));
+    metrics.insert("onnxruntime_difference".to_owned(), f64::from(difference));
     let facts = Facts {
         epochs: &epochs,
         best_epoch,
         parameters: network.parameters(),
-        metrics: stored
-            .metrics
-            .into_iter()
-            .chain(compared)
-            .chain(facts)
-            .collect(),
+        metrics,
         signature,
         serving,
     };
@@ -143,10 +121,8 @@ fn names(
     specs: &[bundle::TensorSpec],
     tensors: &[Tensor],
 ) -> Result<BTreeMap<String, bundle::Tensor>, Error> {
-    let named = specs.iter().zip(tensors);
-    named
-        .map(|(spec, it)| Ok((spec.name.clone(), tensor(it)?)))
-        .collect()
+    let name = |(spec, it): (&bundle::TensorSpec, _)| Ok((spec.name.clone(), tensor(it)?));
+    specs.iter().zip(tensors).map(name).collect()
 }
 
 fn tensor(tensor: &Tensor) -> Result<bundle::Tensor, Error> {

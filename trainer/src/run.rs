@@ -9,7 +9,7 @@ use tch::Device;
 
 use crate::cli::{ALL, Cli, Command, Evaluate, Output, Train};
 use crate::data::{Loaded, Source};
-use crate::device::{self, DeviceChoice};
+use crate::device;
 use crate::error::Error;
 use crate::fit::{Ending, Fit, fit};
 use crate::models::Architecture;
@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::release::{Release, release};
 use crate::run_folder::RunFolder;
-use crate::stop::Stop;
+use crate::stop;
 use crate::task::Setting;
 use crate::task::exam::Part;
 use crate::verify::Runtime;
@@ -39,10 +39,13 @@ struct Session<'a> {
     out: &'a mut dyn Write,
 }
 
-/// How to train before the release.
-struct Training {
-    resume: bool,
-    stop: Stop,
+/// What to do with a network.
+#[derive(Clone, Copy, PartialEq)]
+enum Work {
+    /// Train it, from its last checkpoint if `resume` says so and there is one, and release it.
+    Train { resume: bool },
+    /// Release it.
+    Export,
 }
 
 /// Does what the command line says for `networks`, with results on `out`.
@@ -68,23 +71,23 @@ pub fn run(
             let mut session = Session {
                 output: &args.output,
                 data_dir: &args.data.data_dir,
-                device: args.device.resolve()?,
+                device: device::resolve(&args.device)?,
                 runtime: runtime()?,
                 progress,
                 out,
             };
             let data = session.load(&jobs)?;
-            let training = Training {
-                resume: args.resume,
-                stop: Stop::on_signals()?,
-            };
-            let chosen = match args.device {
-                DeviceChoice::Auto => " (chosen by auto)",
+            stop::on_signals()?;
+            let chosen = match args.device.as_str() {
+                device::AUTO => " (chosen by auto)",
                 _ => "",
             };
             progress.line(&format!("device {}{chosen}", device::name(session.device)));
+            let work = Work::Train {
+                resume: args.resume,
+            };
             for (job, data) in jobs.iter().zip(&data) {
-                if session.work(job, data, Some(&training))? == Ending::Stopped {
+                if session.work(job, data, work)? == Ending::Stopped {
                     return Ok(Ending::Stopped);
                 }
             }
@@ -105,7 +108,7 @@ pub fn run(
             };
             let data = session.load(&jobs)?;
             for (job, data) in jobs.iter().zip(&data) {
-                session.work(job, data, None)?;
+                session.work(job, data, Work::Export)?;
             }
         }
         Command::Evaluate(args) => evaluate(args, networks, &runtime()?, out)?,
@@ -221,7 +224,7 @@ impl Session<'_> {
         &mut self,
         (architecture, recipe): &Job,
         data: &Loaded,
-        training: Option<&Training>,
+        work: Work,
     ) -> Result<Ending, Error> {
         let (train, validation) = data.train.split(recipe.validation_fraction, recipe.seed);
         let setting = Setting {
@@ -236,11 +239,21 @@ impl Session<'_> {
         };
         let exam = architecture.task.exam(&setting)?;
         let folder = self.output.runs_dir.join(architecture.name);
-        let mut run = RunFolder::open(&folder);
-        if let Some(Training { resume, stop }) = training {
-            let resume = *resume && run.is_resumable(architecture, recipe)?;
-            if !resume {
-                run = RunFolder::create(&folder, recipe)?;
+        let run = RunFolder::open(&folder);
+        let mut job = Fit {
+            architecture,
+            recipe,
+            train: &train,
+            exam: &*exam,
+            device: self.device,
+            run: &run,
+            resume: false,
+            progress: self.progress,
+        };
+        if let Work::Train { resume } = work {
+            job.resume = resume && job.run.is_resumable(architecture, recipe)?;
+            if !job.resume {
+                RunFolder::create(&folder, recipe)?;
             }
             self.progress.line(&format!(
                 "{architecture}: {} parameters, {} training and {} validation {}, {}",
@@ -250,28 +263,14 @@ impl Session<'_> {
                 architecture.dataset.noun(),
                 folder.display(),
             ));
-            let job = Fit {
-                architecture,
-                recipe,
-                train: &train,
-                exam: &*exam,
-                device: self.device,
-                run: &run,
-                resume,
-                progress: self.progress,
-            };
-            if fit(&job, &|| stop.is_requested())? == Ending::Stopped {
-                self.progress.line(&stopped(&run));
+            if fit(&job, &stop::is_requested)? == Ending::Stopped {
+                self.progress.line(&stopped(job.run));
                 return Ok(Ending::Stopped);
             }
         }
         let released = release(&Release {
-            architecture,
-            run: &run,
-            recipe,
-            train_samples: train.len(),
+            fit: &job,
             data,
-            exam: &*exam,
             runtime: &self.runtime,
             models_dir: &self.output.models_dir,
             version: self.output.model_version,
@@ -279,7 +278,7 @@ impl Session<'_> {
         let best = released.best_epoch;
         writeln!(self.out, "{architecture}: best epoch {best}\n")?;
         writeln!(self.out, "{}", released.report)?;
-        writeln!(self.out, "pictures  {}", run.path().display())?;
+        writeln!(self.out, "pictures  {}", folder.display())?;
         writeln!(self.out, "bundle    {}", released.bundle.display())?;
         Ok(Ending::Finished)
     }

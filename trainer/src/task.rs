@@ -27,7 +27,7 @@ pub trait Task: fmt::Debug + Sync {
     /// What the graph of a network that learns from `dataset` takes and gives.
     fn signature(&self, dataset: &dyn Dataset) -> Signature;
 
-    /// What a server and its start-up check need beside the graph.
+    /// What a server and its start-up check need in addition to the graph.
     fn serving(&self, dataset: &dyn Dataset, data: &Loaded) -> Serving;
 
     /// What the graph gives, from what the last layer gives.
@@ -57,7 +57,7 @@ pub struct Signature {
     pub output: TensorSpec,
 }
 
-/// What a bundle holds for servers beside the graph.
+/// What a bundle holds for servers in addition to the graph.
 #[derive(Debug)]
 pub struct Serving {
     /// The names of the classes, if there are any.

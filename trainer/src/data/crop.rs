@@ -1,7 +1,7 @@
 //! Which part of a long text an epoch learns from.
 //!
-//! A network reads the end of a long review. Learning from other parts too gives it more samples, and
-//! makes what it learns depend less on how reviews end.
+//! A network reads the end of a long review. Learning from other parts too gives it more samples,
+//! and makes what it learns depend less on how reviews end.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
@@ -25,7 +25,8 @@ pub struct Crop {
 // === impl Crop ===
 
 impl Crop {
-    // Where the crops of texts start in epoch `epoch` (from 1); `ends` are the starts of their ends.
+    // Where the crops of texts start in epoch `epoch` (from 1); `ends` are the starts of their
+    // ends.
     fn starts(&self, ends: &[i64], seed: u64, epoch: u32) -> Vec<i64> {
         let mut random = SplitMix64::for_stream(seed, STREAM + u64::from(epoch));
         let start = |&end: &i64| {

@@ -20,9 +20,9 @@ use crate::random::SplitMix64;
 /// Labelled samples on one device.
 #[derive(Debug)]
 pub struct Samples {
-    /// What a network takes, the samples along the first axis: one tensor, such as pixels uint8 `[n,
-    /// 28, 28]`; or tokens and lengths, int64 `[n, L]` and int32 `[n]`, where tokens after a row's
-    /// length have no meaning.
+    /// What a network takes, the samples along the first axis: one tensor, such as pixels uint8
+    /// `[n, 28, 28]`; or tokens and lengths, int64 `[n, L]` and int32 `[n]`, where tokens after a
+    /// row's length have no meaning.
     pub inputs: Vec<Tensor>,
     /// The class of each sample from 0, int64 `[n]`.
     pub labels: Tensor,

@@ -99,8 +99,8 @@ impl Texts {
     }
 
     /// What a network takes: at most `max_tokens` tokens of each text from its place in `starts`,
-    /// int64 `[n]`, as int64 `[n, L]`, padded to the longest row; and the lengths of the rows, int32
-    /// `[n]`.
+    /// int64 `[n]`, as int64 `[n, L]`, padded to the longest row; and the lengths of the rows,
+    /// int32 `[n]`.
     ///
     /// A row has the start marker if it starts where its text does, as with [`Tokenizer::encode`].
     pub fn windows(&self, starts: &Tensor) -> Vec<Tensor> {

@@ -13,8 +13,8 @@ const EPSILON: f64 = 1e-3;
 // The part of a batch's mean and variance that the running ones take over.
 const MOMENTUM: f64 = 0.01;
 
-/// A square 2-D convolution: `[N, inputs, H, W]` → `[N, outputs, (H + 2 · padding - kernel) / stride +
-/// 1, …]`.
+/// A square 2-D convolution: `[N, inputs, H, W]` → `[N, outputs, (H + 2 · padding - kernel) /
+/// stride + 1, …]`.
 #[derive(Debug)]
 pub struct Conv2d {
     name: String,
@@ -33,8 +33,8 @@ pub struct ConvTranspose2d {
     stride: i64,
 }
 
-/// Batch normalisation (Ioffe & Szegedy 2015) over the second axis. Training takes mean and variance
-/// from the batch and updates the running ones, which are taken otherwise.
+/// Batch normalisation (Ioffe & Szegedy 2015) over the second axis. Training takes mean and
+/// variance from the batch and updates the running ones, which are taken otherwise.
 #[derive(Debug)]
 pub struct BatchNorm {
     name: String,

@@ -1,5 +1,5 @@
-//! The generative adversarial network (Goodfellow et al. 2014): a generator that draws digits, and a
-//! discriminator that learns to tell them from handwritten ones.
+//! The generative adversarial network (Goodfellow et al. 2014): a generator that draws digits, and
+//! a discriminator that learns to tell them from handwritten ones.
 
 use quintet_onnx::ops;
 use tch::{Tensor, nn};
@@ -27,8 +27,8 @@ pub static GAN: Architecture = Architecture {
     build: |vs, _| Box::new(generator(vs)),
 };
 
-/// Noise `[N, 100]` → dense 7×7×256 → three transposed convolutions → images float32 `[N, 28, 28]` in
-/// −1..=1: 2,305,472 parameters.
+/// Noise `[N, 100]` → dense 7×7×256 → three transposed convolutions → images float32 `[N, 28, 28]`
+/// in −1..=1: 2,305,472 parameters.
 fn generator(vs: &nn::Path<'_>) -> Sequential {
     Sequential::default()
         .then(Linear::without_bias(vs, "dense", NOISE as i64, 7 * 7 * 256))

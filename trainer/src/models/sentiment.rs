@@ -1,4 +1,5 @@
-//! The networks that read reviews: a recurrent layer over word embeddings, judged by its last state.
+//! The networks that read reviews: a recurrent layer over word embeddings, judged by its last
+//! state.
 //!
 //! With `recipes/lstm.toml` the LSTM calls about 88 % of IMDB's test reviews right, with
 //! `recipes/simple_rnn.toml` the simple recurrent network about 87 %.

@@ -19,7 +19,8 @@ pub struct Adversarial {
     /// discriminator rates best. It starts at 1 and falls to this over the first quarter of the
     /// steps (Sinha et al. 2020, "Top-k training of GANs").
     pub top_part: f64,
-    /// The part of each digit's handwritten samples to learn from, see [`crate::task::generation::typical`].
+    /// The part of each digit's handwritten samples to learn from, see
+    /// [`crate::task::generation::typical`].
     pub typical_part: f64,
     /// How the last epochs differ; they do not when absent.
     pub tuning: Option<Tuning>,

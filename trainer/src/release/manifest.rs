@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use quintet_bundle as bundle;
 
 use super::Release;
+use crate::fit::Fit;
 use crate::run_folder::EpochMetrics;
 use crate::task::{Serving, Signature};
 
@@ -22,11 +23,12 @@ pub(super) struct Facts<'a> {
 }
 
 pub(super) fn manifest(release: &Release<'_>, facts: Facts<'_>) -> bundle::Manifest {
-    let Release {
+    let Fit {
         architecture,
         recipe,
+        train,
         ..
-    } = *release;
+    } = *release.fit;
     let Facts {
         epochs,
         best_epoch,
@@ -57,7 +59,7 @@ pub(super) fn manifest(release: &Release<'_>, facts: Facts<'_>) -> bundle::Manif
         outputs: vec![signature.output],
         provenance: bundle::Provenance::Trained(bundle::Training {
             data: architecture.dataset.name().to_owned(),
-            train_samples: release.train_samples as u64,
+            train_samples: train.len() as u64,
             epochs: last.map_or(0, |it| it.epoch),
             batch_size: recipe.batch_size as u32,
             seed: recipe.seed,

@@ -39,7 +39,7 @@ pub static REVIEWS: Classification = Classification {
 pub struct Classification {
     /// The task's name in manifests.
     pub name: &'static str,
-    /// What is drawn of the test samples, beside the training curves.
+    /// What is drawn of the test samples, in addition to the training curves.
     pub pictures: &'static [Picture],
 }
 

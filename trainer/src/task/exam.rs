@@ -105,12 +105,26 @@ pub trait Exam: fmt::Debug {
     ) -> Result<Difference, Error>;
 }
 
+/// Figures for `metrics.jsonl`.
+pub fn figures(figures: &[(impl ToString, f64)]) -> Map<String, Value> {
+    let figures = figures.iter();
+    figures
+        .map(|(name, it)| (name.to_string(), (*it).into()))
+        .collect()
+}
+
 // === impl Drawing ===
 
 impl Drawing<'_> {
     /// A figure of `metrics.jsonl` by epoch, as [`EpochMetrics::number`] gives it.
     pub fn column(&self, figure: &str) -> Vec<f64> {
         self.epochs.iter().map(|it| it.number(figure)).collect()
+    }
+
+    /// What is missing to 1, in percent, of a figure that is a part.
+    pub fn missing_percent(&self, figure: &str) -> Vec<f64> {
+        let missing = |it| 100.0 * (1.0 - it);
+        self.column(figure).into_iter().map(missing).collect()
     }
 
     /// Draws `curves.png`, with the best epoch marked.

@@ -1,8 +1,8 @@
 //! Generation of images: a generator learns against a discriminator, and a classifier judges it.
 //!
 //! ```text
-//! noise ─► generator ─► digits ─► discriminator ─► loss     every step, in turn with handwritten digits
-//!              └─► average ─► 10,000 digits ─► judge        every epoch
+//! noise ─► generator ─► digits ─► discriminator ─► loss    every step, beside handwritten digits
+//!              └─► average ─► 10,000 digits ─► judge       every epoch
 //! ```
 
 mod exam;

@@ -85,7 +85,8 @@ fn training_writes_a_bundle_that_evaluates() {
     ];
     let recipe = ["--recipe", "original", "--epochs", "8", "--device", "cpu"];
     let train = [&["train", "mlp"], &recipe[..], &common].concat();
-    // There is nothing to resume yet: a job that is started again and again with the same command starts at the first epoch.
+    // There is nothing to resume yet: a job that is started again and again with the same command
+    // starts at the first epoch.
     let output = trainer(&[&train[..], &["--resume"]].concat());
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{message}");

@@ -28,7 +28,8 @@ use crate::support::{alone, digits, network, runtime, samples, write_idx};
 const JUDGED: usize = 40;
 const CNN_BUNDLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/cnn/1");
 
-/// A generator as training leaves it: no weight, and no running mean, has the value that it starts with.
+/// A generator as training leaves it: no weight, and no running mean, has the value that it starts
+/// with.
 fn generator() -> Network {
     tch::manual_seed(11);
     let network = network(&GAN);
@@ -93,7 +94,8 @@ fn the_graph_draws_what_libtorch_draws() {
     }
 }
 
-// A difference of a fortieth of a grey level cannot be seen in the levels themselves, but in where they change.
+// A difference of a fortieth of a grey level cannot be seen in the levels themselves, but in where
+// they change.
 #[test]
 fn a_graph_that_draws_otherwise_is_caught() {
     let _turn = alone();

@@ -56,7 +56,8 @@ pub(crate) fn outputs(network: &Network, samples: &Samples) -> Tensor {
     network.output(&all.inputs)
 }
 
-/// `count` texts of 3 to 20 tokens; one word among neutral ones, a small or a large number, decides.
+/// `count` texts of 3 to 20 tokens; one word among neutral ones, a small or a large number,
+/// decides.
 fn texts(count: usize, seed: u64) -> Samples {
     let mut random = SplitMix64::new(seed);
     let mut below = |bound: u64| (random.next_u64() % bound) as usize;

@@ -9,7 +9,7 @@ use crate::network::Network;
 use crate::plots::curves::Panel;
 use crate::plots::{Classified, Picture};
 use crate::task::Setting;
-use crate::task::exam::{Difference, Drawing, Exam, Part, TOLERANCE, Verdict};
+use crate::task::exam::{Difference, Drawing, Exam, Part, TOLERANCE, Verdict, figures};
 use crate::verify::{LoadedModel, compare};
 
 const TRAINING: &str = "training, with dropout";
@@ -55,10 +55,7 @@ impl Exam for ClassificationExam<'_> {
         let percent = 100.0 * accuracy;
         Verdict {
             objective: loss,
-            record: metrics
-                .iter()
-                .map(|(name, value)| (name.clone(), (*value).into()))
-                .collect(),
+            record: figures(&metrics),
             metrics: metrics.into(),
             line: format!("{name} loss {loss:.4}  accuracy {percent:.2} %"),
             report: evaluation.report(self.setting.dataset.labels()),
@@ -66,11 +63,8 @@ impl Exam for ClassificationExam<'_> {
     }
 
     fn subject(&self) -> String {
-        format!(
-            "{} test {}",
-            self.rows(Part::Test),
-            self.setting.dataset.noun()
-        )
+        let noun = self.setting.dataset.noun();
+        format!("{} test {noun}", self.rows(Part::Test))
     }
 
     fn compare_precision(
@@ -101,13 +95,6 @@ impl Exam for ClassificationExam<'_> {
     }
 
     fn draw(&self, drawing: &Drawing<'_>) -> Result<(), Error> {
-        let errors = |figure| {
-            drawing
-                .column(figure)
-                .iter()
-                .map(|it| 100.0 * (1.0 - it))
-                .collect()
-        };
         let loss = Panel {
             title: "Loss (cross entropy)",
             unit: "",
@@ -120,23 +107,19 @@ impl Exam for ClassificationExam<'_> {
             title: "Error (1 − accuracy)",
             unit: " %",
             lines: [
-                (TRAINING, errors("train_accuracy")),
-                (VALIDATION, errors("validation_accuracy")),
+                (TRAINING, drawing.missing_percent("train_accuracy")),
+                (VALIDATION, drawing.missing_percent("validation_accuracy")),
             ],
         };
         drawing.curves(&[loss, error])?;
 
         let Setting { test, dataset, .. } = &self.setting;
-        let noun = dataset.noun();
+        let (name, subject) = (drawing.name, self.subject());
         let (probabilities, truths) = (values(drawing.output), test.label_values());
         let evaluation = Evaluation::new(&probabilities, &truths);
         let percent = 100.0 * evaluation.accuracy();
         let classified = Classified {
-            title: &format!(
-                "{}: {percent:.2} % of {} test {noun}",
-                drawing.name,
-                test.len()
-            ),
+            title: &format!("{name}: {percent:.2} % of {subject}"),
             samples: test,
             labels: dataset.labels(),
             truths: &truths,

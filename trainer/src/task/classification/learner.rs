@@ -10,6 +10,7 @@ use crate::network::Network;
 use crate::objective;
 use crate::recipe::Recipe;
 use crate::schedule::{Moment, Phase};
+use crate::task::exam::figures;
 
 /// A network that learns from labelled samples.
 #[derive(Debug)]
@@ -27,7 +28,10 @@ impl<'a> Classifier<'a> {
         if let Some(first) = &recipe.embedding {
             naive_bayes::initialise(network, train, first.naive_bayes);
         }
-        let augmentation = recipe.augmentation.clone();
+        let augmenter = recipe.augmentation.as_ref().map(|it| {
+            let side = train.inputs[0].size()[1];
+            Augmenter::new(it.clone(), side, fit.device)
+        });
         Self {
             recipe,
             train,
@@ -38,7 +42,7 @@ impl<'a> Classifier<'a> {
                 steps: train.len().div_ceil(recipe.batch_size),
                 highest_rate: recipe.optimizer.learning_rate,
             },
-            augmenter: augmentation.map(|it| Augmenter::new(it, fit.device)),
+            augmenter,
             label_smoothing: recipe.loss.as_ref().map_or(0.0, |it| it.label_smoothing),
         }
     }
@@ -70,10 +74,9 @@ impl Learner for Classifier<'_> {
 
     fn record(&self, means: &Means) -> (Map<String, Value>, String) {
         let (loss, accuracy) = (means.loss, means.second);
-        let record = [("train_loss", loss), ("train_accuracy", accuracy)];
-        let record = record.map(|(name, value)| (name.to_owned(), value.into()));
+        let record = figures(&[("train_loss", loss), ("train_accuracy", accuracy)]);
         let percent = 100.0 * accuracy;
         let line = format!("train loss {loss:.4}  accuracy {percent:.2} %");
-        (record.into_iter().collect(), line)
+        (record, line)
     }
 }

@@ -110,7 +110,6 @@ impl Exam for GenerationExam<'_> {
     }
 
     fn draw(&self, drawing: &Drawing<'_>) -> Result<(), Error> {
-        let sure = drawing.column("quality.sure");
         let losses = Panel {
             title: "Loss (cross entropy)",
             unit: "",
@@ -123,10 +122,7 @@ impl Exam for GenerationExam<'_> {
             title: "Fréchet distance, and digits the CNN is not sure of",
             unit: "",
             lines: [
-                (
-                    "not sure, %",
-                    sure.iter().map(|it| 100.0 * (1.0 - it)).collect(),
-                ),
+                ("not sure, %", drawing.missing_percent("quality.sure")),
                 ("distance", drawing.column("quality.frechet_distance")),
             ],
         };
@@ -136,9 +132,9 @@ impl Exam for GenerationExam<'_> {
 
 /// By how much at least ONNX Runtime's images in −1..=1 differ from libtorch's.
 ///
-/// The graph gives grey levels, each of which stands for all values that round to it. So the distance
-/// of libtorch's value to that range is measured. A difference of all pixels shows at those that are
-/// nearly between two levels, and among a million pixels there are many.
+/// The graph gives grey levels, each of which stands for all values that round to it. So the
+/// distance of libtorch's value to that range is measured. A difference of all pixels shows at
+/// those that are nearly between two levels, and among a million pixels there are many.
 ///
 /// # Errors
 /// A difference of more than [`TOLERANCE`], or a graph that does not give an image a row.

@@ -12,6 +12,7 @@ use crate::network::{Network, sorted};
 use crate::optimizer::Adam;
 use crate::recipe::Adversarial;
 use crate::schedule::{Moment, Phase};
+use crate::task::exam::figures;
 
 // The gradient penalty is taken every so many steps, and counts as many times (Karras et al. 2020,
 // "Analyzing and improving the image quality of StyleGAN", section 3.1).
@@ -120,15 +121,14 @@ impl Learner for Adversary {
 
     fn record(&self, means: &Means) -> (Map<String, Value>, String) {
         let (generator, discriminator) = (means.loss, means.second);
-        let record = [
+        let losses = [
             ("generator_loss", generator),
             ("discriminator_loss", discriminator),
         ];
-        let record = record.map(|(name, value)| (name.to_owned(), value.into()));
         let line = format!(
             "loss of the generator {generator:.3}  of the discriminator {discriminator:.3}"
         );
-        (record.into_iter().collect(), line)
+        (figures(&losses), line)
     }
 
     fn state(&self) -> Vec<(&'static str, Vec<(String, Tensor)>)> {

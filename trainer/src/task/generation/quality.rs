@@ -1,4 +1,5 @@
-//! How good a generator's digits are, in the eyes of the classifier that the server judges them with.
+//! How good a generator's digits are, in the eyes of the classifier that the server judges them
+//! with.
 
 use std::path::Path;
 

@@ -1,10 +1,10 @@
 //! The typical handwritten digits of each class, to learn from.
 //!
-//! A small generator spends much of its capacity on the few digits that are like no others, and draws
-//! the rest worse. Learning from the dense parts of the data trades variety for quality (DeVries et
-//! al. 2020, "Instance selection for GANs"). There, the density is that of a Gaussian in the features
-//! of another network. Here it is one Gaussian a digit in the principal components of the pixels, so
-//! that no judging network has an influence.
+//! A small generator spends much of its capacity on the few digits that are like no others, and
+//! draws the rest worse. Learning from the dense parts of the data trades variety for quality
+//! (DeVries et al. 2020, "Instance selection for GANs"). There, the density is that of a Gaussian
+//! in the features of another network. Here it is one Gaussian a digit in the principal components
+//! of the pixels, so that no judging network has an influence.
 
 use quintet_data::mnist::CLASSES;
 use tch::{Kind, Tensor};
@@ -14,8 +14,8 @@ use crate::data::Samples;
 // Most of the variance of MNIST's pixels; the components after them are mostly noise.
 const COMPONENTS: i64 = 64;
 
-/// The `part` (0 to 1) of each digit's samples that lies nearest to the digit's mean, by Mahalanobis
-/// distance.
+/// The `part` (0 to 1) of each digit's samples that lies nearest to the digit's mean, by
+/// Mahalanobis distance.
 ///
 /// Digits with too few samples for a covariance are kept whole.
 pub fn typical(samples: &Samples, part: f64) -> Samples {
