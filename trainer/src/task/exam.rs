@@ -127,6 +127,16 @@ impl Drawing<'_> {
         self.column(figure).into_iter().map(missing).collect()
     }
 
+    /// The panel of two losses: their names, and their figures of `metrics.jsonl`.
+    pub fn losses<'b>(&self, [first, second]: [(&'b str, &str); 2]) -> Panel<'b> {
+        let line = |(name, figure)| (name, self.column(figure));
+        Panel {
+            title: "Loss (cross entropy)",
+            unit: "",
+            lines: [line(first), line(second)],
+        }
+    }
+
     /// Draws `curves.png`, with the best epoch marked.
     pub fn curves(&self, panels: &[Panel<'_>; 2]) -> Result<(), Error> {
         let is_best = |it: &EpochMetrics| it.epoch == self.best_epoch;

@@ -95,14 +95,7 @@ impl Exam for ClassificationExam<'_> {
     }
 
     fn draw(&self, drawing: &Drawing<'_>) -> Result<(), Error> {
-        let loss = Panel {
-            title: "Loss (cross entropy)",
-            unit: "",
-            lines: [
-                (TRAINING, drawing.column("train_loss")),
-                (VALIDATION, drawing.column("validation_loss")),
-            ],
-        };
+        let loss = drawing.losses([(TRAINING, "train_loss"), (VALIDATION, "validation_loss")]);
         let error = Panel {
             title: "Error (1 − accuracy)",
             unit: " %",

@@ -110,14 +110,10 @@ impl Exam for GenerationExam<'_> {
     }
 
     fn draw(&self, drawing: &Drawing<'_>) -> Result<(), Error> {
-        let losses = Panel {
-            title: "Loss (cross entropy)",
-            unit: "",
-            lines: [
-                ("generator", drawing.column("generator_loss")),
-                ("discriminator", drawing.column("discriminator_loss")),
-            ],
-        };
+        let losses = drawing.losses([
+            ("generator", "generator_loss"),
+            ("discriminator", "discriminator_loss"),
+        ]);
         let quality = Panel {
             title: "Fréchet distance, and digits the CNN is not sure of",
             unit: "",
