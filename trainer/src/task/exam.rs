@@ -42,15 +42,6 @@ pub struct Verdict {
     pub report: String,
 }
 
-/// How far ONNX Runtime is from libtorch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Difference {
-    /// The largest absolute difference.
-    pub value: f32,
-    /// Whether the difference may be larger, because outputs are rounded.
-    pub is_lower_bound: bool,
-}
-
 /// What the best epoch of a run is drawn from.
 #[derive(Debug)]
 pub struct Drawing<'a> {
@@ -96,13 +87,14 @@ pub trait Exam: fmt::Debug {
         Ok(())
     }
 
-    /// Checks that ONNX Runtime computes what `network` gave for [`Part::Test`].
+    /// Checks that ONNX Runtime computes what `network` gave for [`Part::Test`]. Gives the absolute
+    /// difference, and whether it is "at most" that or, because outputs are rounded, "at least".
     fn verify(
         &self,
         network: &Network,
         output: &Tensor,
         model: &mut LoadedModel,
-    ) -> Result<Difference, Error>;
+    ) -> Result<(f32, &'static str), Error>;
 }
 
 /// Figures for `metrics.jsonl`.
