@@ -278,11 +278,13 @@ impl<'a> State<'a> {
         for (name, tensors) in self.tensors() {
             checkpoint.restore(name, tensors)?;
         }
-        let steps = checkpoint.number("adam_steps")? as i64;
+        // Earlier programs wrote other names for a GAN.
+        let number = |name, old| checkpoint.number(name).or_else(|_| checkpoint.number(old));
+        let steps = number("adam_steps", "steps")? as i64;
         self.adam.set_steps(steps);
         self.learner.set_steps(steps);
         self.epoch = checkpoint.number("epoch")? as u32;
-        self.best = checkpoint.number("best_loss")?;
+        self.best = number("best_loss", "best")?;
         Ok(())
     }
 }

@@ -42,15 +42,6 @@ pub struct Verdict {
     pub report: String,
 }
 
-/// How far ONNX Runtime is from libtorch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Difference {
-    /// The largest absolute difference.
-    pub value: f32,
-    /// Whether the difference may be larger, because outputs are rounded.
-    pub is_lower_bound: bool,
-}
-
 /// What the best epoch of a run is drawn from.
 #[derive(Debug)]
 pub struct Drawing<'a> {
@@ -96,13 +87,14 @@ pub trait Exam: fmt::Debug {
         Ok(())
     }
 
-    /// Checks that ONNX Runtime computes what `network` gave for [`Part::Test`].
+    /// Checks that ONNX Runtime computes what `network` gave for [`Part::Test`]. Gives the absolute
+    /// difference, and whether it is "at most" that or, because outputs are rounded, "at least".
     fn verify(
         &self,
         network: &Network,
         output: &Tensor,
         model: &mut LoadedModel,
-    ) -> Result<Difference, Error>;
+    ) -> Result<(f32, &'static str), Error>;
 }
 
 /// Figures for `metrics.jsonl`.
@@ -125,6 +117,16 @@ impl Drawing<'_> {
     pub fn missing_percent(&self, figure: &str) -> Vec<f64> {
         let missing = |it| 100.0 * (1.0 - it);
         self.column(figure).into_iter().map(missing).collect()
+    }
+
+    /// The panel of two losses: their names, and their figures of `metrics.jsonl`.
+    pub fn losses<'b>(&self, [first, second]: [(&'b str, &str); 2]) -> Panel<'b> {
+        let line = |(name, figure)| (name, self.column(figure));
+        Panel {
+            title: "Loss (cross entropy)",
+            unit: "",
+            lines: [line(first), line(second)],
+        }
     }
 
     /// Draws `curves.png`, with the best epoch marked.
