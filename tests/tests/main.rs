@@ -19,6 +19,7 @@ mod open_inference_images;
 mod open_inference_text;
 mod overload;
 mod photo;
+mod photographs;
 mod readiness;
 mod readme;
 mod reflection;
