@@ -328,7 +328,7 @@ impl Observer for ModelMetrics {
         self.elements_real.increment(report.elements as u64);
         self.elements_padding
             .increment((padded - report.elements) as u64);
-        for (_, waited) in &report.waits {
+        for waited in &report.waits {
             self.queue.record(*waited);
         }
         if report.succeeded {

@@ -193,7 +193,7 @@ mod tests {
                 width: 1,
                 elements: rows,
                 compute: ms(rows as u64),
-                waits: vec![(rows, ms(0))],
+                waits: vec![ms(0)],
                 succeeded,
             });
         }
