@@ -115,6 +115,7 @@ pub struct Settings {
 }
 
 /// Why waiting rows left the queue without an answer.
+// The metrics name these in the same order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DropReason {
     /// Their deadline passed.
