@@ -7,7 +7,7 @@ use quintet_proto::inference::model_metadata_response::TensorMetadata;
 use quintet_proto::inference::repository_index_response::ModelIndex;
 
 use crate::model::Model;
-use crate::repository::{State, VersionId};
+use crate::repository::{ModelVersion, State};
 use crate::runtime::{Device, Port};
 use crate::statistics::Sum;
 
@@ -137,15 +137,15 @@ pub(super) fn statistics(model: &Model) -> oip::ModelStatistics {
 }
 
 /// What RepositoryIndex says of one version.
-pub(super) fn index_entry(id: VersionId, state: State) -> ModelIndex {
+pub(super) fn index_entry(version: &ModelVersion, state: State) -> ModelIndex {
     let (state, reason) = match state {
         State::Ready(_) => ("READY", String::new()),
         State::Loading => ("LOADING", "the model is still loading".to_owned()),
         State::Unavailable(reason) => ("UNAVAILABLE", reason),
     };
     ModelIndex {
-        name: id.name,
-        version: id.version.to_string(),
+        name: version.name.clone(),
+        version: version.version.to_string(),
         state: state.to_owned(),
         reason,
     }
