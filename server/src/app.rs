@@ -20,7 +20,7 @@ use crate::io_threads::IoThreads;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::model::Loader;
-use crate::repository::{Repository, State, VersionId};
+use crate::repository::{Repository, State};
 use crate::runtime::{Device, Runtime, RuntimeError};
 use crate::task::{Task, Tasks};
 
@@ -201,12 +201,11 @@ impl App {
 /// Loads the models one after the other: ONNX Runtime makes its sessions one at a time.
 async fn load_all(config: &Config, loader: &Loader, repository: &Repository, health: &Health) {
     let started = Instant::now();
-    let versions: Vec<VersionId> = repository.versions().map(|(id, _)| id).collect();
-    for id in &versions {
-        loader.metrics.model_found(&id.name, id.version);
+    for found in repository.versions() {
+        loader.metrics.model_found(&found.name, found.version);
     }
-    for id in versions {
-        let (config, loader, path) = (config.clone(), loader.clone(), id.path.clone());
+    for found in repository.versions() {
+        let (config, loader, path) = (config.clone(), loader.clone(), found.path.clone());
         let device = loader.runtime.device();
         let loaded = tokio::task::spawn_blocking(move || {
             loader.load(&path, |manifest| config.batching(manifest, device))
@@ -215,8 +214,8 @@ async fn load_all(config: &Config, loader: &Loader, repository: &Repository, hea
             Ok(Ok(model)) => {
                 let settings = model.engine.settings();
                 tracing::info!(
-                    model = id.name,
-                    version = id.version,
+                    model = found.name,
+                    version = found.version,
                     digest = model.digest,
                     device = %model.device,
                     instances = settings.instances,
@@ -231,13 +230,13 @@ async fn load_all(config: &Config, loader: &Loader, repository: &Repository, hea
         };
         if let State::Unavailable(reason) = &state {
             tracing::error!(
-                model = id.name,
-                version = id.version,
+                model = found.name,
+                version = found.version,
                 reason,
                 "model not served"
             );
         }
-        repository.set(&id, state);
+        found.set(state);
         health.update(repository).await;
     }
     let took_ms = started.elapsed().as_millis() as u64;

@@ -1,30 +1,26 @@
 //! Looking for the next request before sleeping, where it has lately come soon.
 //!
-//! A thread that sleeps at its sockets is woken by the kernel, and often its core with it: tens of microseconds on a
-//! virtual machine, after which caches and branch predictors have to learn the program again. A caller that sends its
-//! next request once it has the answer to the last waits for all of that each time. So an I/O thread that has answered
-//! everything looks at its sockets for a bounded time before it sleeps ("busy polling", as in Linux's `SO_BUSY_POLL` and
-//! KVM's `halt_poll_ns`). It does so only while requests do come in that time as a rule: an idle server sleeps.
+//! A thread that sleeps at its sockets is woken by the kernel, and often its core with it: tens of
+//! microseconds on a virtual machine, after which caches and branch predictors have to learn the
+//! program again. A caller that sends its next request once it has the answer to the last waits for
+//! all of that each time. So an I/O thread that has answered everything looks at its sockets for a
+//! bounded time before it sleeps ("busy polling", as in Linux's `SO_BUSY_POLL` and KVM's
+//! `halt_poll_ns`). It does so only while requests do come in that time as a rule: an idle server
+//! sleeps.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// What one I/O thread knows of its requests, and whether to look for the next.
-#[derive(Debug)]
-pub(crate) struct BusyPoll {
-    time: Duration,
-    lookers: Arc<Lookers>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
+/// What this I/O thread knows of its requests, and whether to look for the next.
 struct State {
+    /// How long to look; zero: never.
+    time: Duration,
     /// Requests being answered; of streams only those whose headers are not out yet.
     under_way: usize,
     /// When the last of them was answered; `None` while there are any, and before the first.
@@ -34,98 +30,82 @@ struct State {
     looker: Option<Waker>,
 }
 
-/// Whether the next request will come soon, judged by those before: a saturating counter, as branch predictors have.
-/// It expects so while more than two in three did.
+/// Whether the next request will come soon, judged by those before: a saturating counter, as branch
+/// predictors have. It expects so while more than two in three did.
 #[derive(Debug, Default, Clone, Copy)]
 struct Habit(u8);
 
-/// How many threads may look at once: each may take a core from those that compute.
-#[derive(Debug)]
-pub(crate) struct Lookers {
-    most: usize,
-    taken: AtomicUsize,
-}
-
-/// Leave to look, given back when dropped.
-struct Looking<'a>(&'a Lookers);
-
-/// A request being answered, until dropped.
+/// A request being answered, until dropped on the same thread.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct UnderWay(Option<Arc<BusyPoll>>);
+pub(crate) struct UnderWay(());
 
 thread_local! {
-    static HERE: RefCell<Option<Arc<BusyPoll>>> = const { RefCell::new(None) };
+    static HERE: RefCell<State> = const { RefCell::new(State::new(Duration::ZERO)) };
 }
 
-/// A request has come at `now`, on this thread. A stream counts until its answer's headers: it may rest as long as it
-/// likes, and what comes in it is no request of its own here.
+/// A request has come at `now`, on this thread. A stream counts until its answer's headers: it may
+/// rest as long as it likes, and what comes in it is no request of its own here.
 pub(crate) fn enter(now: Instant) -> UnderWay {
-    let here = HERE.with_borrow(Clone::clone);
-    if let Some(here) = &here {
-        let mut state = here.lock();
-        if let Some(since) = state.resting.take() {
-            state.habit.then(now - since <= here.time);
+    HERE.with_borrow_mut(|here| {
+        if let Some(since) = here.resting.take() {
+            here.habit.then(now - since <= here.time);
         }
-        state.under_way += 1;
-    }
-    UnderWay(here)
+        here.under_way += 1;
+    });
+    UnderWay(())
 }
 
-// === impl BusyPoll ===
-
-impl BusyPoll {
-    /// From now on, requests on this thread are noted here; run [`BusyPoll::look`] on the same thread.
-    pub(crate) fn for_this_thread(time: Duration, lookers: Arc<Lookers>) -> Arc<Self> {
-        let this = Arc::new(Self {
-            time,
-            lookers,
-            state: Mutex::default(),
-        });
-        HERE.set(Some(Arc::clone(&this)));
-        this
-    }
-
-    /// Keeps the thread from sleeping, for at most `time` after the last request was answered, for as long as it is polled.
-    pub(crate) async fn look(self: Arc<Self>) -> Infallible {
+/// Keeps this thread from sleeping, for at most `time` after the last request was answered, for as
+/// long as it is polled here. Threads look while they hold a permit of `lookers`.
+pub(crate) fn serve_this_thread(
+    time: Duration,
+    lookers: Arc<Semaphore>,
+) -> impl Future<Output = Infallible> {
+    HERE.set(State::new(time));
+    async move {
         let mut last = None;
         loop {
-            let since = self.rest_after(last).await;
+            let since = rest_after(last).await;
             last = Some(since);
-            let Some(_looking) = self.lookers.take() else {
+            let Ok(_looking) = lookers.try_acquire() else {
                 continue;
             };
-            while self.lock().resting == last && since.elapsed() < self.time {
+            while HERE.with_borrow(|here| here.resting) == last && since.elapsed() < time {
                 // Other threads of this process go first.
                 std::thread::yield_now();
                 tokio::task::yield_now().await;
             }
         }
     }
-
-    /// Resolves when everything is answered and the next request expected soon, once for each time after `last`.
-    async fn rest_after(&self, last: Option<Instant>) -> Instant {
-        std::future::poll_fn(|context| {
-            let mut state = self.lock();
-            match state.resting {
-                Some(since) if Some(since) != last && state.habit.expects_soon() => {
-                    Poll::Ready(since)
-                }
-                _ => {
-                    state.looker = Some(context.waker().clone());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-// === impl Habit ===
+/// Resolves when everything is answered and the next request expected soon, once for each time
+/// after `last`.
+async fn rest_after(last: Option<Instant>) -> Instant {
+    std::future::poll_fn(|context| {
+        HERE.with_borrow_mut(|here| match here.resting {
+            Some(since) if Some(since) != last && here.habit.expects_soon() => Poll::Ready(since),
+            _ => {
+                here.looker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        })
+    })
+    .await
+}
+
+impl State {
+    const fn new(time: Duration) -> Self {
+        Self {
+            time,
+            under_way: 0,
+            resting: None,
+            habit: Habit(0),
+            looker: None,
+        }
+    }
+}
 
 impl Habit {
     const SURE: u8 = 8;
@@ -143,46 +123,17 @@ impl Habit {
     }
 }
 
-// === impl Lookers ===
-
-impl Lookers {
-    /// For a process that may use so many cores: half of them.
-    pub(crate) fn among(cores: usize) -> Self {
-        Self {
-            most: cores / 2,
-            taken: AtomicUsize::new(0),
-        }
-    }
-
-    fn take(&self) -> Option<Looking<'_>> {
-        let free = |taken: usize| (taken < self.most).then_some(taken + 1);
-        let taken = self
-            .taken
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, free);
-        taken.is_ok().then_some(Looking(self))
-    }
-}
-
-impl Drop for Looking<'_> {
-    fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-// === impl UnderWay ===
-
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let Some(here) = &self.0 else { return };
-        let mut state = here.lock();
-        state.under_way -= 1;
-        if state.under_way > 0 {
-            return;
-        }
-        state.resting = Some(Instant::now());
-        if state.habit.expects_soon()
-            && let Some(looker) = state.looker.take()
-        {
+        let looker = HERE.with_borrow_mut(|here| {
+            here.under_way = here.under_way.saturating_sub(1);
+            if here.under_way > 0 || here.time.is_zero() {
+                return None;
+            }
+            here.resting = Some(Instant::now());
+            here.looker.take_if(|_| here.habit.expects_soon())
+        });
+        if let Some(looker) = looker {
             looker.wake();
         }
     }
@@ -197,16 +148,19 @@ mod tests {
 
     /// This test's thread as an I/O thread.
     struct Thread {
-        lookers: Arc<Lookers>,
+        lookers: Arc<Semaphore>,
+        most: usize,
         started: Instant,
     }
 
     impl Thread {
         fn new(cores: usize, time: Duration) -> Self {
-            let lookers = Arc::new(Lookers::among(cores));
-            tokio::spawn(BusyPoll::for_this_thread(time, Arc::clone(&lookers)).look());
+            let most = cores / 2;
+            let lookers = Arc::new(Semaphore::new(most));
+            tokio::spawn(serve_this_thread(time, Arc::clone(&lookers)));
             Self {
                 lookers,
+                most,
                 started: Instant::now(),
             }
         }
@@ -230,7 +184,7 @@ mod tests {
         }
 
         fn looks(&self) -> bool {
-            self.lookers.taken.load(Ordering::Relaxed) == 1
+            self.lookers.available_permits() < self.most
         }
     }
 

@@ -49,7 +49,7 @@ impl Model {
         finish: impl FnOnce(Rows, K) -> Option<T>,
     ) -> Result<Served<T>, ServeError> {
         if let Err(refusal) = self.engine.check_room(rows) {
-            self.statistics.failed(Duration::ZERO);
+            self.metrics.statistics.failed(Duration::ZERO);
             return Err(ServeError::from_refusal(&self.name, &refusal));
         }
         let started = Instant::now();
@@ -66,8 +66,9 @@ impl Model {
             })?;
             let postprocess = ran.elapsed();
             self.metrics.postprocessed(postprocess);
-            self.statistics
-                .succeeded(started.elapsed(), preprocess, timing, postprocess);
+            let took = started.elapsed();
+            let statistics = &self.metrics.statistics;
+            statistics.succeeded(took, preprocess, timing, postprocess);
             let spent = Spent {
                 preprocess,
                 inside: timing,
@@ -76,7 +77,7 @@ impl Model {
         });
         let outcome = within(deadline, work).await;
         if outcome.is_err() {
-            self.statistics.failed(started.elapsed());
+            self.metrics.statistics.failed(started.elapsed());
         }
         outcome
     }

@@ -1,14 +1,20 @@
-//! `quintet-server healthcheck`: asks a running server's `/readyz`, for containers that hold neither a shell nor curl.
+//! `quintet-server healthcheck`: asks a running server's `/readyz`, for containers that hold neither
+//! a shell nor curl.
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::time::timeout;
 
-/// How long the whole question may take. Docker's own limit is above it, so that the reason is told here.
+/// How long connection, request and answer may take together. Docker's own limit is above it, so
+/// that the reason is told here.
 const LIMIT: Duration = Duration::from_secs(2);
-/// The longest answer that is read; reasons for not being ready are some lines.
+
+/// The longest answer that is read, in bytes; reasons for not being ready are some lines.
 const LONGEST_ANSWER: u64 = 64 << 10;
 
 /// Why a server does not count as ready.
@@ -50,7 +56,7 @@ pub fn ask(listen: SocketAddr) -> Result<(), Unready> {
     }
 }
 
-/// Where a server that listens there is asked: one that listens on all addresses is asked on the loopback one.
+/// Where a server that listens at `listen` is asked: on the loopback address if it listens on all.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let address = match listen.ip() {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -62,31 +68,22 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 
 /// One HTTP/1.1 request, headers and body as they come; the server closes after it.
 fn get(address: SocketAddr, path: &str) -> io::Result<String> {
-    let end = Instant::now() + LIMIT;
-    let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
-    stream.set_write_timeout(Some(LIMIT))?;
-    // Formatted first: a stream is written to once for each piece of a format.
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    let mut piece = [0; 4096];
-    loop {
-        // A server that sends a byte now and then must not keep the question open.
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
-        let read = stream.read(&mut piece)?;
-        answer.extend_from_slice(&piece[..read]);
-        if read == 0 || answer.len() as u64 >= LONGEST_ANSWER {
-            return Ok(String::from_utf8_lossy(&answer).into_owned());
-        }
-    }
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        let mut stream = stream.take(LONGEST_ANSWER);
+        stream.read_to_end(&mut answer).await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { timeout(LIMIT, exchange).await? })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
     use super::*;

@@ -12,7 +12,6 @@ use crate::batching::{BackendError, Backlog, Clock, Cost, Engine, Parts, Setting
 use crate::error::ServeError;
 use crate::metrics::{Metrics, ModelMetrics};
 use crate::runtime::{Device, Runtime, RuntimeError, SessionBackend, Signature};
-use crate::statistics::{Observed, Statistics};
 use crate::task::{TaskState, Tasks, UnsupportedModel};
 
 /// A model version that has been verified and can be called.
@@ -35,9 +34,7 @@ pub struct Model {
     /// The batching core in front of it.
     pub engine: Engine<SessionBackend>,
     /// What it records.
-    pub metrics: ModelMetrics,
-    /// What it has done, to be read back.
-    pub statistics: Arc<Statistics>,
+    pub metrics: Arc<ModelMetrics>,
 }
 
 /// What models are loaded with.
@@ -118,12 +115,10 @@ impl Loader {
         tracing::debug!(model = manifest.name, ?cost, "measured what its runs cost");
 
         let device = self.runtime.device();
-        let metrics = self.metrics.model(&manifest, &device.to_string());
-        let statistics = Arc::new(Statistics::new(settings.max_batch_size));
-        let observed = Observed {
-            metrics: metrics.clone(),
-            statistics: Arc::clone(&statistics),
-        };
+        let metrics = self
+            .metrics
+            .model(&manifest, &device.to_string(), max_batch_size);
+        let metrics = Arc::new(metrics);
         let digest = bundle.digest().to_owned();
         let (runtime, its_signature) = (self.runtime.clone(), signature.clone());
         let replacement = move || {
@@ -137,7 +132,7 @@ impl Loader {
             backends,
             factory: Arc::new(replacement),
             clock: Clock::system(),
-            observer: Arc::new(observed),
+            observer: Arc::clone(&metrics) as _,
             backlog: Arc::clone(&self.backlog),
         };
         let engine = Engine::start(&manifest.name, parts).map_err(LoadError::Thread)?;
@@ -152,7 +147,6 @@ impl Loader {
             device,
             engine,
             metrics,
-            statistics,
         })
     }
 }

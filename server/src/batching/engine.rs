@@ -17,13 +17,13 @@ use super::backlog::Backlog;
 use super::clock::Instant;
 use super::pool::Pool;
 use super::queue::QueueFull;
-use super::request::{Gather, Leave, Ticket};
+use super::request::{Gather, Ticket};
 use super::state::Phase;
 use super::{Backend, BackendFactory, Clock, Cost, Observer, Settings};
 
 /// The batching core of one model version.
 pub struct Engine<B: Backend> {
-    pool: Arc<Pool<B>>,
+    pub(super) pool: Arc<Pool<B>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -81,7 +81,11 @@ impl<B: Backend> Engine<B> {
             let pool = Arc::clone(&engine.pool);
             let thread = thread::Builder::new()
                 .name(format!("{name}-{index}"))
-                .spawn(move || pool.run_thread())?;
+                .spawn(move || {
+                    while let Some(job) = pool.next_job() {
+                        pool.run(job);
+                    }
+                })?;
             engine.threads().push(thread);
         }
         Ok(engine)
@@ -115,7 +119,7 @@ impl<B: Backend> Engine<B> {
         &self,
         rows: SmallVec<[B::Row; 1]>,
         deadline: Option<Instant>,
-    ) -> Result<Ticket<B::Output>, Refusal> {
+    ) -> Result<Ticket<B>, Refusal> {
         let pool = &self.pool;
         let amount = Amount::of(&rows);
         let gather = Arc::new(Gather::new(amount, deadline));
@@ -133,7 +137,8 @@ impl<B: Backend> Engine<B> {
         if is_news {
             pool.has_news.store(true, Ordering::Release);
         }
-        Ok(Ticket::new(Arc::clone(pool) as Arc<dyn Leave<_>>, gather))
+        let pool = Some(Arc::clone(pool));
+        Ok(Ticket { gather, pool })
     }
 
     /// Makes sure that what waits is run: here and now while that is expected to stay within
@@ -193,31 +198,6 @@ impl<B: Backend> Engine<B> {
     }
 }
 
-/// What tests see and do.
-#[cfg(test)]
-impl<B: Backend> Engine<B> {
-    /// Makes every sleeping thread look at the queue and the clock again.
-    pub(super) fn nudge(&self) {
-        drop(self.pool.lock());
-        self.pool.wake.notify_all();
-    }
-
-    /// Rows waiting now.
-    pub(super) fn queue_depth(&self) -> usize {
-        self.pool.lock().queue.depth()
-    }
-
-    /// Threads that sleep now.
-    pub(super) fn sleepers(&self) -> usize {
-        self.pool.lock().sleepers
-    }
-
-    /// Requests that the queue holds, those of callers that have gone included.
-    pub(super) fn entries(&self) -> usize {
-        self.pool.lock().queue.entries()
-    }
-}
-
 impl<B: Backend> Drop for Engine<B> {
     fn drop(&mut self) {
         self.retire();
@@ -226,16 +206,12 @@ impl<B: Backend> Drop for Engine<B> {
 
 impl<B: Backend> std::fmt::Debug for Parts<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Parts")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("Parts").finish_non_exhaustive()
     }
 }
 
 impl<B: Backend> std::fmt::Debug for Engine<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine")
-            .field("settings", &self.pool.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("Engine").finish_non_exhaustive()
     }
 }

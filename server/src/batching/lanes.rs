@@ -13,8 +13,8 @@ use super::request::Gather;
 /// Waiting rows by width, each lane oldest first. Rows of width 1 have the first lane for
 /// themselves.
 pub(super) struct Lanes<R, O> {
-    /// As many as have been needed.
-    lanes: Vec<VecDeque<Entry<R, O>>>,
+    /// As many as rows have needed so far.
+    pub(super) lanes: Vec<VecDeque<Entry<R, O>>>,
     /// Entries that have come so far.
     arrivals: u64,
 }
@@ -96,17 +96,6 @@ impl<R: BatchRow, O> Lanes<R, O> {
             })
     }
 
-    /// How many there are now.
-    pub(super) fn count(&self) -> usize {
-        self.lanes.len()
-    }
-
-    /// Entries in all lanes.
-    #[cfg(test)]
-    pub(super) fn entries(&self) -> usize {
-        self.lanes.iter().map(VecDeque::len).sum()
-    }
-
     /// The lane with the oldest rows that somebody waits for.
     pub(super) fn oldest(&self) -> Option<usize> {
         if let [only] = &self.lanes[..] {
@@ -119,28 +108,11 @@ impl<R: BatchRow, O> Lanes<R, O> {
         oldest.min().map(|(_, lane)| lane)
     }
 
-    pub(super) fn front(&self, lane: usize) -> Option<&Entry<R, O>> {
-        self.lanes[lane].front()
-    }
-
-    pub(super) fn front_mut(&mut self, lane: usize) -> Option<&mut Entry<R, O>> {
-        self.lanes[lane].front_mut()
-    }
-
-    pub(super) fn pop(&mut self, lane: usize) {
-        self.lanes[lane].pop_front();
-    }
-
     /// Removes the entries of requests that are over.
     pub(super) fn sweep(&mut self) {
         for lane in &mut self.lanes {
             lane.retain(Entry::is_live);
         }
-    }
-
-    /// Empties every lane.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Entry<R, O>> {
-        self.lanes.iter_mut().flat_map(|lane| lane.drain(..))
     }
 }
 

@@ -1,7 +1,6 @@
 //! One request in the core: a [`Ticket`] for the caller, a [`Gather`] that collects its rows'
 //! outputs.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +9,10 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::Backend;
 use super::amount::{Amount, Waiting};
 use super::clock::Instant;
+use super::pool::Pool;
 use super::wake::{Sleeper, wake};
 
 /// What a caller gets when all its rows are done.
@@ -53,16 +54,10 @@ pub enum Failure {
 
 /// The caller's end of an accepted request: a future of its answer. Dropping it gives the waiting
 /// rows' places back.
-pub struct Ticket<O> {
-    gather: Arc<Gather<O>>,
+pub struct Ticket<B: Backend> {
+    pub(super) gather: Arc<Gather<B::Output>>,
     /// Is told when the caller leaves before the answer; taken once that is there.
-    engine: Option<Arc<dyn Leave<O>>>,
-}
-
-/// The side of the engine that a leaving caller speaks to.
-pub(super) trait Leave<O>: Send + Sync {
-    /// Gives back the places that the request's rows hold in the queue.
-    fn leave(&self, gather: &Gather<O>);
+    pub(super) pool: Option<Arc<Pool<B>>>,
 }
 
 /// The core's end of a request, shared by its rows.
@@ -82,8 +77,6 @@ struct Collected<O> {
     timing: Timing,
     /// What the caller gets, from the answer on until it is taken.
     reply: Option<Result<Answer<O>, Failure>>,
-    /// Whether there has been a reply.
-    replied: bool,
     caller: Option<Sleeper>,
 }
 
@@ -101,7 +94,6 @@ impl<O> Gather<O> {
                 missing: amount.rows,
                 timing: Timing::default(),
                 reply: None,
-                replied: false,
                 caller: None,
             }),
         }
@@ -168,39 +160,22 @@ impl<O> Gather<O> {
     }
 }
 
-// === impl Collected ===
-
 impl<O> Collected<O> {
-    /// The first reply counts.
+    /// The first reply counts. None comes after an answer, which needs every row's output.
     fn reply(&mut self, reply: Result<Answer<O>, Failure>) -> Option<Sleeper> {
-        if self.replied {
-            return None;
-        }
-        self.replied = true;
-        self.reply = Some(reply);
+        self.reply.get_or_insert(reply);
         self.caller.take()
     }
 }
 
-// === impl Ticket ===
-
-impl<O> Ticket<O> {
-    pub(super) fn new(engine: Arc<dyn Leave<O>>, gather: Arc<Gather<O>>) -> Self {
-        Self {
-            gather,
-            engine: Some(engine),
-        }
-    }
-}
-
-impl<O> Future for Ticket<O> {
-    type Output = Result<Answer<O>, Failure>;
+impl<B: Backend> Future for Ticket<B> {
+    type Output = Result<Answer<B::Output>, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut collected = self.gather.collected();
         if let Some(reply) = collected.reply.take() {
             drop(collected);
-            self.engine = None;
+            self.pool = None;
             return Poll::Ready(reply);
         }
         let waker = context.waker();
@@ -215,15 +190,15 @@ impl<O> Future for Ticket<O> {
     }
 }
 
-impl<O> Drop for Ticket<O> {
+impl<B: Backend> Drop for Ticket<B> {
     fn drop(&mut self) {
-        if let Some(engine) = self.engine.take() {
-            engine.leave(&self.gather);
+        if let Some(pool) = self.pool.take() {
+            pool.leave(&self.gather);
         }
     }
 }
 
-impl<O> std::fmt::Debug for Ticket<O> {
+impl<B: Backend> std::fmt::Debug for Ticket<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ticket").finish_non_exhaustive()
     }

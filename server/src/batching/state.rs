@@ -75,6 +75,11 @@ impl<B: Backend> State<B> {
         self.time_of(self.share_of(self.instances))
     }
 
+    /// Whether a thread sleeps that could run what waits.
+    pub(super) fn needs_wake(&self) -> bool {
+        self.queue.depth() > 0 && self.sleepers > 0 && !self.idle.is_empty()
+    }
+
     /// Whether its rows wait so long that a millisecond more makes no difference to them.
     pub(super) fn is_behind(&self) -> bool {
         self.wait() >= FAR_BEHIND
@@ -102,7 +107,7 @@ impl<B: Backend> State<B> {
         let of_all = self.share_of(self.instances);
         let of_idle = self.share_of(self.idle.len());
         let is_long = self.time_of(of_all) >= LONG_RUN
-            && of_all >= self.queue.cost().efficient_rows()
+            && of_all >= self.queue.cost.efficient_rows()
             && settings.max_queue_delay.is_zero();
         let rows = if is_long {
             of_all

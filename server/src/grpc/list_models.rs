@@ -4,7 +4,7 @@ use quintet_proto::v1;
 
 use super::Rpc;
 use crate::model::Model;
-use crate::repository::{Repository, State, VersionId};
+use crate::repository::{ModelVersion, Repository, State};
 use crate::runtime::Port;
 
 pub(super) fn rpc() -> Rpc {
@@ -16,19 +16,19 @@ pub(super) fn rpc() -> Rpc {
 
 fn list_models(repository: &Repository) -> v1::ListModelsResponse {
     let models = repository.versions();
-    let models = models.map(|(id, state)| model_info(repository, id, state));
+    let models = models.map(|version| model_info(repository, version));
     v1::ListModelsResponse {
         models: models.collect(),
     }
 }
 
-fn model_info(repository: &Repository, id: VersionId, state: State) -> v1::ModelInfo {
+fn model_info(repository: &Repository, version: &ModelVersion) -> v1::ModelInfo {
     let mut info = v1::ModelInfo {
-        name: id.name,
-        version: id.version.to_string(),
+        name: version.name.clone(),
+        version: version.version.to_string(),
         ..Default::default()
     };
-    match state {
+    match version.state() {
         State::Loading => {
             info.set_state(v1::ModelState::Loading);
             "the model is still loading".clone_into(&mut info.reason);

@@ -81,18 +81,17 @@ impl Runtime {
         let environment = environment(library).map_err(refuse)?;
         let mut runtime = Self {
             environment,
-            device: Device::Cpu,
+            device: match choice {
+                DeviceChoice::Auto => Device::Cuda(0),
+                DeviceChoice::Cpu => Device::Cpu,
+                DeviceChoice::Cuda(index) => Device::Cuda(index),
+            },
             intra_op_threads,
         };
-        if let Some(index) = choice.wanted_cuda() {
-            runtime.device = Device::Cuda(index);
-            // Registering the provider opens its library and finds the driver.
-            if let Err(error) = runtime.builder() {
-                match choice {
-                    DeviceChoice::Cuda(_) => return Err(error),
-                    _ => runtime.device = Device::Cpu,
-                }
-            }
+        // Registering CUDA's provider opens its library and finds the driver.
+        match runtime.builder() {
+            Err(_) if choice == DeviceChoice::Auto => runtime.device = Device::Cpu,
+            made => drop(made?),
         }
         Ok(runtime)
     }

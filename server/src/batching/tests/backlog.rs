@@ -17,7 +17,7 @@ fn it_is_deep_while_every_core_computes_for_engines_that_are_behind() {
 }
 
 /// An engine that runs one row, expects 3 ms of each, and holds two that wait.
-fn running() -> (Bench, Vec<Ticket<u32>>) {
+fn running() -> (Bench, Vec<Ticket<Gated>>) {
     let bench = bench(settings());
     let first = bench.submit(&[1]);
     bench.batch();

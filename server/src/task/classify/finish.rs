@@ -51,6 +51,6 @@ mod tests {
             let indices: Vec<_> = ranked.iter().map(|label| label.index).collect();
             assert_eq!(indices, expected, "top_k {top_k}");
         }
-        assert_eq!(classifier.rank(&Row::new(), 1), None);
+        assert_eq!(classifier.rank(&Row::default(), 1), None);
     }
 }

@@ -76,6 +76,6 @@ mod tests {
         for value in [f32::NAN, f32::INFINITY, -0.1, 1.1] {
             assert_eq!(score(value), None, "{value}");
         }
-        assert_eq!(Output::Score(0).score(&Row::new()), None);
+        assert_eq!(Output::Score(0).score(&Row::default()), None);
     }
 }

@@ -112,7 +112,7 @@ impl Reader {
             .zip(&ends)
             .map(|(start, end)| bytes.slice(start..*end));
         Ok(Reading {
-            row: Row::sequence(cells.collect::<SmallVec<[Bytes; 2]>>(), steps),
+            row: Row::sequence(cells, steps),
             truncated,
         })
     }

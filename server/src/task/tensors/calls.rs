@@ -62,9 +62,10 @@ pub(crate) fn calls() -> Vec<Rpc> {
             "/inference.GRPCInferenceService/RepositoryIndex",
             |call, request: &oip::RepositoryIndexRequest| {
                 let versions = call.repository().versions();
-                let wanted = versions
-                    .filter(|(_, state)| !request.ready || matches!(state, State::Ready(_)));
-                let models = wanted.map(|(id, state)| describe::index_entry(id, state));
+                let states = versions.map(|version| (version, version.state()));
+                let wanted =
+                    states.filter(|(_, state)| !request.ready || matches!(state, State::Ready(_)));
+                let models = wanted.map(|(version, state)| describe::index_entry(version, state));
                 Ok(oip::RepositoryIndexResponse {
                     models: models.collect(),
                 })

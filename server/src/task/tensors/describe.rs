@@ -7,9 +7,9 @@ use quintet_proto::inference::model_metadata_response::TensorMetadata;
 use quintet_proto::inference::repository_index_response::ModelIndex;
 
 use crate::model::Model;
-use crate::repository::{State, VersionId};
+use crate::repository::{ModelVersion, State};
 use crate::runtime::{Device, Port};
-use crate::statistics::Total;
+use crate::statistics::Sum;
 
 /// Triton's name for ONNX models.
 const PLATFORM: &str = "onnxruntime_onnx";
@@ -99,54 +99,53 @@ pub(super) fn config(model: &Model) -> oip::ModelConfig {
 
 /// What ModelStatistics says of one version.
 pub(super) fn statistics(model: &Model) -> oip::ModelStatistics {
-    let seen = model.statistics.snapshot();
-    let sum = |total: Total| {
-        Some(oip::StatisticDuration {
-            count: total.count,
-            ns: total.ns,
-        })
-    };
-    let runs = seen.runs.iter().map(|(rows, total)| {
-        // The run's time includes filling the input and taking the output.
-        let none = Total {
-            count: total.count,
-            ns: 0,
-        };
-        oip::InferBatchStatistics {
-            batch_size: *rows as u64,
-            compute_input: sum(none),
-            compute_infer: sum(*total),
-            compute_output: sum(none),
+    let seen = &model.metrics.statistics;
+    let duration = |count, ns| Some(oip::StatisticDuration { count, ns });
+    let sum = |sum: &Sum| duration(sum.count(), sum.ns());
+    let (mut inference_count, mut execution_count) = (0, 0);
+    let mut batch_stats = Vec::new();
+    for (batch_size, run) in (1..).zip(&seen.runs) {
+        let count = run.count();
+        if count > 0 {
+            inference_count += batch_size * count;
+            execution_count += count;
+            batch_stats.push(oip::InferBatchStatistics {
+                batch_size,
+                // The run's time includes filling the input and taking the output.
+                compute_input: duration(count, 0),
+                compute_infer: duration(count, run.ns()),
+                compute_output: duration(count, 0),
+            });
         }
-    });
+    }
     oip::ModelStatistics {
         name: model.name.to_string(),
         version: model.version.to_string(),
-        last_inference: seen.last_inference_ms,
-        inference_count: seen.inference_count(),
-        execution_count: seen.execution_count(),
-        batch_stats: runs.collect(),
+        last_inference: seen.last_inference_ms(),
+        inference_count,
+        execution_count,
+        batch_stats,
         inference_stats: Some(oip::InferStatistics {
-            success: sum(seen.success),
-            fail: sum(seen.fail),
-            queue: sum(seen.queue),
-            compute_input: sum(seen.compute_input),
-            compute_infer: sum(seen.compute_infer),
-            compute_output: sum(seen.compute_output),
+            success: sum(&seen.success),
+            fail: sum(&seen.fail),
+            queue: sum(&seen.queue),
+            compute_input: sum(&seen.compute_input),
+            compute_infer: sum(&seen.compute_infer),
+            compute_output: sum(&seen.compute_output),
         }),
     }
 }
 
 /// What RepositoryIndex says of one version.
-pub(super) fn index_entry(id: VersionId, state: State) -> ModelIndex {
+pub(super) fn index_entry(version: &ModelVersion, state: State) -> ModelIndex {
     let (state, reason) = match state {
         State::Ready(_) => ("READY", String::new()),
         State::Loading => ("LOADING", "the model is still loading".to_owned()),
         State::Unavailable(reason) => ("UNAVAILABLE", reason),
     };
     ModelIndex {
-        name: id.name,
-        version: id.version.to_string(),
+        name: version.name.clone(),
+        version: version.version.to_string(),
         state: state.to_owned(),
         reason,
     }
