@@ -102,9 +102,7 @@ impl Plan {
                 "is LAYOUT_GRID (2); a stream has no sheet, LAYOUT_SEPARATE (1) is allowed";
             refuse("layout", description.to_owned());
         }
-        if !violations.is_empty() {
-            return Err(ServeError::violations(violations));
-        }
+        ServeError::check(violations)?;
         let count = u64::from(count);
         Ok(Self {
             count,
