@@ -3,8 +3,8 @@
 mod decode;
 mod encode;
 
-pub use decode::{BadPicture, Decode};
-pub use encode::{Format, picture, sheet};
+pub use decode::{decode, pixels};
+pub use encode::{picture, sheet};
 /// A picture: a whole PNG or JPEG file, or pixels.
 pub use quintet_proto::v1::image::Source as Picture;
 

@@ -118,19 +118,11 @@ impl Reader {
     }
 }
 
-/// Checks that the model's inputs can be made of a text.
+/// The role and type of each input.
 ///
 /// # Errors
-/// Why they cannot.
-pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
-    manifest
-        .spec::<TextSpec>()
-        .map_err(|error| error.to_string())?;
-    inputs(manifest).map(drop)
-}
-
-/// The role and type of each input.
-fn inputs(manifest: &Manifest) -> Result<Vec<(Role, DataType)>, String> {
+/// Why they cannot be made of a text.
+pub(super) fn inputs(manifest: &Manifest) -> Result<Vec<(Role, DataType)>, String> {
     let of_text = |role: Role| role.is_sequence() || role == Role::Lengths;
     let inputs = manifest.inputs.iter().map(|input| match input.role {
         Some(role) if of_text(role) => Ok((role, input.datatype)),
