@@ -181,11 +181,7 @@ impl ServeError {
             },
             Failure::Stopped => Self::draining(),
             Failure::Retired => Self::retired(model),
-            Failure::Backend(message) => {
-                let id = crate::request_id::next();
-                tracing::error!(error_id = %id, model, error = %message, "a batch failed");
-                Self::Internal { id }
-            }
+            Failure::Backend(message) => Self::fault(&format!("a batch of {model}"), &message),
         }
     }
 

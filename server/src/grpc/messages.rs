@@ -9,7 +9,11 @@ use std::pin::pin;
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
 use h2::RecvStream;
+use http_body::Frame;
+use http_body_util::StreamBody;
 use prost::Message;
+use tonic::Status;
+use tonic::body::Body;
 
 use super::fields;
 use crate::call::Call;
@@ -53,6 +57,15 @@ pub(super) fn all<M: Message + Default>(
     messages.boxed()
 }
 
+/// A body as tonic takes it. Trailers of a request have no meaning.
+pub(super) fn for_tonic(body: RecvStream) -> Body {
+    let frames = try_unfold(body, async |mut body| match data(&mut body).await {
+        Ok(data) => Ok(data.map(|data| (Frame::data(data), body))),
+        Err(error) => Err(Status::cancelled(error.to_string())),
+    });
+    Body::new(StreamBody::new(frames))
+}
+
 /// Writes a message with its prefix.
 pub(super) fn encode(message: &impl Message, into: &mut BytesMut) {
     let length = message.encoded_len();
@@ -89,7 +102,7 @@ async fn read<M: Message + Default>(
     decode(whole, None)
 }
 
-/// The next bytes of a body; `None` at its end. Trailers of a request have no meaning.
+/// The next bytes of a body; `None` at its end.
 async fn data(body: &mut RecvStream) -> Result<Option<Bytes>, ServeError> {
     while let Some(data) = body.data().await {
         let data = data.map_err(|error| unreadable(&error))?;
