@@ -6,8 +6,7 @@ use bytes::Bytes;
 use divan::{Bencher, black_box};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use quintet_bundle::image::Channels;
-use quintet_proto::v1::ImageFormat as Format;
-use quintet_server::task::picture::{self, Picture, decode};
+use quintet_server::task::picture::{self, ImageFormat as Encoding, Picture, decode};
 
 const MAX_PIXELS: u64 = 1 << 24;
 
@@ -54,6 +53,6 @@ fn jpeg(bencher: Bencher<'_, '_>, side: u32) {
 #[divan::bench]
 fn raw_frame(bencher: Bencher<'_, '_>) {
     let pixels = Bytes::from(picture(28).to_luma8().into_raw());
-    let raw = picture::picture(Format::Raw, [28, 28], pixels).expect("pixels are not encoded");
+    let raw = picture::picture(Encoding::Raw, [28, 28], pixels).expect("pixels are not encoded");
     bencher.bench(|| decode(black_box(&raw), Channels::Grey, MAX_PIXELS));
 }

@@ -1,7 +1,7 @@
 //! The composition root: a configuration becomes an app, an app serves on listeners until it is
 //! told to stop.
 
-use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -156,13 +156,10 @@ impl App {
         let mut server = tokio::spawn(grpc::serve(grpc_listener, io_threads, router, stopping));
 
         let loading = load_all(&config, &loader, &repository, &health);
-        let serve = async {
-            loading.await;
-            std::future::pending::<()>().await;
-        };
+        let mut shutdown = pin!(shutdown);
         tokio::select! {
-            () = serve => {}
-            () = shutdown => {}
+            () = loading => shutdown.await,
+            () = &mut shutdown => {}
         }
 
         tracing::info!("shutting down: no longer ready");

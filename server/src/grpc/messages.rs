@@ -39,18 +39,18 @@ pub(super) fn all<M: Message + Default>(
     request_field: Option<u32>,
 ) -> BoxStream<'static, Result<M, ServeError>> {
     let start = (body, BytesMut::new());
-    let messages = try_unfold(start, move |(mut body, mut come)| async move {
+    let messages = try_unfold(start, move |(mut body, mut buffer)| async move {
         loop {
-            if let Some(length) = length(&come, max_message_size)?
-                && come.len() >= length
+            if let Some(length) = length(&buffer, max_message_size)?
+                && buffer.len() >= length
             {
-                let message = decode(come.split_to(length).freeze(), request_field)?;
-                return Ok(Some((message, (body, come))));
+                let message = decode(buffer.split_to(length).freeze(), request_field)?;
+                return Ok(Some((message, (body, buffer))));
             }
             match data(&mut body).await? {
-                Some(part) => come.extend_from_slice(&part),
-                None if come.is_empty() => return Ok(None),
-                None => return Err(ends_early(come.len())),
+                Some(part) => buffer.extend_from_slice(&part),
+                None if buffer.is_empty() => return Ok(None),
+                None => return Err(ends_early(buffer.len())),
             }
         }
     });

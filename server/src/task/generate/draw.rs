@@ -30,8 +30,8 @@ const MOST_AT_ONCE: usize = 256;
 #[derive(Debug)]
 pub(super) struct Drawing {
     call: Call,
-    generator: Arc<Model>,
-    its: Arc<Generator>,
+    model: Arc<Model>,
+    generator: Arc<Generator>,
     judge: Judge,
     /// Decides every image.
     seed: u64,
@@ -56,17 +56,14 @@ impl Drawing {
     /// A fault of the server, where the operating system gives no random numbers.
     pub(super) fn new(
         call: Call,
-        generator: Arc<Model>,
+        model: Arc<Model>,
         judge: Judge,
         plan: Plan,
     ) -> Result<Self, ServeError> {
-        let (makes, names) = (generator.engine.settings(), judge.model.engine.settings());
+        let (own, judges) = (model.engine.settings(), judge.model.engine.settings());
         // A chunk that is larger than a queue would never be taken.
-        let largest = makes
-            .max_batch_size
-            .min(makes.max_queue_size)
-            .min(names.max_queue_size)
-            .min(MOST_AT_ONCE);
+        let largest = own.max_batch_size.min(own.max_queue_size);
+        let largest = largest.min(judges.max_queue_size).min(MOST_AT_ONCE);
         let seed = match plan.seed {
             Some(seed) => seed,
             None => any_seed()?,
@@ -75,8 +72,8 @@ impl Drawing {
         let progress = Progress::new(plan.count, plan.limit, largest as u64, usual_share);
         Ok(Self {
             call,
-            its: generator.state()?,
-            generator,
+            generator: model.state()?,
+            model,
             judge,
             seed,
             plan,
@@ -125,14 +122,17 @@ impl Drawing {
         };
         let deadline = self.call.deadline();
         let (first, count) = (self.progress.drawn, candidates as usize);
-        let noise = pin!(async { Ok((self.its.rows(self.seed, first..first + candidates), ())) });
+        let noise = pin!(async {
+            let candidates = first..first + candidates;
+            Ok((self.generator.rows(self.seed, candidates), ()))
+        });
         let frames = self
-            .generator
+            .model
             .serve(deadline, count, noise, |frames, ()| Some(frames));
         let frames = kept.spent.add(frames.await.map_err(name_stage)?);
         let rows = pin!(async {
             let input = self.judge.classifier.input;
-            let rows = rows(self.call.blocking(), input, &frames, self.its.size);
+            let rows = rows(self.call.blocking(), input, &frames, self.generator.size);
             Ok((rows.await?, ()))
         });
         let labels = self
@@ -162,7 +162,7 @@ impl Drawing {
                 kept.frames.push(Bytes::copy_from_slice(&frame[0]));
             }
         }
-        let metrics = &self.generator.metrics;
+        let metrics = &self.model.metrics;
         metrics.judged(passed, candidates - passed);
         self.progress.record(candidates, passed.min(missing));
         Ok(())
@@ -174,7 +174,7 @@ impl Drawing {
         let written = pin!(write(
             self.call.blocking(),
             &self.plan,
-            self.its.size,
+            self.generator.size,
             kept.frames
         ));
         let pictures = within(self.call.deadline(), written).await;
@@ -188,10 +188,10 @@ impl Drawing {
             digit.image = Some(picture);
         }
         let took = started.elapsed();
-        self.generator.metrics.postprocessed(took);
+        self.model.metrics.postprocessed(took);
         let mut spent = kept.spent;
         spent.preprocess += took;
-        let (generator, classifier) = (&self.generator, &self.judge.model);
+        let (generator, classifier) = (&self.model, &self.judge.model);
         Ok(v1::GenerateDigitsResponse {
             candidates: digits.last().map_or(0, |last| last.index + 1),
             digits,

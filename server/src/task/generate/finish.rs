@@ -1,12 +1,11 @@
 //! From frames to pictures.
 
 use bytes::Bytes;
-use quintet_proto::v1::ImageFormat;
 
 use super::plan::Plan;
 use crate::blocking::Blocking;
 use crate::error::ServeError;
-use crate::task::picture::{INLINE_PIXELS, Picture, picture, sheet};
+use crate::task::picture::{INLINE_PIXELS, ImageFormat, Picture, picture, sheet};
 
 /// Writes frames of one size (width, height) as pictures, all on one sheet or each by itself: many
 /// on a blocking thread.

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder as _, ImageResult};
 use quintet_bundle::image::{sheet as on_a_sheet, square_columns};
-use quintet_proto::v1::{ImageFormat, RawImage};
+use quintet_proto::v1::RawImage;
 
-use super::Picture;
+use super::{ImageFormat, Picture};
 
 /// Grey pixels of this width and height as a picture: a PNG file unless the format is raw.
 ///
