@@ -1,7 +1,7 @@
 //! The composition root: a configuration becomes an app, an app serves on listeners until it is
 //! told to stop.
 
-use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,11 +31,8 @@ const UPKEEP: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct App {
     config: Config,
-    runtime: Runtime,
-    tasks: Tasks,
+    loader: Loader,
     repository: Arc<Repository>,
-    metrics: Metrics,
-    backlog: Arc<Backlog>,
     io_threads: IoThreads,
 }
 
@@ -100,11 +97,13 @@ impl Config {
             .map_err(StartError::IoThreads)?;
         Ok(App {
             config: self,
-            runtime,
-            tasks,
+            loader: Loader {
+                runtime,
+                tasks,
+                metrics,
+                backlog,
+            },
             repository: Arc::new(repository),
-            metrics,
-            backlog,
             io_threads,
         })
     }
@@ -124,15 +123,13 @@ impl App {
     ) -> usize {
         let Self {
             config,
-            runtime,
-            tasks,
+            loader,
             repository,
-            metrics,
-            backlog,
             io_threads,
         } = self;
+        let metrics = loader.metrics.clone();
         let lifecycle = Arc::new(Lifecycle::default());
-        let calls = grpc::calls(&tasks);
+        let calls = grpc::calls(&loader.tasks);
         let health = Health::starting(&repository, &calls).await;
         let context = Context {
             repository: Arc::clone(&repository),
@@ -155,28 +152,19 @@ impl App {
                 tracing::error!(%error, "the admin port is gone");
             }
         });
-        background.spawn(upkeep(metrics.clone()));
+        background.spawn(upkeep(metrics));
         let mut server = tokio::spawn(grpc::serve(grpc_listener, io_threads, router, stopping));
 
-        let loader = Loader {
-            runtime,
-            tasks,
-            metrics,
-            backlog,
-        };
         let loading = load_all(&config, &loader, &repository, &health);
-        let serve = async {
-            loading.await;
-            std::future::pending::<()>().await;
-        };
+        let mut shutdown = pin!(shutdown);
         tokio::select! {
-            () = serve => {}
-            () = shutdown => {}
+            () = loading => shutdown.await,
+            () = &mut shutdown => {}
         }
 
         tracing::info!("shutting down: no longer ready");
         lifecycle.leave_service();
-        health.leaving(&repository).await;
+        health.update(&repository, true).await;
         tokio::time::sleep(config.shutdown_delay).await;
         let limit = Instant::now() + config.shutdown_timeout;
         lifecycle.drain();
@@ -237,7 +225,7 @@ async fn load_all(config: &Config, loader: &Loader, repository: &Repository, hea
             );
         }
         found.set(state);
-        health.update(repository).await;
+        health.update(repository, false).await;
     }
     let took_ms = started.elapsed().as_millis() as u64;
     let unready = repository.unready();

@@ -137,23 +137,26 @@ impl ServeError {
             }
         });
         let values = values.collect();
-        if violations.is_empty() {
-            Ok(values)
-        } else {
-            Err(Self::violations(violations))
-        }
+        Self::check(violations)?;
+        Ok(values)
     }
 
-    /// An [`ServeError::InvalidArgument`] about at least one field. It lists the first few and
-    /// counts the rest, so that the answer stays small.
-    pub fn violations(mut violations: Vec<Violation>) -> Self {
+    /// Checks that there is no violation.
+    ///
+    /// # Errors
+    /// [`ServeError::InvalidArgument`] with the first few. It counts the rest, so that the answer
+    /// stays small.
+    pub fn check(mut violations: Vec<Violation>) -> Result<(), Self> {
+        if violations.is_empty() {
+            return Ok(());
+        }
         let more = violations.len().saturating_sub(MAX_VIOLATIONS);
         if more > 0 {
             violations.truncate(MAX_VIOLATIONS);
             let description = format!("has {more} more violations, which are not listed");
             violations.push(Violation::new("request", description));
         }
-        Self::InvalidArgument { violations }
+        Err(Self::InvalidArgument { violations })
     }
 
     /// What a refusal by the batching core of `model` means to the caller.
@@ -178,11 +181,7 @@ impl ServeError {
             },
             Failure::Stopped => Self::draining(),
             Failure::Retired => Self::retired(model),
-            Failure::Backend(message) => {
-                let id = crate::request_id::next();
-                tracing::error!(error_id = %id, model, error = %message, "a batch failed");
-                Self::Internal { id }
-            }
+            Failure::Backend(message) => Self::fault(&format!("a batch of {model}"), &message),
         }
     }
 
@@ -268,7 +267,8 @@ mod tests {
         let wrong = |count: usize| {
             let violations =
                 (0..count).map(|index| Violation::new(format!("images[{index}]"), "is empty"));
-            ServeError::violations(violations.collect()).to_string()
+            let error = ServeError::check(violations.collect()).unwrap_err();
+            error.to_string()
         };
         assert_eq!(wrong(1), "images[0]: is empty");
         assert!(wrong(MAX_VIOLATIONS).ends_with("images[15]: is empty"));

@@ -6,6 +6,7 @@ use super::Rpc;
 use crate::model::Model;
 use crate::repository::{ModelVersion, Repository, State};
 use crate::runtime::Port;
+use crate::task::tensors::shape;
 
 pub(super) fn rpc() -> Rpc {
     let path = "/quintet.v1.InferenceService/ListModels";
@@ -67,6 +68,6 @@ fn tensor(port: &Port) -> v1::TensorMetadata {
     v1::TensorMetadata {
         name: port.name.clone(),
         datatype: port.datatype.as_str().to_owned(),
-        shape: std::iter::once(-1).chain(port.open_row_shape()).collect(),
+        shape: shape(port).collect(),
     }
 }

@@ -94,14 +94,10 @@ async fn connection(
         ended = &mut connection => ended,
         () = stopped(&mut shutdown) => {
             connection.finish();
-            if !connection.has_asked()
-                && let Ok(ended) = tokio::time::timeout(SILENT_GRACE, &mut connection).await
-            {
-                ended
-            } else if connection.has_asked() {
-                connection.await
-            } else {
-                Ok(())
+            match tokio::time::timeout(SILENT_GRACE, &mut connection).await {
+                Ok(ended) => ended,
+                Err(_) if connection.has_asked() => connection.await,
+                Err(_) => Ok(()),
             }
         }
     };

@@ -155,6 +155,7 @@ fn integer(datatype: DataType, value: i64) -> Bytes {
 /// The element at `index` of an integer tensor.
 pub(crate) fn element(datatype: DataType, bytes: &[u8], index: usize) -> i64 {
     match datatype {
+        DataType::Uint8 => bytes[index].into(),
         DataType::Int64 => i64::from_le_bytes(bytes.as_chunks().0[index]),
         _ => i32::from_le_bytes(bytes.as_chunks().0[index]).into(),
     }

@@ -8,7 +8,7 @@ pub mod generate;
 pub mod picture;
 mod probabilities;
 pub mod sentiment;
-pub mod tensors;
+pub(crate) mod tensors;
 mod wire;
 
 use std::any::Any;

@@ -15,13 +15,14 @@ use h2::{
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
 };
+use quintet_proto::code_name;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tonic::{Code, Status};
 
-use super::{framing::Messages, report::name};
+use super::framing::Messages;
 
 /// Bytes that a server may have under way to us on one stream, and on the connection.
 const STREAM_WINDOW: u32 = 4 << 20;
@@ -209,7 +210,7 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(name(self.code))?;
+        f.write_str(code_name(self.code))?;
         match self.message().as_str() {
             "" => Ok(()),
             message => write!(f, ": {message}"),
@@ -223,7 +224,7 @@ impl CallError {
     /// What to count it as.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Refused(refusal) => name(refusal.code),
+            Self::Refused(refusal) => code_name(refusal.code),
             Self::Reset(_) => "RESET",
             Self::Malformed(_) => "MALFORMED",
             Self::Lost(_) => "LOST",

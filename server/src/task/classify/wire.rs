@@ -7,12 +7,11 @@ use quintet_bundle::image::Framing;
 use quintet_proto::v1;
 use quintet_proto::v1::classify_stream_response::Result as ItemResult;
 
-use super::{Classifier, Limits, NAME, RankedLabel, prepare};
+use super::{Classifier, Limits, NAME, prepare};
 use crate::call::Call;
 use crate::error::{ServeError, Violation};
-use crate::flow::Served;
 use crate::grpc::{self, Items, Rpc};
-use crate::model::Model;
+use crate::runtime::Row;
 use crate::task::picture::Picture;
 use crate::task::wire::{label_name, timing};
 
@@ -56,13 +55,27 @@ async fn classify(
         Ok((rows, ()))
     });
     let top_k = request.top_k as usize;
+    let classification = |row: &Row| {
+        let labels = classifier.rank(row, top_k)?.into_iter();
+        let labels = labels.map(|(index, probability)| v1::Label {
+            name: label_name(&model, index),
+            index: index as u32,
+            probability,
+        });
+        Some(v1::Classification {
+            labels: labels.collect(),
+        })
+    };
     let served = model.serve(call.deadline(), count, rows, |outputs, ()| {
-        outputs
-            .iter()
-            .map(|row| classifier.rank(row, top_k))
-            .collect()
+        outputs.iter().map(classification).collect()
     });
-    Ok(response(&model, served.await?))
+    let served = served.await?;
+    Ok(v1::ClassifyResponse {
+        classifications: served.answer,
+        model: model.name.to_string(),
+        version: model.version.to_string(),
+        timing: Some(timing(&served.spent)),
+    })
 }
 
 async fn classify_item(
@@ -98,23 +111,6 @@ fn framing(value: i32) -> Result<Framing, ServeError> {
             let words = format!("is {value}; FRAMING_AUTO (1) and FRAMING_NONE (2) are allowed");
             Err(ServeError::invalid("framing", words))
         }
-    }
-}
-
-fn response(model: &Model, served: Served<Vec<Vec<RankedLabel>>>) -> v1::ClassifyResponse {
-    let label = |label: RankedLabel| v1::Label {
-        name: label_name(model, label.index),
-        index: label.index as u32,
-        probability: label.probability,
-    };
-    let classification = |labels: Vec<RankedLabel>| v1::Classification {
-        labels: labels.into_iter().map(label).collect(),
-    };
-    v1::ClassifyResponse {
-        classifications: served.answer.into_iter().map(classification).collect(),
-        model: model.name.to_string(),
-        version: model.version.to_string(),
-        timing: Some(timing(&served.spent)),
     }
 }
 

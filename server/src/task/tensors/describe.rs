@@ -6,6 +6,7 @@ use quintet_proto::inference::model_instance_group::Kind;
 use quintet_proto::inference::model_metadata_response::TensorMetadata;
 use quintet_proto::inference::repository_index_response::ModelIndex;
 
+use super::shape;
 use crate::model::Model;
 use crate::repository::{ModelVersion, State};
 use crate::runtime::{Device, Port};
@@ -28,45 +29,37 @@ pub(super) fn server() -> oip::ServerMetadataResponse {
 
 /// What ModelMetadata says. `versions` are those of the model that are ready.
 pub(super) fn metadata(model: &Model, versions: Vec<String>) -> oip::ModelMetadataResponse {
-    let tensor = |port: &Port| TensorMetadata {
+    let tensor = |port: &Port, shape| TensorMetadata {
         name: port.name.clone(),
         datatype: port.datatype.as_str().to_owned(),
-        shape: std::iter::once(-1).chain(port.open_row_shape()).collect(),
+        shape,
     };
-    // Triton writes a row that is one number as a list of one, and so do its clients.
     let input = |port: &Port| {
-        let mut tensor = tensor(port);
-        if tensor.shape.len() == 1 {
-            tensor.shape.push(1);
-        }
-        tensor
+        let dims = std::iter::once(-1).chain(input_dims(port));
+        tensor(port, dims.collect())
     };
+    let output = |port: &Port| tensor(port, shape(port).collect());
     oip::ModelMetadataResponse {
         name: model.name.to_string(),
         versions,
         platform: PLATFORM.to_owned(),
         inputs: model.signature.inputs.iter().map(input).collect(),
-        outputs: model.signature.outputs.iter().map(tensor).collect(),
+        outputs: model.signature.outputs.iter().map(output).collect(),
     }
 }
 
 /// What ModelConfig says.
 pub(super) fn config(model: &Model) -> oip::ModelConfig {
     let settings = model.engine.settings();
-    let dims = |port: &Port| port.open_row_shape().collect();
     let inputs = model.signature.inputs.iter().map(|port| oip::ModelInput {
         name: port.name.clone(),
         data_type: data_type(port.datatype).into(),
-        dims: match port.open_row_shape().count() {
-            // As in the metadata.
-            0 => vec![1],
-            _ => dims(port),
-        },
+        dims: input_dims(port),
     });
     let outputs = model.signature.outputs.iter().map(|port| oip::ModelOutput {
         name: port.name.clone(),
         data_type: data_type(port.datatype).into(),
-        dims: dims(port),
+        dims: port.open_row_shape().collect(),
     });
     let (kind, gpus) = match model.device {
         Device::Cpu => (Kind::Cpu, vec![]),
@@ -151,11 +144,15 @@ pub(super) fn index_entry(version: &ModelVersion, state: State) -> ModelIndex {
     }
 }
 
-fn data_type(datatype: DataType) -> oip::DataType {
-    match datatype {
-        DataType::Uint8 => oip::DataType::TypeUint8,
-        DataType::Int32 => oip::DataType::TypeInt32,
-        DataType::Int64 => oip::DataType::TypeInt64,
-        DataType::Float32 => oip::DataType::TypeFp32,
+/// The shape of an input's row. Triton writes one that is a single number as a list of one, and so
+/// do its clients.
+fn input_dims(port: &Port) -> Vec<i64> {
+    match port.open_row_shape().count() {
+        0 => vec![1],
+        _ => port.open_row_shape().collect(),
     }
+}
+
+fn data_type(datatype: DataType) -> oip::DataType {
+    oip::DataType::from_str_name(&format!("TYPE_{datatype}")).unwrap_or_default()
 }
