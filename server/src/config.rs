@@ -1,10 +1,4 @@
-//! What the server can be told, by flag, by `QUINTET_*` variable or in a TOML file, in that order. The only file that
-//! reads the environment.
-
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the environment"
-)]
+//! What the server can be told, by flag, by `QUINTET_*` variable or in a TOML file, in that order.
 
 mod limits;
 mod settings;
@@ -17,6 +11,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use serde::Deserialize;
+
+use crate::environment::ort_dylib_path;
 
 /// The Quintet model server: gRPC with dynamic batching over ONNX Runtime.
 ///
@@ -196,7 +192,7 @@ impl Options {
     pub fn load() -> Result<(Config, Option<Command>), ConfigError> {
         let options = Self::parse();
         let command = options.command;
-        let config = options.into_config(std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from))?;
+        let config = options.into_config(ort_dylib_path())?;
         Ok((config, command))
     }
 }

@@ -10,6 +10,7 @@
 //!
 //! [`config::Options::load`] gives a [`config::Config`], `build` makes an [`app::App`] of it, and [`app::App::serve`]
 //! runs it on listeners that the caller has bound, until a future that the caller gives resolves.
+//! A program that embeds it calls [`environment::disable_telemetry`] first in `main`.
 
 mod admin;
 pub mod app;
@@ -19,6 +20,7 @@ pub mod config;
 mod deadline;
 pub mod decode;
 pub mod encode;
+pub mod environment;
 pub mod error;
 pub mod flow;
 pub mod generate;

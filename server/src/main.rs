@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use quintet_server::config::{Command, Options};
-use quintet_server::{healthcheck, shutdown, telemetry};
+use quintet_server::{environment, healthcheck, shutdown, telemetry};
 use tokio::net::TcpListener;
 
 /// A request makes and frees some dozens of small things, often on two threads; glibc's allocator takes a lock for the
@@ -15,6 +15,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
+    #[expect(unsafe_code, reason = "a variable of the environment is set")]
+    // SAFETY: this is the only thread.
+    unsafe {
+        environment::disable_telemetry();
+    }
     match run() {
         Ok(code) => code,
         Err(error) => {

@@ -10,6 +10,12 @@ use quintet_trainer::run::run;
 use quintet_trainer::stop::STOPPED;
 
 fn main() -> ExitCode {
+    // `ort`'s own switch comes after ONNX Runtime's telemetry has started.
+    #[expect(unsafe_code, reason = "a variable of the environment is set")]
+    // SAFETY: this is the only thread.
+    unsafe {
+        std::env::set_var("ORT_DISABLE_TELEMETRY", "1");
+    }
     let cli = Cli::parse();
     match run(&cli, &mut io::stdout().lock()) {
         Ok(Ending::Finished) => ExitCode::SUCCESS,
