@@ -11,12 +11,12 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::admin::{self, Admin};
 use crate::batching::Backlog;
-use crate::config::Config;
+use crate::config::{Config, cores};
 use crate::grpc::{self, Health};
 use crate::io_threads::IoThreads;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
-use crate::model::Model;
+use crate::model::{Loader, Model};
 use crate::repository::{Repository, State, VersionId};
 use crate::runtime::{Device, Runtime, RuntimeError};
 use crate::service::Service;
@@ -28,10 +28,8 @@ const UPKEEP: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct App {
     config: Config,
-    runtime: Runtime,
+    loader: Loader,
     repository: Arc<Repository>,
-    metrics: Metrics,
-    backlog: Arc<Backlog>,
     io_threads: IoThreads,
 }
 
@@ -64,38 +62,27 @@ pub enum StartError {
 impl Config {
     /// Loads ONNX Runtime and finds the models; loads none of them yet and binds no port.
     pub fn build(self) -> Result<App, StartError> {
-        let runtime = Runtime::load(&self.onnxruntime, self.device, self.intra_op_threads)?;
-        let repository = Repository::find(
-            &self.models_dir,
-            self.defaults.clone(),
-            &self.required_models,
-        )?;
-        for (option, name) in [
-            ("default_classifier", &self.defaults.classifier),
-            ("default_sentiment_model", &self.defaults.sentiment_model),
-            ("default_generator", &self.defaults.generator),
-        ] {
-            if let Some(model) = name.clone()
-                && !repository.names().any(|known| known == model)
-            {
-                return Err(StartError::DefaultModel { option, model });
-            }
-        }
+        let runtime = self.runtime.load()?;
+        let repository = self.repository.find()?;
         let metrics = Metrics::new(Runtime::version());
-        // On a GPU a batch takes no core.
         let enough = match runtime.device() {
-            Device::Cpu => self.cores.div_ceil(self.intra_op_threads),
+            device @ Device::Cpu => self.runtime.instances(device),
+            // On a GPU a batch takes no core.
             Device::Cuda(_) => usize::MAX,
         };
         let backlog = Arc::new(Backlog::of(enough));
-        let io_threads = IoThreads::start(self.io_threads, self.cores, self.busy_poll, &backlog)
+        let io_threads = self
+            .network
+            .start_threads(&backlog)
             .map_err(StartError::IoThreads)?;
         Ok(App {
             config: self,
-            runtime,
+            loader: Loader {
+                runtime,
+                metrics,
+                backlog,
+            },
             repository: Arc::new(repository),
-            metrics,
-            backlog,
             io_threads,
         })
     }
@@ -114,21 +101,20 @@ impl App {
     ) -> usize {
         let Self {
             config,
-            runtime,
+            loader,
             repository,
-            metrics,
-            backlog,
             io_threads,
         } = self;
+        let metrics = loader.metrics.clone();
         let lifecycle = Arc::new(Lifecycle::default());
         let health = Health::starting(&repository).await;
-        let service = Service::new(Arc::clone(&repository), config.limits, config.cores);
+        let service = Service::new(Arc::clone(&repository), config.limits.build(), cores());
         let routes = grpc::routes(
             service,
             &health,
             Arc::clone(&lifecycle),
             metrics.clone(),
-            config.max_message_size,
+            config.network.max_message_size,
         );
         let pages = admin::routes(Admin {
             metrics: metrics.clone(),
@@ -143,10 +129,10 @@ impl App {
                 tracing::error!(%error, "the admin port is gone");
             }
         });
-        tasks.spawn(upkeep(metrics.clone()));
+        tasks.spawn(upkeep(metrics));
         let mut server = tokio::spawn(grpc::serve(grpc_listener, io_threads, routes, stopping));
 
-        let loading = load_all(&config, &runtime, &repository, &metrics, &backlog, &health);
+        let loading = load_all(&config, &loader, &repository, &health);
         let serve = async {
             loading.await;
             std::future::pending::<()>().await;
@@ -159,8 +145,8 @@ impl App {
         tracing::info!("shutting down: no longer ready");
         lifecycle.leave_service();
         health.leaving(&repository).await;
-        tokio::time::sleep(config.shutdown_delay).await;
-        let limit = Instant::now() + config.shutdown_timeout;
+        tokio::time::sleep(config.shutdown.shutdown_delay).await;
+        let limit = Instant::now() + config.shutdown.shutdown_timeout;
         lifecycle.drain();
         for model in ready_models(&repository) {
             model.engine.hurry();
@@ -181,32 +167,17 @@ impl App {
 }
 
 /// Loads the models one after the other: ONNX Runtime does not like to make sessions at once.
-async fn load_all(
-    config: &Config,
-    runtime: &Runtime,
-    repository: &Repository,
-    metrics: &Metrics,
-    backlog: &Arc<Backlog>,
-    health: &Health,
-) {
+async fn load_all(config: &Config, loader: &Loader, repository: &Repository, health: &Health) {
     let started = Instant::now();
     let versions: Vec<VersionId> = repository.versions().map(|(id, _)| id).collect();
     for id in &versions {
-        metrics.model_found(&id.name, id.version);
+        loader.metrics.model_found(&id.name, id.version);
     }
     for id in versions {
-        let (config, runtime, metrics) = (config.clone(), runtime.clone(), metrics.clone());
-        let backlog = Arc::clone(backlog);
-        let path = id.path.clone();
-        let device = runtime.device();
+        let (config, loader, path) = (config.clone(), loader.clone(), id.path.clone());
         let loaded = tokio::task::spawn_blocking(move || {
-            Model::load(
-                &path,
-                &runtime,
-                |manifest| config.batching(manifest, device),
-                &metrics,
-                &backlog,
-            )
+            let device = loader.runtime.device();
+            loader.load(&path, |manifest| config.batching(manifest, device))
         });
         let state = match loaded.await {
             Ok(Ok(model)) => {

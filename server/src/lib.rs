@@ -8,7 +8,7 @@
 //!           └─ convert ─► service: validate, submit, wait within the deadline ─────────┘
 //! ```
 //!
-//! [`config::Options::load`] gives a [`config::Config`], `build` makes an [`app::App`] of it, and [`app::App::serve`]
+//! [`config::Config::read`] gives a [`config::Config`], `build` makes an [`app::App`] of it, and [`app::App::serve`]
 //! runs it on listeners that the caller has bound, until a future that the caller gives resolves.
 //! A program that embeds it calls [`environment::disable_telemetry`] first in `main`.
 
@@ -40,4 +40,3 @@ pub mod service;
 pub mod shutdown;
 pub mod statistics;
 pub mod task;
-pub mod telemetry;

@@ -12,7 +12,7 @@ use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
-use quintet_bundle::Task;
+use quintet_bundle::{Manifest, Task};
 
 use crate::batching::{BatchReport, DropReason, Observer};
 
@@ -183,21 +183,18 @@ impl Metrics {
     }
 
     /// The handles of one model version, and its info series.
-    pub fn model(
-        &self,
-        name: &str,
-        version: u32,
-        architecture: &str,
-        task: Task,
-        device: &str,
-    ) -> ModelMetrics {
-        let labels = [("model", name.to_owned()), ("version", version.to_string())];
+    pub fn model(&self, manifest: &Manifest, device: &str) -> ModelMetrics {
+        let task = manifest.task;
+        let labels = [
+            ("model", manifest.name.clone()),
+            ("version", manifest.version.to_string()),
+        ];
         with_local_recorder(&self.0.recorder, || {
             let [name, version] = labels.clone();
             let info = [
                 name,
                 version,
-                ("architecture", architecture.to_owned()),
+                ("architecture", manifest.architecture.clone()),
                 ("task", task.as_str().to_owned()),
                 ("device", device.to_owned()),
             ];

@@ -1,6 +1,7 @@
 //! One model version, from its bundle to a running batching core.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -42,6 +43,17 @@ pub struct Model {
     pub statistics: Arc<Statistics>,
 }
 
+/// What all models are loaded with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Loader {
+    /// Where they run.
+    pub runtime: Runtime,
+    /// Where they record what they do.
+    pub metrics: Metrics,
+    /// What waits for all of them.
+    pub backlog: Arc<Backlog>,
+}
+
 /// Why a model version cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -74,15 +86,13 @@ pub enum LoadError {
     Thread(std::io::Error),
 }
 
-impl Model {
+impl Loader {
     /// Reads the bundle, makes its instances, proves each on the golden samples and starts the batching core.
     pub fn load(
-        path: &std::path::Path,
-        runtime: &Runtime,
+        &self,
+        path: &Path,
         settings: impl FnOnce(&Manifest) -> Settings,
-        metrics: &Metrics,
-        backlog: &Arc<Backlog>,
-    ) -> Result<Self, LoadError> {
+    ) -> Result<Model, LoadError> {
         let bundle = Bundle::open(path)?;
         let manifest = bundle.manifest().clone();
         task::check(&manifest)?;
@@ -98,19 +108,13 @@ impl Model {
 
         let mut backends = Vec::new();
         for _ in 0..settings.instances {
-            let mut backend = runtime.session(bundle.model(), &signature)?;
+            let mut backend = self.runtime.session(bundle.model(), &signature)?;
             warm_up(&mut backend, &bundle, settings.max_batch_size)?;
             backends.push(backend);
         }
 
-        let device = runtime.device();
-        let metrics = metrics.model(
-            &manifest.name,
-            manifest.version,
-            &manifest.architecture,
-            manifest.task,
-            &device.to_string(),
-        );
+        let device = self.runtime.device();
+        let metrics = self.metrics.model(&manifest, &device.to_string());
         let statistics = Arc::new(Statistics::new(settings.max_batch_size));
         let observed = Observed {
             metrics: metrics.clone(),
@@ -120,14 +124,14 @@ impl Model {
             &manifest.name,
             settings,
             backends,
-            replacements(runtime.clone(), bundle, signature.clone()),
+            replacements(self.runtime.clone(), bundle, signature.clone()),
             Clock::system(),
             Arc::new(observed) as Arc<dyn Observer>,
-            Arc::clone(backlog),
+            Arc::clone(&self.backlog),
         )
         .map_err(LoadError::Thread)?;
         let (name, version) = (manifest.name.as_str().into(), manifest.version);
-        Ok(Self {
+        Ok(Model {
             name,
             version,
             manifest,

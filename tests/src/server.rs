@@ -1,12 +1,13 @@
 //! A running server and the ways to reach it.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use quintet_client::{Client, RetryPolicy};
 use quintet_proto::v1::inference_service_client::InferenceServiceClient;
 use quintet_proto::v1::{ListModelsRequest, ModelState};
-use quintet_server::config::Options;
+use quintet_server::config::Config;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -33,7 +34,7 @@ pub struct Server {
 // === impl Server ===
 
 impl Server {
-    pub(crate) async fn serve(options: Options, models: TempDir) -> Self {
+    pub(crate) async fn serve(options: impl Iterator<Item = OsString>, models: TempDir) -> Self {
         let library = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from).expect(
             "ORT_DYLIB_PATH names ONNX Runtime's library; cargo sets it from .cargo/config.toml",
         );
@@ -42,8 +43,8 @@ impl Server {
             "{} is missing; `deploy/fetch.py onnxruntime` fetches it",
             library.display()
         );
-        let config = options
-            .into_config(Some(library))
+        let program = OsString::from("quintet-server");
+        let config = Config::read([program].into_iter().chain(options))
             .expect("the test's options are allowed");
         let app = config.build().expect("the server can be built");
         let bind = async || {
