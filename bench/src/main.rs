@@ -115,6 +115,11 @@ struct Cores {
 }
 
 fn main() -> ExitCode {
+    #[expect(unsafe_code, reason = "a variable of the environment is set")]
+    // SAFETY: this is the only thread.
+    unsafe {
+        quintet_server::environment::disable_telemetry();
+    }
     let arguments = Arguments::parse();
     let outcome = match &arguments.command {
         Some(Command::Echo) => echo::serve(),

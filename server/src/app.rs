@@ -14,7 +14,7 @@ use crate::admin::{self, Admin};
 use crate::batching::Backlog;
 use crate::blocking::Blocking;
 use crate::call::Context;
-use crate::config::Config;
+use crate::config::{Config, cores};
 use crate::grpc::{self, Health};
 use crate::io_threads::IoThreads;
 use crate::lifecycle::Lifecycle;
@@ -73,27 +73,19 @@ impl Config {
         self,
         tasks: impl IntoIterator<Item = Box<dyn Task>>,
     ) -> Result<App, StartError> {
-        let runtime = Runtime::load(&self.onnxruntime, self.device, self.intra_op_threads)?;
-        let tasks = Tasks::new(self.limits, tasks);
-        let mut repository = Repository::find(&self.models_dir, &self.required_models)?;
-        for task in tasks.iter() {
-            if let Some(option) = task.default_option()
-                && let Some(model) = self.default_models.get(option).cloned()
-            {
-                if !repository.names().any(|known| known == model) {
-                    return Err(StartError::DefaultModel { option, model });
-                }
-                repository.set_default(task.name(), model);
-            }
-        }
+        let runtime = self.runtime.load()?;
+        let tasks = Tasks::new(self.limits.build(), tasks);
+        let repository = self.repository.find(&tasks)?;
         let metrics = Metrics::new(Runtime::version());
-        // On a GPU a batch takes no core.
         let enough = match runtime.device() {
-            Device::Cpu => self.cores.div_ceil(self.intra_op_threads),
+            device @ Device::Cpu => self.runtime.instances(device),
+            // On a GPU a batch takes no core.
             Device::Cuda(_) => usize::MAX,
         };
         let backlog = Arc::new(Backlog::of(enough));
-        let io_threads = IoThreads::start(self.io_threads, self.cores, self.busy_poll, &backlog)
+        let io_threads = self
+            .network
+            .start_threads(&backlog)
             .map_err(StartError::IoThreads)?;
         Ok(App {
             config: self,
@@ -133,10 +125,10 @@ impl App {
         let health = Health::starting(&repository, &calls).await;
         let context = Context {
             repository: Arc::clone(&repository),
-            blocking: Blocking::new(config.cores),
+            blocking: Blocking::new(cores()),
             lifecycle: Arc::clone(&lifecycle),
             metrics: metrics.clone(),
-            max_message_size: config.max_message_size,
+            max_message_size: config.network.max_message_size,
         };
         let router = grpc::router(context, calls, &health);
         let pages = admin::routes(Admin {
@@ -165,8 +157,8 @@ impl App {
         tracing::info!("shutting down: no longer ready");
         lifecycle.leave_service();
         health.update(&repository, true).await;
-        tokio::time::sleep(config.shutdown_delay).await;
-        let limit = Instant::now() + config.shutdown_timeout;
+        tokio::time::sleep(config.shutdown.shutdown_delay).await;
+        let limit = Instant::now() + config.shutdown.shutdown_timeout;
         lifecycle.drain();
         for model in repository.ready() {
             model.engine.hurry();

@@ -32,6 +32,7 @@ mod served_text_models;
 mod shutdown;
 mod storm;
 mod support;
+mod telemetry;
 mod tidy;
 #[cfg(feature = "trainer")]
 mod train_then_serve;

@@ -24,6 +24,8 @@ use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
+use crate::environment::is_telemetry_disabled;
+
 /// ONNX Runtime, loaded and with its device chosen. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Runtime {
@@ -47,6 +49,12 @@ pub enum RuntimeError {
         /// What the loader said.
         message: String,
     },
+    /// ONNX Runtime would start its telemetry.
+    #[error(
+        "ORT_DISABLE_TELEMETRY is not set to 1, so ONNX Runtime would send telemetry; set it, or \
+         call quintet_server::environment::disable_telemetry first in main"
+    )]
+    Telemetry,
     /// The device that was asked for cannot be had.
     #[error("device {device} cannot be had: {message}")]
     Device {
@@ -67,8 +75,9 @@ impl Runtime {
     /// Loads the shared library and settles on a device.
     ///
     /// # Errors
-    /// [`RuntimeError::Library`], and [`RuntimeError::Device`] for a CUDA device that was asked for
-    /// by name: it is never replaced by the CPU silently.
+    /// [`RuntimeError::Telemetry`] if it is not disabled, [`RuntimeError::Library`], and
+    /// [`RuntimeError::Device`] for a CUDA device that was asked for by name: it is never replaced by
+    /// the CPU silently.
     pub fn load(
         library: &Path,
         choice: DeviceChoice,
@@ -78,6 +87,10 @@ impl Runtime {
             path: library.display().to_string(),
             message,
         };
+        // Changing the environment here could race with other threads.
+        if !is_telemetry_disabled() {
+            return Err(RuntimeError::Telemetry);
+        }
         let environment = environment(library).map_err(refuse)?;
         let mut runtime = Self {
             environment,
@@ -170,7 +183,6 @@ fn environment(library: &Path) -> Result<Environment, String> {
     let environment = ort::init_from(library)
         .map_err(|error| error.to_string())?
         .with_name("quintet")
-        .with_telemetry(false)
         .with_logger(Arc::new(log))
         .build()
         .map_err(|error| error.to_string())?;
