@@ -24,8 +24,9 @@ pub(super) async fn rows(
     let max_pixels = limits.max_image_pixels;
     let sizes = pictures.iter().enumerate();
     let sizes = sizes.map(|(index, picture)| at(index, pixels(picture, max_pixels)));
-    let sizes: SmallVec<[u64; 8]> = ServeError::collect(sizes)?;
-    let pixels: u64 = sizes.iter().sum();
+    let pixels: u64 = ServeError::collect::<_, SmallVec<[u64; 8]>>(sizes)?
+        .iter()
+        .sum();
     let limit = max_pixels.saturating_mul(IMAGES_OF_FULL_SIZE);
     if pixels > limit {
         let description = format!("are {pixels} pixels together; at most {limit} are allowed");

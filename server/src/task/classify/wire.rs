@@ -11,7 +11,6 @@ use super::{Classifier, Limits, NAME, prepare};
 use crate::call::Call;
 use crate::error::{ServeError, Violation};
 use crate::grpc::{self, Items, Rpc};
-use crate::runtime::Row;
 use crate::task::picture::Picture;
 use crate::task::wire::{label_name, timing};
 
@@ -55,23 +54,21 @@ async fn classify(
         Ok((rows, ()))
     });
     let top_k = request.top_k as usize;
-    let classification = |row: &Row| {
-        let labels = classifier.rank(row, top_k)?.into_iter();
-        let labels = labels.map(|(index, probability)| v1::Label {
-            name: label_name(&model, index),
-            index: index as u32,
-            probability,
-        });
-        Some(v1::Classification {
-            labels: labels.collect(),
-        })
-    };
     let served = model.serve(call.deadline(), count, rows, |outputs, ()| {
-        outputs.iter().map(classification).collect()
+        let ranked = outputs.iter().map(|row| classifier.rank(row, top_k));
+        ranked.collect::<Option<Vec<_>>>()
     });
     let served = served.await?;
+    let label = |(index, probability)| v1::Label {
+        name: label_name(&model, index),
+        index: index as u32,
+        probability,
+    };
+    let classification = |labels: Vec<_>| v1::Classification {
+        labels: labels.into_iter().map(label).collect(),
+    };
     Ok(v1::ClassifyResponse {
-        classifications: served.answer,
+        classifications: served.answer.into_iter().map(classification).collect(),
         model: model.name.to_string(),
         version: model.version.to_string(),
         timing: Some(timing(&served.spent)),

@@ -53,8 +53,10 @@ pub(super) async fn read(
         let description = format!("is {bytes} bytes; at most {limit} are allowed");
         Err(Violation::new(format!("texts[{index}]"), description))
     });
-    let sizes: SmallVec<[usize; 8]> = ServeError::collect(sizes)?;
-    let is_short = sizes.iter().sum::<usize>() <= INLINE_BYTES;
+    let bytes: usize = ServeError::collect::<_, SmallVec<[usize; 8]>>(sizes)?
+        .iter()
+        .sum();
+    let is_short = bytes <= INLINE_BYTES;
     let read = move |index, text: String| {
         let reading = reader.read(&text);
         reading.map_err(|error| Violation::new(format!("texts[{index}]"), error.to_string()))

@@ -12,7 +12,7 @@ use quintet_proto::inference::model_infer_request::{InferInputTensor, InferReque
 use super::finish::{column, wanted};
 use super::prepare::{Input, prepare};
 use crate::error::ServeError;
-use crate::runtime::{Port, Row, Signature};
+use crate::runtime::{Measure, Port, Row, Sequence, Signature};
 
 /// Elements in a list, or as bytes.
 type Elements = (Option<InferTensorContents>, Option<Bytes>);
@@ -233,6 +233,47 @@ fn an_output_that_is_no_number_is_no_answer() {
         column(&signature(), 1, &[row(0.5), row(f32::NAN)]),
         Some(Bytes::from(vec![1; 16]))
     );
+}
+
+#[test]
+fn sequences_are_as_long_as_the_first_that_can_be() {
+    let sequence = |name| Port {
+        is_sequence: true,
+        ..port(name, DataType::Int64, &[])
+    };
+    let signature = Signature {
+        inputs: vec![sequence("tokens"), sequence("mask")],
+        outputs: Vec::new(),
+        sequence: Some(Sequence {
+            measure: Measure::Mask(1),
+            longest: 9,
+        }),
+    };
+    let check = |tokens: i64, mask: i64| {
+        let tensors = [("tokens", tokens), ("mask", mask)].map(|(name, steps)| {
+            let elements = longs(vec![1; steps.max(0) as usize]);
+            tensor(name, "INT64", &[1, steps], elements)
+        });
+        let rows = prepare(&signature, tensors.into(), 1);
+        rows.map(|rows| rows[0].steps())
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(check(3, 3), Ok(3));
+    for (tokens, mask, words) in [
+        (
+            -1,
+            3,
+            "inputs[0].shape: is [1, -1]; 1 to 9 steps are allowed",
+        ),
+        (
+            10,
+            3,
+            "inputs[0].shape: is [1, 10]; 1 to 9 steps are allowed",
+        ),
+        (2, 3, "inputs[1].shape: has 3 steps; another sequence has 2"),
+    ] {
+        assert_eq!(check(tokens, mask), Err(words.to_owned()));
+    }
 }
 
 #[test]
