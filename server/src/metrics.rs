@@ -122,8 +122,6 @@ pub struct ModelMetrics {
     candidates_filtered: Counter,
 }
 
-// === impl Metrics ===
-
 impl Metrics {
     /// A recorder with everything described and nothing recorded.
     pub fn new(onnxruntime: &str) -> Self {
@@ -261,8 +259,6 @@ impl Metrics {
         requests.entry(key).or_insert(handles).clone()
     }
 }
-
-// === impl ModelMetrics ===
 
 impl ModelMetrics {
     /// Decoding and pre-processing of a request took this long.

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::batching::{BatchReport, Timing};
 
-/// Counts and sums of durations; written with relaxed atomics, so that a reading may lie between two
-/// of a request's.
+/// Counts and sums of durations, written with relaxed atomics: a reading may fall between two of one
+/// request.
 #[derive(Debug)]
 pub struct Statistics {
     last_inference: AtomicU64,
@@ -62,11 +62,6 @@ impl Statistics {
         self.compute_output.add(output);
     }
 
-    /// A request was answered by an error.
-    pub fn failed(&self, took: Duration) {
-        self.fail.add(took);
-    }
-
     /// A run has succeeded.
     pub(crate) fn ran(&self, report: &BatchReport) {
         let index = report.rows.checked_sub(1);
@@ -85,7 +80,8 @@ impl Statistics {
 }
 
 impl Sum {
-    fn add(&self, took: Duration) {
+    /// One more, which took so long.
+    pub(crate) fn add(&self, took: Duration) {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.ns.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
     }
@@ -125,7 +121,7 @@ mod tests {
             batch_size: 4,
         };
         statistics.succeeded(ms(9), ms(1), timing, ms(3));
-        statistics.failed(ms(7));
+        statistics.fail.add(ms(7));
         let read = |sum: &Sum| (sum.count(), sum.ns() / 1_000_000);
         let runs: Vec<_> = statistics.runs.iter().map(read).collect();
         assert_eq!(runs, [(1, 1), (0, 0), (0, 0), (2, 8)]);

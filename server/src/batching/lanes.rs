@@ -37,8 +37,6 @@ pub(super) struct Extent {
     pub(super) width: usize,
 }
 
-// === impl Lanes ===
-
 impl<R: BatchRow, O> Lanes<R, O> {
     pub(super) fn new() -> Self {
         Self {

@@ -57,8 +57,6 @@ pub(super) enum Phase {
     Stopped,
 }
 
-// === impl State ===
-
 impl<B: Backend> State<B> {
     /// How long a run of so many rows is expected to take; zero while that is unknown.
     fn time_of(&self, rows: usize) -> Duration {
@@ -120,8 +118,6 @@ impl<B: Backend> State<B> {
     }
 }
 
-// === impl Speed ===
-
 impl Speed {
     /// One part new in eight: a few batches settle it, one odd batch does not upset it.
     pub(super) fn updated(self, latest: Self) -> Self {
@@ -131,8 +127,6 @@ impl Speed {
         }
     }
 }
-
-// === impl Phase ===
 
 impl Phase {
     /// Whether it takes no requests any more.
