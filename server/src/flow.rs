@@ -89,7 +89,7 @@ impl Model {
             .submit(rows, deadline.map(Instant::into_std))
             .map_err(|failure| ServeError::from_failure(&self.name, failure))?;
         if !self.engine.is_behind() {
-            rest::not_yet();
+            rest::postpone();
         }
         // Requests that came in the same read are submitted before anything runs.
         yield_to_ready_tasks().await;

@@ -2,8 +2,8 @@
 //!
 //! Each look at the sockets takes a core from a batch, often for only a request or two. While every
 //! core computes for models that are far behind, those requests wait for longer anyway, or are
-//! refused. Callers of other models do not pay for that: while there are any on the thread, it looks
-//! as usual.
+//! refused. Callers of other models do not pay for that: while there are any on the thread, it
+//! looks as usual.
 
 use std::cell::Cell;
 use std::thread;
@@ -14,8 +14,8 @@ use crate::batching::Backlog;
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// So often a thread looks at its sockets after a request for a model that is not behind, before it
-/// may rest: for a few milliseconds, in which a caller that sends one request after another has done
-/// so.
+/// may rest: for a few milliseconds, in which a caller that sends one request after another has
+/// done so.
 const LOOKS: u32 = 64;
 
 thread_local! {
@@ -24,11 +24,11 @@ thread_local! {
 }
 
 /// A request has come on this thread for a model that is not behind.
-pub(crate) fn not_yet() {
+pub(crate) fn postpone() {
     LEFT.set(LOOKS);
 }
 
-/// Rests, if nothing is lost by it. Called before the thread sleeps at its sockets.
+/// Rests if the thread may. Called before the thread sleeps at its sockets.
 pub(crate) fn rest(backlog: &Backlog) {
     if backlog.is_deep() && may_rest() {
         thread::sleep(PAUSE);
@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn a_request_for_another_model_is_followed_by_looks() {
         assert!(may_rest() && may_rest());
-        not_yet();
+        postpone();
         let looks = (0..1000).take_while(|_| !may_rest()).count();
         assert_eq!(looks, LOOKS as usize);
         assert!(may_rest());

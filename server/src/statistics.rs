@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::batching::{BatchReport, Timing};
 
-/// Counts and sums of durations, written with relaxed atomics: a reading may fall between two of one
-/// request.
+/// Counts and sums of durations, written with relaxed atomics: a reading may fall between two of
+/// one request.
 #[derive(Debug)]
 pub struct Statistics {
     last_inference: AtomicU64,
@@ -62,8 +62,11 @@ impl Statistics {
         self.compute_output.add(output);
     }
 
-    /// A run has succeeded.
+    /// A run has ended. Only those that succeeded are counted.
     pub(crate) fn ran(&self, report: &BatchReport) {
+        if !report.succeeded {
+            return;
+        }
         let index = report.rows.checked_sub(1);
         if let Some(sum) = index.and_then(|index| self.runs.get(index)) {
             sum.add(report.compute);
@@ -102,17 +105,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_are_counted_by_their_rows() {
+    fn runs_that_succeed_are_counted_by_their_rows() {
         let statistics = Statistics::new(4);
         let ms = Duration::from_millis;
-        for rows in [1, 4, 4] {
+        for (rows, succeeded) in [(1, true), (4, true), (4, true), (2, false)] {
             statistics.ran(&BatchReport {
                 rows,
                 width: 1,
                 elements: rows,
                 compute: ms(rows as u64),
                 waits: vec![ms(0)],
-                succeeded: true,
+                succeeded,
             });
         }
         let timing = Timing {

@@ -25,9 +25,9 @@ pub struct Engine<B: Backend> {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// What an engine is made of.
+/// The parts of an engine.
 pub struct Parts<B: Backend> {
-    /// The policy's.
+    /// How requests become batches.
     pub settings: Settings,
     /// What the model's runs cost.
     pub cost: Cost,
@@ -35,16 +35,16 @@ pub struct Parts<B: Backend> {
     pub backends: Vec<B>,
     /// Makes the replacement of one that has panicked.
     pub factory: BackendFactory<B>,
-    /// The time.
+    /// Where the engine reads the time.
     pub clock: Clock,
-    /// Is told what happens.
+    /// Records what the engine does.
     pub observer: Arc<dyn Observer>,
-    /// Of the process.
+    /// Shared by the engines of the process.
     pub backlog: Arc<Backlog>,
 }
 
 impl<B: Backend> Engine<B> {
-    /// Starts a thread for each instance, called after `name`.
+    /// Starts a thread for each instance, named after `name`.
     ///
     /// # Errors
     /// The operating system's, if it gives no thread.
@@ -68,8 +68,8 @@ impl<B: Backend> Engine<B> {
         Ok(engine)
     }
 
-    /// Whether so many rows would be accepted now. Asked before they are made, so that a refusal is
-    /// cheap.
+    /// Whether `rows` rows would be accepted now. Callers ask before they make the rows, so that a
+    /// refusal is cheap.
     ///
     /// # Errors
     /// As [`Engine::submit`], which may still refuse them.
@@ -149,9 +149,8 @@ impl<B: Backend> Engine<B> {
         self.pool.advance(Phase::Hurried);
     }
 
-    /// Takes nothing new from now on and answers what waits. Its threads free the instances and
-    /// end, which nobody waits for: not this call, and nobody who drops the engine, which retires
-    /// it, too.
+    /// Takes nothing new from now on and answers what waits. The threads then free the instances
+    /// and end; this call does not wait for them. Dropping the engine retires it, too.
     pub fn retire(&self) {
         self.pool.advance(Phase::Retired);
     }

@@ -62,7 +62,7 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    /// Whether a request of so much is accepted.
+    /// Whether a request that adds `more` to the queue is accepted.
     pub(super) fn admit(&self, state: &State<B>, more: Amount) -> Result<(), Failure> {
         match state.phase {
             Phase::Open | Phase::Hurried => {}
@@ -102,7 +102,7 @@ impl<B: Backend> Pool<B> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the observer and the backlog how the queue stands.
+    /// Reports the depth of the queue to the observer and the backlog.
     pub(super) fn report(&self, state: &mut State<B>) {
         self.update_backlog(state);
         self.depth.store(state.queue.depth(), Ordering::Relaxed);

@@ -2,8 +2,8 @@
 //!
 //! A batch answers many callers at once. Waking each caller's task from another thread costs a
 //! system call apiece, as Tokio wakes the runtime for every one. So a thread that runs callers'
-//! tasks has a [`WakeQueue`]: the wakers of a batch are put there together, the thread is woken once,
-//! and wakes its own tasks, which costs next to nothing.
+//! tasks has a [`WakeQueue`]: the wakers of a batch are put there together, the thread is woken
+//! once, and wakes its own tasks, which costs next to nothing.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
