@@ -49,7 +49,7 @@ thread_local! {
 pub(crate) fn enter(now: Instant) -> UnderWay {
     HERE.with_borrow_mut(|here| {
         if let Some(since) = here.resting.take() {
-            here.habit.then(now - since <= here.time);
+            here.habit.record(now - since <= here.time);
         }
         here.under_way += 1;
     });
@@ -110,7 +110,7 @@ impl State {
 impl Habit {
     const SURE: u8 = 8;
 
-    fn then(&mut self, soon: bool) {
+    fn record(&mut self, soon: bool) {
         self.0 = if soon {
             (self.0 + 1).min(Self::SURE)
         } else {
@@ -165,7 +165,8 @@ mod tests {
             }
         }
 
-        /// A request comes before the last was answered, by its clock, so in no time, and is answered at once.
+        /// A request comes before the last was answered, by its clock, so in no time, and is
+        /// answered at once.
         async fn soon(&self) {
             drop(enter(self.started));
             tokio::task::yield_now().await;
@@ -254,7 +255,7 @@ mod tests {
                     looked_in_vain += 1;
                 }
                 soon_in_all += u32::from(soon);
-                habit.then(soon);
+                habit.record(soon);
             }
             // Each look in vain is paid for by two requests that came soon.
             proptest::prop_assert!(looked_in_vain * 2 <= soon_in_all);

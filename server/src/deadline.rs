@@ -1,8 +1,8 @@
 //! Deadlines, thousands a second, of which nearly none passes.
 //!
-//! Tokio tells its driver of each new timer that is due before the others by a system call, and each
-//! wakes the thread once more. So an I/O thread keeps the deadlines of its requests in a list, and
-//! one timer for the earliest: the next request's is later as a rule, and costs nothing.
+//! Tokio tells its driver of each new timer that is due before the others by a system call, and
+//! each wakes the thread once more. So an I/O thread keeps the deadlines of its requests in a list,
+//! and one timer for the earliest: the next request's is later as a rule, and costs nothing.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

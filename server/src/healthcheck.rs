@@ -1,5 +1,5 @@
-//! `quintet-server healthcheck`: asks a running server's `/readyz`, for containers that hold neither
-//! a shell nor curl.
+//! `quintet-server healthcheck`: asks a running server's `/readyz`, for containers that hold
+//! neither a shell nor curl.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -11,34 +11,29 @@ use crate::error::ServeError;
 pub(crate) struct Lifecycle {
     leaving: AtomicBool,
     draining: AtomicBool,
-    /// Says the same as `draining`, to those who wait for it.
+    /// The same as `draining`, for those who wait for it.
     drained: watch::Sender<bool>,
     in_flight: AtomicUsize,
 }
 
 impl Lifecycle {
-    /// Is not ready from now on; still takes requests, until [`Lifecycle::drain`].
+    /// The server is not ready from now on. It still takes requests, until [`Lifecycle::drain`].
     pub(crate) fn leave_service(&self) {
         self.leaving.store(true, Ordering::Release);
     }
 
-    /// Whether it has begun to shut down.
+    /// Whether the server has begun to shut down.
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Acquire)
     }
 
-    /// Takes no new inference from now on.
+    /// The server takes no new inference from now on.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         self.drained.send_replace(true);
     }
 
-    /// Whether it drains.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
-    }
-
-    /// Resolves when it drains, or when the server is gone.
+    /// Resolves when the server drains, or when it is gone.
     pub(crate) fn drained(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut drained = self.drained.subscribe();
         async move {
@@ -48,7 +43,7 @@ impl Lifecycle {
 
     /// An error while draining.
     pub(crate) fn check(&self) -> Result<(), ServeError> {
-        if self.is_draining() {
+        if self.draining.load(Ordering::Acquire) {
             Err(ServeError::draining())
         } else {
             Ok(())

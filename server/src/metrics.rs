@@ -95,7 +95,8 @@ struct Inner {
     requests: RwLock<HashMap<RequestKey, (Counter, Histogram)>>,
 }
 
-/// The labels of a request: the call, the model that it reached (empty: none) and the gRPC code's name.
+/// The labels of a request: the call, the model that it reached (empty: none) and the gRPC code's
+/// name.
 type RequestKey = (&'static str, Arc<str>, &'static str);
 
 /// What one model version records.
@@ -121,8 +122,6 @@ pub struct ModelMetrics {
     candidates_kept: Counter,
     candidates_filtered: Counter,
 }
-
-// === impl Metrics ===
 
 impl Metrics {
     /// A recorder with everything described and nothing recorded.
@@ -166,7 +165,8 @@ impl Metrics {
         self.0.handle.render()
     }
 
-    /// Folds recorded samples into their histograms; without it, or a scrape, they pile up in memory.
+    /// Folds recorded samples into their histograms; without it, or a scrape, they pile up in
+    /// memory.
     pub fn upkeep(&self) {
         self.0.handle.run_upkeep();
     }
@@ -262,8 +262,6 @@ impl Metrics {
     }
 }
 
-// === impl ModelMetrics ===
-
 impl ModelMetrics {
     /// Decoding and pre-processing of a request took this long.
     pub fn preprocessed(&self, took: Duration) {
@@ -294,6 +292,7 @@ impl Observer for ModelMetrics {
     }
 
     fn batch(&self, report: &BatchReport) {
+        self.statistics.ran(report);
         self.batch_size.record(report.rows as f64);
         self.compute.record(report.compute);
         let padded = report.rows * report.width;
@@ -304,7 +303,6 @@ impl Observer for ModelMetrics {
             self.queue.record(*waited);
         }
         if report.succeeded {
-            self.statistics.ran(report);
             self.rows.increment(report.rows as u64);
         } else {
             self.batches_failed.increment(1);

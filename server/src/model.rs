@@ -23,30 +23,30 @@ pub struct Model {
     pub version: u32,
     /// Its bundle's identity, see [`Bundle::digest`].
     pub digest: String,
-    /// What its bundle says of it.
+    /// Its bundle's manifest.
     pub manifest: Manifest,
     /// Its inputs and outputs, seen from one row.
     pub signature: Signature,
-    /// What its task keeps of it, see [`Model::state`].
+    /// Opened by its task, see [`Model::state`].
     state: TaskState,
     /// Where it runs.
     pub device: Device,
     /// The batching core in front of it.
     pub engine: Engine<SessionBackend>,
-    /// What it records.
+    /// Its metrics and statistics.
     pub metrics: Arc<ModelMetrics>,
 }
 
 /// What models are loaded with.
 #[derive(Debug, Clone)]
 pub struct Loader {
-    /// Makes their instances.
+    /// Makes the models' instances.
     pub runtime: Runtime,
-    /// Serve them.
+    /// The tasks of this server.
     pub tasks: Tasks,
-    /// Hears what they do.
+    /// The server's metrics.
     pub metrics: Metrics,
-    /// What their engines share.
+    /// Shared by the models' engines.
     pub backlog: Arc<Backlog>,
 }
 
@@ -57,13 +57,13 @@ pub enum LoadError {
     /// The bundle is broken.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// ONNX Runtime does not take it.
+    /// ONNX Runtime refuses it.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
     /// No task of this server fits it.
     #[error(transparent)]
     Unsupported(#[from] UnsupportedModel),
-    /// Its task lacks something of it, such as a tokeniser.
+    /// Its task cannot open it, for example without a tokeniser.
     #[error("{0}")]
     Task(Box<dyn std::error::Error + Send + Sync>),
     /// It does not compute what the trainer computed.

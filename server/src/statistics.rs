@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::batching::{BatchReport, Timing};
 
-/// Counts and sums of durations; written with relaxed atomics, so that a reading may lie between two
-/// of a request's.
+/// Counts and sums of durations, written with relaxed atomics: a reading may fall between two of
+/// one request.
 #[derive(Debug)]
 pub struct Statistics {
     last_inference: AtomicU64,
@@ -62,13 +62,11 @@ impl Statistics {
         self.compute_output.add(output);
     }
 
-    /// A request was answered by an error.
-    pub fn failed(&self, took: Duration) {
-        self.fail.add(took);
-    }
-
-    /// A run has succeeded.
+    /// A run has ended. Only those that succeeded are counted.
     pub(crate) fn ran(&self, report: &BatchReport) {
+        if !report.succeeded {
+            return;
+        }
         let index = report.rows.checked_sub(1);
         if let Some(sum) = index.and_then(|index| self.runs.get(index)) {
             sum.add(report.compute);
@@ -85,7 +83,8 @@ impl Statistics {
 }
 
 impl Sum {
-    fn add(&self, took: Duration) {
+    /// One more, which took so long.
+    pub(crate) fn add(&self, took: Duration) {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.ns.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
     }
@@ -106,17 +105,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_are_counted_by_their_rows() {
+    fn runs_that_succeed_are_counted_by_their_rows() {
         let statistics = Statistics::new(4);
         let ms = Duration::from_millis;
-        for rows in [1, 4, 4] {
+        for (rows, succeeded) in [(1, true), (4, true), (4, true), (2, false)] {
             statistics.ran(&BatchReport {
                 rows,
                 width: 1,
                 elements: rows,
                 compute: ms(rows as u64),
                 waits: vec![ms(0)],
-                succeeded: true,
+                succeeded,
             });
         }
         let timing = Timing {
@@ -125,7 +124,7 @@ mod tests {
             batch_size: 4,
         };
         statistics.succeeded(ms(9), ms(1), timing, ms(3));
-        statistics.failed(ms(7));
+        statistics.fail.add(ms(7));
         let read = |sum: &Sum| (sum.count(), sum.ns() / 1_000_000);
         let runs: Vec<_> = statistics.runs.iter().map(read).collect();
         assert_eq!(runs, [(1, 1), (0, 0), (0, 0), (2, 8)]);

@@ -79,7 +79,8 @@ impl<R, O> Batch<R, O> {
         waits
     }
 
-    /// Answers every caller with the outputs of its own rows. `outputs` holds one per row, in order.
+    /// Answers every caller with the outputs of its own rows. `outputs` holds one per row, in
+    /// order.
     pub(super) fn scatter(mut self, outputs: &mut Vec<O>, compute: Duration) {
         let batch_size = self.rows.len();
         let mut outputs = outputs.drain(..);

@@ -38,8 +38,6 @@ const LONG_ENOUGH: Duration = Duration::from_micros(500);
 /// Rows that cost so many times what the run costs beside them are as cheap as in a larger run.
 const ROWS_TO_RUN: f64 = 4.0;
 
-// === impl Cost ===
-
 impl Cost {
     /// Measures the cost of rows up to `longest` wide: `run(rows, width)` makes one run of at most
     /// `max_batch_size` rows and says how long it took.

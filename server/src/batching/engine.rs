@@ -8,7 +8,6 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use smallvec::SmallVec;
 
@@ -16,8 +15,7 @@ use super::amount::Amount;
 use super::backlog::Backlog;
 use super::clock::Instant;
 use super::pool::Pool;
-use super::queue::QueueFull;
-use super::request::{Gather, Ticket};
+use super::request::{Failure, Gather, Ticket};
 use super::state::Phase;
 use super::{Backend, BackendFactory, Clock, Cost, Observer, Settings};
 
@@ -27,9 +25,9 @@ pub struct Engine<B: Backend> {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// What an engine is made of.
+/// The parts of an engine.
 pub struct Parts<B: Backend> {
-    /// The policy's.
+    /// How requests become batches.
     pub settings: Settings,
     /// What the model's runs cost.
     pub cost: Cost,
@@ -37,37 +35,16 @@ pub struct Parts<B: Backend> {
     pub backends: Vec<B>,
     /// Makes the replacement of one that has panicked.
     pub factory: BackendFactory<B>,
-    /// The time.
+    /// Where the engine reads the time.
     pub clock: Clock,
-    /// Is told what happens.
+    /// Records what the engine does.
     pub observer: Arc<dyn Observer>,
-    /// Of the process.
+    /// Shared by the engines of the process.
     pub backlog: Arc<Backlog>,
 }
 
-/// Why a request was not accepted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Too much waits already.
-    #[error("{full}")]
-    QueueFull {
-        /// Which bound it met.
-        full: QueueFull,
-        /// When the queue may have moved on by a batch.
-        retry_after: Duration,
-    },
-    /// The engine has retired: this version of the model is no longer served.
-    #[error("the model is no longer served")]
-    Retired,
-    /// The engine has stopped: the server shuts down.
-    #[error("the model is stopping")]
-    Stopped,
-}
-
-// === impl Engine ===
-
 impl<B: Backend> Engine<B> {
-    /// Starts a thread for each instance, called after `name`.
+    /// Starts a thread for each instance, named after `name`.
     ///
     /// # Errors
     /// The operating system's, if it gives no thread.
@@ -91,12 +68,12 @@ impl<B: Backend> Engine<B> {
         Ok(engine)
     }
 
-    /// Whether so many rows would be accepted now. Asked before they are made, so that a refusal is
-    /// cheap.
+    /// Whether `rows` rows would be accepted now. Callers ask before they make the rows, so that a
+    /// refusal is cheap.
     ///
     /// # Errors
     /// As [`Engine::submit`], which may still refuse them.
-    pub fn check_room(&self, rows: usize) -> Result<(), Refusal> {
+    pub fn check_room(&self, rows: usize) -> Result<(), Failure> {
         let pool = &self.pool;
         if pool.depth.load(Ordering::Relaxed) + rows <= pool.settings.max_queue_size {
             return Ok(());
@@ -110,16 +87,16 @@ impl<B: Backend> Engine<B> {
     /// does.
     ///
     /// Dropping the ticket gives the places of rows that still wait back at once. A request whose
-    /// `deadline` passes while it waits is answered with [`super::Failure::Deadline`] when its turn
+    /// `deadline` passes while it waits is answered with [`Failure::Deadline`] when its turn
     /// comes; a caller that wants to know on time drops the ticket then.
     ///
     /// # Errors
-    /// [`Refusal`]: the queue is full or the engine has ended. Nothing has been queued then.
+    /// The queue is full or the engine has ended. Nothing has been queued then.
     pub fn submit(
         &self,
         rows: SmallVec<[B::Row; 1]>,
         deadline: Option<Instant>,
-    ) -> Result<Ticket<B>, Refusal> {
+    ) -> Result<Ticket<B>, Failure> {
         let pool = &self.pool;
         let amount = Amount::of(&rows);
         let gather = Arc::new(Gather::new(amount, deadline));
@@ -172,14 +149,13 @@ impl<B: Backend> Engine<B> {
         self.pool.advance(Phase::Hurried);
     }
 
-    /// Takes nothing new from now on and answers what waits. Its threads free the instances and
-    /// end, which nobody waits for: not this call, and nobody who drops the engine, which retires
-    /// it, too.
+    /// Takes nothing new from now on and answers what waits. The threads then free the instances
+    /// and end; this call does not wait for them. Dropping the engine retires it, too.
     pub fn retire(&self) {
         self.pool.advance(Phase::Retired);
     }
 
-    /// Takes nothing new and fails what waits with [`super::Failure::Stopped`]; batches that run
+    /// Takes nothing new and fails what waits with [`Failure::Stopped`]; batches that run
     /// are still answered. Does not wait for them.
     pub fn stop(&self) {
         self.pool.advance(Phase::Stopped);

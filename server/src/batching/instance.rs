@@ -28,8 +28,8 @@ impl<B: Backend> Instance<B> {
         made.ok()?.ok().map(Self::new)
     }
 
-    /// Runs one batch and answers its callers. Returns the time of the run, and the instance unless it
-    /// has panicked.
+    /// Runs one batch and answers its callers. Returns the time of the run, and the instance unless
+    /// it has panicked.
     pub(super) fn run(
         mut self,
         mut batch: Batch<B::Row, B::Output>,

@@ -16,7 +16,7 @@ pub(super) struct Lanes<R, O> {
     /// As many as rows have needed so far.
     pub(super) lanes: Vec<VecDeque<Entry<R, O>>>,
     /// Entries that have come so far.
-    arrivals: u64,
+    pub(super) arrivals: u64,
 }
 
 /// What is left in one lane of neighbouring rows of one request.
@@ -37,16 +37,7 @@ pub(super) struct Extent {
     pub(super) width: usize,
 }
 
-// === impl Lanes ===
-
 impl<R: BatchRow, O> Lanes<R, O> {
-    pub(super) fn new() -> Self {
-        Self {
-            lanes: Vec::new(),
-            arrivals: 0,
-        }
-    }
-
     /// Puts the rows of a request where rows of their width wait.
     pub(super) fn push(
         &mut self,
@@ -83,7 +74,7 @@ impl<R: BatchRow, O> Lanes<R, O> {
         }
     }
 
-    /// The first rows of a lane that somebody waits for, `most` at most.
+    /// The first rows of a lane whose callers still wait, `most` at most.
     pub(super) fn extent(&self, lane: usize, most: usize) -> Extent {
         let live = self.lanes[lane]
             .iter()
@@ -96,7 +87,7 @@ impl<R: BatchRow, O> Lanes<R, O> {
             })
     }
 
-    /// The lane with the oldest rows that somebody waits for.
+    /// The lane with the oldest rows whose caller still waits.
     pub(super) fn oldest(&self) -> Option<usize> {
         if let [only] = &self.lanes[..] {
             return only.iter().any(Entry::is_live).then_some(0);
@@ -117,7 +108,7 @@ impl<R: BatchRow, O> Lanes<R, O> {
 }
 
 impl<R, O> Entry<R, O> {
-    /// Whether somebody waits for it.
+    /// Whether its caller still waits.
     fn is_live(&self) -> bool {
         self.gather.waiting.rows() > 0
     }

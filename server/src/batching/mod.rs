@@ -46,7 +46,7 @@ mod wake;
 pub use backlog::Backlog;
 pub use clock::{Clock, Instant};
 pub use cost::Cost;
-pub use engine::{Engine, Parts, Refusal};
+pub use engine::{Engine, Parts};
 pub use queue::QueueFull;
 pub use request::{Answer, Failure, Ticket, Timing};
 pub use wake::WakeQueue;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::amount::Amount;
 use super::backlog::Backlog;
 use super::batch::Batch;
-use super::engine::{Parts, Refusal};
+use super::engine::Parts;
 use super::instance::Instance;
 use super::queue::{Next, Queue};
 use super::request::{Failure, Gather};
@@ -37,8 +37,6 @@ pub(super) struct Job<B: Backend> {
     batch: Batch<B::Row, B::Output>,
 }
 
-// === impl Pool ===
-
 impl<B: Backend> Pool<B> {
     pub(super) fn new(parts: Parts<B>) -> Self {
         let state = State {
@@ -64,16 +62,16 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    /// Whether a request of so much is accepted.
-    pub(super) fn admit(&self, state: &State<B>, more: Amount) -> Result<(), Refusal> {
+    /// Whether a request that adds `more` to the queue is accepted.
+    pub(super) fn admit(&self, state: &State<B>, more: Amount) -> Result<(), Failure> {
         match state.phase {
             Phase::Open | Phase::Hurried => {}
-            Phase::Retired => return Err(Refusal::Retired),
-            Phase::Stopped => return Err(Refusal::Stopped),
+            Phase::Retired => return Err(Failure::Retired),
+            Phase::Stopped => return Err(Failure::Stopped),
         }
         state.queue.check_room(more).map_err(|full| {
             self.observer.dropped(DropReason::QueueFull, more.rows);
-            Refusal::QueueFull {
+            Failure::QueueFull {
                 full,
                 retry_after: state.retry_after(),
             }
@@ -104,7 +102,7 @@ impl<B: Backend> Pool<B> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the observer and the backlog how the queue stands.
+    /// Reports the depth of the queue to the observer and the backlog.
     pub(super) fn report(&self, state: &mut State<B>) {
         self.update_backlog(state);
         self.depth.store(state.queue.depth(), Ordering::Relaxed);

@@ -17,7 +17,7 @@ pub(super) struct Queue<R, O> {
     settings: Settings,
     pub(super) cost: Cost,
     pub(super) lanes: Lanes<R, O>,
-    /// What waits and is waited for.
+    /// The rows that wait and whose callers still wait for them.
     waiting: Amount,
     /// Rows in the lanes whose request is over. They are removed before they hold too much memory.
     stale: Amount,
@@ -25,7 +25,7 @@ pub(super) struct Queue<R, O> {
     pub(super) dropped: Vec<(DropReason, usize)>,
 }
 
-/// What an idle instance should do.
+/// What an idle instance should do next.
 pub(super) enum Next<R, O> {
     /// Run this now.
     Run(Batch<R, O>),
@@ -50,25 +50,28 @@ pub struct QueueFull {
 }
 
 impl<R: BatchRow, O> Queue<R, O> {
-    /// An empty queue of a model whose runs cost so much.
+    /// An empty queue of a model whose runs cost `cost`.
     pub(super) fn new(settings: Settings, cost: Cost) -> Self {
         Self {
             settings,
             cost,
-            lanes: Lanes::new(),
+            lanes: Lanes {
+                lanes: Vec::new(),
+                arrivals: 0,
+            },
             waiting: Amount::default(),
             stale: Amount::default(),
             dropped: Vec::new(),
         }
     }
 
-    /// Rows that wait and are waited for.
+    /// Rows that wait and whose callers still wait for them.
     pub(super) fn depth(&self) -> usize {
         self.waiting.rows
     }
 
-    /// Whether a request fits. Its bytes always fit an empty queue: other limits say how large one
-    /// request may be, and one that never fits could not be told when to come again.
+    /// Whether a request fits. Its bytes always fit an empty queue: other limits bound the size of
+    /// one request, and one that never fits could not be told when to retry.
     pub(super) fn check_room(&self, more: Amount) -> Result<(), QueueFull> {
         let settings = &self.settings;
         let Amount { rows, bytes } = self.waiting;
@@ -89,7 +92,7 @@ impl<R: BatchRow, O> Queue<R, O> {
         Ok(())
     }
 
-    /// Takes a request in, for which [`Queue::check_room`] has found room.
+    /// Queues a request, for which [`Queue::check_room`] has found room.
     pub(super) fn push(&mut self, gather: &Arc<Gather<O>>, rows: SmallVec<[R; 1]>, now: Instant) {
         self.waiting += gather.waiting.amount();
         self.lanes.push(gather, rows, now);

@@ -13,6 +13,7 @@ use super::Backend;
 use super::amount::{Amount, Waiting};
 use super::clock::Instant;
 use super::pool::Pool;
+use super::queue::QueueFull;
 use super::wake::{Sleeper, wake};
 
 /// What a caller gets when all its rows are done.
@@ -35,16 +36,24 @@ pub struct Timing {
     pub batch_size: usize,
 }
 
-/// Why an accepted request got no outputs.
+/// Why a request got no outputs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
+    /// It was not accepted: too much waits already.
+    #[error("{full}")]
+    QueueFull {
+        /// Which bound it met.
+        full: QueueFull,
+        /// When the queue may have moved on by a batch.
+        retry_after: Duration,
+    },
     /// Its deadline passed while it waited.
     #[error("the deadline passed in the queue")]
     Deadline,
-    /// The server shut down before its turn.
+    /// The engine has stopped: the server shuts down.
     #[error("the model was stopped")]
     Stopped,
-    /// The engine lost its last instance before its turn.
+    /// The engine has retired or lost its last instance: this version is no longer served.
     #[error("the model is no longer served")]
     Retired,
     /// Its batch failed; the text is for the log.
@@ -79,8 +88,6 @@ struct Collected<O> {
     reply: Option<Result<Answer<O>, Failure>>,
     caller: Option<Sleeper>,
 }
-
-// === impl Gather ===
 
 impl<O> Gather<O> {
     /// A request of so many rows.
@@ -179,11 +186,8 @@ impl<B: Backend> Future for Ticket<B> {
             return Poll::Ready(reply);
         }
         let waker = context.waker();
-        if !collected
-            .caller
-            .as_ref()
-            .is_some_and(|caller| caller.is(waker))
-        {
+        let caller = collected.caller.as_ref();
+        if !caller.is_some_and(|caller| caller.waker.will_wake(waker)) {
             collected.caller = Some(Sleeper::here(waker));
         }
         Poll::Pending

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -67,6 +68,24 @@ pub(super) fn trailers(status: &Status) -> Result<Frame<Bytes>, Status> {
     let mut trailers = HeaderMap::new();
     status.add_header(&mut trailers)?;
     Ok(Frame::trailers(trailers))
+}
+
+/// A request is compressed: UNIMPLEMENTED with the encodings that are accepted, as gRPC's
+/// "Compression" specification asks, in tonic's words.
+pub(super) fn unsupported_encoding(encoding: &[u8]) -> Status {
+    let encoding = encoding.escape_ascii();
+    let words = format!("Content is compressed with `{encoding}` which isn't supported");
+    let mut status = Status::unimplemented(words);
+    let accepted = MetadataValue::from_static("identity");
+    status
+        .metadata_mut()
+        .insert("grpc-accept-encoding", accepted);
+    status
+}
+
+/// How a stream ends whose messages were all sent.
+pub(super) fn ok() -> Status {
+    Status::new(Code::Ok, "")
 }
 
 #[cfg(test)]

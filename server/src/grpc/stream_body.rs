@@ -9,11 +9,10 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use prost::Message;
 use tonic::body::Body;
-use tonic::{Code, Status};
 
 use super::exchange::Reply;
 use super::record::Record;
-use super::status::{status, trailers};
+use super::status::{ok, status, trailers};
 use super::{messages, refusal};
 use crate::error::ServeError;
 
@@ -48,7 +47,7 @@ fn body<A: Message + 'static>(
             match messages.poll_next_unpin(context) {
                 Poll::Ready(Some(Ok(message))) => messages::encode(&message, &mut data),
                 Poll::Ready(Some(Err(error))) => end = Some(status(&error)),
-                Poll::Ready(None) => end = Some(Status::new(Code::Ok, "")),
+                Poll::Ready(None) => end = Some(ok()),
                 Poll::Pending if data.is_empty() => return Poll::Pending,
                 Poll::Pending => break,
             }

@@ -34,7 +34,7 @@ pub struct Runtime {
     intra_op_threads: usize,
 }
 
-/// ONNX Runtime would not do what was asked.
+/// ONNX Runtime cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuntimeError {
@@ -114,13 +114,13 @@ impl Runtime {
         self.device
     }
 
-    /// ONNX Runtime's version and build, in its own words.
+    /// ONNX Runtime's version and build, as it reports them.
     pub fn version() -> &'static str {
         ort::info()
     }
 
-    /// The weights of a model, to be shared by so many instances. On a GPU, and by one instance alone,
-    /// nothing is shared.
+    /// The weights of a model, to be shared by `instances` instances. On a GPU, and by one instance
+    /// alone, nothing is shared.
     pub fn weights(&self, model: &[u8], instances: usize) -> Weights {
         match self.device {
             Device::Cpu if instances > 1 => Weights::of(model),

@@ -81,8 +81,6 @@ impl FromIterator<Bytes> for Row {
     }
 }
 
-// === impl Signature ===
-
 impl Signature {
     /// Cuts whole input tensors, one for each input and with `rows` rows each, into rows.
     /// Sequences, padded to `longest` steps, are cut to their rows' own lengths. Nothing is copied.

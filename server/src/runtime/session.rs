@@ -103,16 +103,17 @@ fn check(
     buffers: &[Box<dyn Staging>],
     outlets: &[Outlet],
 ) -> Result<(), SignatureError> {
-    let agrees = |((port, buffer), outlet): ((&Port, &Box<dyn Staging>), &Outlet)| {
+    let agrees = |index: usize| {
+        let (port, outlet) = (&ports[index], &outlets[index]);
         let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
             return false;
         };
         port.name == outlet.name()
-            && *ty == buffer.element_type()
+            && *ty == buffers[index].element_type()
             && shape.first() == Some(&-1)
             && port.open_row_shape().eq(shape[1..].iter().copied())
     };
-    if ports.len() == outlets.len() && ports.iter().zip(buffers).zip(outlets).all(agrees) {
+    if ports.len() == outlets.len() && (0..ports.len()).all(agrees) {
         return Ok(());
     }
     let manifest: Vec<_> = ports.iter().map(ToString::to_string).collect();

@@ -70,7 +70,7 @@ fn there_is_room_for_as_many_rows_as_submit_takes() {
     );
     assert_eq!(bench.dropped(), [(DropReason::QueueFull, 7); 2]);
     let _more = bench.submit(&[5, 6, 7, 8, 9, 10]);
-    let Err(Refusal::QueueFull { retry_after, .. }) = bench.engine.check_room(1) else {
+    let Err(Failure::QueueFull { retry_after, .. }) = bench.engine.check_room(1) else {
         panic!("it holds as many rows as it may");
     };
     // Eight rows of 3 ms, told by one digit.
