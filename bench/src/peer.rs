@@ -12,8 +12,6 @@ pub(crate) struct Pass {
     peer: Measured,
 }
 
-// === impl Pass ===
-
 impl Pass {
     /// One pass over both servers, Quintet and its peer, each first in turn. `flags` are the load
     /// generator's.

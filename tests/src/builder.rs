@@ -30,8 +30,6 @@ pub fn server() -> ServerBuilder {
         .instances(1)
 }
 
-// === impl ServerBuilder ===
-
 impl ServerBuilder {
     /// Puts a model into the server's repository.
     pub fn model(mut self, model: TinyModel) -> Self {

@@ -32,8 +32,6 @@ pub struct Server {
     _models: TempDir,
 }
 
-// === impl Server ===
-
 impl Server {
     pub(crate) async fn serve(
         options: impl Iterator<Item = OsString>,

@@ -188,8 +188,6 @@ fn seed_libtorch(seed: u64, epoch: u32) {
     tch::manual_seed(SplitMix64::for_stream(!seed, u64::from(epoch)).next_u64() as i64);
 }
 
-// === impl State ===
-
 impl<'a> State<'a> {
     fn new(fit: &Fit<'a>) -> Result<Self, Error> {
         let Fit {

@@ -64,8 +64,6 @@ struct Silence {
     timer: Pin<Box<Sleep>>,
 }
 
-// === impl Connection ===
-
 impl<S: AsyncRead + AsyncWrite + Unpin, F> Connection<S, F> {
     /// Resolves after HTTP/2's preface and settings.
     ///
@@ -137,8 +135,6 @@ where
         this.silence.poll(context).map(|()| Err(Ended::Silent))
     }
 }
-
-// === impl Silence ===
 
 impl Silence {
     /// Ready when the connection is to be ended.

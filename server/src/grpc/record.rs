@@ -24,8 +24,6 @@ pub(super) struct Record {
     under_way: Option<UnderWay>,
 }
 
-// === impl Record ===
-
 impl Record {
     /// The call has arrived at `started`.
     pub(super) fn start(

@@ -38,8 +38,6 @@ pub struct Items {
     pub request_field: Option<u32>,
 }
 
-// === impl Rpc ===
-
 impl Rpc {
     /// One message each way. A server that drains refuses it.
     pub fn unary<M, A, W>(

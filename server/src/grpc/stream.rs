@@ -49,8 +49,6 @@ struct Answers<S, F, W: Future> {
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-// === impl Answers ===
-
 impl<M, S, F, W> Answers<S, F, W>
 where
     S: Stream<Item = Result<M, ServeError>> + Unpin,

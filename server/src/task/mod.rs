@@ -81,8 +81,6 @@ pub struct UnsupportedModel {
     reason: String,
 }
 
-// === impl Tasks ===
-
 impl Tasks {
     /// The built-in tasks, and others.
     pub fn new(limits: Limits, others: impl IntoIterator<Item = Box<dyn Task>>) -> Self {

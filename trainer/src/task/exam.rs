@@ -105,8 +105,6 @@ pub fn figures(figures: &[(impl ToString, f64)]) -> Map<String, Value> {
         .collect()
 }
 
-// === impl Drawing ===
-
 impl Drawing<'_> {
     /// A figure of `metrics.jsonl` by epoch, as [`EpochMetrics::number`] gives it.
     pub fn column(&self, figure: &str) -> Vec<f64> {
@@ -137,8 +135,6 @@ impl Drawing<'_> {
         curves::draw(&self.run.file("curves.png"), &title, best, panels)
     }
 }
-
-// === impl dyn Exam ===
 
 impl dyn Exam + '_ {
     /// What `network` gives for all rows, on the CPU.

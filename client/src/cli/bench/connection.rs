@@ -125,8 +125,6 @@ pub(super) fn status(headers: HeaderMap) -> Option<Result<(), CallError>> {
     Some(Err(CallError::Refused(Refusal { code, said })))
 }
 
-// === impl Connection ===
-
 impl Connection {
     /// Connects, and spawns the connection's task on the current thread.
     pub(super) async fn open(call: Target<'_>) -> io::Result<Self> {
@@ -189,8 +187,6 @@ pub(super) async fn next_piece(reply: &mut RecvStream) -> Result<Option<Bytes>, 
     Ok(piece)
 }
 
-// === impl Refusal ===
-
 impl Refusal {
     /// By a reply on a stream.
     pub(super) fn new(code: Code, message: String) -> Self {
@@ -217,8 +213,6 @@ impl fmt::Display for Refusal {
         }
     }
 }
-
-// === impl CallError ===
 
 impl CallError {
     /// What to count it as.
@@ -253,8 +247,6 @@ impl From<h2::Error> for CallError {
         }
     }
 }
-
-// === impl Gathered ===
 
 impl AsyncRead for Gathered {
     fn poll_read(

@@ -112,8 +112,6 @@ fn nanoseconds(time: Duration) -> u64 {
     time.as_nanos().try_into().unwrap_or(u64::MAX)
 }
 
-// === impl Recorder ===
-
 impl Recorder {
     pub(super) fn new(window: Window) -> Self {
         Self {
@@ -198,8 +196,6 @@ impl Recorder {
         true
     }
 }
-
-// === impl Report ===
 
 impl Report {
     pub(super) fn new(setting: Setting, outcome: Outcome) -> Self {
@@ -310,8 +306,6 @@ impl Report {
         output::fields(fields)
     }
 }
-
-// === impl Latency ===
 
 impl Latency {
     /// `None` for an empty histogram.

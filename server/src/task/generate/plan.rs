@@ -44,8 +44,6 @@ pub(super) struct Filter {
     min_confidence: f32,
 }
 
-// === impl Plan ===
-
 impl Plan {
     /// The plan of a request.
     ///
@@ -115,8 +113,6 @@ impl Plan {
         })
     }
 }
-
-// === impl Filter ===
 
 impl Filter {
     /// Whether an image of this digit, with this confidence, is wanted.

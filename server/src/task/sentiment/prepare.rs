@@ -64,8 +64,6 @@ pub(super) async fn read(
     blocking.each(is_short, texts, read).await
 }
 
-// === impl Reader ===
-
 impl Reader {
     /// The reader of a bundle that the task has checked.
     ///

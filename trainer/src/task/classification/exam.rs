@@ -22,8 +22,6 @@ pub(super) struct ClassificationExam<'a> {
     pub(super) setting: Setting<'a>,
 }
 
-// === impl ClassificationExam ===
-
 impl ClassificationExam<'_> {
     fn samples(&self, part: Part) -> &Samples {
         match part {

@@ -48,8 +48,6 @@ pub(super) fn stages(recipe: &Recipe, adversarial: &Adversarial, train: &Samples
     [learning].into_iter().chain(tuning).collect()
 }
 
-// === impl Stage ===
-
 impl Stage {
     /// The part of its digits that the generator learns from.
     pub(super) fn top_part(&self, adversarial: &Adversarial, moment: &Moment) -> f64 {
