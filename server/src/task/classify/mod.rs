@@ -15,7 +15,7 @@ use super::{Task, TaskState};
 use crate::grpc::Rpc;
 use crate::runtime::{Row, Signature};
 
-/// The task. It keeps a [`Classifier`] of each model.
+/// The task. It keeps a `Classifier` of each model.
 #[derive(Debug)]
 pub struct Classify(pub Limits);
 

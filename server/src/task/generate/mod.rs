@@ -25,7 +25,7 @@ use super::{Task, TaskState};
 use crate::grpc::Rpc;
 use crate::runtime::{Rows, Signature};
 
-/// The task. It keeps a [`Generator`] of each model.
+/// The task. It keeps a `Generator` of each model.
 #[derive(Debug)]
 pub struct Generate(pub Limits);
 
