@@ -41,7 +41,7 @@ pub enum Channels {
 pub enum Fit {
     /// [`super::frame_digit`]: light on dark, fitted and centred as in MNIST. Only grey 28×28.
     Digit,
-    /// [`super::resize_and_crop`]: the shorter side to `shorter_side` pixels, then the middle is cut out
+    /// The shorter side to `shorter_side` pixels, then the middle is cut out
     /// (`torchvision.transforms.Resize`, `CenterCrop`).
     Crop {
         /// In pixels; at least the model's width and height.
@@ -49,7 +49,7 @@ pub enum Fit {
         /// How pixels are averaged.
         filter: Filter,
     },
-    /// [`super::resize_and_crop`]: the whole picture to the model's size, whatever its aspect ratio.
+    /// The whole picture to the model's size, whatever its aspect ratio.
     Squash {
         /// How pixels are averaged.
         filter: Filter,
