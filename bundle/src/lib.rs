@@ -32,14 +32,14 @@ pub mod text;
 mod writer;
 
 pub use discover::{BundlePath, discover};
-pub use error::{BundleError, BundleErrorKind, GoldenError, ManifestError};
+pub use error::{BundleError, ManifestError};
 pub use golden::{GoldenMismatch, GoldenSamples};
 pub use manifest::{FileDigest, Golden, Import, Manifest, Provenance, Training};
 pub use preprocessing::{Preprocessing, PreprocessingKind};
 pub use reader::Bundle;
 pub use role::Role;
 pub use signature::{Dim, TensorSpec};
-pub use tensor::{DataType, Tensor, TensorError};
+pub use tensor::{DataType, Element, Tensor, TensorError};
 pub use writer::{BundleContents, write_bundle};
 
 /// The manifest format that this version writes; it reads version 1, too.
@@ -50,5 +50,3 @@ pub const MANIFEST_FILE: &str = "manifest.toml";
 pub const MODEL_FILE: &str = "model.onnx";
 /// File name of the golden samples.
 pub const GOLDEN_FILE: &str = "golden.safetensors";
-/// Largest size of one file of a bundle in bytes: 2 GiB, the limit of a protobuf message.
-pub const MAX_FILE_BYTES: u64 = 1 << 31;

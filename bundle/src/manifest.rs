@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::provenance::{Import, Provenance, Training};
-pub(crate) use self::validate::file_name;
-use crate::{FORMAT_VERSION, ManifestError, Preprocessing, Role, TensorSpec};
+use crate::digest::sha256_hex;
+use crate::{ManifestError, Preprocessing, Role, TensorSpec};
 
 /// What `manifest.toml` says. Unknown keys are refused at every level.
 ///
@@ -18,7 +18,7 @@ use crate::{FORMAT_VERSION, ManifestError, Preprocessing, Role, TensorSpec};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Version of the manifest format, [`FORMAT_VERSION`].
+    /// Version of the manifest format, [`crate::FORMAT_VERSION`].
     pub format_version: u32,
     /// Model name: `a-z`, `0-9`, `_` and `-`.
     pub name: String,
@@ -79,19 +79,22 @@ pub struct FileDigest {
 impl Manifest {
     /// Parses and validates the text of a `manifest.toml` of this version or an older one.
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
-        let parse_error = |error| ManifestError::Parse(Box::new(error));
+        let parse_error = |error: toml::de::Error| ManifestError(error.to_string());
         // The version is read first, so that a newer format is told apart from a broken manifest.
         let mut table: toml::Table = text.parse().map_err(parse_error)?;
-        let manifest: Self = match table.get("format_version").map(toml::Value::as_integer) {
-            Some(Some(1)) => {
+        let manifest: Self = match table
+            .get("format_version")
+            .and_then(toml::Value::as_integer)
+        {
+            Some(1) => {
                 v1::upgrade(&mut table);
                 table.try_into().map_err(parse_error)?
             }
-            Some(Some(found)) if found != i64::from(FORMAT_VERSION) => {
-                return Err(ManifestError::FormatVersion { found });
+            version => {
+                version.map_or(Ok(()), validate::check_format_version)?;
+                // From the text, whose lines the error names.
+                toml::from_str(text).map_err(parse_error)?
             }
-            // From the text, whose lines the error names.
-            _ => toml::from_str(text).map_err(parse_error)?,
         };
         manifest.validate()?;
         manifest.validate_files()?;
@@ -100,7 +103,8 @@ impl Manifest {
 
     /// The text of `manifest.toml`.
     pub fn to_toml(&self) -> Result<String, ManifestError> {
-        toml::to_string(self).map_err(|error| ManifestError::Write(Box::new(error)))
+        let error = |error| ManifestError(format!("cannot be written as TOML: {error}"));
+        toml::to_string(self).map_err(error)
     }
 
     /// The input of this role.
@@ -111,5 +115,16 @@ impl Manifest {
     /// The output of this role.
     pub fn output(&self, role: Role) -> Option<&TensorSpec> {
         self.outputs.iter().find(|spec| spec.role == Some(role))
+    }
+}
+
+// === impl FileDigest ===
+
+impl FileDigest {
+    pub(crate) fn of(content: &[u8]) -> Self {
+        Self {
+            bytes: content.len() as u64,
+            sha256: sha256_hex(content),
+        }
     }
 }

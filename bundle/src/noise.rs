@@ -1,4 +1,4 @@
-//! The noise that a generator turns into an image: the same numbers wherever they are drawn, from the seed alone.
+//! The noise that a generator turns into an image: the seed alone decides the numbers.
 
 use std::f64::consts::TAU;
 
@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use crate::error::check;
 use crate::{ManifestError, PreprocessingKind};
 
 /// Largest size of a generator's noise; bounds what a row of a batch holds.
@@ -23,19 +24,14 @@ impl PreprocessingKind for NoiseSpec {
     const KIND: &'static str = "noise";
 
     fn validate(&self) -> Result<(), ManifestError> {
-        if (1..=MAX_SIZE).contains(&self.size) {
-            return Ok(());
-        }
+        let fits = (1..=MAX_SIZE).contains(&self.size);
         let allowed = format!("1 to {MAX_SIZE}");
-        Err(ManifestError::field(
-            "preprocessing.size",
-            &self.size,
-            allowed,
-        ))
+        check(fits, "preprocessing.size", self.size, allowed)
     }
 }
 
-/// Fills `out` with the noise of candidate `index` of `seed`: independent numbers of the standard normal distribution.
+/// Fills `out` with the noise of candidate `index` of `seed`: independent numbers of the standard
+/// normal distribution.
 ///
 /// The generator is counter-based, so any candidate can be drawn without those before it: ChaCha
 /// with 8 rounds (Bernstein 2008, "ChaCha, a variant of Salsa20"). Its key is `seed` in
@@ -72,7 +68,8 @@ mod tests {
         out
     }
 
-    // Images of the past must come again. These numbers are of another program, written from the comment on `fill`.
+    // A seed must always give the same image. Another program, written from the comment on `fill`,
+    // made these numbers.
     #[test]
     fn the_numbers_never_change() {
         for (seed, index, expected) in [

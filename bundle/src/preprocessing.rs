@@ -6,6 +6,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::error::check;
 use crate::image::ImageSpec;
 use crate::noise::NoiseSpec;
 use crate::text::TextSpec;
@@ -31,22 +32,26 @@ pub trait PreprocessingKind: Serialize + DeserializeOwned {
     /// Checks the values beyond their types.
     ///
     /// # Errors
-    /// [`ManifestError::Field`], naming `preprocessing.<key>`.
+    /// [`ManifestError::field`] of `preprocessing.<key>`.
     fn validate(&self) -> Result<(), ManifestError>;
 }
 
-/// What must be known of a kind to check a manifest.
-struct Known {
-    kind: &'static str,
-    files: &'static [&'static str],
-    check: fn(&Preprocessing) -> Result<(), ManifestError>,
-}
+/// A kind's name, its files, and how its settings are checked.
+type Known = (
+    &'static str,
+    &'static [&'static str],
+    fn(&Preprocessing) -> Result<(), ManifestError>,
+);
 
 static KNOWN: [Known; 3] = [
-    Known::of::<ImageSpec>(),
-    Known::of::<TextSpec>(),
-    Known::of::<NoiseSpec>(),
+    known::<ImageSpec>(),
+    known::<TextSpec>(),
+    known::<NoiseSpec>(),
 ];
+
+const fn known<K: PreprocessingKind>() -> Known {
+    (K::KIND, K::FILES, |it| it.read::<K>().map(drop))
+}
 
 // === impl Preprocessing ===
 
@@ -67,38 +72,32 @@ impl Preprocessing {
     /// # Errors
     /// The manifest has another kind, or settings that this one does not allow.
     fn read<K: PreprocessingKind>(&self) -> Result<K, ManifestError> {
-        if self.kind != K::KIND {
-            let known = KNOWN.iter().any(|known| known.kind == self.kind);
-            return Err(if known {
-                ManifestError::field("preprocessing.kind", &self.kind, K::KIND)
-            } else {
-                ManifestError::UnknownPreprocessing(self.kind.clone())
-            });
+        let Self { kind, settings } = self;
+        if kind != K::KIND && self.known().is_none() {
+            let unknown = "which this version does not know; a newer one may";
+            return Err(ManifestError(format!(
+                "preprocessing.kind is {kind}, {unknown}"
+            )));
         }
-        let spec: K =
-            self.settings
-                .clone()
-                .try_into()
-                .map_err(|error| ManifestError::Preprocessing {
-                    kind: K::KIND,
-                    source: Box::new(error),
-                })?;
+        check(kind == K::KIND, "preprocessing.kind", kind, K::KIND)?;
+        let error = |error| ManifestError(format!("preprocessing of kind {kind}: {error}"));
+        let spec: K = settings.clone().try_into().map_err(error)?;
         spec.validate()?;
         Ok(spec)
     }
 
     /// Checks the settings of a kind that this crate knows.
     pub(crate) fn validate(&self) -> Result<(), ManifestError> {
-        self.known().map_or(Ok(()), |known| (known.check)(self))
+        self.known().map_or(Ok(()), |(_, _, check)| check(self))
     }
 
     /// Files that the bundle must hold, as far as this crate knows the kind.
     pub(crate) fn files(&self) -> &'static [&'static str] {
-        self.known().map_or(&[], |known| known.files)
+        self.known().map_or(&[], |(_, files, _)| files)
     }
 
     fn known(&self) -> Option<&'static Known> {
-        KNOWN.iter().find(|known| known.kind == self.kind)
+        KNOWN.iter().find(|(kind, ..)| *kind == self.kind)
     }
 }
 
@@ -106,25 +105,12 @@ impl Manifest {
     /// The model's pre-processing, which must be of kind `K`.
     ///
     /// # Errors
-    /// [`ManifestError::Field`] when there is none or one of another kind,
-    /// [`ManifestError::UnknownPreprocessing`] when it is one that only a newer version knows, and
-    /// what the kind itself refuses.
+    /// There is none, one of another kind, one that only a newer version knows, or its settings are
+    /// not allowed.
     pub fn spec<K: PreprocessingKind>(&self) -> Result<K, ManifestError> {
         match &self.preprocessing {
             Some(preprocessing) => preprocessing.read(),
-            None => Err(ManifestError::field("preprocessing", &"missing", K::KIND)),
-        }
-    }
-}
-
-// === impl Known ===
-
-impl Known {
-    const fn of<K: PreprocessingKind>() -> Self {
-        Self {
-            kind: K::KIND,
-            files: K::FILES,
-            check: |preprocessing| preprocessing.read::<K>().map(drop),
+            None => Err(ManifestError::field("preprocessing", "missing", K::KIND)),
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::Read as _;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use crate::digest::sha256_hex;
 use crate::{
-    BundleError, BundleErrorKind, FileDigest, GOLDEN_FILE, GoldenSamples, MANIFEST_FILE,
-    MODEL_FILE, Manifest,
+    BundleError, FileDigest, GOLDEN_FILE, GoldenSamples, MANIFEST_FILE, MODEL_FILE, Manifest,
 };
 
 /// A manifest is a page of text; more than this is something else.
@@ -32,28 +32,21 @@ impl Bundle {
     /// Every file that the manifest lists must be there with the size and SHA-256 it says; files
     /// that it does not list are not read. The error names the file at fault.
     pub fn open(dir: &Path) -> Result<Self, BundleError> {
-        let manifest_path = dir.join(MANIFEST_FILE);
-        let at_manifest = || BundleError::at::<BundleErrorKind>(&manifest_path);
-        let text = read_bounded(&manifest_path, MAX_MANIFEST_BYTES)?;
+        let path = dir.join(MANIFEST_FILE);
+        let allowed = format!("at most {MAX_MANIFEST_BYTES} are allowed");
+        let text = read(&path, 0..=MAX_MANIFEST_BYTES, &allowed)?;
         let digest = sha256_hex(&text);
-        let text = String::from_utf8(text)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-            .map_err(|error| at_manifest()(error.into()))?;
-        let manifest = Manifest::from_toml(&text).map_err(|error| at_manifest()(error.into()))?;
+        let text = String::from_utf8(text).map_err(BundleError::at(&path))?;
+        let manifest = Manifest::from_toml(&text).map_err(BundleError::at(&path))?;
         check_location(dir, &manifest)?;
 
         let mut files = BTreeMap::new();
         for (name, digest) in &manifest.files {
             files.insert(name.clone(), read_verified(&dir.join(name), digest)?);
         }
-
-        let golden_path = dir.join(GOLDEN_FILE);
-        let bytes = files.remove(GOLDEN_FILE).unwrap_or_default();
-        let golden = GoldenSamples::from_bytes(&bytes).map_err(BundleError::at(&golden_path))?;
-        golden
-            .check(&manifest)
-            .map_err(BundleError::at(&golden_path))?;
-        files.insert(GOLDEN_FILE.to_owned(), bytes);
+        let golden = GoldenSamples::from_bytes(&files[GOLDEN_FILE])
+            .and_then(|golden| golden.check(&manifest).map(|()| golden))
+            .map_err(BundleError::at(&dir.join(GOLDEN_FILE)))?;
         Ok(Self {
             path: dir.to_owned(),
             digest,
@@ -95,73 +88,57 @@ impl Bundle {
     }
 }
 
-/// Reads a file of at most `limit` bytes.
-fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, BundleError> {
+/// Reads a regular file whose size is one of `sizes`; `allowed` says so to a person.
+fn read(path: &Path, sizes: RangeInclusive<u64>, allowed: &str) -> Result<Vec<u8>, BundleError> {
+    let check = |bytes: u64| {
+        let problem = format!("holds {bytes} bytes, {allowed}");
+        let fits = sizes.contains(&bytes);
+        fits.then_some(())
+            .ok_or_else(|| BundleError::new(path, problem))
+    };
     let file = File::open(path).map_err(BundleError::at(path))?;
     let metadata = file.metadata().map_err(BundleError::at(path))?;
     if !metadata.is_file() {
-        return Err(BundleError::new(path, BundleErrorKind::NotAFile));
+        return Err(BundleError::new(path, "not a regular file"));
     }
-    let bytes = metadata.len();
-    if bytes > limit {
-        return Err(BundleError::new(
-            path,
-            BundleErrorKind::TooLarge { bytes, limit },
-        ));
-    }
-    let mut content = Vec::with_capacity(bytes as usize);
+    check(metadata.len())?;
+    let mut content = Vec::with_capacity(metadata.len() as usize);
     // One byte past the limit tells a file that grew meanwhile.
-    file.take(limit + 1)
+    file.take(sizes.end() + 1)
         .read_to_end(&mut content)
         .map_err(BundleError::at(path))?;
-    match content.len() as u64 {
-        bytes if bytes > limit => Err(BundleError::new(
-            path,
-            BundleErrorKind::TooLarge { bytes, limit },
-        )),
-        _ => Ok(content),
-    }
+    check(content.len() as u64)?;
+    Ok(content)
 }
 
 /// Reads a file whose size and checksum the manifest gives.
 fn read_verified(path: &Path, digest: &FileDigest) -> Result<Vec<u8>, BundleError> {
-    let expected = digest.bytes;
-    let wrong_size = |actual| BundleError::new(path, BundleErrorKind::Size { expected, actual });
-    let content = read_bounded(path, expected).map_err(|error| match error.kind {
-        BundleErrorKind::Io(io) if io.kind() == io::ErrorKind::NotFound => {
-            BundleError::new(path, BundleErrorKind::Missing)
-        }
-        // Here the limit is the manifest's size.
-        BundleErrorKind::TooLarge { bytes, .. } => wrong_size(bytes),
-        kind => BundleError::new(path, kind),
-    })?;
-    if content.len() as u64 != expected {
-        return Err(wrong_size(content.len() as u64));
+    if let Ok(false) = path.try_exists() {
+        let problem = "the manifest lists this file, but it is missing";
+        return Err(BundleError::new(path, problem));
     }
+    let FileDigest { bytes, sha256 } = digest;
+    let content = read(path, *bytes..=*bytes, &format!("the manifest says {bytes}"))?;
     let actual = sha256_hex(&content);
-    if actual != digest.sha256 {
-        let expected = digest.sha256.clone();
-        return Err(BundleError::new(
-            path,
-            BundleErrorKind::Checksum { expected, actual },
-        ));
+    if actual != *sha256 {
+        let problem = format!("sha256 is {actual}, the manifest says {sha256}");
+        return Err(BundleError::new(path, problem));
     }
     Ok(content)
 }
 
 /// Checks that the folder is `<name>/<version>`, so that no bundle answers for another.
 fn check_location(dir: &Path, manifest: &Manifest) -> Result<(), BundleError> {
-    let (name, version) = (&manifest.name, manifest.version);
-    let expected = Path::new(name).join(version.to_string());
+    let Manifest { name, version, .. } = manifest;
     // A relative path such as `.` is made absolute first. Links are not followed: the names they
     // are reached by are what counts.
     let absolute = std::path::absolute(dir).map_err(BundleError::at(dir))?;
+    let expected = format!("{name}/{version}");
     if absolute.ends_with(&expected) {
         return Ok(());
     }
-    let name = name.clone();
-    Err(BundleError::new(
-        dir,
-        BundleErrorKind::Location { name, version },
-    ))
+    let problem = format!(
+        "the manifest is of {name} version {version}, so the folder must end in {expected}"
+    );
+    Err(BundleError::new(dir, problem))
 }

@@ -33,19 +33,6 @@ pub enum Role {
 // === impl Role ===
 
 impl Role {
-    /// The role that a tensor of this name has in a manifest of version 1.
-    pub(crate) fn of_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "tokens" => Self::Tokens,
-            "lengths" => Self::Lengths,
-            "pixels" => Self::Pixels,
-            "noise" => Self::Noise,
-            "probabilities" => Self::Probabilities,
-            "score" => Self::Score,
-            _ => return None,
-        })
-    }
-
     /// Whether a model takes tensors of this role.
     pub const fn is_input(self) -> bool {
         !matches!(self, Self::Probabilities | Self::Logits | Self::Score)
@@ -67,12 +54,12 @@ impl Role {
         )
     }
 
-    /// What a tensor of this role must be; `None`: `spec` is that.
-    pub(crate) fn misfit(self, spec: &TensorSpec) -> Option<&'static str> {
+    /// Whether `spec` has a type and shape that this role allows, and which ones those are.
+    pub(crate) fn form(self, spec: &TensorSpec) -> (bool, &'static str) {
         use DataType::{Float32, Int32, Int64, Uint8};
         let integer = matches!(spec.datatype, Int32 | Int64);
         let rank = spec.shape.len();
-        let (fits, allowed) = match self {
+        match self {
             Self::Tokens | Self::AttentionMask | Self::TokenTypeIds => {
                 (integer && rank == 2, "INT64 or INT32 [N, L]")
             }
@@ -85,8 +72,7 @@ impl Role {
                 (spec.datatype == Float32 && rank == 2, "FP32 [N, size]")
             }
             Self::Score => (spec.datatype == Float32 && rank == 1, "FP32 [N]"),
-        };
-        (!fits).then_some(allowed)
+        }
     }
 
     /// The role's name in a manifest: `attention_mask`.

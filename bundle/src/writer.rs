@@ -11,11 +11,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::digest::sha256_hex;
-use crate::manifest::file_name;
 use crate::{
-    BundleError, BundleErrorKind, FileDigest, GOLDEN_FILE, GoldenSamples, MANIFEST_FILE,
-    MAX_FILE_BYTES, MODEL_FILE, Manifest, ManifestError,
+    BundleError, FileDigest, GOLDEN_FILE, GoldenSamples, MANIFEST_FILE, MODEL_FILE, Manifest,
 };
 
 /// What goes into a bundle.
@@ -47,40 +44,25 @@ pub fn write_bundle(models_dir: &Path, contents: BundleContents) -> Result<PathB
     let model_dir = models_dir.join(&manifest.name);
     let target = model_dir.join(manifest.version.to_string());
 
-    for name in files.keys() {
-        let checked = match name.as_str() {
-            MODEL_FILE | GOLDEN_FILE => Err(ManifestError::field(
-                "extra",
-                &name,
-                "a file that the writer does not make",
-            )),
-            other => file_name(other),
-        };
-        checked.map_err(BundleError::at(&target))?;
-    }
     let golden_path = target.join(GOLDEN_FILE);
     golden
         .check(&manifest)
         .map_err(BundleError::at(&golden_path))?;
     let golden = golden.to_bytes().map_err(BundleError::at(&golden_path))?;
-    files.insert(GOLDEN_FILE.to_owned(), golden);
-    files.insert(MODEL_FILE.to_owned(), model);
-
-    for (name, content) in &files {
-        let bytes = content.len() as u64;
-        if bytes > MAX_FILE_BYTES {
-            let limit = MAX_FILE_BYTES;
-            let kind = BundleErrorKind::TooLarge { bytes, limit };
-            return Err(BundleError::new(target.join(name), kind));
+    for (name, content) in [(GOLDEN_FILE, golden), (MODEL_FILE, model)] {
+        if files.insert(name.to_owned(), content).is_some() {
+            let problem = format!("extra is {name}, must be a file that the writer does not make");
+            return Err(BundleError::new(target, problem));
         }
     }
     manifest.files = files
         .iter()
-        .map(|(name, content)| (name.clone(), digest(content)))
+        .map(|(name, content)| (name.clone(), FileDigest::of(content)))
         .collect();
     let manifest_path = target.join(MANIFEST_FILE);
     let text = manifest
-        .to_toml()
+        .validate_files()
+        .and_then(|()| manifest.to_toml())
         .map_err(BundleError::at(&manifest_path))?;
     files.insert(MANIFEST_FILE.to_owned(), text.into_bytes());
 
@@ -142,11 +124,4 @@ fn sync_folder(path: &Path) -> Result<(), BundleError> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
         .map_err(BundleError::at(path))
-}
-
-fn digest(content: &[u8]) -> FileDigest {
-    FileDigest {
-        bytes: content.len() as u64,
-        sha256: sha256_hex(content),
-    }
 }

@@ -139,11 +139,11 @@ impl TinyGenerator {
         GoldenSamples {
             inputs: BTreeMap::from([(
                 "noise".to_owned(),
-                Tensor::from_f32([rows, NOISE], &numbers).expect(fits),
+                Tensor::new::<f32>([rows, NOISE], &numbers).expect(fits),
             )]),
             outputs: BTreeMap::from([(
                 "pixels".to_owned(),
-                Tensor::from_u8([rows, 28, 28], pixels.collect()).expect(fits),
+                Tensor::new::<u8>([rows, 28, 28], pixels.collect::<Vec<_>>()).expect(fits),
             )]),
         }
     }

@@ -169,7 +169,7 @@ impl TinyModel {
 
     fn golden(&self) -> GoldenSamples {
         let samples = self.samples();
-        let pixels = samples.iter().flat_map(|frame| frame.0.clone()).collect();
+        let pixels: Vec<u8> = samples.iter().flat_map(|frame| frame.0.clone()).collect();
         let mut probabilities: Vec<f32> = samples
             .iter()
             .flat_map(|frame| frame.probabilities(self.body.turn))
@@ -182,11 +182,11 @@ impl TinyModel {
         GoldenSamples {
             inputs: BTreeMap::from([(
                 "pixels".to_owned(),
-                Tensor::from_u8([rows, 28, 28], pixels).expect(fits),
+                Tensor::new::<u8>([rows, 28, 28], pixels).expect(fits),
             )]),
             outputs: BTreeMap::from([(
                 "probabilities".to_owned(),
-                Tensor::from_f32([rows, CLASSES], &probabilities).expect(fits),
+                Tensor::new::<f32>([rows, CLASSES], &probabilities).expect(fits),
             )]),
         }
     }

@@ -121,16 +121,16 @@ fn golden() -> GoldenSamples {
         inputs: BTreeMap::from([
             (
                 "tokens".to_owned(),
-                Tensor::from_i64([rows, longest], &tokens).expect(fits),
+                Tensor::new::<i64>([rows, longest], &tokens).expect(fits),
             ),
             (
                 "lengths".to_owned(),
-                Tensor::from_i32([rows], lengths).expect(fits),
+                Tensor::new::<i32>([rows], lengths).expect(fits),
             ),
         ]),
         outputs: BTreeMap::from([(
             "score".to_owned(),
-            Tensor::from_f32([rows], scores).expect(fits),
+            Tensor::new::<f32>([rows], scores).expect(fits),
         )]),
     }
 }

@@ -125,9 +125,9 @@ fn tensor(tensor: &Tensor) -> Result<bundle::Tensor, Error> {
     let shape: Vec<usize> = tensor.size().iter().map(|&it| it as usize).collect();
     let flat = tensor.flatten(0, -1);
     Ok(match tensor.kind() {
-        Kind::Uint8 => bundle::Tensor::from_u8(shape, Vec::try_from(flat)?)?,
-        Kind::Int => bundle::Tensor::from_i32(shape, Vec::try_from(flat)?)?,
-        Kind::Int64 => bundle::Tensor::from_i64(shape, Vec::try_from(flat)?)?,
-        _ => bundle::Tensor::from_f32(shape, Vec::try_from(flat)?)?,
+        Kind::Uint8 => bundle::Tensor::new(shape, Vec::<u8>::try_from(flat)?)?,
+        Kind::Int => bundle::Tensor::new(shape, Vec::<i32>::try_from(flat)?)?,
+        Kind::Int64 => bundle::Tensor::new(shape, Vec::<i64>::try_from(flat)?)?,
+        _ => bundle::Tensor::new(shape, Vec::<f32>::try_from(flat)?)?,
     })
 }

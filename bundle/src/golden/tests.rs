@@ -1,5 +1,7 @@
 //! What counts as agreement, and the file format.
 
+use safetensors::Dtype;
+
 use super::*;
 
 fn named(tensors: impl IntoIterator<Item = (&'static str, Tensor)>) -> BTreeMap<String, Tensor> {
@@ -10,12 +12,12 @@ fn named(tensors: impl IntoIterator<Item = (&'static str, Tensor)>) -> BTreeMap<
 }
 
 fn floats(values: &[f32]) -> Tensor {
-    Tensor::from_f32([values.len()], values).unwrap()
+    Tensor::new::<f32>([values.len()], values).unwrap()
 }
 
 fn samples() -> GoldenSamples {
     GoldenSamples {
-        inputs: named([("pixels", Tensor::from_u8([3, 1], vec![1, 2, 3]).unwrap())]),
+        inputs: named([("pixels", Tensor::new::<u8>([3, 1], vec![1, 2, 3]).unwrap())]),
         outputs: named([("score", floats(&[0.25, 0.5, 0.75]))]),
     }
 }
@@ -44,7 +46,7 @@ fn mismatches() {
         message(score(&[0.25, 0.5])),
         "output `score` is FP32 [2], expected FP32 [3]"
     );
-    let integers = named([("score", Tensor::from_i32([3], [0, 0, 0]).unwrap())]);
+    let integers = named([("score", Tensor::new::<i32>([3], [0, 0, 0]).unwrap())]);
     assert_eq!(
         message(integers),
         "output `score` is INT32 [3], expected FP32 [3]"
@@ -70,12 +72,12 @@ fn mismatches() {
 
 #[test]
 fn levels_of_pixels_compare_too() {
-    let expected = Tensor::from_u8([1, 2], vec![10, 250]).unwrap();
+    let expected = Tensor::new::<u8>([1, 2], vec![10, 250]).unwrap();
     let golden = GoldenSamples {
         inputs: BTreeMap::new(),
         outputs: named([("pixels", expected)]),
     };
-    let actual = named([("pixels", Tensor::from_u8([1, 2], vec![11, 248]).unwrap())]);
+    let actual = named([("pixels", Tensor::new::<u8>([1, 2], vec![11, 248]).unwrap())]);
     assert_eq!(golden.compare(&actual, 2.0), Ok(2.0));
     assert!(golden.compare(&actual, 1.0).is_err());
 }
@@ -85,10 +87,11 @@ fn bytes_come_back_and_do_not_change() {
     let mut golden = samples();
     golden
         .inputs
-        .insert("ids".into(), Tensor::from_i64([3], [1, -2, 3]).unwrap());
-    golden
-        .inputs
-        .insert("lengths".into(), Tensor::from_i32([3], [1, 2, 3]).unwrap());
+        .insert("ids".into(), Tensor::new::<i64>([3], [1, -2, 3]).unwrap());
+    golden.inputs.insert(
+        "lengths".into(),
+        Tensor::new::<i32>([3], [1, 2, 3]).unwrap(),
+    );
     let bytes = golden.to_bytes().unwrap();
     assert_eq!(GoldenSamples::from_bytes(&bytes).unwrap(), golden);
     assert_eq!(golden.to_bytes().unwrap(), bytes);
@@ -99,7 +102,7 @@ fn foreign_files_are_refused() {
     let file = |name: &str, dtype: Dtype, bytes: &[u8]| {
         let view = TensorView::new(dtype, vec![1], bytes).unwrap();
         let bytes = safetensors::serialize([(name, view)], None).unwrap();
-        GoldenSamples::from_bytes(&bytes).unwrap_err().to_string()
+        GoldenSamples::from_bytes(&bytes).unwrap_err()
     };
     assert_eq!(
         file("weight", Dtype::U8, &[1]),
@@ -110,5 +113,5 @@ fn foreign_files_are_refused() {
         "tensor `input.x` has the unsupported type F16"
     );
     let error = GoldenSamples::from_bytes(b"nonsense, not tensors").unwrap_err();
-    assert!(matches!(error, GoldenError::Parse(_)));
+    assert!(error.starts_with("not a safetensors file: "), "{error}");
 }

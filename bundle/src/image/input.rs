@@ -31,33 +31,25 @@ impl ImageInput {
     /// shape.
     pub fn of(manifest: &Manifest) -> Result<Self, ManifestError> {
         let spec: ImageSpec = manifest.spec()?;
-        let Some(input) = manifest.input(Role::Pixels) else {
-            return Err(ManifestError::field(
-                "inputs",
-                &"without role pixels",
-                "one of that role",
-            ));
-        };
-        let shape: Option<Vec<usize>> = input.shape[1..]
+        let missing = || ManifestError::field("inputs", "without role pixels", "one of that role");
+        let input = manifest.input(Role::Pixels).ok_or_else(missing)?;
+        let shape: Vec<usize> = input.shape[1..]
             .iter()
-            .map(|dim| match dim {
-                Dim::Fixed(size) => Some(*size),
-                Dim::Symbol(_) => None,
-            })
+            // No picture has a side of 0.
+            .map(|dim| if let Dim::Fixed(size) = dim { *size } else { 0 })
             .collect();
         let (height, width, channels) = (spec.height, spec.width, spec.channels.count());
-        let layout = match shape.as_deref() {
-            Some([h, w]) if (*h, *w, 1) == (height, width, channels) => Layout::Nhwc,
-            Some([h, w, c]) if (*h, *w, *c) == (height, width, channels) => Layout::Nhwc,
-            Some([c, h, w]) if (*h, *w, *c) == (height, width, channels) => Layout::Nchw,
-            _ => {
-                return Err(ManifestError::field(
-                    format!("inputs.{}.shape", input.name),
-                    &input.shape_text(),
-                    format!("of {height}x{width} pixels of {channels} channels, NHWC or NCHW"),
-                ));
-            }
-        };
+        let layout =
+            if shape == [height, width, channels] || channels == 1 && shape == [height, width] {
+                Layout::Nhwc
+            } else if shape == [channels, height, width] {
+                Layout::Nchw
+            } else {
+                let field = format!("inputs.{}.shape", input.name);
+                let pixels = format!("of {height}x{width} pixels of {channels} channels");
+                let allowed = format!("{pixels}, NHWC or NCHW");
+                return Err(ManifestError::field(field, input.shape_text(), allowed));
+            };
         Ok(Self {
             spec,
             layout,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::SIDE;
+use crate::error::check;
 use crate::{ManifestError, PreprocessingKind};
 
 /// Largest width and height of a model's pixels; bounds what a row of a batch holds.
@@ -91,32 +92,23 @@ impl PreprocessingKind for ImageSpec {
 
     fn validate(&self) -> Result<(), ManifestError> {
         for (key, side) in [("width", self.width), ("height", self.height)] {
-            if !(1..=MAX_SIDE).contains(&side) {
-                let field = format!("preprocessing.{key}");
-                return Err(ManifestError::field(
-                    field,
-                    &side,
-                    format!("1 to {MAX_SIDE}"),
-                ));
-            }
+            let (field, allowed) = (format!("preprocessing.{key}"), format!("1 to {MAX_SIDE}"));
+            check((1..=MAX_SIDE).contains(&side), field, side, allowed)?;
         }
-        let found = format!(
-            "of {}x{} pixels, {:?}",
-            self.width, self.height, self.channels
-        );
         match self.fit {
-            Fit::Digit if *self != Self::digit() => {
+            Fit::Digit => {
+                let (width, height, channels) = (self.width, self.height, self.channels);
+                let found = format!("of {width}x{height} pixels, {channels:?}");
                 let allowed = format!("grey and {SIDE}x{SIDE} where fit is digit");
-                Err(ManifestError::field("preprocessing", &found, allowed))
+                check(*self == Self::digit(), "preprocessing", found, allowed)
             }
-            Fit::Crop { shorter_side, .. }
-                if !(self.width.max(self.height)..=MAX_SIDE).contains(&shorter_side) =>
-            {
+            Fit::Crop { shorter_side, .. } => {
+                let fits = (self.width.max(self.height)..=MAX_SIDE).contains(&shorter_side);
                 let field = "preprocessing.fit.crop.shorter_side";
                 let allowed = format!("from the larger of width and height to {MAX_SIDE}");
-                Err(ManifestError::field(field, &shorter_side, allowed))
+                check(fits, field, shorter_side, allowed)
             }
-            _ => Ok(()),
+            Fit::Squash { .. } => Ok(()),
         }
     }
 }

@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::validate::at_most_i64;
-use crate::ManifestError;
-
 /// Where a model comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,31 +61,5 @@ impl Provenance {
             Self::Trained(training) => Some(training),
             Self::Imported(_) => None,
         }
-    }
-
-    pub(super) fn validate(&self) -> Result<(), ManifestError> {
-        match self {
-            Self::Trained(training) => training.validate(),
-            Self::Imported(import) => {
-                super::validate::sha256("provenance.imported.sha256", &import.sha256)
-            }
-        }
-    }
-}
-
-impl Training {
-    fn validate(&self) -> Result<(), ManifestError> {
-        at_most_i64("provenance.trained.seed", self.seed)?;
-        at_most_i64("provenance.trained.train_samples", self.train_samples)?;
-        let seconds = self.duration_seconds;
-        if seconds.is_finite() && seconds >= 0.0 {
-            return Ok(());
-        }
-        let field = "provenance.trained.duration_seconds";
-        Err(ManifestError::field(
-            field,
-            &seconds,
-            "a finite number, 0 or more",
-        ))
     }
 }

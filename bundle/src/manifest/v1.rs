@@ -8,39 +8,51 @@ use crate::{FORMAT_VERSION, Role, text};
 /// Keys of `training` that belong to every model.
 const OF_THE_MODEL: [&str; 3] = ["parameters", "created_by", "metrics"];
 
+/// Roles, whose names were the names of their tensors.
+const ROLES: [Role; 6] = [
+    Role::Tokens,
+    Role::Lengths,
+    Role::Pixels,
+    Role::Noise,
+    Role::Probabilities,
+    Role::Score,
+];
+
 /// Rewrites a manifest of version 1. What does not belong there stays, to be refused later.
 pub(super) fn upgrade(manifest: &mut Table) {
-    manifest.insert(
-        "format_version".to_owned(),
-        i64::from(FORMAT_VERSION).into(),
-    );
+    manifest.insert("format_version".into(), FORMAT_VERSION.into());
     if let Some(Value::Table(mut training)) = manifest.remove("training") {
         for key in OF_THE_MODEL {
-            if let Some((key, value)) = training.remove_entry(key) {
-                manifest.insert(key, value);
-            }
+            manifest.extend(training.remove_entry(key));
         }
-        let provenance = Table::from_iter([("trained".to_owned(), training.into())]);
-        manifest.insert("provenance".to_owned(), provenance.into());
+        let provenance = Table::from_iter([("trained".into(), training.into())]);
+        manifest.insert("provenance".into(), provenance.into());
     }
+    let mut noise = None;
     for side in ["inputs", "outputs"] {
-        let Some(Value::Array(tensors)) = manifest.get_mut(side) else {
-            continue;
-        };
-        // A tensor's name was its role.
-        for tensor in tensors.iter_mut().filter_map(Value::as_table_mut) {
+        let tensors = manifest.get_mut(side).and_then(Value::as_array_mut);
+        for tensor in tensors
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_table_mut)
+        {
             let name = tensor.get("name").and_then(Value::as_str);
-            if let Some(role) = name.and_then(Role::of_name) {
-                tensor.insert("role".to_owned(), role.as_str().into());
+            let Some(role) = ROLES.iter().find(|role| Some(role.as_str()) == name) else {
+                continue;
+            };
+            tensor.insert("role".into(), role.as_str().into());
+            if (side, *role) == ("inputs", Role::Noise) {
+                let shape = tensor.get("shape").and_then(Value::as_array);
+                noise = shape.and_then(|shape| shape.get(1)).cloned();
             }
         }
     }
-    match manifest
-        .get_mut("preprocessing")
-        .and_then(Value::as_table_mut)
-    {
-        Some(settings) => upgrade_preprocessing(settings),
-        None => add_noise(manifest),
+    if let Some(settings) = manifest.get_mut("preprocessing") {
+        settings.as_table_mut().map(upgrade_preprocessing);
+    } else if let Some(size) = noise {
+        // A generator's noise was known by its input alone.
+        let spec = [("kind".into(), "noise".into()), ("size".into(), size)];
+        manifest.insert("preprocessing".into(), Table::from_iter(spec).into());
     }
 }
 
@@ -59,26 +71,7 @@ fn upgrade_preprocessing(settings: &mut Table) {
         ],
         _ => &[],
     };
-    settings.extend(
-        added
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), value.clone())),
-    );
-}
-
-/// A generator's noise was known by its input alone.
-fn add_noise(manifest: &mut Table) {
-    let inputs = manifest.get("inputs").and_then(Value::as_array);
-    let noise = inputs
-        .into_iter()
-        .flatten()
-        .find(|input| input.get("role").and_then(Value::as_str) == Some(Role::Noise.as_str()));
-    let size = noise.and_then(|input| input.get("shape")?.as_array()?.get(1));
-    if let Some(size) = size.cloned() {
-        let spec = [
-            ("kind".to_owned(), "noise".into()),
-            ("size".to_owned(), size),
-        ];
-        manifest.insert("preprocessing".to_owned(), Table::from_iter(spec).into());
+    for (key, value) in added {
+        settings.insert((*key).into(), value.clone());
     }
 }

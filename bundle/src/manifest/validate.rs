@@ -1,245 +1,182 @@
 //! The rules that a manifest's values must keep, beyond being of the right type.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::Display;
 
-use super::Manifest;
+use super::{FileDigest, Import, Manifest, Provenance};
+use crate::error::check;
 use crate::{
-    Dim, FORMAT_VERSION, GOLDEN_FILE, MANIFEST_FILE, MAX_FILE_BYTES, MODEL_FILE, ManifestError,
-    Preprocessing, Role, TensorSpec,
+    Dim, FORMAT_VERSION, GOLDEN_FILE, MANIFEST_FILE, MODEL_FILE, ManifestError, Preprocessing,
+    Role, TensorSpec,
 };
 
 /// Longest model name in bytes; it becomes a folder name and a metric label.
 const MAX_NAME: usize = 64;
+/// Largest size of one file of a bundle in bytes: 2 GiB, the limit of a protobuf message.
+const MAX_FILE_BYTES: u64 = 1 << 31;
+
+type Checked = Result<(), ManifestError>;
 
 impl Manifest {
     /// Checks every value except the list of files.
-    pub fn validate(&self) -> Result<(), ManifestError> {
-        if self.format_version != FORMAT_VERSION {
-            return Err(ManifestError::FormatVersion {
-                found: self.format_version.into(),
-            });
-        }
+    pub fn validate(&self) -> Checked {
+        check_format_version(self.format_version.into())?;
         identifier("name", &self.name)?;
-        at_least_one("version", u64::from(self.version))?;
         identifier("task", &self.task)?;
         identifier("architecture", &self.architecture)?;
-        at_most_i64("parameters", self.parameters)?;
+        check(self.version > 0, "version", self.version, "at least 1")?;
+        fits_toml("parameters", self.parameters)?;
         self.validate_signature()?;
-        validate_roles("inputs", &self.inputs, Role::is_input)?;
-        validate_roles("outputs", &self.outputs, Role::is_output)?;
         self.validate_labels()?;
-        self.preprocessing
-            .as_ref()
-            .map_or(Ok(()), Preprocessing::validate)?;
-        self.provenance.validate()?;
-        if let Some((name, value)) = self.metrics.iter().find(|(_, value)| !value.is_finite()) {
-            return Err(ManifestError::field(
-                format!("metrics.{name}"),
-                &value,
-                "a finite number",
-            ));
+        if let Some(preprocessing) = &self.preprocessing {
+            preprocessing.validate()?;
         }
-        at_least_one("golden.samples", self.golden.samples as u64)?;
-        let tolerance = self.golden.tolerance;
-        if !(tolerance.is_finite() && tolerance >= 0.0) {
-            let allowed = "a finite number, 0 or more";
-            return Err(ManifestError::field(
-                "golden.tolerance",
-                &tolerance,
-                allowed,
-            ));
+        match &self.provenance {
+            Provenance::Imported(Import { sha256, .. }) => {
+                check_sha256("provenance.imported.sha256", sha256)?;
+            }
+            Provenance::Trained(training) => {
+                fits_toml("provenance.trained.seed", training.seed)?;
+                fits_toml("provenance.trained.train_samples", training.train_samples)?;
+                let seconds = training.duration_seconds;
+                not_negative("provenance.trained.duration_seconds", seconds)?;
+            }
         }
-        Ok(())
+        for (name, value) in &self.metrics {
+            let field = format!("metrics.{name}");
+            check(value.is_finite(), field, value, "a finite number")?;
+        }
+        let samples = self.golden.samples;
+        check(samples > 0, "golden.samples", samples, "at least 1")?;
+        not_negative("golden.tolerance", self.golden.tolerance)
     }
 
     /// Checks the list of files: safe names, real checksums, nothing essential left out.
-    pub(crate) fn validate_files(&self) -> Result<(), ManifestError> {
-        for (name, digest) in &self.files {
-            file_name(name)?;
-            sha256(&format!("files.{name}.sha256"), &digest.sha256)?;
-            if digest.bytes > MAX_FILE_BYTES {
-                let allowed = format!("at most {MAX_FILE_BYTES}");
-                return Err(ManifestError::field(
-                    format!("files.{name}.bytes"),
-                    &digest.bytes,
-                    allowed,
-                ));
-            }
+    pub(crate) fn validate_files(&self) -> Checked {
+        for (name, FileDigest { bytes, sha256 }) in &self.files {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+            let fits = !name.is_empty()
+                && !name.starts_with('.')
+                && name.bytes().all(plain)
+                && !name.eq_ignore_ascii_case(MANIFEST_FILE);
+            let allowed = "a plain file name of letters, digits, `.`, `_` and `-`, without a \
+                           leading dot, other than the manifest's own";
+            check(fits, "files", format!("{name:?}"), allowed)?;
+            check_sha256(&format!("files.{name}.sha256"), sha256)?;
+            let field = format!("files.{name}.bytes");
+            let allowed = format!("at most {MAX_FILE_BYTES}");
+            check(*bytes <= MAX_FILE_BYTES, field, bytes, allowed)?;
         }
-        let extra = self
-            .preprocessing
-            .as_ref()
-            .map_or(&[][..], Preprocessing::files);
-        for required in [MODEL_FILE, GOLDEN_FILE].iter().chain(extra) {
-            if !self.files.contains_key(*required) {
-                return Err(ManifestError::field(
-                    "files",
-                    &format!("without {required}"),
-                    "a table with every file of the bundle",
-                ));
-            }
+        let preprocessing = self.preprocessing.as_ref();
+        let extra = preprocessing.map_or(&[][..], Preprocessing::files);
+        for file in [MODEL_FILE, GOLDEN_FILE].iter().chain(extra) {
+            let allowed = "a table with every file of the bundle";
+            let found = format!("without {file}");
+            check(self.files.contains_key(*file), "files", found, allowed)?;
         }
         Ok(())
     }
 
-    fn validate_signature(&self) -> Result<(), ManifestError> {
+    fn validate_signature(&self) -> Checked {
         // ONNX has one name space for all values of a graph.
         let mut names = BTreeSet::new();
-        for (field, specs) in [("inputs", &self.inputs), ("outputs", &self.outputs)] {
-            if specs.is_empty() {
-                return Err(ManifestError::field(field, &"empty", "at least one tensor"));
-            }
+        for (side, specs, is_of_side) in [
+            ("inputs", &self.inputs, Role::is_input as fn(Role) -> bool),
+            ("outputs", &self.outputs, Role::is_output),
+        ] {
+            check(!specs.is_empty(), side, "empty", "at least one tensor")?;
+            let mut roles = HashSet::new();
             for spec in specs {
-                if spec.name.is_empty() || !names.insert(spec.name.as_str()) {
-                    return Err(ManifestError::field(
-                        format!("{field}.name"),
-                        &quoted(&spec.name),
-                        "not empty, and unique among inputs and outputs",
-                    ));
-                }
-                validate_shape(field, spec)?;
+                let (name, shape) = (&spec.name, spec.shape_text());
+                let place = format!("{side}.{name}");
+                let unique = !name.is_empty() && names.insert(name);
+                let allowed = "not empty, and unique among inputs and outputs";
+                check(unique, format!("{side}.name"), format!("{name:?}"), allowed)?;
+                let fits = !spec.shape.is_empty() && spec.shape.iter().all(is_dim);
+                let allowed = "a list of sizes from 1 and symbols such as \"N\"";
+                check(fits, format!("{place}.shape"), &shape, allowed)?;
+
+                let Some(role) = spec.role else { continue };
+                let (field, allowed) = (format!("{place}.role"), format!("a role of {side}"));
+                check(is_of_side(role), &field, role, allowed)?;
+                let allowed = "a role that no other tensor has";
+                check(roles.insert(role), field, role, allowed)?;
+                let found = format!("{} {shape} for role {role}", spec.datatype);
+                let (fits, allowed) = role.form(spec);
+                check(fits, place, found, allowed)?;
             }
         }
         Ok(())
     }
 
-    fn validate_labels(&self) -> Result<(), ManifestError> {
+    fn validate_labels(&self) -> Checked {
         let mut seen = BTreeSet::new();
-        if let Some(label) = self
-            .labels
-            .iter()
-            .find(|label| label.is_empty() || !seen.insert(*label))
-        {
-            return Err(ManifestError::field(
-                "labels",
-                &quoted(label),
-                "not empty, and unique",
-            ));
+        for label in &self.labels {
+            let fits = !label.is_empty() && seen.insert(label);
+            let allowed = "not empty, and unique";
+            check(fits, "labels", format!("{label:?}"), allowed)?;
         }
-        let classes =
-            |spec: &&TensorSpec| matches!(spec.role, Some(Role::Probabilities | Role::Logits));
-        if let Some(output) = self.outputs.iter().find(classes)
-            && let [_, Dim::Fixed(classes)] = output.shape[..]
-            && classes != self.labels.len()
-        {
-            return Err(ManifestError::field(
-                "labels",
-                &format!("a list of {}", self.labels.len()),
-                format!("a list of {classes}, as output {} has classes", output.name),
-            ));
+        for role in [Role::Probabilities, Role::Logits] {
+            if let Some(TensorSpec { name, shape, .. }) = self.output(role)
+                && let [_, Dim::Fixed(classes)] = shape[..]
+            {
+                let labels = self.labels.len();
+                let allowed = format!("a list of {classes}, as output {name} has classes");
+                check(
+                    labels == classes,
+                    "labels",
+                    format!("a list of {labels}"),
+                    allowed,
+                )?;
+            }
         }
         Ok(())
     }
 }
 
-/// Accepts a plain file name that cannot lead out of the bundle's folder.
-pub(crate) fn file_name(name: &str) -> Result<(), ManifestError> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if name.is_empty()
-        || name.starts_with('.')
-        || !name.bytes().all(plain)
-        || name.eq_ignore_ascii_case(MANIFEST_FILE)
-    {
-        let allowed = "a plain file name of letters, digits, `.`, `_` and `-`, without a leading \
-                       dot, other than the manifest's own";
-        return Err(ManifestError::field("files", &quoted(name), allowed));
-    }
-    Ok(())
-}
-
-/// Accepts a SHA-256 as a manifest writes it.
-pub(super) fn sha256(field: &str, value: &str) -> Result<(), ManifestError> {
-    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if value.len() == 64 && value.bytes().all(hex) {
+/// Accepts the version of the format that this version writes.
+pub(super) fn check_format_version(found: i64) -> Checked {
+    if found == i64::from(FORMAT_VERSION) {
         return Ok(());
     }
-    Err(ManifestError::field(
-        field,
-        &quoted(value),
-        "64 lower-case hex digits",
-    ))
+    let problem = format!("format_version is {found}, this version reads 1 to {FORMAT_VERSION}");
+    Err(ManifestError(problem))
 }
 
-/// Accepts a number that TOML can hold.
-pub(super) fn at_most_i64(field: &str, value: u64) -> Result<(), ManifestError> {
-    if i64::try_from(value).is_ok() {
-        return Ok(());
-    }
-    Err(ManifestError::field(
-        field,
-        &value,
-        format!("at most {}", i64::MAX),
-    ))
-}
-
-fn validate_roles(
-    field: &str,
-    specs: &[TensorSpec],
-    belongs: impl Fn(Role) -> bool,
-) -> Result<(), ManifestError> {
-    for (index, spec) in specs.iter().enumerate() {
-        let Some(role) = spec.role else { continue };
-        let place = format!("{field}.{}", spec.name);
-        let wrong = if !belongs(role) {
-            Some(format!("a role of {field}"))
-        } else if specs[..index].iter().any(|other| other.role == Some(role)) {
-            Some("a role that no other tensor has".to_owned())
-        } else {
-            None
-        };
-        if let Some(allowed) = wrong {
-            return Err(ManifestError::field(
-                format!("{place}.role"),
-                &role,
-                allowed,
-            ));
-        }
-        if let Some(allowed) = role.misfit(spec) {
-            let found = format!("{} {} for role {role}", spec.datatype, spec.shape_text());
-            return Err(ManifestError::field(place, &found, allowed));
-        }
-    }
-    Ok(())
-}
-
-fn identifier(field: &str, value: &str) -> Result<(), ManifestError> {
+fn identifier(field: &str, value: &str) -> Checked {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
-    if value.is_empty() || value.len() > MAX_NAME || !value.bytes().all(plain) {
-        let allowed = format!("1 to {MAX_NAME} characters of a-z, 0-9, `_` and `-`");
-        return Err(ManifestError::field(field, &quoted(value), allowed));
-    }
-    Ok(())
+    let fits = (1..=MAX_NAME).contains(&value.len()) && value.bytes().all(plain);
+    let allowed = format!("1 to {MAX_NAME} characters of a-z, 0-9, `_` and `-`");
+    check(fits, field, format!("{value:?}"), allowed)
 }
 
-fn at_least_one(field: &str, value: u64) -> Result<(), ManifestError> {
-    if value == 0 {
-        return Err(ManifestError::field(field, &value, "at least 1"));
+fn is_dim(dim: &Dim) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    match dim {
+        Dim::Fixed(size) => *size > 0,
+        Dim::Symbol(symbol) => !symbol.is_empty() && symbol.bytes().all(plain),
     }
-    Ok(())
 }
 
-fn validate_shape(field: &str, spec: &TensorSpec) -> Result<(), ManifestError> {
-    let bad = |dim: &Dim| match dim {
-        Dim::Fixed(size) => *size == 0,
-        Dim::Symbol(symbol) => {
-            symbol.is_empty()
-                || !symbol
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        }
-    };
-    if spec.shape.is_empty() || spec.shape.iter().any(bad) {
-        return Err(ManifestError::field(
-            format!("{field}.{}.shape", spec.name),
-            &spec.shape_text(),
-            "a list of sizes from 1 and symbols such as \"N\"",
-        ));
-    }
-    Ok(())
+fn check_sha256(field: &str, value: &str) -> Checked {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let fits = value.len() == 64 && value.bytes().all(hex);
+    check(
+        fits,
+        field,
+        format!("{value:?}"),
+        "64 lower-case hex digits",
+    )
 }
 
-fn quoted(text: &str) -> String {
-    format!("{text:?}")
+fn fits_toml(field: &str, value: u64) -> Checked {
+    let most = i64::MAX.unsigned_abs();
+    check(value <= most, field, value, format!("at most {most}"))
+}
+
+fn not_negative(field: &str, value: impl Into<f64> + Display + Copy) -> Checked {
+    let fits = (0.0..f64::INFINITY).contains(&value.into());
+    check(fits, field, value, "a finite number, 0 or more")
 }
 
 #[cfg(test)]

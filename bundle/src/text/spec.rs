@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{PADDING, TOKENIZER_FILE};
+use crate::error::check;
 use crate::{ManifestError, PreprocessingKind};
 
 /// Most tokens of a text that a network may read; keeps a row of a batch small.
@@ -52,21 +53,16 @@ impl PreprocessingKind for TextSpec {
     const FILES: &'static [&'static str] = &[TOKENIZER_FILE];
 
     fn validate(&self) -> Result<(), ManifestError> {
-        if !(1..=MAX_TOKENS).contains(&self.max_tokens) {
-            let allowed = format!("1 to {MAX_TOKENS}");
-            return Err(ManifestError::field(
-                "preprocessing.max_tokens",
-                &self.max_tokens,
-                allowed,
-            ));
-        }
-        if !(0..=i64::from(u32::MAX)).contains(&self.pad_token_id) {
-            let (field, allowed) = (
-                "preprocessing.pad_token_id",
-                "the number of a token, from 0",
-            );
-            return Err(ManifestError::field(field, &self.pad_token_id, allowed));
-        }
-        Ok(())
+        let fits = (1..=MAX_TOKENS).contains(&self.max_tokens);
+        let allowed = format!("1 to {MAX_TOKENS}");
+        check(fits, "preprocessing.max_tokens", self.max_tokens, allowed)?;
+        let fits = (0..=i64::from(u32::MAX)).contains(&self.pad_token_id);
+        let allowed = "the number of a token, from 0";
+        check(
+            fits,
+            "preprocessing.pad_token_id",
+            self.pad_token_id,
+            allowed,
+        )
     }
 }

@@ -125,9 +125,13 @@ fn the_judge_is_the_cnn_of_the_bundle() {
 
     // The golden samples of the bundle are the ten digits in type, which the CNN reads.
     let cnn = cnn_bundle();
-    let typed = cnn.golden().inputs["pixels"].as_u8().unwrap();
+    let typed = cnn.golden().inputs["pixels"].to_vec::<u8>().unwrap();
     let quality = judge.judge(&Tensor::from_slice(&typed).reshape([10, 28, 28]));
-    let given = Tensor::from_slice(&cnn.golden().outputs["probabilities"].as_f32().unwrap());
+    let given = Tensor::from_slice(
+        &cnn.golden().outputs["probabilities"]
+            .to_vec::<f32>()
+            .unwrap(),
+    );
     let given = given.reshape([10, 10]).argmax(1, false);
     for digit in 0..10 {
         let count = given.eq(digit).sum(Kind::Int64).int64_value(&[]);

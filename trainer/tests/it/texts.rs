@@ -59,7 +59,7 @@ fn training_on_texts_writes_a_bundle_that_evaluates() {
     // The special tokens, and the words with the mark: a, dull, lovely, film, number, !, 0 to 49.
     assert_eq!(tokenizer.vocabulary_size(), 3 + 6 + 50);
     // Rows of one token and of as many as are read: what is behind a short one is tried as well.
-    let lengths = bundle.golden().inputs["lengths"].as_i32().unwrap();
+    let lengths = bundle.golden().inputs["lengths"].to_vec::<i32>().unwrap();
     assert_eq!(
         (lengths.iter().min(), lengths.iter().max()),
         (Some(&1), Some(&200))

@@ -1,6 +1,6 @@
 //! One change to a good manifest, one refusal.
 
-use crate::{Manifest, ManifestError, Provenance};
+use crate::{Manifest, Provenance};
 
 const GOOD: &str = include_str!("../../../tests/data/manifest_v1.toml");
 
@@ -45,9 +45,9 @@ fn values() {
         ),
         ("\"pixels\"", "\"\"", "inputs.name is \"\""),
         (
-            "\"pixels\"",
             "\"probabilities\"",
-            "outputs.name is \"probabilities\"",
+            "\"pixels\"",
+            "outputs.name is \"pixels\"",
         ),
         (
             "\"N\", 28, 28",
@@ -176,7 +176,6 @@ fn unknown_keys_are_refused_at_every_level() {
 fn a_newer_format_is_named_before_its_unknown_keys() {
     let newer = GOOD.replace("format_version = 1", "format_version = 3\nnovelty = true");
     let error = Manifest::from_toml(&newer).unwrap_err();
-    assert!(matches!(error, ManifestError::FormatVersion { found: 3 }));
     assert_eq!(
         error.to_string(),
         "format_version is 3, this version reads 1 to 2"
