@@ -68,8 +68,6 @@ pub enum Filter {
     Bicubic,
 }
 
-// === impl ImageSpec ===
-
 impl ImageSpec {
     /// MNIST's pictures of digits.
     pub const fn digit() -> Self {
@@ -112,8 +110,6 @@ impl PreprocessingKind for ImageSpec {
         }
     }
 }
-
-// === impl Channels ===
 
 impl Channels {
     /// How many there are.

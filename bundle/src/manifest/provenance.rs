@@ -52,8 +52,6 @@ pub struct Import {
     pub sha256: String,
 }
 
-// === impl Provenance ===
-
 impl Provenance {
     /// How it was trained, if it was trained here.
     pub fn training(&self) -> Option<&Training> {

@@ -46,8 +46,6 @@ pub struct Encoded {
     pub total: usize,
 }
 
-// === impl Tokenizer ===
-
 impl Tokenizer {
     /// Learns the commonest words of `texts`, `vocabulary_size` with the three special tokens.
     ///
