@@ -163,6 +163,9 @@ fn misfit<'s>(
         ))
     } else if rows != samples {
         Some(format!("holds {rows} samples, the manifest says {samples}"))
+    } else if tensor.bytes().is_empty() {
+        // It would agree with every output, and its other dimensions could be of any size.
+        Some("has no elements".to_owned())
     } else {
         None
     }

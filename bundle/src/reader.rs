@@ -1,7 +1,7 @@
 //! Reading a bundle: every listed file once, into memory, its size and checksum verified.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -94,16 +94,16 @@ fn read(path: &Path, sizes: RangeInclusive<u64>, allowed: &str) -> Result<Vec<u8
         fits.then_some(())
             .ok_or_else(|| BundleError::new(path, problem))
     };
-    let file = File::open(path).map_err(BundleError::at(path))?;
-    let metadata = file.metadata().map_err(BundleError::at(path))?;
+    // Asked before it is opened: opening a named pipe waits for a writer.
+    let metadata = fs::metadata(path).map_err(BundleError::at(path))?;
     if !metadata.is_file() {
         return Err(BundleError::new(path, "not a regular file"));
     }
     check(metadata.len())?;
     let mut content = Vec::with_capacity(metadata.len() as usize);
     // One byte past the limit tells a file that grew meanwhile.
-    file.take(sizes.end() + 1)
-        .read_to_end(&mut content)
+    File::open(path)
+        .and_then(|file| file.take(sizes.end() + 1).read_to_end(&mut content))
         .map_err(BundleError::at(path))?;
     check(content.len() as u64)?;
     Ok(content)

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use quintet_bundle::text::TextSpec;
 use quintet_bundle::{
-    Bundle, BundleContents, GoldenSamples, Manifest, Tensor, discover, write_bundle,
+    Bundle, BundleContents, GoldenSamples, Manifest, Preprocessing, Tensor, discover, write_bundle,
 };
 use tempfile::TempDir;
 
@@ -243,6 +244,45 @@ fn golden_samples_must_fit_the_signature() {
         0,
         "nothing may be written"
     );
+}
+
+#[test]
+fn golden_samples_without_elements_show_nothing() {
+    let models = tempfile::tempdir().unwrap();
+    let mut contents = contents(b"a graph");
+    contents.manifest.outputs[0].role = None;
+    contents.manifest.outputs[0].shape = vec!["N".into(), "L".into(), usize::MAX.into()];
+    let none = Tensor::new::<f32>([SAMPLES, 0, usize::MAX], []).unwrap();
+    contents.golden.outputs.insert("probabilities".into(), none);
+    let error = write_bundle(models.path(), contents).unwrap_err();
+    let expected = "tensor `output.probabilities` has no elements";
+    assert_eq!(error.problem, expected);
+}
+
+#[test]
+fn a_text_model_is_not_written_without_its_tokeniser() {
+    let models = tempfile::tempdir().unwrap();
+    let mut contents = contents(b"a graph");
+    contents.manifest.preprocessing = Some(Preprocessing::of(&TextSpec::end_of(9)));
+    contents.extra.clear();
+    let error = write_bundle(models.path(), contents).unwrap_err().problem;
+    assert!(
+        error.starts_with("files is without tokenizer.json"),
+        "{error}"
+    );
+}
+
+/// Opening a pipe waits for a writer.
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_refused() {
+    let (file, problem) = refusal(|path| {
+        let path = path.join("model.onnx");
+        fs::remove_file(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(path).status();
+        assert!(made.unwrap().success());
+    });
+    assert_eq!((&*file, &*problem), ("model.onnx", "not a regular file"));
 }
 
 #[test]

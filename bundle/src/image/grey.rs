@@ -4,41 +4,8 @@ use ::image::GrayImage;
 
 /// Raw pixels that are not a picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImageError {
-    /// A picture without pixels.
-    #[error("image is {width} x {height} pixels, both must be at least 1")]
-    Empty {
-        /// Width in pixels.
-        width: u32,
-        /// Height in pixels.
-        height: u32,
-    },
-    /// A number of channels that has no meaning.
-    #[error(
-        "image has {channels} channels, must be 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA)"
-    )]
-    Channels {
-        /// Channels given.
-        channels: u8,
-    },
-    /// The bytes do not fill the picture.
-    #[error(
-        "image of {width} x {height} pixels and {channels} channels needs {expected} bytes, got {actual}"
-    )]
-    Length {
-        /// Width in pixels.
-        width: u32,
-        /// Height in pixels.
-        height: u32,
-        /// Channels per pixel.
-        channels: u8,
-        /// Bytes that the picture needs.
-        expected: u64,
-        /// Bytes given.
-        actual: u64,
-    },
-}
+#[error("image {0}")]
+pub struct ImageError(String);
 
 /// Grey levels of interleaved 8-bit pixels: grey, grey and alpha, RGB, or RGBA.
 ///
@@ -60,37 +27,37 @@ pub fn to_grey(
                 .map(|&[grey, alpha]| (grey, alpha)),
         ),
         3 => data.as_chunks().0.iter().map(|&rgb| luma(rgb)).collect(),
-        _ => composite(
-            data.as_chunks()
-                .0
-                .iter()
-                .map(|&[r, g, b, a]| (luma([r, g, b]), a)),
-        ),
+        _ => {
+            let rgba = data.as_chunks().0.iter();
+            composite(rgba.map(|&[r, g, b, alpha]| (luma([r, g, b]), alpha)))
+        }
     };
     Ok(GrayImage::from_raw(width, height, pixels).expect("one byte per pixel, counted above"))
 }
 
 /// Checks that `data` is a picture of this size and number of channels.
 pub(super) fn check(width: u32, height: u32, channels: u8, data: &[u8]) -> Result<(), ImageError> {
-    if width == 0 || height == 0 {
-        return Err(ImageError::Empty { width, height });
-    }
-    if !(1..=4).contains(&channels) {
-        return Err(ImageError::Channels { channels });
-    }
     // Saturation is only reached where no slice could be long enough.
     let expected = (u64::from(width) * u64::from(height)).saturating_mul(channels.into());
     let actual = data.len() as u64;
-    if expected == actual {
+    let problem = if width == 0 || height == 0 {
+        format!("is {width} x {height} pixels, both must be at least 1")
+    } else if !(1..=4).contains(&channels) {
+        let allowed = "1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA)";
+        format!("has {channels} channels, must be {allowed}")
+    } else if actual != expected {
+        let size = format!("of {width} x {height} pixels and {channels} channels");
+        format!("{size} needs {expected} bytes, got {actual}")
+    } else {
         return Ok(());
-    }
-    Err(ImageError::Length {
-        width,
-        height,
-        channels,
-        expected,
-        actual,
-    })
+    };
+    Err(ImageError(problem))
+}
+
+/// A level with this alpha over paper of another.
+pub(super) fn over(paper: u8, level: u8, alpha: u8) -> u8 {
+    let (paper, level, alpha) = (u32::from(paper), u32::from(level), u32::from(alpha));
+    ((level * alpha + paper * (255 - alpha) + 127) / 255) as u8
 }
 
 /// Luma of ITU-R BT.601 in 16-bit fixed point; the weights sum to 65536, so grey stays grey.
@@ -101,27 +68,19 @@ fn luma([r, g, b]: [u8; 3]) -> u8 {
 
 /// Lays pixels over paper: white, or black when the ink, weighted by its alpha, is mostly light.
 fn composite(pixels: impl Iterator<Item = (u8, u8)> + Clone) -> Vec<u8> {
-    let (ink, weight, transparent) = pixels.clone().fold(
-        (0_u64, 0_u64, false),
-        |(ink, weight, transparent), (grey, alpha)| {
-            let visible = u64::from(alpha);
-            (
-                ink + u64::from(grey) * visible,
-                weight + visible,
-                transparent || alpha < 255,
-            )
-        },
-    );
-    let paper: u32 = if transparent && ink > weight * 128 {
+    let (mut ink, mut weight, mut transparent) = (0_u64, 0_u64, false);
+    for (grey, alpha) in pixels.clone() {
+        ink += u64::from(grey) * u64::from(alpha);
+        weight += u64::from(alpha);
+        transparent |= alpha < 255;
+    }
+    let paper = if transparent && ink > weight * 128 {
         0
     } else {
         255
     };
     pixels
-        .map(|(grey, alpha)| {
-            let alpha = u32::from(alpha);
-            ((u32::from(grey) * alpha + paper * (255 - alpha) + 127) / 255) as u8
-        })
+        .map(|(grey, alpha)| over(paper, grey, alpha))
         .collect()
 }
 

@@ -2,7 +2,7 @@
 
 use ::image::GrayImage;
 
-use super::{Channels, ImageError, to_grey};
+use super::{Channels, ImageError, grey, to_grey};
 
 /// A picture of interleaved 8-bit pixels, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,26 +33,21 @@ impl Pixels {
         if wanted == Channels::Grey {
             return Ok(to_grey(width, height, channels, data)?.into());
         }
-        super::grey::check(width, height, channels, data)?;
-        let over_white = |level: u8, alpha: u8| {
-            let (level, alpha) = (u32::from(level), u32::from(alpha));
-            ((level * alpha + 255 * (255 - alpha) + 127) / 255) as u8
-        };
+        grey::check(width, height, channels, data)?;
+        let over_white = |level, alpha| grey::over(255, level, alpha);
         let mut rgb: Vec<u8> = match channels {
             1 => data.iter().flat_map(|&level| [level; 3]).collect(),
-            2 => data
-                .as_chunks()
-                .0
-                .iter()
-                .flat_map(|&[level, alpha]| [over_white(level, alpha); 3])
-                .collect(),
+            2 => {
+                let pixels = data.as_chunks().0.iter();
+                let grey = pixels.map(|&[level, alpha]| over_white(level, alpha));
+                grey.flat_map(|level| [level; 3]).collect()
+            }
             3 => data.to_vec(),
-            _ => data
-                .as_chunks()
-                .0
-                .iter()
-                .flat_map(|&[r, g, b, alpha]| [r, g, b].map(|level| over_white(level, alpha)))
-                .collect(),
+            _ => {
+                let pixels = data.as_chunks().0.iter();
+                let rgb = |&[r, g, b, alpha]: &[u8; 4]| [r, g, b].map(|it| over_white(it, alpha));
+                pixels.flat_map(rgb).collect()
+            }
         };
         if wanted == Channels::Bgr {
             for pixel in rgb.as_chunks_mut::<3>().0 {

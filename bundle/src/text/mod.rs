@@ -3,14 +3,12 @@
 //! A bundle carries its tokeniser as `tokenizer.json`, in the format of the `tokenizers` crate, so
 //! that other programs can read it too.
 
-mod error;
 mod scanner;
 mod spec;
 mod tokenizer;
 
-pub use error::TokenizerError;
 pub use spec::{Side, TextSpec};
-pub use tokenizer::{Encoded, Tokenizer};
+pub use tokenizer::{Encoded, Tokenizer, TokenizerError};
 
 /// File name of a bundle's tokeniser.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";

@@ -1,7 +1,8 @@
 //! Words to numbers.
 
 use std::collections::HashMap;
-use std::fmt;
+use std::fmt::{self, Display};
+use std::panic::{self, AssertUnwindSafe};
 
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::normalizers::replace::{Replace, ReplacePattern};
@@ -14,7 +15,7 @@ use tokenizers::{
 };
 
 use super::scanner::Scanner;
-use super::{Side, TextSpec, TokenizerError};
+use super::{Side, TextSpec};
 
 /// The special tokens, in the order of their numbers. No text can spell them: [`WORD`] matches no
 /// brackets.
@@ -46,6 +47,11 @@ pub struct Encoded {
     pub total: usize,
 }
 
+/// Why a tokeniser cannot be made or used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TokenizerError(String);
+
 impl Tokenizer {
     /// Learns the commonest words of `texts`, `vocabulary_size` with the three special tokens.
     ///
@@ -57,10 +63,10 @@ impl Tokenizer {
     ) -> Result<Self, TokenizerError> {
         let least = SPECIAL.len() + 1;
         if vocabulary_size < least {
-            return Err(TokenizerError::VocabularySize {
-                actual: vocabulary_size,
-                least,
-            });
+            let found = format!("vocabulary size is {vocabulary_size}");
+            return Err(TokenizerError(format!(
+                "{found}, allowed: at least {least}"
+            )));
         }
         let (normalizer, splitter) = (normalizer()?, splitter()?);
         let mut counts: HashMap<String, u64> = HashMap::new();
@@ -68,7 +74,8 @@ impl Tokenizer {
             count_words(&normalizer, &splitter, text.as_ref(), &mut counts)?;
         }
         if counts.is_empty() {
-            return Err(TokenizerError::NoWords);
+            let problem = "the texts to learn a vocabulary from have no words";
+            return Err(TokenizerError(problem.to_owned()));
         }
         let mut words: Vec<(String, u64)> = counts.into_iter().collect();
         words.sort_unstable_by(|(word, count), (other, others)| {
@@ -86,9 +93,8 @@ impl Tokenizer {
 
     /// The tokeniser of these words.
     fn of(vocabulary: HashMap<String, u32>) -> Result<Self, TokenizerError> {
-        let inner = assemble(vocabulary.clone())?;
         Ok(Self {
-            inner,
+            inner: assemble(vocabulary.clone())?,
             scanner: Some(Scanner::new(vocabulary)),
         })
     }
@@ -101,13 +107,24 @@ impl Tokenizer {
         inner.set_encode_special_tokens(true);
         inner.with_truncation(None).map_err(format)?;
         inner.with_padding(None);
+        // The crate panics where a template names a token that the file does not define.
+        let example = AssertUnwindSafe(|| inner.post_process(Encoding::default(), None, true));
+        panic::catch_unwind(example)
+            .map_err(|_| format("its post_processor cannot be used"))?
+            .map_err(format)?;
+        let vocabulary: HashMap<String, u32> = inner.get_vocab(true).into_iter().collect();
         let imported = Self {
             inner,
             scanner: None,
         };
-        let vocabulary = imported.inner.get_vocab(true).into_iter().collect();
+        let numbers = SPECIAL.map(|token| vocabulary.get(token).copied());
         match Self::of(vocabulary) {
-            Ok(own) if own.to_bytes()? == imported.to_bytes()? => Ok(own),
+            Ok(own)
+                if numbers == [Some(0), Some(1), Some(2)]
+                    && own.to_bytes()? == imported.to_bytes()? =>
+            {
+                Ok(own)
+            }
             _ => Ok(imported),
         }
     }
@@ -130,7 +147,7 @@ impl Tokenizer {
     /// A tokeniser that [`Tokenizer::train`] made has tokens for every text, the empty one included.
     /// Time and memory grow with the length of the text.
     pub fn encode(&self, text: &str, spec: &TextSpec) -> Result<Encoded, TokenizerError> {
-        let (tokens, total) = match &self.scanner {
+        let (mut tokens, total) = match &self.scanner {
             Some(scanner) => {
                 let mut tokens = Vec::new();
                 if spec.add_special_tokens {
@@ -141,16 +158,16 @@ impl Tokenizer {
                     Ok(())
                 })?;
                 let total = tokens.len();
-                match spec.truncation_side {
-                    Side::Left => drop(tokens.drain(..total.saturating_sub(spec.max_tokens))),
-                    Side::Right => tokens.truncate(spec.max_tokens),
-                }
                 (tokens, total)
             }
             None => self.encode_imported(text, spec)?,
         };
+        match spec.truncation_side {
+            Side::Left => drop(tokens.drain(..tokens.len().saturating_sub(spec.max_tokens))),
+            Side::Right => tokens.truncate(spec.max_tokens),
+        }
         if tokens.is_empty() {
-            return Err(TokenizerError::Empty);
+            return Err(TokenizerError("text gives no tokens".to_owned()));
         }
         Ok(Encoded {
             truncated: tokens.len() < total,
@@ -159,7 +176,8 @@ impl Tokenizer {
         })
     }
 
-    /// The tokens that are kept, and how many the whole text has.
+    /// The tokens that are kept, and how many the whole text has. More are kept than fit where there
+    /// is no room for the special ones.
     fn encode_imported(
         &self,
         text: &str,
@@ -171,25 +189,21 @@ impl Tokenizer {
             _ => 0,
         };
         let total = pieces.len() + special;
-        if total > spec.max_tokens {
-            let direction = match spec.truncation_side {
-                Side::Left => TruncationDirection::Left,
-                Side::Right => TruncationDirection::Right,
-            };
-            pieces.truncate(spec.max_tokens.saturating_sub(special), 0, direction);
-        }
+        let direction = match spec.truncation_side {
+            Side::Left => TruncationDirection::Left,
+            Side::Right => TruncationDirection::Right,
+        };
+        pieces.truncate(spec.max_tokens.saturating_sub(special), 0, direction);
         let whole = self
             .inner
             .post_process(pieces, None, spec.add_special_tokens)
-            .map_err(|error| TokenizerError::Encode(error.to_string()))?;
+            .map_err(cannot_encode)?;
         Ok((numbers(&whole).collect(), total))
     }
 
     /// What the crate makes of a text or a part of one, without special tokens.
     fn pieces(&self, text: &str) -> Result<Encoding, TokenizerError> {
-        self.inner
-            .encode_fast(text, false)
-            .map_err(|error| TokenizerError::Encode(error.to_string()))
+        self.inner.encode_fast(text, false).map_err(cannot_encode)
     }
 }
 
@@ -262,8 +276,13 @@ fn count_words(
     Ok(())
 }
 
-fn format(error: impl fmt::Display) -> TokenizerError {
-    TokenizerError::Format(error.to_string())
+fn format(error: impl Display) -> TokenizerError {
+    TokenizerError(format!("tokenizer.json: {error}"))
+}
+
+/// Never of a tokeniser that [`Tokenizer::train`] made, which has a token for every word.
+fn cannot_encode(error: impl Display) -> TokenizerError {
+    TokenizerError(format!("text cannot be tokenised: {error}"))
 }
 
 #[cfg(test)]

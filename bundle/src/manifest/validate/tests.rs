@@ -132,6 +132,18 @@ fn values_of_a_text_model() {
 }
 
 #[test]
+fn padding_fits_a_tensor_of_either_integer_type() {
+    let good = include_str!("../../../tests/data/manifest_imported_v2.toml");
+    let padded = |id: &str| good.replace("pad_token_id = 0", &format!("pad_token_id = {id}"));
+    assert!(Manifest::from_toml(&padded("2147483647")).is_ok());
+    for id in ["2147483648", "-1"] {
+        let error = Manifest::from_toml(&padded(id)).unwrap_err().to_string();
+        let message = format!("preprocessing.pad_token_id is {id}, must be the number of a token");
+        assert!(error.starts_with(&message), "{error}");
+    }
+}
+
+#[test]
 fn file_names_cannot_lead_out() {
     for name in [
         "../model.onnx",

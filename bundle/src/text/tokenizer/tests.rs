@@ -136,7 +136,7 @@ fn what_is_wrong_is_said() {
         assert!(message.starts_with("tokenizer.json: "), "{message}");
     }
     let none_wanted = trained().encode("good", &TextSpec::end_of(0));
-    assert!(matches!(none_wanted, Err(TokenizerError::Empty)));
+    assert_eq!(none_wanted.unwrap_err().to_string(), "text gives no tokens");
 }
 
 #[test]
@@ -150,10 +150,8 @@ fn a_foreign_tokeniser_cannot_be_commanded_by_its_texts() {
         "model":{"type":"WordLevel","vocab":{"[PAD]":0,"[UNK]":1,"good":2},"unk_token":"[UNK]"}}"#;
     let foreign = Tokenizer::from_bytes(json.as_bytes()).unwrap();
     assert_eq!(tokens(&foreign, "good [PAD]"), [2, 1, 1, 1]);
-    assert!(matches!(
-        foreign.encode("", &TextSpec::end_of(200)),
-        Err(TokenizerError::Empty)
-    ));
+    let none = foreign.encode("", &TextSpec::end_of(200)).unwrap_err();
+    assert_eq!(none.to_string(), "text gives no tokens");
 }
 
 #[test]
@@ -180,6 +178,9 @@ fn an_imported_tokeniser_keeps_its_special_tokens_when_a_text_is_cut() {
     assert_eq!(encode(4, Side::Right, true), (vec![1, 3, 4, 2], 6));
     assert_eq!(encode(4, Side::Left, true), (vec![1, 5, 6, 2], 6));
     assert_eq!(encode(3, Side::Left, false), (vec![4, 5, 6], 4));
+    // Where there is no room for all special tokens, they are cut, too.
+    assert_eq!(encode(1, Side::Right, true), (vec![1], 6));
+    assert_eq!(encode(1, Side::Left, true), (vec![2], 6));
 }
 
 #[test]
@@ -291,4 +292,33 @@ fn a_tokeniser_of_ours_is_known_again_and_another_is_not() {
     assert!(other.scanner.is_none());
     let full_stop = tokens(&other, "good.");
     assert_eq!(full_stop.len(), 3);
+}
+
+#[test]
+fn a_tokeniser_of_our_rules_with_other_numbers_is_the_crates() {
+    let json = String::from_utf8(trained().to_bytes().unwrap()).unwrap();
+    for (from, to) in [
+        ("\"[UNK]\": 2", "\"[UNK]\": 99"),
+        ("\"film\": 3", "\"\": 3"),
+    ] {
+        let (from, to) = (from.replace(": ", ":"), to.replace(": ", ":"));
+        assert!(json.contains(&from), "{json}");
+        let read = Tokenizer::from_bytes(json.replace(&from, &to).as_bytes()).unwrap();
+        let text = "good overlongwordthatnobodyknows";
+        let expected = by_the_crate(&read).encode(text, &TextSpec::end_of(9));
+        assert_eq!(
+            read.encode(text, &TextSpec::end_of(9)).unwrap(),
+            expected.unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_template_of_undefined_tokens_is_refused() {
+    let json = String::from_utf8(trained().to_bytes().unwrap()).unwrap();
+    let (template, _) = json.split_once("\"special_tokens\":{").unwrap();
+    let (_, decoder) = json.split_once(",\"decoder\"").unwrap();
+    let json = format!("{template}\"special_tokens\":{{}}}},\"decoder\"{decoder}");
+    let error = Tokenizer::from_bytes(json.as_bytes()).unwrap_err();
+    assert!(error.to_string().starts_with("tokenizer.json: "), "{error}");
 }
