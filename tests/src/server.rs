@@ -94,7 +94,7 @@ impl Server {
     pub async fn client(&self) -> Client {
         Client::builder(self.url())
             .retry(RetryPolicy::none())
-            .timeout(std::time::Duration::from_mins(1))
+            .timeout(std::time::Duration::from_mins(5))
             .connect()
             .await
             .expect("the server takes connections")
