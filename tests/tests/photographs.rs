@@ -120,10 +120,10 @@ impl Form {
         };
         let [a, b, c] = self.shape();
         let pixels = match self.datatype {
-            DataType::Uint8 => Tensor::new([1, a, b, c], &[60_u8; 3 * PIXELS]),
-            _ => Tensor::new([1, a, b, c], &[60.0_f32; 3 * PIXELS]),
+            DataType::Uint8 => Tensor::new([1, a, b, c], [60_u8; 3 * PIXELS]),
+            _ => Tensor::new([1, a, b, c], [60.0_f32; 3 * PIXELS]),
         };
-        let logits = Tensor::new([1, 3], &[60.0_f32; 3]).unwrap();
+        let logits = Tensor::new([1, 3], [60.0_f32; 3]).unwrap();
         let contents = BundleContents {
             manifest,
             model: self.graph().unwrap(),
