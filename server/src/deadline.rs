@@ -1,8 +1,9 @@
-//! Deadlines, thousands a second, of which nearly none passes.
+//! One timer for all deadlines of a thread.
 //!
-//! Tokio tells its driver of each new timer that is due before the others by a system call, and each wakes the thread
-//! once more. So an I/O thread keeps the deadlines of its requests in a list, and one timer for the earliest: the next
-//! request's is later as a rule, and costs nothing.
+//! There are thousands of deadlines a second, and nearly none expires. Tokio makes a system call
+//! and a wake-up for each new timer that is due before all others. So an I/O thread keeps its
+//! requests' deadlines in a map, and one timer for the earliest. The next request's deadline is
+//! usually later, and costs nothing.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,19 +22,19 @@ pub(crate) struct Deadlines {
 
 #[derive(Debug, Default)]
 struct State {
-    /// By time, then by the order they came in.
+    /// By time, then by order of arrival.
     waiting: BTreeMap<Key, Waker>,
     count: u64,
-    /// What the timer is set to.
+    /// When the timer fires.
     armed: Option<Instant>,
-    /// Wakes the task that has the timer.
-    minder: Option<Waker>,
+    /// Wakes the task that owns the timer.
+    timer_task: Option<Waker>,
 }
 
 type Key = (Instant, u64);
 
-/// Resolves when a time has come.
-struct Due {
+/// Resolves at a time.
+struct Expiry {
     at: Instant,
     deadlines: Arc<Deadlines>,
     key: Option<Key>,
@@ -43,7 +44,7 @@ thread_local! {
     static HERE: RefCell<Option<Arc<Deadlines>>> = const { RefCell::new(None) };
 }
 
-/// Resolves as `work` does, unless the deadline passes before: then the result is `None`, and who pinned `work` drops it.
+/// The result of `work`, or `None` if the deadline expires first. The caller drops `work`.
 pub(crate) async fn before<T>(
     deadline: Instant,
     mut work: Pin<&mut impl Future<Output = T>>,
@@ -51,7 +52,7 @@ pub(crate) async fn before<T>(
     let Some(deadlines) = HERE.with_borrow(Clone::clone) else {
         return timeout_at(deadline, work).await.ok();
     };
-    let mut due = Due {
+    let mut expiry = Expiry {
         at: deadline,
         deadlines,
         key: None,
@@ -60,7 +61,7 @@ pub(crate) async fn before<T>(
         if let Poll::Ready(outcome) = work.as_mut().poll(context) {
             return Poll::Ready(Some(outcome));
         }
-        Pin::new(&mut due).poll(context).map(|()| None)
+        Pin::new(&mut expiry).poll(context).map(|()| None)
     })
     .await
 }
@@ -68,15 +69,15 @@ pub(crate) async fn before<T>(
 // === impl Deadlines ===
 
 impl Deadlines {
-    /// From now on, tasks of this thread wait for their deadlines here; run [`Deadlines::mind`] on the same thread.
+    /// Keeps this thread's deadlines from now on. Run [`Deadlines::run`] on the same thread.
     pub(crate) fn for_this_thread() -> Arc<Self> {
         let deadlines = Arc::<Self>::default();
         HERE.set(Some(Arc::clone(&deadlines)));
         deadlines
     }
 
-    /// Wakes those whose time has come, for as long as it is polled.
-    pub(crate) async fn mind(self: Arc<Self>) -> Infallible {
+    /// Wakes the tasks whose deadlines expire.
+    pub(crate) async fn run(self: Arc<Self>) -> Infallible {
         let mut timer = pin!(sleep_until(Instant::now()));
         std::future::poll_fn(|context| {
             loop {
@@ -88,7 +89,7 @@ impl Deadlines {
                     first.remove().wake();
                 }
                 state.armed = state.waiting.keys().next().map(|(at, _)| *at);
-                state.minder = Some(context.waker().clone());
+                state.timer_task = Some(context.waker().clone());
                 let Some(at) = state.armed else {
                     return Poll::Pending;
                 };
@@ -107,9 +108,9 @@ impl Deadlines {
     }
 }
 
-// === impl Due ===
+// === impl Expiry ===
 
-impl Future for Due {
+impl Future for Expiry {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -131,17 +132,17 @@ impl Future for Due {
             state.waiting.insert(key, waker.clone());
         }
         if state.armed.is_none_or(|armed| this.at < armed) {
-            // Set here already, so that the minder is woken once for many.
+            // Set here already, so that many deadlines wake the timer's task once.
             state.armed = Some(this.at);
-            if let Some(minder) = &state.minder {
-                minder.wake_by_ref();
+            if let Some(timer_task) = &state.timer_task {
+                timer_task.wake_by_ref();
             }
         }
         Poll::Pending
     }
 }
 
-impl Drop for Due {
+impl Drop for Expiry {
     fn drop(&mut self) {
         if let Some(key) = self.key {
             self.deadlines.lock().waiting.remove(&key);
@@ -160,12 +161,12 @@ mod tests {
 
     fn start() -> Arc<Deadlines> {
         let deadlines = Deadlines::for_this_thread();
-        tokio::spawn(Arc::clone(&deadlines).mind());
+        tokio::spawn(Arc::clone(&deadlines).run());
         deadlines
     }
 
     #[tokio::test]
-    async fn they_end_in_the_order_of_their_times() {
+    async fn deadlines_expire_in_the_order_of_their_times() {
         let deadlines = start();
         let (start, ended) = (Instant::now(), Arc::<Mutex<Vec<u32>>>::default());
         let mut tasks = tokio::task::JoinSet::new();
@@ -183,18 +184,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_done_in_time_leaves_no_trace() {
+    async fn work_that_is_done_in_time_leaves_no_deadline() {
         let deadlines = start();
         let soon = Instant::now() + MS * 20;
         assert_eq!(before(soon, pin!(tokio::task::yield_now())).await, Some(()));
         assert!(deadlines.lock().waiting.is_empty());
-        // The timer goes off for nobody, and is set again for a later one.
+        // The timer fires without a waiter, and is set again for a later deadline.
         assert_eq!(before(soon + MS * 20, pin!(pending::<()>())).await, None);
     }
 
     #[tokio::test]
-    async fn a_time_that_has_passed_is_due_at_once() {
-        // Nobody minds the timer, and none is needed.
+    async fn a_past_deadline_expires_at_once() {
+        // No task runs the timer, and none is needed.
         let _deadlines = Deadlines::for_this_thread();
         assert_eq!(before(Instant::now(), pin!(pending::<()>())).await, None);
     }

@@ -1,5 +1,5 @@
-//! The threads that serve connections: each a current-thread Tokio runtime, so that a request never changes threads
-//! between its bytes and its handler, and tasks wake each other without a lock.
+//! The threads that serve connections. Each is a current-thread Tokio runtime: a request stays on
+//! its connection's thread, and tasks wake each other without a lock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
+use crate::back_off::back_off;
 use crate::batching::{Backlog, WakeQueue};
-use crate::busy_poll::{BusyPoll, Lookers};
+use crate::busy_poll::{BusyPoll, Pollers};
 use crate::deadline::Deadlines;
-use crate::rest::rest;
 
 /// The threads. Dropping them ends every connection they serve.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ struct IoThread {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A connection's place on a thread, counted as long as it is held.
+/// A connection's place on a thread, counted until dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     /// Where to spawn the connection.
@@ -37,11 +37,11 @@ pub(crate) struct Place {
 }
 
 impl IoThreads {
-    /// Starts `count` threads for a process that may use so many cores. They look for the next request for `busy_poll`
-    /// before they sleep, and rest while the backlog is deep.
+    /// Starts `count` threads in a process that may use `cores` cores. They poll for the next
+    /// request for `busy_poll` before they sleep, and back off while the backlog is deep.
     ///
     /// # Errors
-    /// The operating system's, if it gives no thread.
+    /// The operating system cannot start a thread.
     pub(crate) fn start(
         count: usize,
         cores: usize,
@@ -49,26 +49,26 @@ impl IoThreads {
         backlog: &Arc<Backlog>,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
-        let lookers = Arc::new(Lookers::among(cores));
+        let pollers = Arc::new(Pollers::among(cores));
         let mut threads = Vec::with_capacity(count);
         for index in 0..count {
             let backlog = Arc::clone(backlog);
             let runtime = Builder::new_current_thread()
                 .enable_all()
-                .on_thread_park(move || rest(&backlog))
+                .on_thread_park(move || back_off(&backlog))
                 .build()?;
             let handle = runtime.handle().clone();
             let mut stopped = stopped.clone();
-            let lookers = Arc::clone(&lookers);
+            let pollers = Arc::clone(&pollers);
             let thread = thread::Builder::new()
                 .name(format!("io-{index}"))
                 .spawn(move || {
                     runtime.spawn(WakeQueue::for_this_thread().serve());
-                    runtime.spawn(Deadlines::for_this_thread().mind());
+                    runtime.spawn(Deadlines::for_this_thread().run());
                     if !busy_poll.is_zero() {
-                        runtime.spawn(BusyPoll::for_this_thread(busy_poll, lookers).look());
+                        runtime.spawn(BusyPoll::for_this_thread(busy_poll, pollers).run());
                     }
-                    // An error means that the sender is gone, which is as good as told.
+                    // An error means that the sender is gone, which also means stop.
                     let _ = runtime.block_on(stopped.wait_for(|stop| *stop));
                 })?;
             let connections = Arc::default();
@@ -102,7 +102,7 @@ impl IoThreads {
 
 impl Drop for IoThreads {
     fn drop(&mut self) {
-        // Nobody listens only if every thread has ended.
+        // The send fails only if every thread has ended.
         let _ = self.stop.send(true);
         for io in &mut self.threads {
             if let Some(thread) = io.thread.take() {
