@@ -1,4 +1,4 @@
-//! How a test says which server it wants.
+//! How a test configures its server.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::models::TinyModel;
 use crate::server::Server;
 use crate::text::TinyText;
 
-/// A server about to be started. Every setter not called leaves the server's own default.
+/// A server to be started. A setter that is not called leaves the server's default.
 #[must_use]
 #[derive(Debug, Default)]
 pub struct ServerBuilder {
@@ -77,13 +77,13 @@ impl ServerBuilder {
         self
     }
 
-    /// How long the oldest row waits for company.
+    /// How long the oldest row waits for others.
     pub fn max_queue_delay(mut self, time: &str) -> Self {
         self.options.batching.max_queue_delay = Some(time.to_owned());
         self
     }
 
-    /// Rows that may wait. Requests are held to as many images or texts, as the server demands.
+    /// Rows that may wait. Limits the images or texts of a request as well, as the server demands.
     pub fn max_queue_size(mut self, rows: usize) -> Self {
         self.options.batching.max_queue_size = Some(rows);
         self.max_images_per_request(rows.min(256))
@@ -138,13 +138,13 @@ impl ServerBuilder {
         self
     }
 
-    /// From unready to draining.
+    /// Time from unready to draining.
     pub fn shutdown_delay(mut self, time: &str) -> Self {
         self.options.shutdown_delay = Some(time.to_owned());
         self
     }
 
-    /// From draining to the end.
+    /// Longest time to drain.
     pub fn shutdown_timeout(mut self, time: &str) -> Self {
         self.options.shutdown_timeout = Some(time.to_owned());
         self
@@ -181,7 +181,7 @@ impl ServerBuilder {
         server
     }
 
-    /// Starts the server and waits until every model has been loaded or given up.
+    /// Starts the server and waits until every model has loaded or failed.
     pub async fn start_settled(self) -> Server {
         let server = self.start_loading().await;
         server.settled().await;
