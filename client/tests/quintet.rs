@@ -45,8 +45,6 @@ pub(crate) fn images(names: &[&str]) -> (TempDir, Vec<String>) {
     (folder, paths)
 }
 
-// === impl Finished ===
-
 impl Finished {
     /// Checks all of it; the folder's own path reads `DIR` and the server's `SERVER`.
     #[track_caller]

@@ -15,11 +15,8 @@ use crate::repository::Repository;
 /// What the endpoints report.
 #[derive(Debug, Clone)]
 pub(crate) struct Admin {
-    /// For `/metrics`.
     pub(crate) metrics: Metrics,
-    /// For `/readyz`.
     pub(crate) repository: Arc<Repository>,
-    /// For `/readyz`.
     pub(crate) lifecycle: Arc<Lifecycle>,
 }
 
@@ -44,7 +41,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
 }
 
 impl Admin {
-    /// Why the server is not ready. Empty if it is ready.
+    /// Why the server is not ready; empty if it is.
     fn unready(&self) -> Vec<String> {
         if self.lifecycle.is_leaving() {
             return vec!["the server is shutting down".to_owned()];

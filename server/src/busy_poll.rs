@@ -7,23 +7,17 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// One I/O thread's requests in flight, and whether to poll for the next.
-#[derive(Debug)]
-pub(crate) struct BusyPoll {
-    time: Duration,
-    pollers: Arc<Pollers>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
+/// This I/O thread's requests in flight, and whether to poll for the next.
 struct State {
+    /// How long to poll. Zero: never.
+    time: Duration,
     /// Requests being answered. A stream counts until its response headers are sent.
     under_way: usize,
     /// When the last of them was answered. `None` while there are any, and before the first.
@@ -38,94 +32,79 @@ struct State {
 #[derive(Debug, Default, Clone, Copy)]
 struct Arrivals(u8);
 
-/// How many threads may poll at once: each may take a core from batches.
-#[derive(Debug)]
-pub(crate) struct Pollers {
-    most: usize,
-    taken: AtomicUsize,
-}
-
-/// Permission to poll, returned when dropped.
-struct Permit<'a>(&'a Pollers);
-
-/// A request in flight, until dropped.
+/// A request in flight, until dropped on the same thread.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct UnderWay(Option<Arc<BusyPoll>>);
+pub(crate) struct UnderWay(());
 
 thread_local! {
-    static HERE: RefCell<Option<Arc<BusyPoll>>> = const { RefCell::new(None) };
+    static HERE: RefCell<State> = const { RefCell::new(State::new(Duration::ZERO)) };
 }
 
 /// Counts a request that arrived at `now` on this thread. The messages of a stream are not counted:
 /// a stream may be idle for long.
 pub(crate) fn enter(now: Instant) -> UnderWay {
-    let here = HERE.with_borrow(Clone::clone);
-    if let Some(here) = &here {
-        let mut state = here.lock();
-        if let Some(since) = state.idle_since.take() {
-            state.arrivals.record(now - since <= here.time);
+    HERE.with_borrow_mut(|here| {
+        if let Some(since) = here.idle_since.take() {
+            here.arrivals.record(now - since <= here.time);
         }
-        state.under_way += 1;
-    }
-    UnderWay(here)
+        here.under_way += 1;
+    });
+    UnderWay(())
 }
 
-// === impl BusyPoll ===
-
-impl BusyPoll {
-    /// Counts this thread's requests from now on. Run [`BusyPoll::run`] on the same thread.
-    pub(crate) fn for_this_thread(time: Duration, pollers: Arc<Pollers>) -> Arc<Self> {
-        let this = Arc::new(Self {
-            time,
-            pollers,
-            state: Mutex::default(),
-        });
-        HERE.set(Some(Arc::clone(&this)));
-        this
-    }
-
-    /// Keeps the thread awake for up to `time` after its last response.
-    pub(crate) async fn run(self: Arc<Self>) -> Infallible {
+/// Keeps this thread awake for up to `time` after its last response. A thread polls while it holds
+/// a permit.
+pub(crate) fn serve_this_thread(
+    time: Duration,
+    permits: Arc<Semaphore>,
+) -> impl Future<Output = Infallible> {
+    HERE.set(State::new(time));
+    async move {
         let mut last = None;
         loop {
-            let since = self.idle_after(last).await;
+            let since = idle_after(last).await;
             last = Some(since);
-            let Some(_permit) = self.pollers.acquire() else {
+            let Ok(_permit) = permits.try_acquire() else {
                 continue;
             };
-            while self.lock().idle_since == last && since.elapsed() < self.time {
+            while HERE.with_borrow(|here| here.idle_since) == last && since.elapsed() < time {
                 // Other threads of this process go first.
                 std::thread::yield_now();
                 tokio::task::yield_now().await;
             }
         }
     }
-
-    /// Resolves when the thread becomes idle and expects a request soon, once for each time after
-    /// `last`.
-    async fn idle_after(&self, last: Option<Instant>) -> Instant {
-        std::future::poll_fn(|context| {
-            let mut state = self.lock();
-            match state.idle_since {
-                Some(since) if Some(since) != last && state.arrivals.expects_soon() => {
-                    Poll::Ready(since)
-                }
-                _ => {
-                    state.poller = Some(context.waker().clone());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-// === impl Arrivals ===
+/// Resolves when the thread becomes idle and expects a request soon, once for each time after
+/// `last`.
+async fn idle_after(last: Option<Instant>) -> Instant {
+    std::future::poll_fn(|context| {
+        HERE.with_borrow_mut(|here| match here.idle_since {
+            Some(since) if Some(since) != last && here.arrivals.expects_soon() => {
+                Poll::Ready(since)
+            }
+            _ => {
+                here.poller = Some(context.waker().clone());
+                Poll::Pending
+            }
+        })
+    })
+    .await
+}
+
+impl State {
+    const fn new(time: Duration) -> Self {
+        Self {
+            time,
+            under_way: 0,
+            idle_since: None,
+            arrivals: Arrivals(0),
+            poller: None,
+        }
+    }
+}
 
 impl Arrivals {
     const SURE: u8 = 8;
@@ -143,46 +122,17 @@ impl Arrivals {
     }
 }
 
-// === impl Pollers ===
-
-impl Pollers {
-    /// Half of the cores that the process may use.
-    pub(crate) fn among(cores: usize) -> Self {
-        Self {
-            most: cores / 2,
-            taken: AtomicUsize::new(0),
-        }
-    }
-
-    fn acquire(&self) -> Option<Permit<'_>> {
-        let free = |taken: usize| (taken < self.most).then_some(taken + 1);
-        let taken = self
-            .taken
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, free);
-        taken.is_ok().then_some(Permit(self))
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-// === impl UnderWay ===
-
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let Some(here) = &self.0 else { return };
-        let mut state = here.lock();
-        state.under_way -= 1;
-        if state.under_way > 0 {
-            return;
-        }
-        state.idle_since = Some(Instant::now());
-        if state.arrivals.expects_soon()
-            && let Some(poller) = state.poller.take()
-        {
+        let poller = HERE.with_borrow_mut(|here| {
+            here.under_way = here.under_way.saturating_sub(1);
+            if here.under_way > 0 || here.time.is_zero() {
+                return None;
+            }
+            here.idle_since = Some(Instant::now());
+            here.poller.take_if(|_| here.arrivals.expects_soon())
+        });
+        if let Some(poller) = poller {
             poller.wake();
         }
     }
@@ -197,16 +147,19 @@ mod tests {
 
     /// This test's thread as an I/O thread.
     struct Thread {
-        pollers: Arc<Pollers>,
+        permits: Arc<Semaphore>,
+        most: usize,
         started: Instant,
     }
 
     impl Thread {
         fn new(cores: usize, time: Duration) -> Self {
-            let pollers = Arc::new(Pollers::among(cores));
-            tokio::spawn(BusyPoll::for_this_thread(time, Arc::clone(&pollers)).run());
+            let most = cores / 2;
+            let permits = Arc::new(Semaphore::new(most));
+            tokio::spawn(serve_this_thread(time, Arc::clone(&permits)));
             Self {
-                pollers,
+                permits,
+                most,
                 started: Instant::now(),
             }
         }
@@ -230,7 +183,7 @@ mod tests {
         }
 
         fn polls(&self) -> bool {
-            self.pollers.taken.load(Ordering::Relaxed) == 1
+            self.permits.available_permits() < self.most
         }
     }
 

@@ -9,19 +9,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-/// The deadlines that tasks of one thread wait for.
-#[derive(Debug, Default)]
-pub(crate) struct Deadlines {
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
+/// The deadlines that tasks of this thread wait for.
+struct Deadlines {
+    /// Whether [`serve_this_thread`] wakes them.
+    is_served: bool,
     /// By time, then by order of arrival.
     waiting: BTreeMap<Key, Waker>,
     count: u64,
@@ -33,15 +28,14 @@ struct State {
 
 type Key = (Instant, u64);
 
-/// Resolves at a time.
-struct Expiry {
+/// One deadline, removed from the map when dropped.
+struct Due {
     at: Instant,
-    deadlines: Arc<Deadlines>,
     key: Option<Key>,
 }
 
 thread_local! {
-    static HERE: RefCell<Option<Arc<Deadlines>>> = const { RefCell::new(None) };
+    static HERE: RefCell<Deadlines> = const { RefCell::new(Deadlines::new()) };
 }
 
 /// The result of `work`, or `None` if the deadline expires first. The caller drops `work`.
@@ -49,51 +43,44 @@ pub(crate) async fn before<T>(
     deadline: Instant,
     mut work: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
-    let Some(deadlines) = HERE.with_borrow(Clone::clone) else {
+    if !HERE.with_borrow(|here| here.is_served) {
         return timeout_at(deadline, work).await.ok();
-    };
-    let mut expiry = Expiry {
+    }
+    let mut due = Due {
         at: deadline,
-        deadlines,
         key: None,
     };
     std::future::poll_fn(|context| {
         if let Poll::Ready(outcome) = work.as_mut().poll(context) {
             return Poll::Ready(Some(outcome));
         }
-        Pin::new(&mut expiry).poll(context).map(|()| None)
+        due.poll(context).map(|()| None)
     })
     .await
 }
 
-// === impl Deadlines ===
-
-impl Deadlines {
-    /// Keeps this thread's deadlines from now on. Run [`Deadlines::run`] on the same thread.
-    pub(crate) fn for_this_thread() -> Arc<Self> {
-        let deadlines = Arc::<Self>::default();
-        HERE.set(Some(Arc::clone(&deadlines)));
-        deadlines
-    }
-
-    /// Wakes the tasks whose deadlines expire.
-    pub(crate) async fn run(self: Arc<Self>) -> Infallible {
+/// Wakes the tasks of this thread whose deadlines expire, while it is polled on this thread.
+pub(crate) fn serve_this_thread() -> impl Future<Output = Infallible> {
+    HERE.set(Deadlines {
+        is_served: true,
+        ..Deadlines::new()
+    });
+    async {
         let mut timer = pin!(sleep_until(Instant::now()));
         std::future::poll_fn(|context| {
             loop {
-                let mut state = self.lock();
                 let now = Instant::now();
-                while let Some(first) = state.waiting.first_entry()
-                    && first.key().0 <= now
-                {
-                    first.remove().wake();
+                while let Some(waker) = HERE.with_borrow_mut(|here| here.pop_due(now)) {
+                    waker.wake();
                 }
-                state.armed = state.waiting.keys().next().map(|(at, _)| *at);
-                state.timer_task = Some(context.waker().clone());
-                let Some(at) = state.armed else {
+                let armed = HERE.with_borrow_mut(|here| {
+                    here.armed = here.waiting.keys().next().map(|(at, _)| *at);
+                    here.timer_task = Some(context.waker().clone());
+                    here.armed
+                });
+                let Some(at) = armed else {
                     return Poll::Pending;
                 };
-                drop(state);
                 timer.as_mut().reset(at);
                 if timer.as_mut().poll(context).is_pending() {
                     return Poll::Pending;
@@ -102,50 +89,56 @@ impl Deadlines {
         })
         .await
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Deadlines {
+    const fn new() -> Self {
+        Self {
+            is_served: false,
+            waiting: BTreeMap::new(),
+            count: 0,
+            armed: None,
+            timer_task: None,
+        }
+    }
+
+    fn pop_due(&mut self, now: Instant) -> Option<Waker> {
+        let first = self.waiting.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
     }
 }
 
-// === impl Expiry ===
-
-impl Future for Expiry {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+impl Due {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.at <= Instant::now() {
             return Poll::Ready(());
         }
-        let this = &mut *self;
-        let mut state = this.deadlines.lock();
-        let key = *this.key.get_or_insert_with(|| {
-            state.count += 1;
-            (this.at, state.count)
-        });
-        let waker = context.waker();
-        if !state
-            .waiting
-            .get(&key)
-            .is_some_and(|old| old.will_wake(waker))
-        {
-            state.waiting.insert(key, waker.clone());
-        }
-        if state.armed.is_none_or(|armed| this.at < armed) {
-            // Set here already, so that many deadlines wake the timer's task once.
-            state.armed = Some(this.at);
-            if let Some(timer_task) = &state.timer_task {
-                timer_task.wake_by_ref();
+        HERE.with_borrow_mut(|here| {
+            let key = *self.key.get_or_insert_with(|| {
+                here.count += 1;
+                (self.at, here.count)
+            });
+            let waker = context.waker();
+            let known = here.waiting.get(&key);
+            if !known.is_some_and(|known| known.will_wake(waker)) {
+                here.waiting.insert(key, waker.clone());
             }
-        }
+            if here.armed.is_none_or(|armed| self.at < armed) {
+                // Set here already, so that many deadlines wake the timer's task once.
+                here.armed = Some(self.at);
+                if let Some(timer_task) = &here.timer_task {
+                    timer_task.wake_by_ref();
+                }
+            }
+        });
         Poll::Pending
     }
 }
 
-impl Drop for Expiry {
+impl Drop for Due {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            self.deadlines.lock().waiting.remove(&key);
+            HERE.with_borrow_mut(|here| here.waiting.remove(&key));
         }
     }
 }
@@ -153,21 +146,20 @@ impl Drop for Expiry {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn start() -> Arc<Deadlines> {
-        let deadlines = Deadlines::for_this_thread();
-        tokio::spawn(Arc::clone(&deadlines).run());
-        deadlines
+    fn nobody_waits() -> bool {
+        HERE.with_borrow(|here| here.waiting.is_empty())
     }
 
     #[tokio::test]
     async fn deadlines_expire_in_the_order_of_their_times() {
-        let deadlines = start();
+        tokio::spawn(serve_this_thread());
         let (start, ended) = (Instant::now(), Arc::<Mutex<Vec<u32>>>::default());
         let mut tasks = tokio::task::JoinSet::new();
         for after in [40, 20, 30, 10] {
@@ -180,15 +172,15 @@ mod tests {
         }
         assert_eq!(tasks.join_all().await, [None; 4]);
         assert_eq!(*ended.lock().unwrap(), [10, 20, 30, 40]);
-        assert!(deadlines.lock().waiting.is_empty());
+        assert!(nobody_waits());
     }
 
     #[tokio::test]
     async fn work_that_is_done_in_time_leaves_no_deadline() {
-        let deadlines = start();
+        tokio::spawn(serve_this_thread());
         let soon = Instant::now() + MS * 20;
         assert_eq!(before(soon, pin!(tokio::task::yield_now())).await, Some(()));
-        assert!(deadlines.lock().waiting.is_empty());
+        assert!(nobody_waits());
         // The timer fires without a waiter, and is set again for a later deadline.
         assert_eq!(before(soon + MS * 20, pin!(pending::<()>())).await, None);
     }
@@ -196,7 +188,7 @@ mod tests {
     #[tokio::test]
     async fn a_past_deadline_expires_at_once() {
         // No task runs the timer, and none is needed.
-        let _deadlines = Deadlines::for_this_thread();
+        let _never_polled = serve_this_thread();
         assert_eq!(before(Instant::now(), pin!(pending::<()>())).await, None);
     }
 }

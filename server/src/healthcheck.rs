@@ -1,15 +1,19 @@
 //! `quintet-server healthcheck`: asks a running server's `/readyz`, for containers without a shell.
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::time::timeout;
 
 /// Time limit of the check. It is below Docker's own limit, so that the reason is printed.
 const LIMIT: Duration = Duration::from_secs(2);
+
 /// Most bytes that are read of a response. Reasons for not being ready take some lines.
-const MAX_RESPONSE_BYTES: u64 = 64 << 10;
+const LONGEST_ANSWER: u64 = 64 << 10;
 
 /// Why a server does not count as ready.
 #[derive(Debug, thiserror::Error)]
@@ -18,9 +22,9 @@ pub enum Unready {
     /// There is no response.
     #[error("no answer from {address}: {source}")]
     NoAnswer {
-        /// The address that was asked.
+        /// Where it was asked.
         address: SocketAddr,
-        /// The operating system's error.
+        /// What the operating system said.
         source: io::Error,
     },
     /// The response is not HTTP/1.1.
@@ -62,31 +66,22 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 
 /// The headers and body of one HTTP/1.1 response. The server closes the connection after it.
 fn get(address: SocketAddr, path: &str) -> io::Result<String> {
-    let end = Instant::now() + LIMIT;
-    let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
-    stream.set_write_timeout(Some(LIMIT))?;
-    // Formatted first: `write!` would make a system call for each piece.
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    let mut piece = [0; 4096];
-    loop {
-        // A server that sends single bytes must not extend the limit.
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
-        let read = stream.read(&mut piece)?;
-        answer.extend_from_slice(&piece[..read]);
-        if read == 0 || answer.len() as u64 >= MAX_RESPONSE_BYTES {
-            return Ok(String::from_utf8_lossy(&answer).into_owned());
-        }
-    }
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        let mut stream = stream.take(LONGEST_ANSWER);
+        stream.read_to_end(&mut answer).await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { timeout(LIMIT, exchange).await? })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
     use super::*;

@@ -6,10 +6,11 @@
 //! grpc ─► task (wire, prepare) ─► flow: batching ─► runtime ─► task (finish, wire) ─► grpc
 //! ```
 //!
-//! [`config::Options::load`] gives a [`config::Config`], `build` makes an [`app::App`] of it, and
+//! [`config::Config::read`] gives a [`config::Config`], `build` makes an [`app::App`] of it, and
 //! [`app::App::serve`] runs it on the caller's listeners until the caller's future resolves.
 //!
-//! [`config::Config::build_with`] takes further tasks, see [`task::Task`].
+//! [`config::Config::build_with`] takes further tasks, see [`task::Task`]. A program that embeds the
+//! server calls [`environment::disable_telemetry`] first in `main`.
 
 mod admin;
 pub mod app;
@@ -20,6 +21,7 @@ mod busy_poll;
 pub mod call;
 pub mod config;
 mod deadline;
+pub mod environment;
 pub mod error;
 pub mod flow;
 pub mod grpc;
@@ -34,4 +36,3 @@ pub mod runtime;
 pub mod shutdown;
 pub mod statistics;
 pub mod task;
-pub mod telemetry;

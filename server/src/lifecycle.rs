@@ -33,11 +33,6 @@ impl Lifecycle {
         self.drained.send_replace(true);
     }
 
-    /// Whether the server is draining.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
-    }
-
     /// Resolves when draining starts, or when the server is dropped.
     pub(crate) fn drained(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut drained = self.drained.subscribe();
@@ -48,7 +43,7 @@ impl Lifecycle {
 
     /// [`ServeError::draining`] while the server is draining.
     pub(crate) fn check(&self) -> Result<(), ServeError> {
-        if self.is_draining() {
+        if self.draining.load(Ordering::Acquire) {
             Err(ServeError::draining())
         } else {
             Ok(())

@@ -35,8 +35,6 @@ pub async fn get(address: SocketAddr, path: &str) -> Page {
     }
 }
 
-// === impl Scrape ===
-
 impl Scrape {
     /// Reads the exposition format.
     pub fn parse(text: &str) -> Self {

@@ -33,8 +33,6 @@ pub fn near(a: f32, b: f32) -> bool {
     (a - b).abs() < 1e-4
 }
 
-// === impl Frame ===
-
 impl Frame {
     /// A frame with this evidence for the classes.
     pub fn of(evidence: [u8; CLASSES]) -> Self {

@@ -46,8 +46,6 @@ pub fn tiny_generator(name: &str) -> TinyGenerator {
     }
 }
 
-// === impl TinyGenerator ===
-
 impl TinyGenerator {
     /// Another version.
     #[must_use]

@@ -49,8 +49,6 @@ pub fn tiny(name: &str) -> TinyModel {
     }
 }
 
-// === impl TinyModel ===
-
 impl TinyModel {
     /// Another version.
     #[must_use]

@@ -56,8 +56,6 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-// === impl Canvas ===
-
 impl Canvas {
     /// A white sheet.
     pub fn new(width: u32, height: u32) -> Self {

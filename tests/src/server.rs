@@ -1,12 +1,13 @@
 //! A running server and the ways to reach it.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use quintet_client::{Client, RetryPolicy};
 use quintet_proto::v1::inference_service_client::InferenceServiceClient;
 use quintet_proto::v1::{ListModelsRequest, ModelState};
-use quintet_server::config::Options;
+use quintet_server::config::Config;
 use quintet_server::task::Task;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -31,11 +32,9 @@ pub struct Server {
     _models: TempDir,
 }
 
-// === impl Server ===
-
 impl Server {
     pub(crate) async fn serve(
-        options: Options,
+        options: impl Iterator<Item = OsString>,
         tasks: Vec<Box<dyn Task>>,
         models: TempDir,
     ) -> Self {
@@ -47,8 +46,8 @@ impl Server {
             "{} is missing; `deploy/fetch.py onnxruntime` fetches it",
             library.display()
         );
-        let config = options
-            .into_config(Some(library))
+        let program = OsString::from("quintet-server");
+        let config = Config::read([program].into_iter().chain(options))
             .expect("the test's options are allowed");
         let app = config.build_with(tasks).expect("the server can be built");
         let bind = async || {

@@ -55,8 +55,6 @@ pub fn score(tokens: &[i64]) -> f32 {
     1.0 / (1.0 + (-STRENGTH * state).exp())
 }
 
-// === impl TinyText ===
-
 impl TinyText {
     /// Another version.
     #[must_use]

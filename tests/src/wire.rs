@@ -38,8 +38,6 @@ pub fn grpc_message(message: &[u8]) -> Bytes {
     framed.freeze()
 }
 
-// === impl Wire ===
-
 impl Wire {
     /// Connects.
     pub async fn connect(address: SocketAddr) -> Self {
@@ -126,8 +124,6 @@ impl Wire {
             .await
     }
 }
-
-// === impl Reply ===
 
 impl Reply {
     /// Reads a response to its end.
