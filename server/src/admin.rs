@@ -1,4 +1,4 @@
-//! The HTTP side: `/metrics` for Prometheus, `/healthz` for "alive", `/readyz` for "ready".
+//! The HTTP endpoints: `/metrics` for Prometheus, `/healthz` for liveness, `/readyz` for readiness.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::repository::Repository;
 
-/// What the pages show.
+/// What the endpoints report.
 #[derive(Debug, Clone)]
 pub(crate) struct Admin {
     pub(crate) metrics: Metrics,
@@ -20,7 +20,7 @@ pub(crate) struct Admin {
     pub(crate) lifecycle: Arc<Lifecycle>,
 }
 
-/// The pages.
+/// The endpoints.
 pub(crate) fn routes(admin: Admin) -> Router {
     Router::new()
         .route("/metrics", get(metrics))

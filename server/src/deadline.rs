@@ -1,8 +1,9 @@
-//! Deadlines, thousands a second, of which nearly none passes.
+//! One timer for all deadlines of a thread.
 //!
-//! Tokio tells its driver of each new timer that is due before the others by a system call, and
-//! each wakes the thread once more. So an I/O thread keeps the deadlines of its requests in a list,
-//! and one timer for the earliest: the next request's is later as a rule, and costs nothing.
+//! There are thousands of deadlines a second, and nearly none expires. Tokio makes a system call
+//! and a wake-up for each new timer that is due before all others. So an I/O thread keeps its
+//! requests' deadlines in a map, and one timer for the earliest. The next request's deadline is
+//! usually later, and costs nothing.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,18 +17,18 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 struct Deadlines {
     /// Whether [`serve_this_thread`] wakes them.
     is_served: bool,
-    /// By time, then by the order they came in.
+    /// By time, then by order of arrival.
     waiting: BTreeMap<Key, Waker>,
     count: u64,
-    /// What the timer is set to.
+    /// When the timer fires.
     armed: Option<Instant>,
-    /// Wakes the task that has the timer.
-    server: Option<Waker>,
+    /// Wakes the task that owns the timer.
+    timer_task: Option<Waker>,
 }
 
 type Key = (Instant, u64);
 
-/// One deadline, removed from the list when dropped.
+/// One deadline, removed from the map when dropped.
 struct Due {
     at: Instant,
     key: Option<Key>,
@@ -37,8 +38,7 @@ thread_local! {
     static HERE: RefCell<Deadlines> = const { RefCell::new(Deadlines::new()) };
 }
 
-/// Resolves as `work` does, unless the deadline passes before: then the result is `None`, and who
-/// pinned `work` drops it.
+/// The result of `work`, or `None` if the deadline expires first. The caller drops `work`.
 pub(crate) async fn before<T>(
     deadline: Instant,
     mut work: Pin<&mut impl Future<Output = T>>,
@@ -59,7 +59,7 @@ pub(crate) async fn before<T>(
     .await
 }
 
-/// Wakes the tasks of this thread whose deadlines have passed, for as long as it is polled here.
+/// Wakes the tasks of this thread whose deadlines expire, while it is polled on this thread.
 pub(crate) fn serve_this_thread() -> impl Future<Output = Infallible> {
     HERE.set(Deadlines {
         is_served: true,
@@ -75,7 +75,7 @@ pub(crate) fn serve_this_thread() -> impl Future<Output = Infallible> {
                 }
                 let armed = HERE.with_borrow_mut(|here| {
                     here.armed = here.waiting.keys().next().map(|(at, _)| *at);
-                    here.server = Some(context.waker().clone());
+                    here.timer_task = Some(context.waker().clone());
                     here.armed
                 });
                 let Some(at) = armed else {
@@ -98,7 +98,7 @@ impl Deadlines {
             waiting: BTreeMap::new(),
             count: 0,
             armed: None,
-            server: None,
+            timer_task: None,
         }
     }
 
@@ -124,10 +124,10 @@ impl Due {
                 here.waiting.insert(key, waker.clone());
             }
             if here.armed.is_none_or(|armed| self.at < armed) {
-                // Set here already, so that the timer's task is woken once for many.
+                // Set here already, so that many deadlines wake the timer's task once.
                 here.armed = Some(self.at);
-                if let Some(server) = &here.server {
-                    server.wake_by_ref();
+                if let Some(timer_task) = &here.timer_task {
+                    timer_task.wake_by_ref();
                 }
             }
         });
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn they_end_in_the_order_of_their_times() {
+    async fn deadlines_expire_in_the_order_of_their_times() {
         tokio::spawn(serve_this_thread());
         let (start, ended) = (Instant::now(), Arc::<Mutex<Vec<u32>>>::default());
         let mut tasks = tokio::task::JoinSet::new();
@@ -176,18 +176,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_done_in_time_leaves_no_trace() {
+    async fn work_that_is_done_in_time_leaves_no_deadline() {
         tokio::spawn(serve_this_thread());
         let soon = Instant::now() + MS * 20;
         assert_eq!(before(soon, pin!(tokio::task::yield_now())).await, Some(()));
         assert!(nobody_waits());
-        // The timer goes off for nobody, and is set again for a later one.
+        // The timer fires without a waiter, and is set again for a later deadline.
         assert_eq!(before(soon + MS * 20, pin!(pending::<()>())).await, None);
     }
 
     #[tokio::test]
-    async fn a_time_that_has_passed_is_due_at_once() {
-        // Nobody minds the timer, and none is needed.
+    async fn a_past_deadline_expires_at_once() {
+        // No task runs the timer, and none is needed.
         let _never_polled = serve_this_thread();
         assert_eq!(before(Instant::now(), pin!(pending::<()>())).await, None);
     }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::back_off;
 use crate::batching::{Answer, Failure, Timing};
 use crate::deadline;
 use crate::error::ServeError;
 use crate::model::Model;
-use crate::rest;
 use crate::runtime::{Row, Rows};
 
 /// An answer, and where its time went.
@@ -89,7 +89,7 @@ impl Model {
             .submit(rows, deadline.map(Instant::into_std))
             .map_err(|failure| ServeError::from_failure(&self.name, failure))?;
         if !self.engine.is_behind() {
-            rest::postpone();
+            back_off::suppress();
         }
         // Requests that came in the same read are submitted before anything runs.
         yield_to_ready_tasks().await;

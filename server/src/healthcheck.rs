@@ -1,5 +1,4 @@
-//! `quintet-server healthcheck`: asks a running server's `/readyz`, for containers that hold
-//! neither a shell nor curl.
+//! `quintet-server healthcheck`: asks a running server's `/readyz`, for containers without a shell.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,18 +9,17 @@ use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-/// How long connection, request and answer may take together. Docker's own limit is above it, so
-/// that the reason is told here.
+/// Time limit of the check. It is below Docker's own limit, so that the reason is printed.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// The longest answer that is read, in bytes; reasons for not being ready are some lines.
+/// Most bytes that are read of a response. Reasons for not being ready take some lines.
 const LONGEST_ANSWER: u64 = 64 << 10;
 
 /// Why a server does not count as ready.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unready {
-    /// Nobody answers.
+    /// There is no response.
     #[error("no answer from {address}: {source}")]
     NoAnswer {
         /// Where it was asked.
@@ -29,7 +27,7 @@ pub enum Unready {
         /// What the operating system said.
         source: io::Error,
     },
-    /// Something answers that is not this server's HTTP side.
+    /// The response is not HTTP/1.1.
     #[error("{0} does not speak HTTP")]
     NotHttp(SocketAddr),
     /// It is loading its models, draining, or a model failed.
@@ -37,7 +35,7 @@ pub enum Unready {
     NotReady(String),
 }
 
-/// Asks the server whose HTTP side listens at `listen` whether it is ready.
+/// Asks the server whose HTTP endpoints listen at `listen` whether it is ready.
 ///
 /// # Errors
 /// [`Unready`], with the server's own reasons where it gave some.
@@ -56,7 +54,7 @@ pub fn ask(listen: SocketAddr) -> Result<(), Unready> {
     }
 }
 
-/// Where a server that listens at `listen` is asked: on the loopback address if it listens on all.
+/// The address to connect to: loopback if the server listens on all addresses.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let address = match listen.ip() {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -66,7 +64,7 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(address, listen.port())
 }
 
-/// One HTTP/1.1 request, headers and body as they come; the server closes after it.
+/// The headers and body of one HTTP/1.1 response. The server closes the connection after it.
 fn get(address: SocketAddr, path: &str) -> io::Result<String> {
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     let exchange = async {
@@ -88,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers one connection so.
+    /// The address of a server that gives this response to one connection.
     fn answering(answer: &'static str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -115,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_server_of_ours_is_told() {
+    fn other_servers_are_recognised() {
         for answer in ["", "SSH-2.0-OpenSSH_9.2\r\n"] {
             let error = ask(answering(answer)).unwrap_err();
             assert!(matches!(error, Unready::NotHttp(_)), "{error}");
@@ -128,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn all_addresses_are_asked_on_the_loopback_one() {
+    fn a_wildcard_address_is_asked_on_loopback() {
         for (listen, asked) in [
             ("0.0.0.0:9464", "127.0.0.1:9464"),
             ("[::]:9464", "[::1]:9464"),

@@ -1,5 +1,5 @@
-//! The threads that serve connections: each a current-thread Tokio runtime, so that a request never
-//! changes threads between its bytes and its handler, and tasks wake each other without a lock.
+//! The threads that serve connections. Each is a current-thread Tokio runtime: a request stays on
+//! its connection's thread, and tasks wake each other without a lock.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Semaphore, watch};
 
+use crate::back_off::back_off;
 use crate::batching::{Backlog, WakeQueue};
-use crate::rest::rest;
 use crate::{busy_poll, deadline};
 
 /// The threads. Dropping them ends every connection they serve.
@@ -22,11 +22,11 @@ pub(crate) struct IoThreads {
 }
 
 impl IoThreads {
-    /// Starts `count` threads for a process that may use so many cores. They look for the next
-    /// request for `busy_poll` before they sleep, and rest while the backlog is deep.
+    /// Starts `count` threads in a process that may use `cores` cores. They poll for the next
+    /// request for `busy_poll` before they sleep, and back off while the backlog is deep.
     ///
     /// # Errors
-    /// The operating system's, if it gives no thread.
+    /// The operating system cannot start a thread.
     pub(crate) fn start(
         count: usize,
         cores: usize,
@@ -34,26 +34,26 @@ impl IoThreads {
         backlog: &Arc<Backlog>,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
-        // A thread that looks takes a core from those that compute.
-        let lookers = Arc::new(Semaphore::new(cores / 2));
+        // A thread that polls takes a core from those that compute.
+        let permits = Arc::new(Semaphore::new(cores / 2));
         let (mut handles, mut threads) = (Vec::new(), Vec::new());
         for index in 0..count {
             let backlog = Arc::clone(backlog);
             let runtime = Builder::new_current_thread()
                 .enable_all()
-                .on_thread_park(move || rest(&backlog))
+                .on_thread_park(move || back_off(&backlog))
                 .build()?;
             handles.push(Arc::new(runtime.handle().clone()));
             let mut stopped = stopped.clone();
-            let lookers = Arc::clone(&lookers);
+            let permits = Arc::clone(&permits);
             let thread = thread::Builder::new().name(format!("io-{index}"));
             threads.push(thread.spawn(move || {
                 runtime.spawn(WakeQueue::for_this_thread().serve());
                 runtime.spawn(deadline::serve_this_thread());
                 if !busy_poll.is_zero() {
-                    runtime.spawn(busy_poll::serve_this_thread(busy_poll, lookers));
+                    runtime.spawn(busy_poll::serve_this_thread(busy_poll, permits));
                 }
-                // An error means that the sender is gone, which is as good as told.
+                // An error means that the sender is gone, which also means stop.
                 let _ = runtime.block_on(stopped.wait_for(|stop| *stop));
             })?);
         }
@@ -73,7 +73,7 @@ impl IoThreads {
 
 impl Drop for IoThreads {
     fn drop(&mut self) {
-        // Nobody listens only if every thread has ended.
+        // The send fails only if every thread has ended.
         let _ = self.stop.send(true);
         for thread in self.threads.drain(..) {
             let _ = thread.join();

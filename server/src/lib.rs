@@ -14,6 +14,7 @@
 
 mod admin;
 pub mod app;
+mod back_off;
 pub mod batching;
 pub mod blocking;
 mod busy_poll;
@@ -31,7 +32,6 @@ pub mod metrics;
 pub mod model;
 pub mod repository;
 mod request_id;
-mod rest;
 pub mod runtime;
 pub mod shutdown;
 pub mod statistics;

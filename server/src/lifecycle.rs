@@ -1,4 +1,4 @@
-//! Whether the server takes requests, and how many it is answering.
+//! Whether the server accepts requests, and how many are in flight.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -6,34 +6,34 @@ use tokio::sync::watch;
 
 use crate::error::ServeError;
 
-/// Shared by everything that starts, refuses or waits for requests.
+/// The state of the server as a whole.
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle {
     leaving: AtomicBool,
     draining: AtomicBool,
-    /// The same as `draining`, for those who wait for it.
+    /// The same as `draining`, for tasks that wait for it.
     drained: watch::Sender<bool>,
     in_flight: AtomicUsize,
 }
 
 impl Lifecycle {
-    /// The server is not ready from now on. It still takes requests, until [`Lifecycle::drain`].
+    /// Makes the server unready. It accepts requests until [`Lifecycle::drain`].
     pub(crate) fn leave_service(&self) {
         self.leaving.store(true, Ordering::Release);
     }
 
-    /// Whether the server has begun to shut down.
+    /// Whether the shutdown has started.
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Acquire)
     }
 
-    /// The server takes no new inference from now on.
+    /// Refuses new inference requests from now on.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         self.drained.send_replace(true);
     }
 
-    /// Resolves when the server drains, or when it is gone.
+    /// Resolves when draining starts, or when the server is dropped.
     pub(crate) fn drained(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut drained = self.drained.subscribe();
         async move {
@@ -41,7 +41,7 @@ impl Lifecycle {
         }
     }
 
-    /// An error while draining.
+    /// [`ServeError::draining`] while the server is draining.
     pub(crate) fn check(&self) -> Result<(), ServeError> {
         if self.draining.load(Ordering::Acquire) {
             Err(ServeError::draining())
@@ -50,17 +50,17 @@ impl Lifecycle {
         }
     }
 
-    /// Requests being answered.
+    /// Number of requests in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Counts a request in.
+    /// Adds a request in flight.
     pub(crate) fn enter(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a request out.
+    /// Removes a request in flight.
     pub(crate) fn leave(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! How a test says which server it wants.
+//! How a test configures its server.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use crate::models::TinyModel;
 use crate::server::Server;
 use crate::text::TinyText;
 
-/// A server about to be started. Every setter not called leaves the server's own default.
+/// A server to be started. A setter that is not called leaves the server's default.
 #[must_use]
 #[derive(Debug, Default)]
 pub struct ServerBuilder {
@@ -66,12 +66,12 @@ impl ServerBuilder {
         self.option("--max-batch-size", rows.to_string())
     }
 
-    /// How long the oldest row waits for company.
+    /// How long the oldest row waits for others.
     pub fn max_queue_delay(self, time: &str) -> Self {
         self.option("--max-queue-delay", time)
     }
 
-    /// Rows that may wait. Requests are held to as many images or texts, as the server demands.
+    /// Rows that may wait. Limits the images or texts of a request as well, as the server demands.
     pub fn max_queue_size(self, rows: usize) -> Self {
         self.option("--max-queue-size", rows.to_string())
             .max_images_per_request(rows.min(256))
@@ -118,12 +118,12 @@ impl ServerBuilder {
         self.option("--max-message-size", bytes.to_string())
     }
 
-    /// From unready to draining.
+    /// Time from unready to draining.
     pub fn shutdown_delay(self, time: &str) -> Self {
         self.option("--shutdown-delay", time)
     }
 
-    /// From draining to the end.
+    /// Longest time to drain.
     pub fn shutdown_timeout(self, time: &str) -> Self {
         self.option("--shutdown-timeout", time)
     }
@@ -160,7 +160,7 @@ impl ServerBuilder {
         server
     }
 
-    /// Starts the server and waits until every model has been loaded or given up.
+    /// Starts the server and waits until every model has loaded or failed.
     pub async fn start_settled(self) -> Server {
         let server = self.start_loading().await;
         server.settled().await;
