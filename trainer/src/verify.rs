@@ -81,11 +81,6 @@ impl Runtime {
         })
     }
 
-    /// Threads that each model uses.
-    pub fn threads(&self) -> usize {
-        self.threads
-    }
-
     /// Loads a model from the bytes of its file.
     pub fn model(&self, bytes: &[u8]) -> Result<LoadedModel, Error> {
         let builder = Session::builder(&self.environment)?.with_intra_threads(self.threads);
