@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DataType, TensorSpec};
+use crate::{DataType, Dim, TensorSpec};
 
 /// What a tensor means. One of each role may be among a model's inputs, and one among its outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,7 +59,9 @@ impl Role {
         let rank = spec.shape.len();
         match self {
             Self::Tokens | Self::AttentionMask | Self::TokenTypeIds => {
-                (integer && rank == 2, "INT64 or INT32 [N, L]")
+                let is_open = matches!(spec.shape[..], [_, Dim::Symbol(_)]);
+                let allowed = "INT64 or INT32 [N, L], where L is a symbol";
+                (integer && is_open, allowed)
             }
             Self::Lengths => (integer && rank == 1, "INT64 or INT32 [N]"),
             Self::Pixels => (

@@ -38,7 +38,10 @@ impl RepositoryOptions {
     /// # Errors
     /// [`StartError::Repository`], and [`StartError::DefaultModel`].
     pub fn find(&self, tasks: &Tasks) -> Result<Repository, StartError> {
-        let mut repository = Repository::find(&self.models_dir, &self.required_models)?;
+        // An empty list reads as one empty name: of a variable that is set to nothing.
+        let required = self.required_models.iter().filter(|name| !name.is_empty());
+        let required: Vec<String> = required.cloned().collect();
+        let mut repository = Repository::find(&self.models_dir, &required)?;
         for (task, option, model) in tasks.iter().filter_map(|task| {
             let option = task.default_option()?;
             let model = match option {

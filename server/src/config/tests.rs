@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::task::Tasks;
 
 fn config(arguments: &[&str]) -> Result<Config, ConfigError> {
     Config::read(["quintet-server"].iter().chain(arguments))
@@ -112,6 +113,23 @@ fn a_models_own_table_wins_over_flags() {
     assert_eq!(config.models["cnn"].max_batch_size, 3);
     assert_eq!(config.repository.required_models, ["cnn", "mlp"]);
     assert_eq!(config.limits.max_texts_per_request, 9);
+}
+
+#[test]
+fn an_empty_list_of_required_models_means_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = folder.path().display().to_string();
+    let (_folder, path) = file("required_models = []\n");
+    for list in [["--config", path.as_str()], ["--required-models", ""]] {
+        let arguments = [&["--models-dir", models.as_str()][..], &list].concat();
+        let config = config(&arguments).unwrap();
+        let repository = config
+            .repository
+            .find(&Tasks::new(config.limits.build(), []))
+            .unwrap();
+        let all = ["there is no model in the repository"];
+        assert_eq!(repository.unready(), all, "{list:?}");
+    }
 }
 
 #[test]

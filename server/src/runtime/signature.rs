@@ -62,8 +62,8 @@ pub enum SignatureError {
     /// A tensor's first dimension is not the batch's, or another one is open where it must not be.
     #[error(
         "`{name}` has shape {shape}; only a symbolic first dimension, the batch's, can be batched, \
-         and a symbolic second one of inputs with an input of role lengths or attention_mask beside \
-         them and pre-processing of kind text"
+         and a symbolic second one, the same of all inputs that have one, with an input of role \
+         lengths or attention_mask beside them and pre-processing of kind text"
     )]
     Shape {
         /// The tensor's name.
@@ -97,6 +97,14 @@ impl Signature {
         let Some(sequence) = signature.inputs.iter().position(is_sequence) else {
             return Ok(signature);
         };
+        let length = |spec: &TensorSpec| spec.shape.get(1).cloned();
+        let shared = length(&manifest.inputs[sequence]);
+        let sequences = signature.inputs.iter().zip(&manifest.inputs);
+        for (_, spec) in sequences.filter(|(port, _)| port.is_sequence) {
+            if length(spec) != shared {
+                return Err(refusal(spec));
+            }
+        }
         let place = |role| {
             signature
                 .inputs
@@ -189,5 +197,33 @@ fn refusal(spec: &TensorSpec) -> SignatureError {
     SignatureError::Shape {
         name: spec.name.clone(),
         shape: spec.shape_text(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = include_str!("../../../bundle/tests/data/manifest_text_v1.toml");
+
+    #[test]
+    fn sequences_share_one_length() {
+        let mut manifest = Manifest::from_toml(TEXT).unwrap();
+        let signature = Signature::of(&manifest).unwrap();
+        assert_eq!(signature.sequence.unwrap().measure, Measure::Lengths(1));
+
+        let mut mask = manifest.inputs[0].clone();
+        mask.name = "mask".into();
+        mask.role = Some(Role::AttentionMask);
+        manifest.inputs[1] = mask;
+        let signature = Signature::of(&manifest).unwrap();
+        assert_eq!(signature.sequence.unwrap().measure, Measure::Mask(1));
+
+        manifest.inputs[1].shape[1] = Dim::from("M");
+        let error = Signature::of(&manifest).unwrap_err();
+        assert!(
+            error.to_string().starts_with("`mask` has shape [N, M]"),
+            "{error}"
+        );
     }
 }

@@ -243,6 +243,11 @@ fn roles() {
             "inputs.pixels is INT64 [N, 28, 28] for role pixels, must be UINT8 or FP32",
         ),
         (
+            "role = \"pixels\"\ndatatype = \"UINT8\"\nshape = [\"N\", 28, 28]",
+            "role = \"attention_mask\"\ndatatype = \"INT64\"\nshape = [\"N\", 28]",
+            "inputs.pixels is INT64 [N, 28] for role attention_mask, must be INT64 or INT32 [N, L]",
+        ),
+        (
             "[provenance.trained]",
             "[[inputs]]\nname = \"more\"\nrole = \"pixels\"\ndatatype = \"UINT8\"\n\
              shape = [\"N\", 28, 28]\n\n[provenance.trained]",
