@@ -137,8 +137,9 @@ fn relax(width: usize, away: &mut [f32]) {
         let mut left = f32::MAX;
         for x in 0..width {
             let corners = above[x.saturating_sub(1)].min(above[(x + 1).min(width - 1)]);
-            let straight = above[x].min(left) + STRAIGHT;
-            left = row[x].min(straight).min(corners + DIAGONAL);
+            let from_above = (above[x] + STRAIGHT).min(corners + DIAGONAL);
+            // Last, as the next pixel waits for it.
+            left = row[x].min(from_above).min(left + STRAIGHT);
             row[x] = left;
         }
         above.copy_from_slice(row);
