@@ -3,10 +3,10 @@
 
     deploy/fetch.py onnxruntime   the runtime that the server loads (24 MB to fetch)
     deploy/fetch.py libtorch      what the trainer links, the CPU part (540 MB to fetch)
-    deploy/fetch.py onnxruntime-gpu   the runtime for NVIDIA GPUs, and what it links of CUDA 13 (about 1.2 GB to fetch)
+    deploy/fetch.py onnxruntime-gpu   the runtime for NVIDIA GPUs and its CUDA 13 (about 1.2 GB)
 
-All come from wheels on PyPI through pip, so the machine's own pip settings (a mirror, a proxy, a cache)
-apply. They land in .runtime/ and a second call finds them there and returns at once.
+All come from wheels on PyPI through pip, so the machine's own pip settings apply (a mirror, a
+proxy, a cache). They go to .runtime/. A second call finds them there and returns at once.
 """
 
 import os
@@ -70,7 +70,7 @@ LIBRARIES = {
             "nvidia-curand==10.4.0.35",
             "nvidia-cudnn-cu13==9.19.0.56",
         ],
-        # The providers are looked for beside the library.
+        # ONNX Runtime looks for its providers beside the library.
         "members": {
             "onnxruntime/capi/libonnxruntime.so.1.31.1": "lib/libonnxruntime.so",
             "onnxruntime/capi/libonnxruntime_providers_shared.so": "lib/libonnxruntime_providers_shared.so",
@@ -82,7 +82,7 @@ LIBRARIES = {
             "nvidia/cu13/lib/libcublasLt.so.13": "lib/libcublasLt.so.13",
             "nvidia/cu13/lib/libcurand.so.10": "lib/libcurand.so.10",
         },
-        # cuDNN opens its own parts by name.
+        # cuDNN loads its own parts by name.
         "folders": {"nvidia/cudnn/lib/": "lib/"},
     },
     "libtorch": {
@@ -114,7 +114,7 @@ def download(wheels, machine, into):
             sys.exit(f"fetch: no {wheel} is pinned for {machine}; pinned: {', '.join(WHEELS[wheel])}")
         lines.append(f"{wheel} --hash=sha256:{digest}\n")
     requirements.write_text("".join(lines))
-    # The wheel is chosen for one Python, whichever runs this: only the C++ library inside is used.
+    # Only the C++ library inside is used, so any Python's wheel will do.
     platforms = ["manylinux_2_28", "manylinux_2_27", "manylinux_2_25", "manylinux_2_17", "manylinux2014"]
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--python-version", "3.12", "--implementation", "cp", "--abi", "cp312", "--abi", "none"]
@@ -125,7 +125,7 @@ def download(wheels, machine, into):
 
 
 def extract(library, wheels_folder, into):
-    """Takes only the files that are needed out of the wheels."""
+    """Extracts the listed files from the wheels."""
     wanted = dict(library["members"])
     for wheel in sorted(wheels_folder.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
@@ -163,7 +163,7 @@ def fetch(name):
         say(f"{name}: unpacking")
         extract(library, wheels, fresh)
         if name == "libtorch":
-            # tch links `-ltorch`; the wheel's libtorch.so would pull CUDA in, so a linker script stands in.
+            # tch links `-ltorch`. The wheel's libtorch.so needs CUDA; a linker script replaces it.
             (fresh / "lib/libtorch.so").write_text("INPUT(-ltorch_cpu)\n")
         (fresh / "wheels.txt").write_text(stamp)
         shutil.rmtree(target, ignore_errors=True)

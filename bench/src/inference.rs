@@ -94,8 +94,6 @@ fn run_for(backend: &mut SessionBackend, rows: &[Row], time: Duration) -> Result
     Ok(f64::from(runs) * rows.len() as f64 / start.elapsed().as_secs_f64())
 }
 
-// === impl Inference ===
-
 impl Inference {
     pub(crate) fn measure(&self) -> Result<Speed> {
         let cores = available_parallelism()?.get();

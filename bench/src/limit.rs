@@ -12,8 +12,6 @@ pub(crate) struct Pass {
     pub(crate) quintet: Measured,
 }
 
-// === impl Pass ===
-
 impl Pass {
     /// Requests a second if batching were free.
     fn limit(&self) -> f64 {

@@ -53,8 +53,6 @@ pub(crate) struct Failed {
     pub(crate) message: String,
 }
 
-// === impl Generator ===
-
 impl Generator {
     /// A closed loop over one connection, with these further options. A single failed request makes
     /// the figures worthless, so it is an error.

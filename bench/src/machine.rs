@@ -17,8 +17,6 @@ struct Ticks {
     stolen: u64,
 }
 
-// === impl Watch ===
-
 impl Watch {
     pub(crate) fn start() -> Self {
         Self {
@@ -55,8 +53,6 @@ impl Watch {
         Some(now.stolen.saturating_sub(before.stolen) as f64 / all as f64)
     }
 }
-
-// === impl Ticks ===
 
 impl Ticks {
     fn now() -> Option<Self> {

@@ -92,6 +92,12 @@ enum Command {
         #[arg(value_name = "HOST:PORT")]
         address: String,
     },
+    /// Measure beside another build of quintet-server, every model by its own call.
+    Build {
+        /// The other server.
+        #[arg(value_name = "FILE")]
+        other: PathBuf,
+    },
     /// Offer each model twice what it can do, and print what becomes of it.
     Overload(Cores),
 }
@@ -109,11 +115,17 @@ struct Cores {
 }
 
 fn main() -> ExitCode {
+    #[expect(unsafe_code, reason = "a variable of the environment is set")]
+    // SAFETY: this is the only thread.
+    unsafe {
+        quintet_server::environment::disable_telemetry();
+    }
     let arguments = Arguments::parse();
     let outcome = match &arguments.command {
         Some(Command::Echo) => echo::serve(),
         Some(Command::Texts { data_dir }) => texts(&arguments, data_dir),
         Some(Command::Peer { address }) => peer(&arguments, address),
+        Some(Command::Build { other }) => build(&arguments, other),
         Some(Command::Overload(_)) => overload(&arguments),
         None => run(&arguments),
     };
@@ -149,8 +161,15 @@ fn generator(arguments: &Arguments) -> Result<Generator> {
 }
 
 fn quintet(arguments: &Arguments) -> Result<Server> {
-    Server::quintet(
+    start(
+        arguments,
         &beside(arguments.server.as_ref(), "quintet-server")?,
+    )
+}
+
+fn start(arguments: &Arguments, program: &Path) -> Result<Server> {
+    Server::quintet(
+        program,
         cores(arguments).and_then(|cores| cores.server_cores.as_deref()),
         &arguments.models_dir,
         &arguments.onnxruntime,
@@ -180,8 +199,26 @@ fn peer(arguments: &Arguments, address: &str) -> Result<()> {
     let models = classifiers(arguments)?;
     let names = models.iter().map(|it| &*it.name);
     report(arguments, names, &CONCURRENCIES, |series| {
-        peer::Pass::measure(series, &generator, &quintet.address, address)
+        let infer = ["--protocol", "oip"];
+        peer::Pass::measure(series, &generator, [&quintet.address, address], &infer)
     })
+}
+
+fn build(arguments: &Arguments, other: &Path) -> Result<()> {
+    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
+    let other = start(arguments, other)?;
+    let mut names: Vec<String> = quintet_bundle::discover(&arguments.models_dir)?
+        .into_iter()
+        .map(|found| found.name)
+        .filter(|name| arguments.model.is_empty() || arguments.model.contains(name))
+        .collect();
+    names.dedup();
+    report(
+        arguments,
+        names.iter().map(|it| &**it),
+        &CONCURRENCIES,
+        |series| peer::Pass::measure(series, &generator, [&quintet.address, &other.address], &[]),
+    )
 }
 
 fn overload(arguments: &Arguments) -> Result<()> {

@@ -31,8 +31,6 @@ struct Calm {
     resident_mib: Option<f64>,
 }
 
-// === impl Pass ===
-
 impl Pass {
     /// Floods the server once.
     pub(crate) fn measure(model: &str, generator: &Generator, server: &Server) -> Result<Self> {
@@ -109,8 +107,6 @@ impl table::Pass for Pass {
         )
     }
 }
-
-// === impl Measured ===
 
 impl Measured {
     /// Requests that failed so.

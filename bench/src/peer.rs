@@ -1,5 +1,5 @@
-//! Quintet beside another server of the Open Inference Protocol: the same models, requests and load
-//! generator, in turn.
+//! Quintet beside another server, one of the Open Inference Protocol or another build of Quintet: the
+//! same models, requests and load generator, in turn.
 
 use crate::Result;
 use crate::load::{Generator, Measured};
@@ -12,23 +12,22 @@ pub(crate) struct Pass {
     peer: Measured,
 }
 
-// === impl Pass ===
-
 impl Pass {
-    /// One pass over both servers, each first in turn.
+    /// One pass over both servers, Quintet and its peer, each first in turn. `flags` are the load
+    /// generator's.
     pub(crate) fn measure(
         series: &Series<Self>,
         generator: &Generator,
-        quintet: &str,
-        peer: &str,
+        [quintet, peer]: [&str; 2],
+        flags: &[&str],
     ) -> Result<Self> {
         let (model, concurrency) = (&series.model, series.concurrency);
-        let infer = |address| generator.run(address, model, concurrency, &["--protocol", "oip"]);
+        let run = |address| generator.run(address, model, concurrency, flags);
         let (quintet, peer) = if series.passes.len().is_multiple_of(2) {
-            (infer(quintet)?, infer(peer)?)
+            (run(quintet)?, run(peer)?)
         } else {
-            let peer = infer(peer)?;
-            (infer(quintet)?, peer)
+            let peer = run(peer)?;
+            (run(quintet)?, peer)
         };
         Ok(Self { quintet, peer })
     }
@@ -57,9 +56,7 @@ impl table::Pass for Pass {
     }
 
     fn note(_: &[Series<Self>]) -> String {
-        ", ModelInfer, one row of raw bytes a request, one connection; the load generator shares the \
-         cores."
-            .to_owned()
+        ", one row a request, one connection; the load generator shares the cores.".to_owned()
     }
 }
 

@@ -67,8 +67,6 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-// === impl Series ===
-
 impl<P> Series<P> {
     pub(crate) fn new(model: &str, concurrency: usize) -> Self {
         Self {

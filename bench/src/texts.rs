@@ -60,8 +60,6 @@ pub(crate) fn models(
     Ok(models.into_iter().map(model).collect())
 }
 
-// === impl TextModel ===
-
 impl TextModel {
     pub(crate) fn measure(
         &self,
@@ -124,8 +122,6 @@ impl TextModel {
         Ok(done as f64 / start.elapsed().as_secs_f64())
     }
 }
-
-// === impl Pass ===
 
 impl Pass {
     /// Texts a second if batching were free.

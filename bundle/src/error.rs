@@ -18,8 +18,6 @@ pub struct BundleError {
 #[error("{0}")]
 pub struct ManifestError(pub(crate) String);
 
-// === impl BundleError ===
-
 impl BundleError {
     /// The error about `path`.
     pub(crate) fn new(path: impl Into<PathBuf>, problem: impl Display) -> Self {
@@ -34,8 +32,6 @@ impl BundleError {
         move |problem| Self::new(path, problem)
     }
 }
-
-// === impl ManifestError ===
 
 impl ManifestError {
     /// The error about `field`, such as `inputs.pixels.shape`.

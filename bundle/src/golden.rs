@@ -31,8 +31,6 @@ pub struct GoldenMismatch {
     problem: String,
 }
 
-// === impl GoldenSamples ===
-
 impl GoldenSamples {
     /// Compares `actual` outputs with the expected ones, and gives the largest absolute
     /// difference. Outputs that are not expected are ignored.

@@ -74,8 +74,6 @@ pub struct FileDigest {
     pub sha256: String,
 }
 
-// === impl Manifest ===
-
 impl Manifest {
     /// Parses and validates the text of a `manifest.toml` of this version or an older one.
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
@@ -117,8 +115,6 @@ impl Manifest {
         self.outputs.iter().find(|spec| spec.role == Some(role))
     }
 }
-
-// === impl FileDigest ===
 
 impl FileDigest {
     pub(crate) fn of(content: &[u8]) -> Self {

@@ -53,8 +53,6 @@ const fn known<K: PreprocessingKind>() -> Known {
     (K::KIND, K::FILES, |it| it.read::<K>().map(drop))
 }
 
-// === impl Preprocessing ===
-
 impl Preprocessing {
     /// What a manifest says for `spec`.
     ///

@@ -24,8 +24,6 @@ pub struct Bundle {
     golden: GoldenSamples,
 }
 
-// === impl Bundle ===
-
 impl Bundle {
     /// Reads the bundle in `dir`, which must end in `<name>/<version>`.
     ///

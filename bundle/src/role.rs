@@ -30,8 +30,6 @@ pub enum Role {
     Score,
 }
 
-// === impl Role ===
-
 impl Role {
     /// Whether a model takes tensors of this role.
     pub const fn is_input(self) -> bool {

@@ -32,8 +32,6 @@ pub struct TensorSpec {
     pub shape: Vec<Dim>,
 }
 
-// === impl Dim ===
-
 impl From<usize> for Dim {
     fn from(size: usize) -> Self {
         Self::Fixed(size)
@@ -54,8 +52,6 @@ impl fmt::Display for Dim {
         }
     }
 }
-
-// === impl TensorSpec ===
 
 impl TensorSpec {
     /// The spec of a value without a role.

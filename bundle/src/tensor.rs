@@ -104,8 +104,6 @@ impl fmt::Display for DataType {
     }
 }
 
-// === impl Tensor ===
-
 impl Tensor {
     /// A tensor of `elements`.
     pub fn new<T: Element>(

@@ -55,8 +55,6 @@ struct Pool {
 type MakeEndpoint = dyn Fn(&str) -> Result<Endpoint, Error> + Send + Sync;
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-// === impl Balanced ===
-
 impl Balanced {
     /// Connects with the first call; needs a Tokio runtime. `endpoint` says how an address is
     /// connected to.
@@ -155,8 +153,6 @@ fn is_refusal(answer: &http::Response<Body>) -> bool {
     let status = answer.headers().get("grpc-status");
     status.is_some_and(|it| it == UNAVAILABLE)
 }
-
-// === impl Pool ===
 
 impl Pool {
     fn set(&self, addresses: &[String]) {

@@ -33,8 +33,6 @@ pub(crate) struct Settings {
     pub(crate) max_message_size: usize,
 }
 
-// === impl ClientBuilder ===
-
 impl ClientBuilder {
     /// The default of [`Self::timeout`].
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);

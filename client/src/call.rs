@@ -20,8 +20,6 @@ pub(crate) struct Call {
     pub(crate) retry: RetryPolicy,
 }
 
-// === impl Call ===
-
 impl Call {
     /// Runs `attempt` until it succeeds, fails for good, or the timeout passes. It is given the
     /// time that is left; `jitter` gives numbers in [0, 1).

@@ -92,8 +92,6 @@ pub struct Timing {
     pub batch_size: u32,
 }
 
-// === impl ClassifyRequest ===
-
 impl ClassifyRequest {
     /// A request for these images, all else by default. The server bounds how many it takes at
     /// once, and refuses an empty list.
@@ -152,8 +150,6 @@ impl<const N: usize> From<[Image; N]> for ClassifyRequest {
     }
 }
 
-// === impl Classifications ===
-
 impl Classifications {
     /// Takes the reply to a request of that many images; another number of answers would pair them
     /// wrongly.
@@ -171,8 +167,6 @@ impl Classifications {
         })
     }
 }
-
-// === impl Prediction ===
 
 impl Prediction {
     /// The most probable label; `None` only from a server that gives none.
@@ -193,8 +187,6 @@ impl From<wire::Classification> for Prediction {
         }
     }
 }
-
-// === impl Timing ===
 
 impl From<wire::Timing> for Timing {
     fn from(timing: wire::Timing) -> Self {

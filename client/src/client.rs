@@ -36,8 +36,6 @@ pub struct Client {
     settings: Settings,
 }
 
-// === impl Client ===
-
 impl Client {
     /// Starts a client for the server at `server`: `http://host:port`, or `host:port` for short.
     ///

@@ -90,8 +90,6 @@ struct Context {
     elapsed: Duration,
 }
 
-// === impl Error ===
-
 impl Error {
     pub(crate) fn new(
         rpc: &'static str,
@@ -175,8 +173,6 @@ impl StdError for Error {
     }
 }
 
-// === impl ErrorKind ===
-
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -198,8 +194,6 @@ impl fmt::Display for ErrorKind {
         })
     }
 }
-
-// === impl Failure ===
 
 impl Failure {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {

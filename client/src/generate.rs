@@ -78,8 +78,6 @@ pub struct GeneratedDigit {
     pub index: u64,
 }
 
-// === impl GenerateRequest ===
-
 impl GenerateRequest {
     /// A request for so many images, at least one, all else by default. The server bounds how many
     /// it makes at once, and makes more of them on [`crate::Client::generate_stream`].
@@ -154,8 +152,6 @@ impl From<u32> for GenerateRequest {
         Self::new(count)
     }
 }
-
-// === impl GeneratedDigits ===
 
 impl GeneratedDigits {
     /// Takes the reply to a request of so many images in this layout; others would be none that

@@ -22,8 +22,6 @@ pub struct RawPixels<'a> {
     pub data: &'a Bytes,
 }
 
-// === impl Image ===
-
 impl Image {
     /// A whole PNG or JPEG file, as it is; the server decodes it.
     pub fn encoded(file: impl Into<Bytes>) -> Self {

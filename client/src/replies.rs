@@ -31,8 +31,6 @@ enum State<T> {
 
 type Opening<T> = Pin<Box<dyn Future<Output = Result<Response<Streaming<T>>, Status>> + Send>>;
 
-// === impl Replies ===
-
 impl<T> Replies<T> {
     /// `open` makes the call with a request that has the rest of the `timeout` as its own.
     pub(crate) fn new<M, F>(

@@ -30,8 +30,6 @@ pub struct RetryPolicy {
     backoff_multiplier: f64,
 }
 
-// === impl RetryPolicy ===
-
 impl RetryPolicy {
     /// The default of [`Self::max_attempts`].
     pub const DEFAULT_MAX_ATTEMPTS: u32 = 4;

@@ -25,8 +25,6 @@ struct Member<C> {
     rested: Option<Instant>,
 }
 
-// === impl Rotation ===
-
 impl<C: Clone> Rotation<C> {
     pub(crate) fn new() -> Self {
         Self {

@@ -41,8 +41,6 @@ pub struct Sentiment {
     pub truncated: bool,
 }
 
-// === impl SentimentRequest ===
-
 impl SentimentRequest {
     /// A request for these texts, all else by default. The server bounds how many it takes at once,
     /// and refuses an empty list. An empty text is answered too.
@@ -89,8 +87,6 @@ impl<T: Into<String>, const N: usize> From<[T; N]> for SentimentRequest {
         Self::new(texts)
     }
 }
-
-// === impl Sentiments ===
 
 impl Sentiments {
     /// Takes the reply to a request of that many texts; another number of answers would pair them

@@ -45,8 +45,6 @@ pub struct ClassifyStream {
     flow: Arc<Flow>,
 }
 
-// === impl ClassifyStream ===
-
 impl ClassifyStream {
     pub(crate) fn new<S>(
         mut service: InferenceServiceClient<Balanced>,

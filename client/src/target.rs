@@ -16,8 +16,6 @@ pub(crate) enum Target {
     Name(String),
 }
 
-// === impl Target ===
-
 impl Target {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if let Some(name) = text.strip_prefix(DNS) {

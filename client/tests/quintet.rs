@@ -45,11 +45,13 @@ pub(crate) fn images(names: &[&str]) -> (TempDir, Vec<String>) {
     (folder, paths)
 }
 
-// === impl Finished ===
-
 impl Finished {
     /// Checks all of it; the folder's own path reads `DIR` and the server's `SERVER`.
     #[track_caller]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each call says all that it expects"
+    )]
     pub(crate) fn check(
         &self,
         code: i32,

@@ -62,8 +62,6 @@ struct Service {
     script: Arc<Script>,
 }
 
-// === impl FakeServer ===
-
 async fn bound(address: &str) -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind(address).await.expect("the port is free");
     let address = listener.local_addr().expect("the listener is bound");
@@ -244,8 +242,6 @@ fn feeling(index: usize, text: &str) -> Result<Sentiment, Status> {
         truncated: text.len() > 1000,
     })
 }
-
-// === impl Service ===
 
 impl Service {
     /// Notes a request, and gives the script's answer to it.

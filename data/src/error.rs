@@ -125,8 +125,6 @@ pub enum DataErrorKind {
     Download(String),
 }
 
-// === impl DataError ===
-
 impl DataError {
     /// An error of `kind` about `path`.
     pub(crate) fn new(path: impl AsRef<Path>, kind: impl Into<DataErrorKind>) -> Self {

@@ -71,8 +71,6 @@ pub fn find(data_dir: &Path) -> Result<PathBuf, DataError> {
     PUBLISHED.find(data_dir, TAR)
 }
 
-// === impl Reviews ===
-
 impl Reviews {
     /// Number of reviews.
     pub fn len(&self) -> usize {

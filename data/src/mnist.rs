@@ -105,14 +105,10 @@ const fn file(name: &'static str, bytes: u64, sha256: &'static str) -> Published
     }
 }
 
-// === impl Split ===
-
 impl Split {
     /// Both splits.
     pub const ALL: [Self; 2] = [Self::Train, Self::Test];
 }
-
-// === impl Digits ===
 
 impl Digits {
     /// Number of images.

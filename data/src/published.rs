@@ -41,8 +41,6 @@ pub(crate) struct PublishedFile {
     pub(crate) is_of_packed: bool,
 }
 
-// === impl Published ===
-
 impl Published {
     /// The places of the file `name`, packed (`.gz`) or not, the usual one first.
     pub(crate) fn places(&self, data_dir: &Path, name: &str) -> [PathBuf; 4] {

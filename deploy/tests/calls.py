@@ -1,4 +1,4 @@
-"""Calls every RPC, with grpcurl by reflection alone and with the client image."""
+"""Calls every RPC, with grpcurl by reflection and with the client image."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ HEALTH = "grpc.health.v1.Health"
 
 
 def call(address, method, message=None, check=True):
-    """One call; gives the messages of its answer."""
+    """Makes one call; returns the messages of the response."""
     command = [grpcurl(), "-plaintext", "-max-time", "60", "-d", "@", address, method]
     if not check:
         return subprocess.run(command, input=json.dumps(message), capture_output=True, text=True)
@@ -27,7 +27,7 @@ def call(address, method, message=None, check=True):
 
 
 def all_methods(address):
-    """What the server says it has, reflection left out: that is how it says so."""
+    """The services that reflection lists, without reflection itself."""
     listed = set()
     for service in run(grpcurl(), "-plaintext", address, "list").split():
         if not service.startswith("grpc.reflection"):
@@ -36,7 +36,7 @@ def all_methods(address):
 
 
 def with_grpcurl(address):
-    """Calls every method that the server lists; gives their number."""
+    """Calls every method that the server lists; returns their number."""
     called = set()
 
     def ask(method, message=None):
@@ -76,7 +76,7 @@ def with_grpcurl(address):
     ask(f"{OIP}/ModelStreamInfer", infer)
 
     assert ask(f"{HEALTH}/Check")[0]["status"] == "SERVING"
-    # A watch does not end by itself: the first word of it is enough.
+    # A watch does not end by itself: its first message is enough.
     watch = subprocess.run(
         [grpcurl(), "-plaintext", "-max-time", "2", address, f"{HEALTH}/Watch"], capture_output=True, text=True
     )
@@ -84,7 +84,7 @@ def with_grpcurl(address):
     assert "SERVING" in watch.stdout, watch.stderr
 
     missing = all_methods(address) - called
-    # Health's List is of newer versions of the protocol; the server may refuse it.
+    # Health's List belongs to newer versions of the protocol; the server may refuse it.
     missing.discard(f"{HEALTH}.List")
     assert not missing, f"not called: {sorted(missing)}"
     bad = call(address, f"{QUINTET}/Classify", {"images": []}, check=False)
@@ -93,7 +93,7 @@ def with_grpcurl(address):
 
 
 def with_client(compose, generators):
-    """Each command of the client image that calls a server."""
+    """Runs each command of the client image that calls a server."""
     assert compose.client("health") == "serving\n"
     assert "cnn" in compose.client("models")
     assert "POSITIVE" in compose.client("sentiment", "I love this movie!")
@@ -108,6 +108,6 @@ def with_client(compose, generators):
 
 
 def load(compose, server="balancer:50051", seconds=5):
-    """Every model under load, a short while each."""
+    """Runs a short load on each model."""
     for model in [it["name"] for it in json.loads(compose.client("models", "--json"))["models"]]:
         compose.client("bench", "--model", model, "--concurrency", "16", "--duration", f"{seconds}s", server=server)

@@ -1,4 +1,4 @@
-"""Docker and compose as the tests need them: short commands that fail loudly."""
+"""Docker and compose for the tests. A command that fails raises an error with its output."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def say(message):
 
 
 def run(*command, stdin=None, check=True, env=None):
-    """Runs a command and gives what it printed; a failure shows all of it."""
+    """Runs a command; returns its output."""
     done = subprocess.run(
         [str(part) for part in command], input=stdin, capture_output=True, text=True, env={**os.environ, **(env or {})}
     )
@@ -30,7 +30,7 @@ def run(*command, stdin=None, check=True, env=None):
 
 
 def logs(container):
-    """What a container has logged, on both streams, as it wrote them."""
+    """A container's log, both streams."""
     return subprocess.run([docker(), "logs", container], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
 
 
@@ -42,7 +42,7 @@ def works(*command):
 
 
 def docker():
-    """A client that can build with cache mounts: one with buildx, or Debian's, which has BuildKit built in."""
+    """A client that builds with cache mounts: one with buildx, or Debian's with BuildKit."""
     if works("docker", "buildx", "version") or not Path("/usr/bin/docker").exists():
         return "docker"
     return "/usr/bin/docker"
@@ -67,7 +67,7 @@ def size(image):
 
 
 def has_image(image):
-    """Whether an image is here, or can be had."""
+    """Whether an image is here or can be pulled."""
     return works(docker(), "image", "inspect", image) or works(docker(), "pull", "-q", image)
 
 
@@ -78,7 +78,7 @@ def free_port():
 
 
 def until(what, holds, seconds=60):
-    """Waits until `holds` gives something true, and gives it."""
+    """Waits until `holds` returns something true, and returns that."""
     end = time.monotonic() + seconds
     while True:
         value = holds()
@@ -90,7 +90,7 @@ def until(what, holds, seconds=60):
 
 
 class Compose:
-    """One project of its own, on ports that are free."""
+    """A compose project on free ports."""
 
     def __init__(self, images, port=0):
         self.project = f"quintet-test-{os.getpid()}"
@@ -121,7 +121,7 @@ class Compose:
         until(f"{count} healthy {service}", are, 120)
 
     def query(self, expression):
-        """Prometheus' answer: a list of (labels, value)."""
+        """The result of a query: a list of (labels, value)."""
         url = f"http://127.0.0.1:{self.prometheus_port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
         with urllib.request.urlopen(url, timeout=10) as reply:
             data = json.load(reply)["data"]
@@ -156,7 +156,7 @@ def grpcurl():
 
 
 class Load:
-    """A caller that scores texts through the SDK without a pause until it is stopped; it fails with its first error."""
+    """A caller that scores texts through the SDK until it is stopped. Any error is a failure."""
 
     def __init__(self, compose, server):
         self.server = server

@@ -1,7 +1,7 @@
-"""Every query of the dashboard and of the rules, and whether a Prometheus has an answer to it.
+"""Runs every query of the dashboard and of the rules on a Prometheus.
 
-An empty answer is a failure, unless the panel's description says when it is empty. Of an alert, the part before its
-threshold is asked: an alert that is quiet gives nothing, and so does one whose metric is misspelt.
+An empty result is a failure, unless the panel's description says when it is empty. Of an alert only
+the part before its threshold runs: both a quiet alert and one with a misspelt metric are empty.
 """
 
 import json
@@ -11,14 +11,14 @@ from pathlib import Path
 DEPLOY = Path(__file__).resolve().parent.parent
 DASHBOARD = DEPLOY / "grafana" / "dashboards" / "quintet.json"
 RULES = [DEPLOY / "prometheus" / "rules.yml", DEPLOY / "prometheus" / "alerts.yml"]
-# What an alert compares with: `x > 0.01`, `x == 0`.
+# The comparison of an alert: `x > 0.01`, `x == 0`.
 THRESHOLD = re.compile(r"\s(?:>|<|==|!=|>=|<=)\s[0-9.]+$")
-# Without a server there is nothing else to ask for; the rest of the time it is empty, and promtool's tests cover it.
+# It has a result only without a server; promtool's tests cover it.
 EXCUSED = {"QuintetAbsent": "empty while there are servers"}
 
 
 def of_dashboard():
-    """(name, query, reason for being empty or None) of each target."""
+    """(name, query, reason why the result may be empty, or None) of each target."""
     for panel in json.loads(DASHBOARD.read_text())["panels"]:
         reason = re.search(r"Empty [^.]*", panel.get("description", ""))
         for target in panel.get("targets", []):
@@ -27,7 +27,7 @@ def of_dashboard():
 
 
 def of_rules():
-    """The same for the recording rules and the alerts, read without a YAML library: these files keep to one form."""
+    """The same for recording rules and alerts, whose files keep to one form: no YAML parser."""
     for path in RULES:
         text = path.read_text()
         blocks = re.split(r"^ {6}- ", text, flags=re.MULTILINE)[1:]
@@ -49,11 +49,14 @@ def all_queries():
 
 
 def check(ask):
-    """Asks every query; `ask` gives a list of (labels, value). Gives (answered, excused), or raises with all failures."""
+    """Runs every query; `ask` returns a list of (labels, value).
+
+    Returns how many had a result and how many may be empty, or raises with all failures.
+    """
     answered, excused, empty = 0, [], []
     for name, query, reason in all_queries():
         rows = ask(query)
-        # NaN is an answer of a kind: a ratio or a quantile of nothing.
+        # NaN is a result: the ratio or the quantile of no samples.
         real = [value for _, value in rows if value == value]
         if real:
             answered += 1

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The deployment, tried for real: images, compose, Prometheus, a restart under load, three servers.
+"""Tests the deployment: images, compose, Prometheus, a restart under load, three servers.
 
     make test-deploy
 
-Needs a Docker Engine, compose and grpcurl, and the base images or a registry that has them. Grafana is left out where
-its image cannot be had; the dashboard's queries are asked all the same. With QUINTET_DATA_DIR, the folder of MNIST, the
-trainer's image is built and tried, too. With QUINTET_TEST_CUDA=1 the image for GPUs is built (gigabytes); without a GPU
-it must say so and end, no more can be seen of it.
+Needs a Docker Engine, compose and grpcurl, and the base images or a registry that has them. Grafana
+is omitted if its image cannot be pulled; the dashboard's queries are tested all the same. With
+QUINTET_DATA_DIR, the folder of MNIST, the trainer's image is built and tested as well. With
+QUINTET_TEST_CUDA=1 the image for GPUs is built (gigabytes). Without a GPU it must end with an error.
 """
 
 import datetime
@@ -24,7 +24,7 @@ from engine import ROOT, Compose, Load, build, docker, has_image, inspect, logs,
 
 GRAFANA = "grafana/grafana:12.2.0"
 PROMETHEUS = "prom/prometheus:v3.5.0"
-# What is taken where the pinned one cannot be had.
+# The replacement if the pinned image cannot be pulled.
 ANY_PROMETHEUS = "prom/prometheus:latest"
 DATA = os.environ.get("QUINTET_DATA_DIR")
 CUDA = os.environ.get("QUINTET_TEST_CUDA")
@@ -34,7 +34,7 @@ MOST_SECONDS = 3.0
 
 
 def images():
-    """Builds what compose starts, and holds the server to its size."""
+    """Builds the images, and checks the size of the server's."""
     targets = ["server", "client", "balancer"] + ["trainer"] * bool(DATA) + ["server-cuda"] * bool(CUDA)
     names = {target: f"quintet-test-{target}" for target in targets}
     for target, name in names.items():
@@ -53,7 +53,7 @@ def inspect_image(image):
 
 
 def alerts(prometheus):
-    """promtool's tests of the alerts, by the Prometheus that will run them."""
+    """Runs promtool's tests of the alerts with the Prometheus of the compose file."""
     files = ROOT / "deploy" / "prometheus"
     mount = ["-v", f"{files}:/rules:ro", "-w", "/rules", "--entrypoint", "promtool"]
     run(docker(), "run", "--rm", *mount, prometheus, "test", "rules", "tests.yml")
@@ -61,20 +61,20 @@ def alerts(prometheus):
 
 
 def no_gpu(image):
-    """The image for GPUs, where there is none: an explicit device that cannot be had is an error, never a CPU."""
+    """The image for GPUs on a machine without one: it must fail, not fall back to the CPU."""
     done = subprocess.run([docker(), "run", "--rm", "--read-only", image], capture_output=True, text=True, timeout=120)
     assert done.returncode != 0 and "cuda" in done.stderr + done.stdout, done
     say("the image for GPUs ends where there is none, and says why")
 
 
 def moment(text):
-    """RFC 3339 with any number of digits, as Docker and the server's log write it."""
+    """Parses RFC 3339 with any number of digits, as Docker and the server's log write it."""
     text = re.sub(r"\.(\d{1,6})\d*", lambda found: "." + found.group(1).ljust(6, "0"), text)
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def start_time(image):
-    """From the container's start to the server's word that it is ready; the server alone, without a network."""
+    """Seconds from the container's start to the log line that the server is ready."""
     container = run(
         docker(), "run", "-d", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
         "--network", "none", "-e", "QUINTET_LOG_FORMAT=json", image,
@@ -103,7 +103,7 @@ def calls_by_server(compose):
 
 
 def restart_under_load(compose):
-    """Each server in turn; callers through the balancer and callers that balance themselves see nothing of it."""
+    """Restarts each server in turn. Callers, balanced or balancing, must see no error."""
     loads = [Load(compose, server) for server in ("balancer:50051", "dns:///server:50051")]
     for container in compose.containers("server"):
         before = [load.answered for load in loads]
@@ -128,7 +128,7 @@ def three_get_calls(compose):
         def all_more():
             now = calls_by_server(compose)
             more = {it: now[it] - before.get(it, 0) for it in now}
-            # Prometheus itself makes no gRPC calls, and the health check asks over HTTP: only the load counts.
+            # Prometheus makes no gRPC calls and the health check uses HTTP: only the load counts.
             return more if len(more) == 3 and min(more.values()) > 0 else None
 
         shares = until(f"calls at all three through {server}", all_more)
@@ -171,7 +171,7 @@ def main():
         targets_are_up(compose, 1)
         calls.load(compose)
         until("scraped load", lambda: [value for _, value in compose.query("sum(quintet:requests:rate1m) > 0")])
-        time.sleep(6)  # one more scrape and evaluation, as the rules build upon each other
+        time.sleep(6)  # one more scrape and evaluation: rules use the results of others
         answered, excused = queries.check(compose.query)
         say(f"{answered} queries answered; empty: {'; '.join(excused) or 'none'}")
 

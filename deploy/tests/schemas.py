@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Holds what kustomize makes of deploy/kubernetes to the published schemas, with no unknown field.
+"""Validates the output of kustomize for deploy/kubernetes against the published schemas.
 
     make check-kubernetes
 
-Kubernetes' own resources go through kubernetes-validate; those of KEDA, the Prometheus operator and KServe through the schemas in
-their projects' own CustomResourceDefinitions. kustomize and the definitions are Go modules, fetched by version and held to Go's
-checksum database.
+kubernetes-validate checks Kubernetes' own resources. The schemas in the projects' own
+CustomResourceDefinitions check those of KEDA, the Prometheus operator and KServe. kustomize and the
+definitions are Go modules, fetched by version and verified by Go's checksum database. An unknown
+field is an error.
 """
 
 import functools
@@ -28,13 +29,13 @@ DEFINITIONS = {
     ),
     "serving.kserve.io": ("github.com/kserve/kserve@v0.15.2", "config/crd/full"),
 }
-# What each folder must come to, so that a resource that is left out shows.
+# The kinds that each folder must render, so that a missing resource is an error.
 SERVERS = {"Namespace", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "ScaledObject"}
 FOLDERS = {"base": SERVERS, "gpu": SERVERS, "kserve": {"Namespace", "ServingRuntime", "InferenceService"}}
 
 
 def go(*arguments):
-    # Outside of any module, and with the module's own toolchain if it wants a newer one.
+    # Outside of any module, so that a module may choose a newer toolchain.
     return subprocess.run(["go", *arguments], check=True, stdout=subprocess.PIPE, cwd="/", env={**os.environ, "GOFLAGS": ""}).stdout
 
 
@@ -46,7 +47,7 @@ def checked_out(group):
 
 
 def schema(group, version, kind):
-    # As controller-gen names them.
+    # controller-gen's file names.
     file = checked_out(group) / f"{group}_{kind.lower()}s.yaml"
     definition = yaml.safe_load(file.read_text())
     found = [it for it in definition["spec"]["versions"] if it["name"] == version]
@@ -72,7 +73,7 @@ def check(resource):
     kind = resource["kind"]
     if group in DEFINITIONS:
         found = schema(group, version, kind)
-        # Every resource has these, and definitions say no more of them than that.
+        # Every resource has these fields; definitions do not describe them.
         found["properties"]["metadata"] = {"type": "object"}
         jsonschema.validate(resource, found)
     else:

@@ -1,4 +1,4 @@
-"""The trainer's image beside running servers: a model is trained into their volume, served, and rolled back."""
+"""The trainer's image: trains a model into the servers' volume, which is served and rolled back."""
 
 import json
 
@@ -19,7 +19,7 @@ def restart(compose):
 
 
 def upgrade_and_rollback(compose, base):
-    """What the README's section on models says, by a pass over the real training images."""
+    """Follows deploy/README.md on upgrade and rollback, with one epoch on the real images."""
     before = versions(compose, "mlp")
     compose(
         "run", "--rm", "trainer", "train", "mlp", "--epochs", "1", "--model-version", VERSION,

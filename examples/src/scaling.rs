@@ -26,6 +26,6 @@ impl PreprocessingKind for Scaling {
             return Ok(());
         }
         let (field, allowed) = ("preprocessing.factor", "a finite number above 0");
-        Err(ManifestError::field(field, &self.factor, allowed))
+        Err(ManifestError::field(field, self.factor, allowed))
     }
 }

@@ -28,8 +28,6 @@ pub(crate) const ANY: &[DataType] = &[
     DataType::Float32,
 ];
 
-// === impl DataType ===
-
 impl DataType {
     /// Bytes of one element.
     #[must_use]

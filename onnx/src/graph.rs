@@ -34,8 +34,6 @@ pub struct GraphBuilder {
     counts: HashMap<&'static str, usize>,
 }
 
-// === impl GraphBuilder ===
-
 impl GraphBuilder {
     /// An empty graph. The name is shown by tools.
     #[must_use]

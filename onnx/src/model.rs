@@ -18,8 +18,6 @@ pub const PRODUCER: &str = "quintet";
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model(pub(crate) ModelProto);
 
-// === impl Model ===
-
 impl Model {
     /// The bytes of an `.onnx` file. The same graph gives the same bytes.
     #[must_use]

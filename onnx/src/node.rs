@@ -18,8 +18,6 @@ pub(crate) struct Node<'g> {
     constants: Vec<TensorProto>,
 }
 
-// === impl Node ===
-
 impl<'g> Node<'g> {
     pub(crate) fn new(graph: &'g mut GraphBuilder, op: &'static str) -> Self {
         let proto = NodeProto {

@@ -19,8 +19,6 @@ pub enum Dim {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Shape(Vec<Dim>);
 
-// === impl Dim ===
-
 impl Dim {
     /// A length known at run time, for example `Dim::symbol("N")` for a batch.
     #[must_use]
@@ -65,8 +63,6 @@ impl fmt::Display for Dim {
         }
     }
 }
-
-// === impl Shape ===
 
 impl Shape {
     /// The number of axes.

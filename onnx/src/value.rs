@@ -25,8 +25,6 @@ struct Inner {
 /// Tells graphs apart: two ids are equal when they are clones of one.
 pub(crate) type GraphId = Arc<()>;
 
-// === impl Value ===
-
 impl Value {
     pub(crate) fn new(graph: &GraphId, name: String, data_type: DataType, shape: Shape) -> Self {
         Self(Arc::new(Inner {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use divan::{Bencher, black_box};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use quintet_bundle::image::Channels;
-use quintet_server::task::picture::{self, Decode as _, Format, Picture};
+use quintet_server::task::picture::{self, ImageFormat as Encoding, Picture, decode};
 
 const MAX_PIXELS: u64 = 1 << 24;
 
@@ -32,27 +32,27 @@ fn file(picture: &DynamicImage, format: ImageFormat) -> Picture {
 #[divan::bench]
 fn png_frame(bencher: Bencher<'_, '_>) {
     let file = file(&picture(28).to_luma8().into(), ImageFormat::Png);
-    bencher.bench(|| black_box(&file).decode(Channels::Grey, MAX_PIXELS));
+    bencher.bench(|| decode(black_box(&file), Channels::Grey, MAX_PIXELS));
 }
 
 /// By side.
 #[divan::bench(args = [200, 1000])]
 fn png(bencher: Bencher<'_, '_>, side: u32) {
     let file = file(&picture(side), ImageFormat::Png);
-    bencher.bench(|| black_box(&file).decode(Channels::Grey, MAX_PIXELS));
+    bencher.bench(|| decode(black_box(&file), Channels::Grey, MAX_PIXELS));
 }
 
 /// By side.
 #[divan::bench(args = [28, 200, 1000])]
 fn jpeg(bencher: Bencher<'_, '_>, side: u32) {
     let file = file(&picture(side), ImageFormat::Jpeg);
-    bencher.bench(|| black_box(&file).decode(Channels::Grey, MAX_PIXELS));
+    bencher.bench(|| decode(black_box(&file), Channels::Grey, MAX_PIXELS));
 }
 
 /// Grey pixels of a frame's size: the commonest request of a caller in a hurry.
 #[divan::bench]
 fn raw_frame(bencher: Bencher<'_, '_>) {
     let pixels = Bytes::from(picture(28).to_luma8().into_raw());
-    let raw = picture::picture(Format::Raw, 28, 28, pixels).expect("pixels are not encoded");
-    bencher.bench(|| black_box(&raw).decode(Channels::Grey, MAX_PIXELS));
+    let raw = picture::picture(Encoding::Raw, [28, 28], pixels).expect("pixels are not encoded");
+    bencher.bench(|| decode(black_box(&raw), Channels::Grey, MAX_PIXELS));
 }

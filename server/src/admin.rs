@@ -1,4 +1,4 @@
-//! The HTTP side: `/metrics` for Prometheus, `/healthz` for "alive", `/readyz` for "ready".
+//! The HTTP endpoints: `/metrics` for Prometheus, `/healthz` for liveness, `/readyz` for readiness.
 
 use std::sync::Arc;
 
@@ -12,18 +12,15 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::repository::Repository;
 
-/// What the pages show.
+/// What the endpoints report.
 #[derive(Debug, Clone)]
 pub(crate) struct Admin {
-    /// For `/metrics`.
     pub(crate) metrics: Metrics,
-    /// For `/readyz`.
     pub(crate) repository: Arc<Repository>,
-    /// For `/readyz`.
     pub(crate) lifecycle: Arc<Lifecycle>,
 }
 
-/// The pages.
+/// The endpoints.
 pub(crate) fn routes(admin: Admin) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
@@ -44,7 +41,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
 }
 
 impl Admin {
-    /// Why the server is not ready; empty: it is.
+    /// Why the server is not ready; empty if it is.
     fn unready(&self) -> Vec<String> {
         if self.lifecycle.is_leaving() {
             return vec!["the server is shutting down".to_owned()];

@@ -1,7 +1,7 @@
 //! The composition root: a configuration becomes an app, an app serves on listeners until it is
 //! told to stop.
 
-use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::admin::{self, Admin};
 use crate::batching::Backlog;
 use crate::blocking::Blocking;
 use crate::call::Context;
-use crate::config::Config;
+use crate::config::{Config, cores};
 use crate::grpc::{self, Health};
 use crate::io_threads::IoThreads;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::model::Loader;
-use crate::repository::{Repository, State, VersionId};
+use crate::repository::{Repository, State};
 use crate::runtime::{Device, Runtime, RuntimeError};
 use crate::task::{Task, Tasks};
 
@@ -31,11 +31,8 @@ const UPKEEP: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct App {
     config: Config,
-    runtime: Runtime,
-    tasks: Tasks,
+    loader: Loader,
     repository: Arc<Repository>,
-    metrics: Metrics,
-    backlog: Arc<Backlog>,
     io_threads: IoThreads,
 }
 
@@ -76,35 +73,29 @@ impl Config {
         self,
         tasks: impl IntoIterator<Item = Box<dyn Task>>,
     ) -> Result<App, StartError> {
-        let runtime = Runtime::load(&self.onnxruntime, self.device, self.intra_op_threads)?;
-        let tasks = Tasks::new(self.limits, tasks);
-        let mut repository = Repository::find(&self.models_dir, &self.required_models)?;
-        for task in tasks.iter() {
-            if let Some(option) = task.default_option()
-                && let Some(model) = self.default_models.get(option).cloned()
-            {
-                if !repository.names().any(|known| known == model) {
-                    return Err(StartError::DefaultModel { option, model });
-                }
-                repository.set_default(task.name(), model);
-            }
-        }
+        let runtime = self.runtime.load()?;
+        let tasks = Tasks::new(self.limits.build(), tasks);
+        let repository = self.repository.find(&tasks)?;
         let metrics = Metrics::new(Runtime::version());
-        // On a GPU a batch takes no core.
         let enough = match runtime.device() {
-            Device::Cpu => self.cores.div_ceil(self.intra_op_threads),
+            device @ Device::Cpu => self.runtime.instances(device),
+            // On a GPU a batch takes no core.
             Device::Cuda(_) => usize::MAX,
         };
         let backlog = Arc::new(Backlog::of(enough));
-        let io_threads = IoThreads::start(self.io_threads, self.cores, self.busy_poll, &backlog)
+        let io_threads = self
+            .network
+            .start_threads(&backlog)
             .map_err(StartError::IoThreads)?;
         Ok(App {
             config: self,
-            runtime,
-            tasks,
+            loader: Loader {
+                runtime,
+                tasks,
+                metrics,
+                backlog,
+            },
             repository: Arc::new(repository),
-            metrics,
-            backlog,
             io_threads,
         })
     }
@@ -124,22 +115,20 @@ impl App {
     ) -> usize {
         let Self {
             config,
-            runtime,
-            tasks,
+            loader,
             repository,
-            metrics,
-            backlog,
             io_threads,
         } = self;
+        let metrics = loader.metrics.clone();
         let lifecycle = Arc::new(Lifecycle::default());
-        let calls = grpc::calls(&tasks);
+        let calls = grpc::calls(&loader.tasks);
         let health = Health::starting(&repository, &calls).await;
         let context = Context {
             repository: Arc::clone(&repository),
-            blocking: Blocking::new(config.cores),
+            blocking: Blocking::new(cores()),
             lifecycle: Arc::clone(&lifecycle),
             metrics: metrics.clone(),
-            max_message_size: config.max_message_size,
+            max_message_size: config.network.max_message_size,
         };
         let router = grpc::router(context, calls, &health);
         let pages = admin::routes(Admin {
@@ -155,30 +144,21 @@ impl App {
                 tracing::error!(%error, "the admin port is gone");
             }
         });
-        background.spawn(upkeep(metrics.clone()));
+        background.spawn(upkeep(metrics));
         let mut server = tokio::spawn(grpc::serve(grpc_listener, io_threads, router, stopping));
 
-        let loader = Loader {
-            runtime,
-            tasks,
-            metrics,
-            backlog,
-        };
         let loading = load_all(&config, &loader, &repository, &health);
-        let serve = async {
-            loading.await;
-            std::future::pending::<()>().await;
-        };
+        let mut shutdown = pin!(shutdown);
         tokio::select! {
-            () = serve => {}
-            () = shutdown => {}
+            () = loading => shutdown.await,
+            () = &mut shutdown => {}
         }
 
         tracing::info!("shutting down: no longer ready");
         lifecycle.leave_service();
-        health.leaving(&repository).await;
-        tokio::time::sleep(config.shutdown_delay).await;
-        let limit = Instant::now() + config.shutdown_timeout;
+        health.update(&repository, true).await;
+        tokio::time::sleep(config.shutdown.shutdown_delay).await;
+        let limit = Instant::now() + config.shutdown.shutdown_timeout;
         lifecycle.drain();
         for model in repository.ready() {
             model.engine.hurry();
@@ -201,12 +181,11 @@ impl App {
 /// Loads the models one after the other: ONNX Runtime makes its sessions one at a time.
 async fn load_all(config: &Config, loader: &Loader, repository: &Repository, health: &Health) {
     let started = Instant::now();
-    let versions: Vec<VersionId> = repository.versions().map(|(id, _)| id).collect();
-    for id in &versions {
-        loader.metrics.model_found(&id.name, id.version);
+    for found in repository.versions() {
+        loader.metrics.model_found(&found.name, found.version);
     }
-    for id in versions {
-        let (config, loader, path) = (config.clone(), loader.clone(), id.path.clone());
+    for found in repository.versions() {
+        let (config, loader, path) = (config.clone(), loader.clone(), found.path.clone());
         let device = loader.runtime.device();
         let loaded = tokio::task::spawn_blocking(move || {
             loader.load(&path, |manifest| config.batching(manifest, device))
@@ -215,8 +194,8 @@ async fn load_all(config: &Config, loader: &Loader, repository: &Repository, hea
             Ok(Ok(model)) => {
                 let settings = model.engine.settings();
                 tracing::info!(
-                    model = id.name,
-                    version = id.version,
+                    model = found.name,
+                    version = found.version,
                     digest = model.digest,
                     device = %model.device,
                     instances = settings.instances,
@@ -231,14 +210,14 @@ async fn load_all(config: &Config, loader: &Loader, repository: &Repository, hea
         };
         if let State::Unavailable(reason) = &state {
             tracing::error!(
-                model = id.name,
-                version = id.version,
+                model = found.name,
+                version = found.version,
                 reason,
                 "model not served"
             );
         }
-        repository.set(&id, state);
-        health.update(repository).await;
+        found.set(state);
+        health.update(repository, false).await;
     }
     let took_ms = started.elapsed().as_millis() as u64;
     let unready = repository.unready();

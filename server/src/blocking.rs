@@ -19,8 +19,6 @@ pub struct Blocking {
 #[derive(Debug)]
 pub struct Caller(Weak<()>);
 
-// === impl Blocking ===
-
 impl Blocking {
     /// For a process that may use `cores` cores.
     pub fn new(cores: usize) -> Self {
@@ -79,8 +77,6 @@ impl Blocking {
         Box::pin(work).await
     }
 }
-
-// === impl Caller ===
 
 impl Caller {
     /// Whether the caller still waits.

@@ -1,136 +1,115 @@
-//! Looking for the next request before sleeping, where it has lately come soon.
+//! Busy polling: an idle I/O thread polls its sockets for a bounded time before it sleeps.
 //!
-//! A thread that sleeps at its sockets is woken by the kernel, and often its core with it: tens of microseconds on a
-//! virtual machine, after which caches and branch predictors have to learn the program again. A caller that sends its
-//! next request once it has the answer to the last waits for all of that each time. So an I/O thread that has answered
-//! everything looks at its sockets for a bounded time before it sleeps ("busy polling", as in Linux's `SO_BUSY_POLL` and
-//! KVM's `halt_poll_ns`). It does so only while requests do come in that time as a rule: an idle server sleeps.
+//! Waking a sleeping thread, and often its core, takes tens of microseconds on a virtual machine.
+//! Caches and branch predictors are cold afterwards. A caller that waits for each response before
+//! its next request pays for that each time. Linux's `SO_BUSY_POLL` and KVM's `halt_poll_ns` use
+//! the same remedy. A thread polls only if requests usually come that soon: an idle server sleeps.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// What one I/O thread knows of its requests, and whether to look for the next.
-#[derive(Debug)]
-pub(crate) struct BusyPoll {
-    time: Duration,
-    lookers: Arc<Lookers>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
+/// This I/O thread's requests in flight, and whether to poll for the next.
 struct State {
-    /// Requests being answered; of streams only those whose headers are not out yet.
+    /// How long to poll. Zero: never.
+    time: Duration,
+    /// Requests being answered. A stream counts until its response headers are sent.
     under_way: usize,
-    /// When the last of them was answered; `None` while there are any, and before the first.
-    resting: Option<Instant>,
-    habit: Habit,
-    /// Wakes the task that looks.
-    looker: Option<Waker>,
+    /// When the last of them was answered. `None` while there are any, and before the first.
+    idle_since: Option<Instant>,
+    arrivals: Arrivals,
+    /// Wakes the task that polls.
+    poller: Option<Waker>,
 }
 
-/// Whether the next request will come soon, judged by those before: a saturating counter, as branch predictors have.
-/// It expects so while more than two in three did.
+/// Predicts whether the next request comes soon: a saturating counter, as in branch predictors. It
+/// predicts so while more than two in three requests did.
 #[derive(Debug, Default, Clone, Copy)]
-struct Habit(u8);
+struct Arrivals(u8);
 
-/// How many threads may look at once: each may take a core from those that compute.
-#[derive(Debug)]
-pub(crate) struct Lookers {
-    most: usize,
-    taken: AtomicUsize,
-}
-
-/// Leave to look, given back when dropped.
-struct Looking<'a>(&'a Lookers);
-
-/// A request being answered, until dropped.
+/// A request in flight, until dropped on the same thread.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct UnderWay(Option<Arc<BusyPoll>>);
+pub(crate) struct UnderWay(());
 
 thread_local! {
-    static HERE: RefCell<Option<Arc<BusyPoll>>> = const { RefCell::new(None) };
+    static HERE: RefCell<State> = const { RefCell::new(State::new(Duration::ZERO)) };
 }
 
-/// A request has come at `now`, on this thread. A stream counts until its answer's headers: it may rest as long as it
-/// likes, and what comes in it is no request of its own here.
+/// Counts a request that arrived at `now` on this thread. The messages of a stream are not counted:
+/// a stream may be idle for long.
 pub(crate) fn enter(now: Instant) -> UnderWay {
-    let here = HERE.with_borrow(Clone::clone);
-    if let Some(here) = &here {
-        let mut state = here.lock();
-        if let Some(since) = state.resting.take() {
-            state.habit.then(now - since <= here.time);
+    HERE.with_borrow_mut(|here| {
+        if let Some(since) = here.idle_since.take() {
+            here.arrivals.record(now - since <= here.time);
         }
-        state.under_way += 1;
-    }
-    UnderWay(here)
+        here.under_way += 1;
+    });
+    UnderWay(())
 }
 
-// === impl BusyPoll ===
-
-impl BusyPoll {
-    /// From now on, requests on this thread are noted here; run [`BusyPoll::look`] on the same thread.
-    pub(crate) fn for_this_thread(time: Duration, lookers: Arc<Lookers>) -> Arc<Self> {
-        let this = Arc::new(Self {
-            time,
-            lookers,
-            state: Mutex::default(),
-        });
-        HERE.set(Some(Arc::clone(&this)));
-        this
-    }
-
-    /// Keeps the thread from sleeping, for at most `time` after the last request was answered, for as long as it is polled.
-    pub(crate) async fn look(self: Arc<Self>) -> Infallible {
+/// Keeps this thread awake for up to `time` after its last response. A thread polls while it holds
+/// a permit.
+pub(crate) fn serve_this_thread(
+    time: Duration,
+    permits: Arc<Semaphore>,
+) -> impl Future<Output = Infallible> {
+    HERE.set(State::new(time));
+    async move {
         let mut last = None;
         loop {
-            let since = self.rest_after(last).await;
+            let since = idle_after(last).await;
             last = Some(since);
-            let Some(_looking) = self.lookers.take() else {
+            let Ok(_permit) = permits.try_acquire() else {
                 continue;
             };
-            while self.lock().resting == last && since.elapsed() < self.time {
+            while HERE.with_borrow(|here| here.idle_since) == last && since.elapsed() < time {
                 // Other threads of this process go first.
                 std::thread::yield_now();
                 tokio::task::yield_now().await;
             }
         }
     }
+}
 
-    /// Resolves when everything is answered and the next request expected soon, once for each time after `last`.
-    async fn rest_after(&self, last: Option<Instant>) -> Instant {
-        std::future::poll_fn(|context| {
-            let mut state = self.lock();
-            match state.resting {
-                Some(since) if Some(since) != last && state.habit.expects_soon() => {
-                    Poll::Ready(since)
-                }
-                _ => {
-                    state.looker = Some(context.waker().clone());
-                    Poll::Pending
-                }
+/// Resolves when the thread becomes idle and expects a request soon, once for each time after
+/// `last`.
+async fn idle_after(last: Option<Instant>) -> Instant {
+    std::future::poll_fn(|context| {
+        HERE.with_borrow_mut(|here| match here.idle_since {
+            Some(since) if Some(since) != last && here.arrivals.expects_soon() => {
+                Poll::Ready(since)
+            }
+            _ => {
+                here.poller = Some(context.waker().clone());
+                Poll::Pending
             }
         })
-        .await
-    }
+    })
+    .await
+}
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl State {
+    const fn new(time: Duration) -> Self {
+        Self {
+            time,
+            under_way: 0,
+            idle_since: None,
+            arrivals: Arrivals(0),
+            poller: None,
+        }
     }
 }
 
-// === impl Habit ===
-
-impl Habit {
+impl Arrivals {
     const SURE: u8 = 8;
 
-    fn then(&mut self, soon: bool) {
+    fn record(&mut self, soon: bool) {
         self.0 = if soon {
             (self.0 + 1).min(Self::SURE)
         } else {
@@ -143,47 +122,18 @@ impl Habit {
     }
 }
 
-// === impl Lookers ===
-
-impl Lookers {
-    /// For a process that may use so many cores: half of them.
-    pub(crate) fn among(cores: usize) -> Self {
-        Self {
-            most: cores / 2,
-            taken: AtomicUsize::new(0),
-        }
-    }
-
-    fn take(&self) -> Option<Looking<'_>> {
-        let free = |taken: usize| (taken < self.most).then_some(taken + 1);
-        let taken = self
-            .taken
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, free);
-        taken.is_ok().then_some(Looking(self))
-    }
-}
-
-impl Drop for Looking<'_> {
-    fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-// === impl UnderWay ===
-
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let Some(here) = &self.0 else { return };
-        let mut state = here.lock();
-        state.under_way -= 1;
-        if state.under_way > 0 {
-            return;
-        }
-        state.resting = Some(Instant::now());
-        if state.habit.expects_soon()
-            && let Some(looker) = state.looker.take()
-        {
-            looker.wake();
+        let poller = HERE.with_borrow_mut(|here| {
+            here.under_way = here.under_way.saturating_sub(1);
+            if here.under_way > 0 || here.time.is_zero() {
+                return None;
+            }
+            here.idle_since = Some(Instant::now());
+            here.poller.take_if(|_| here.arrivals.expects_soon())
+        });
+        if let Some(poller) = poller {
+            poller.wake();
         }
     }
 }
@@ -197,27 +147,30 @@ mod tests {
 
     /// This test's thread as an I/O thread.
     struct Thread {
-        lookers: Arc<Lookers>,
+        permits: Arc<Semaphore>,
+        most: usize,
         started: Instant,
     }
 
     impl Thread {
         fn new(cores: usize, time: Duration) -> Self {
-            let lookers = Arc::new(Lookers::among(cores));
-            tokio::spawn(BusyPoll::for_this_thread(time, Arc::clone(&lookers)).look());
+            let most = cores / 2;
+            let permits = Arc::new(Semaphore::new(most));
+            tokio::spawn(serve_this_thread(time, Arc::clone(&permits)));
             Self {
-                lookers,
+                permits,
+                most,
                 started: Instant::now(),
             }
         }
 
-        /// A request comes before the last was answered, by its clock, so in no time, and is answered at once.
+        /// A request arrives before the last response, by its clock, and is answered at once.
         async fn soon(&self) {
             drop(enter(self.started));
             tokio::task::yield_now().await;
         }
 
-        /// Enough requests come soon for it to look.
+        /// Enough requests come soon for the thread to poll.
         async fn learn(&self) {
             for _ in 0..6 {
                 self.soon().await;
@@ -229,55 +182,55 @@ mod tests {
             tokio::task::yield_now().await;
         }
 
-        fn looks(&self) -> bool {
-            self.lookers.taken.load(Ordering::Relaxed) == 1
+        fn polls(&self) -> bool {
+            self.permits.available_permits() < self.most
         }
     }
 
     #[tokio::test]
-    async fn it_looks_while_requests_come_soon_as_a_rule() {
+    async fn it_polls_if_requests_usually_come_soon() {
         let thread = Thread::new(2, LONG);
         for _ in 0..5 {
             thread.soon().await;
-            assert!(!thread.looks());
+            assert!(!thread.polls());
         }
         thread.soon().await;
-        assert!(thread.looks());
-        // One that comes late counts as much as two that come soon.
+        assert!(thread.polls());
+        // A late request counts as much as two that come soon.
         thread.late().await;
         thread.soon().await;
-        assert!(!thread.looks());
+        assert!(!thread.polls());
         thread.soon().await;
-        assert!(thread.looks());
+        assert!(thread.polls());
     }
 
     #[tokio::test]
-    async fn it_gives_up_after_its_time() {
+    async fn it_stops_after_its_time() {
         let thread = Thread::new(2, Duration::from_millis(2));
         thread.learn().await;
         let since = Instant::now();
-        while thread.looks() {
+        while thread.polls() {
             tokio::task::yield_now().await;
             assert!(since.elapsed() < Duration::from_mins(1));
         }
-        // Nor does it begin again.
+        // It does not start again.
         tokio::task::yield_now().await;
-        assert!(!thread.looks());
+        assert!(!thread.polls());
     }
 
     #[tokio::test]
-    async fn it_does_not_look_while_a_request_is_answered() {
+    async fn it_does_not_poll_while_a_request_is_in_flight() {
         let thread = Thread::new(2, LONG);
         thread.learn().await;
         let (one, other) = (enter(thread.started), enter(thread.started));
         tokio::task::yield_now().await;
-        assert!(!thread.looks());
+        assert!(!thread.polls());
         drop(one);
         tokio::task::yield_now().await;
-        assert!(!thread.looks());
+        assert!(!thread.polls());
         drop(other);
         tokio::task::yield_now().await;
-        assert!(thread.looks());
+        assert!(thread.polls());
     }
 
     #[tokio::test]
@@ -285,25 +238,25 @@ mod tests {
         let thread = Thread::new(1, LONG);
         for _ in 0..10 {
             thread.soon().await;
-            assert!(!thread.looks());
+            assert!(!thread.polls());
         }
     }
 
     proptest::proptest! {
         #[test]
-        fn whoever_comes_late_as_often_as_not_is_not_waited_for(gaps: Vec<bool>) {
-            let mut habit = Habit::default();
-            let mut looked_in_vain = 0;
+        fn polls_in_vain_are_bounded_by_requests_that_came_soon(gaps: Vec<bool>) {
+            let mut arrivals = Arrivals::default();
+            let mut in_vain = 0;
             let mut soon_in_all = 0;
             for soon in gaps {
-                if habit.expects_soon() && !soon {
-                    looked_in_vain += 1;
+                if arrivals.expects_soon() && !soon {
+                    in_vain += 1;
                 }
                 soon_in_all += u32::from(soon);
-                habit.then(soon);
+                arrivals.record(soon);
             }
-            // Each look in vain is paid for by two requests that came soon.
-            proptest::prop_assert!(looked_in_vain * 2 <= soon_in_all);
+            // Two requests that came soon pay for each poll in vain.
+            proptest::prop_assert!(in_vain * 2 <= soon_in_all);
         }
     }
 }

@@ -34,8 +34,6 @@ struct Inner {
     model: OnceLock<Arc<str>>,
 }
 
-// === impl Call ===
-
 impl Call {
     /// A call whose caller waits until `deadline`.
     pub(crate) fn new(context: Arc<Context>, deadline: Option<Instant>) -> Self {

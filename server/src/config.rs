@@ -1,82 +1,69 @@
-//! What the server can be told, by flag, by `QUINTET_*` variable or in a TOML file, in that order. The only file that
-//! reads the environment.
+//! What the server can be told: by flag, by `QUINTET_*` variable or in a TOML file, in that order. Each
+//! group of options builds what it configures.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the environment"
-)]
-
+mod batching;
+mod file;
 mod limits;
-mod settings;
+mod log;
+mod network;
+mod repository;
+mod runtime;
+mod shutdown;
+#[cfg(test)]
+mod tests;
+mod value;
 
-pub use settings::{Config, ConfigError, LogFormat};
+pub use batching::BatchingOptions;
+pub use limits::LimitOptions;
+pub use log::{LogFormat, LogOptions};
+pub use network::NetworkOptions;
+pub use repository::RepositoryOptions;
+pub use runtime::{RuntimeOptions, cores};
+pub use shutdown::ShutdownOptions;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Parser;
-use serde::Deserialize;
+use clap::{CommandFactory, FromArgMatches, Parser};
+use quintet_bundle::Manifest;
+
+use self::file::File;
+use self::value::Origin;
+use crate::batching::Settings;
+use crate::runtime::Device;
 
 /// The Quintet model server: gRPC with dynamic batching over ONNX Runtime.
 ///
 /// Every option can also stand in the file named by --config, under the same name with underscores; those of batching
 /// in the table `batching` for all models and in `models.NAME` for one.
-#[derive(Debug, Clone, Default, Parser, Deserialize)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "quintet-server", version)]
-#[serde(deny_unknown_fields, default)]
-pub struct Options {
+pub struct Config {
     /// What to do instead of serving.
     #[command(subcommand)]
-    #[serde(skip)]
     pub command: Option<Command>,
 
     /// TOML file with these options; flags and variables win over it.
-    #[arg(long, env = "QUINTET_CONFIG", value_name = "FILE")]
-    #[serde(skip)]
-    pub config: Option<PathBuf>,
-
-    /// The model repository: a folder of NAME/VERSION/ bundles [default: models].
-    #[arg(long, env = "QUINTET_MODELS_DIR", value_name = "DIR")]
-    pub models_dir: Option<PathBuf>,
-
-    /// Where gRPC is served [default: 127.0.0.1:50051].
-    #[arg(long, env = "QUINTET_LISTEN", value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
-
-    /// Where /metrics, /healthz and /readyz are served over HTTP [default: 127.0.0.1:9464].
-    #[arg(long, env = "QUINTET_ADMIN_LISTEN", value_name = "ADDR")]
-    pub admin_listen: Option<SocketAddr>,
-
-    /// Where models run: auto, cpu, cuda or cuda:N. A CUDA device asked for by name is had or the start fails
-    /// [default: auto].
-    #[arg(long, env = "QUINTET_DEVICE", value_name = "DEVICE")]
-    pub device: Option<String>,
-
-    /// ONNX Runtime's shared library [default: $ORT_DYLIB_PATH, else lib/libonnxruntime.so beside the program].
-    #[arg(long, env = "QUINTET_ONNXRUNTIME", value_name = "FILE")]
-    pub onnxruntime: Option<PathBuf>,
-
-    /// The classifier for requests that name no model [default: the first by name that is ready].
-    #[arg(long, env = "QUINTET_DEFAULT_CLASSIFIER", value_name = "MODEL")]
-    pub default_classifier: Option<String>,
-
-    /// The sentiment model for requests that name no model [default: the first by name that is ready].
-    #[arg(long, env = "QUINTET_DEFAULT_SENTIMENT_MODEL", value_name = "MODEL")]
-    pub default_sentiment_model: Option<String>,
-
-    /// The generator for requests that name no model [default: the first by name that is ready].
-    #[arg(long, env = "QUINTET_DEFAULT_GENERATOR", value_name = "MODEL")]
-    pub default_generator: Option<String>,
-
-    /// Models without which the server is not ready, separated by commas [default: all in the repository].
     #[arg(
-        long,
-        env = "QUINTET_REQUIRED_MODELS",
-        value_name = "MODELS",
-        value_delimiter = ','
+        long = "config",
+        id = "config",
+        env = "QUINTET_CONFIG",
+        value_name = "FILE"
     )]
-    pub required_models: Option<Vec<String>>,
+    file: Option<PathBuf>,
+
+    /// Which models are served.
+    #[command(flatten)]
+    pub repository: RepositoryOptions,
+
+    /// Where and how connections are served.
+    #[command(flatten)]
+    pub network: NetworkOptions,
+
+    /// Where models run.
+    #[command(flatten)]
+    pub runtime: RuntimeOptions,
 
     /// Batching of every model; in the file, the table `batching`.
     #[command(flatten)]
@@ -86,71 +73,17 @@ pub struct Options {
     #[arg(skip)]
     pub models: BTreeMap<String, BatchingOptions>,
 
-    /// Threads that serve gRPC connections, each with a runtime of its own [default: one per core].
-    #[arg(long, env = "QUINTET_IO_THREADS", value_name = "N")]
-    pub io_threads: Option<usize>,
+    /// Bounds on requests.
+    #[command(flatten)]
+    pub limits: LimitOptions,
 
-    /// How long an I/O thread that has answered everything looks for the next request before it sleeps, while requests
-    /// come that soon as a rule; 0s: not at all [default: 200us].
-    #[arg(long, env = "QUINTET_BUSY_POLL", value_name = "TIME")]
-    pub busy_poll: Option<String>,
+    /// How the server ends.
+    #[command(flatten)]
+    pub shutdown: ShutdownOptions,
 
-    /// Threads that one run of a model may use inside ONNX Runtime [default: 1].
-    #[arg(long, env = "QUINTET_INTRA_OP_THREADS", value_name = "N")]
-    pub intra_op_threads: Option<usize>,
-
-    /// The most images that one request may hold [default: 256].
-    #[arg(long, env = "QUINTET_MAX_IMAGES_PER_REQUEST", value_name = "N")]
-    pub max_images_per_request: Option<usize>,
-
-    /// The most pixels that one image may have [default: 16777216].
-    #[arg(long, env = "QUINTET_MAX_IMAGE_PIXELS", value_name = "N")]
-    pub max_image_pixels: Option<u64>,
-
-    /// The most texts that one request may hold [default: 256].
-    #[arg(long, env = "QUINTET_MAX_TEXTS_PER_REQUEST", value_name = "N")]
-    pub max_texts_per_request: Option<usize>,
-
-    /// The longest text in bytes; all of it is tokenised, though the model may read its end only [default: 1048576].
-    #[arg(long, env = "QUINTET_MAX_TEXT_BYTES", value_name = "BYTES")]
-    pub max_text_bytes: Option<usize>,
-
-    /// The most images that one GenerateDigits may ask for [default: 1024].
-    #[arg(long, env = "QUINTET_MAX_IMAGES_PER_GENERATION", value_name = "N")]
-    pub max_images_per_generation: Option<usize>,
-
-    /// The most images that one GenerateDigitsStream may ask for [default: 100000].
-    #[arg(
-        long,
-        env = "QUINTET_MAX_IMAGES_PER_GENERATION_STREAM",
-        value_name = "N"
-    )]
-    pub max_images_per_generation_stream: Option<usize>,
-
-    /// How many candidates may be drawn for each image asked for, where not every one will do [default: 256].
-    #[arg(long, env = "QUINTET_MAX_CANDIDATES_PER_IMAGE", value_name = "N")]
-    pub max_candidates_per_image: Option<usize>,
-
-    /// The largest request in bytes [default: 16777216].
-    #[arg(long, env = "QUINTET_MAX_MESSAGE_SIZE", value_name = "BYTES")]
-    pub max_message_size: Option<usize>,
-
-    /// How long to go on serving, no longer ready, before a shutdown begins, so that load balancers notice
-    /// [default: 0s].
-    #[arg(long, env = "QUINTET_SHUTDOWN_DELAY", value_name = "TIME")]
-    pub shutdown_delay: Option<String>,
-
-    /// How long a shutdown may take to finish what was accepted [default: 30s].
-    #[arg(long, env = "QUINTET_SHUTDOWN_TIMEOUT", value_name = "TIME")]
-    pub shutdown_timeout: Option<String>,
-
-    /// What to log, in the words of tracing's EnvFilter, such as info or quintet_server=debug [default: info].
-    #[arg(long, env = "QUINTET_LOG", value_name = "FILTER")]
-    pub log: Option<String>,
-
-    /// How to log: auto (text at a terminal, else JSON), text or json [default: auto].
-    #[arg(long, env = "QUINTET_LOG_FORMAT", value_name = "FORMAT")]
-    pub log_format: Option<String>,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogOptions,
 }
 
 /// What the program can do beside serving.
@@ -162,46 +95,58 @@ pub enum Command {
     Healthcheck,
 }
 
-/// How requests become batches, in Triton's words.
-#[derive(Debug, Clone, Default, clap::Args, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BatchingOptions {
-    /// The most rows that one run takes [default: 32].
-    #[arg(long, env = "QUINTET_MAX_BATCH_SIZE", value_name = "ROWS")]
-    pub max_batch_size: Option<usize>,
-
-    /// How long the oldest row may wait for company while an instance is idle [default: 0s].
-    #[arg(long, env = "QUINTET_MAX_QUEUE_DELAY", value_name = "TIME")]
-    pub max_queue_delay: Option<String>,
-
-    /// The most rows that may wait for one model; more are refused [default: 512].
-    #[arg(long, env = "QUINTET_MAX_QUEUE_SIZE", value_name = "ROWS")]
-    pub max_queue_size: Option<usize>,
-
-    /// The most bytes that the rows waiting for one model may hold; more are refused, but an empty queue
-    /// takes any request [default: 268435456].
-    #[arg(long, env = "QUINTET_MAX_QUEUE_BYTES", value_name = "BYTES")]
-    pub max_queue_bytes: Option<usize>,
-
-    /// Instances of each model, a thread and a session each [default: one per core on a CPU, one on a GPU].
-    #[arg(long, env = "QUINTET_INSTANCES", value_name = "N")]
-    pub instances: Option<usize>,
-
-    /// A batch that is expected to take no longer runs on the I/O thread that brought it; 0s: none does
-    /// [default: 250us].
-    #[arg(long, env = "QUINTET_MAX_INLINE_COMPUTE", value_name = "TIME")]
-    pub max_inline_compute: Option<String>,
+/// An option that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{option}: {problem}")]
+pub struct ConfigError {
+    /// The option's name.
+    pub option: String,
+    /// What came and what is allowed.
+    pub problem: String,
 }
 
-impl Options {
-    /// Reads flags, variables and the file that they name; also what to do instead of serving.
+impl Config {
+    /// Reads a command line, of which the program's name is the first, the variables, and the file that
+    /// they name. Ends the process, as clap does, for `--help` and for flags that do not exist.
     ///
     /// # Errors
     /// [`ConfigError`], naming the option, what came and what is allowed.
-    pub fn load() -> Result<(Config, Option<Command>), ConfigError> {
-        let options = Self::parse();
-        let command = options.command;
-        let config = options.into_config(std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from))?;
-        Ok((config, command))
+    pub fn read(
+        arguments: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> Result<Self, ConfigError> {
+        let mut arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+        let command = Self::command();
+        let mut matches = Origin::CommandLine.parse(command.clone(), &arguments)?;
+        let mut models = BTreeMap::new();
+        if let Some(path) = matches.get_one::<PathBuf>("config").cloned() {
+            let file = File::read(&path)?;
+            // What the command line and the variables leave open, the file's arguments say.
+            let place = arguments.len().min(1);
+            arguments.splice(place..place, file.arguments(&command, &matches)?);
+            matches = Origin::File(&path).parse(command, &arguments)?;
+            models = file.models(&matches)?;
+        }
+        let config = Self::from_arg_matches(&matches).expect("every option has been parsed");
+        let config = Self { models, ..config };
+        config.batching.check("", &config.limits)?;
+        for (name, batching) in &config.models {
+            batching.check(&format!("models.{name}."), &config.limits)?;
+        }
+        Ok(config)
+    }
+
+    /// The batching settings of one model on this device.
+    pub fn batching(&self, manifest: &Manifest, device: Device) -> Settings {
+        let options = self.models.get(&manifest.name).unwrap_or(&self.batching);
+        Settings {
+            max_batch_size: options.max_batch_size,
+            max_queue_delay: options.max_queue_delay,
+            max_queue_size: options.max_queue_size,
+            max_queue_bytes: options.max_queue_bytes,
+            instances: options
+                .instances
+                .unwrap_or_else(|| self.runtime.instances(device)),
+            max_inline_compute: options.max_inline_compute,
+        }
     }
 }

@@ -1,98 +1,86 @@
-//! Deadlines, thousands a second, of which nearly none passes.
+//! One timer for all deadlines of a thread.
 //!
-//! Tokio tells its driver of each new timer that is due before the others by a system call, and each wakes the thread
-//! once more. So an I/O thread keeps the deadlines of its requests in a list, and one timer for the earliest: the next
-//! request's is later as a rule, and costs nothing.
+//! There are thousands of deadlines a second, and nearly none expires. Tokio makes a system call
+//! and a wake-up for each new timer that is due before all others. So an I/O thread keeps its
+//! requests' deadlines in a map, and one timer for the earliest. The next request's deadline is
+//! usually later, and costs nothing.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-/// The deadlines that tasks of one thread wait for.
-#[derive(Debug, Default)]
-pub(crate) struct Deadlines {
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// By time, then by the order they came in.
+/// The deadlines that tasks of this thread wait for.
+struct Deadlines {
+    /// Whether [`serve_this_thread`] wakes them.
+    is_served: bool,
+    /// By time, then by order of arrival.
     waiting: BTreeMap<Key, Waker>,
     count: u64,
-    /// What the timer is set to.
+    /// When the timer fires.
     armed: Option<Instant>,
-    /// Wakes the task that has the timer.
-    minder: Option<Waker>,
+    /// Wakes the task that owns the timer.
+    timer_task: Option<Waker>,
 }
 
 type Key = (Instant, u64);
 
-/// Resolves when a time has come.
+/// One deadline, removed from the map when dropped.
 struct Due {
     at: Instant,
-    deadlines: Arc<Deadlines>,
     key: Option<Key>,
 }
 
 thread_local! {
-    static HERE: RefCell<Option<Arc<Deadlines>>> = const { RefCell::new(None) };
+    static HERE: RefCell<Deadlines> = const { RefCell::new(Deadlines::new()) };
 }
 
-/// Resolves as `work` does, unless the deadline passes before: then the result is `None`, and who pinned `work` drops it.
+/// The result of `work`, or `None` if the deadline expires first. The caller drops `work`.
 pub(crate) async fn before<T>(
     deadline: Instant,
     mut work: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
-    let Some(deadlines) = HERE.with_borrow(Clone::clone) else {
+    if !HERE.with_borrow(|here| here.is_served) {
         return timeout_at(deadline, work).await.ok();
-    };
+    }
     let mut due = Due {
         at: deadline,
-        deadlines,
         key: None,
     };
     std::future::poll_fn(|context| {
         if let Poll::Ready(outcome) = work.as_mut().poll(context) {
             return Poll::Ready(Some(outcome));
         }
-        Pin::new(&mut due).poll(context).map(|()| None)
+        due.poll(context).map(|()| None)
     })
     .await
 }
 
-// === impl Deadlines ===
-
-impl Deadlines {
-    /// From now on, tasks of this thread wait for their deadlines here; run [`Deadlines::mind`] on the same thread.
-    pub(crate) fn for_this_thread() -> Arc<Self> {
-        let deadlines = Arc::<Self>::default();
-        HERE.set(Some(Arc::clone(&deadlines)));
-        deadlines
-    }
-
-    /// Wakes those whose time has come, for as long as it is polled.
-    pub(crate) async fn mind(self: Arc<Self>) -> Infallible {
+/// Wakes the tasks of this thread whose deadlines expire, while it is polled on this thread.
+pub(crate) fn serve_this_thread() -> impl Future<Output = Infallible> {
+    HERE.set(Deadlines {
+        is_served: true,
+        ..Deadlines::new()
+    });
+    async {
         let mut timer = pin!(sleep_until(Instant::now()));
         std::future::poll_fn(|context| {
             loop {
-                let mut state = self.lock();
                 let now = Instant::now();
-                while let Some(first) = state.waiting.first_entry()
-                    && first.key().0 <= now
-                {
-                    first.remove().wake();
+                while let Some(waker) = HERE.with_borrow_mut(|here| here.pop_due(now)) {
+                    waker.wake();
                 }
-                state.armed = state.waiting.keys().next().map(|(at, _)| *at);
-                state.minder = Some(context.waker().clone());
-                let Some(at) = state.armed else {
+                let armed = HERE.with_borrow_mut(|here| {
+                    here.armed = here.waiting.keys().next().map(|(at, _)| *at);
+                    here.timer_task = Some(context.waker().clone());
+                    here.armed
+                });
+                let Some(at) = armed else {
                     return Poll::Pending;
                 };
-                drop(state);
                 timer.as_mut().reset(at);
                 if timer.as_mut().poll(context).is_pending() {
                     return Poll::Pending;
@@ -101,42 +89,48 @@ impl Deadlines {
         })
         .await
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Deadlines {
+    const fn new() -> Self {
+        Self {
+            is_served: false,
+            waiting: BTreeMap::new(),
+            count: 0,
+            armed: None,
+            timer_task: None,
+        }
+    }
+
+    fn pop_due(&mut self, now: Instant) -> Option<Waker> {
+        let first = self.waiting.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
     }
 }
 
-// === impl Due ===
-
-impl Future for Due {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+impl Due {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.at <= Instant::now() {
             return Poll::Ready(());
         }
-        let this = &mut *self;
-        let mut state = this.deadlines.lock();
-        let key = *this.key.get_or_insert_with(|| {
-            state.count += 1;
-            (this.at, state.count)
-        });
-        let waker = context.waker();
-        if !state
-            .waiting
-            .get(&key)
-            .is_some_and(|old| old.will_wake(waker))
-        {
-            state.waiting.insert(key, waker.clone());
-        }
-        if state.armed.is_none_or(|armed| this.at < armed) {
-            // Set here already, so that the minder is woken once for many.
-            state.armed = Some(this.at);
-            if let Some(minder) = &state.minder {
-                minder.wake_by_ref();
+        HERE.with_borrow_mut(|here| {
+            let key = *self.key.get_or_insert_with(|| {
+                here.count += 1;
+                (self.at, here.count)
+            });
+            let waker = context.waker();
+            let known = here.waiting.get(&key);
+            if !known.is_some_and(|known| known.will_wake(waker)) {
+                here.waiting.insert(key, waker.clone());
             }
-        }
+            if here.armed.is_none_or(|armed| self.at < armed) {
+                // Set here already, so that many deadlines wake the timer's task once.
+                here.armed = Some(self.at);
+                if let Some(timer_task) = &here.timer_task {
+                    timer_task.wake_by_ref();
+                }
+            }
+        });
         Poll::Pending
     }
 }
@@ -144,7 +138,7 @@ impl Future for Due {
 impl Drop for Due {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            self.deadlines.lock().waiting.remove(&key);
+            HERE.with_borrow_mut(|here| here.waiting.remove(&key));
         }
     }
 }
@@ -152,21 +146,20 @@ impl Drop for Due {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn start() -> Arc<Deadlines> {
-        let deadlines = Deadlines::for_this_thread();
-        tokio::spawn(Arc::clone(&deadlines).mind());
-        deadlines
+    fn nobody_waits() -> bool {
+        HERE.with_borrow(|here| here.waiting.is_empty())
     }
 
     #[tokio::test]
-    async fn they_end_in_the_order_of_their_times() {
-        let deadlines = start();
+    async fn deadlines_expire_in_the_order_of_their_times() {
+        tokio::spawn(serve_this_thread());
         let (start, ended) = (Instant::now(), Arc::<Mutex<Vec<u32>>>::default());
         let mut tasks = tokio::task::JoinSet::new();
         for after in [40, 20, 30, 10] {
@@ -179,23 +172,23 @@ mod tests {
         }
         assert_eq!(tasks.join_all().await, [None; 4]);
         assert_eq!(*ended.lock().unwrap(), [10, 20, 30, 40]);
-        assert!(deadlines.lock().waiting.is_empty());
+        assert!(nobody_waits());
     }
 
     #[tokio::test]
-    async fn what_is_done_in_time_leaves_no_trace() {
-        let deadlines = start();
+    async fn work_that_is_done_in_time_leaves_no_deadline() {
+        tokio::spawn(serve_this_thread());
         let soon = Instant::now() + MS * 20;
         assert_eq!(before(soon, pin!(tokio::task::yield_now())).await, Some(()));
-        assert!(deadlines.lock().waiting.is_empty());
-        // The timer goes off for nobody, and is set again for a later one.
+        assert!(nobody_waits());
+        // The timer fires without a waiter, and is set again for a later deadline.
         assert_eq!(before(soon + MS * 20, pin!(pending::<()>())).await, None);
     }
 
     #[tokio::test]
-    async fn a_time_that_has_passed_is_due_at_once() {
-        // Nobody minds the timer, and none is needed.
-        let _deadlines = Deadlines::for_this_thread();
+    async fn a_past_deadline_expires_at_once() {
+        // No task runs the timer, and none is needed.
+        let _never_polled = serve_this_thread();
         assert_eq!(before(Instant::now(), pin!(pending::<()>())).await, None);
     }
 }

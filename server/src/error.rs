@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::batching::{Failure, QueueFull, Refusal};
+use crate::batching::{Failure, QueueFull};
 
 /// The most violations that an error lists; clients take trailers of 8 KiB and more.
 const MAX_VIOLATIONS: usize = 16;
@@ -137,42 +137,37 @@ impl ServeError {
             }
         });
         let values = values.collect();
-        if violations.is_empty() {
-            Ok(values)
-        } else {
-            Err(Self::violations(violations))
-        }
+        Self::check(violations)?;
+        Ok(values)
     }
 
-    /// An [`ServeError::InvalidArgument`] about at least one field. It lists the first few and
-    /// counts the rest, so that the answer stays small.
-    pub fn violations(mut violations: Vec<Violation>) -> Self {
+    /// Checks that there is no violation.
+    ///
+    /// # Errors
+    /// [`ServeError::InvalidArgument`] with the first few. It counts the rest, so that the answer
+    /// stays small.
+    pub fn check(mut violations: Vec<Violation>) -> Result<(), Self> {
+        if violations.is_empty() {
+            return Ok(());
+        }
         let more = violations.len().saturating_sub(MAX_VIOLATIONS);
         if more > 0 {
             violations.truncate(MAX_VIOLATIONS);
             let description = format!("has {more} more violations, which are not listed");
             violations.push(Violation::new("request", description));
         }
-        Self::InvalidArgument { violations }
+        Err(Self::InvalidArgument { violations })
     }
 
-    /// What a refusal by the batching core of `model` means to the caller.
-    pub fn from_refusal(model: &Arc<str>, refusal: &Refusal) -> Self {
-        match refusal {
-            Refusal::QueueFull { full, retry_after } => Self::QueueFull {
-                model: Arc::clone(model),
-                full: full.clone(),
-                retry_after: *retry_after,
-            },
-            Refusal::Retired => Self::retired(model),
-            Refusal::Stopped => Self::draining(),
-        }
-    }
-
-    /// What a failure inside the batching core of `model` means to the caller. Logs faults of the
+    /// What a failure of the batching core of `model` means to the caller. Logs faults of the
     /// server.
-    pub fn from_failure(model: &str, failure: Failure) -> Self {
+    pub fn from_failure(model: &Arc<str>, failure: Failure) -> Self {
         match failure {
+            Failure::QueueFull { full, retry_after } => Self::QueueFull {
+                model: Arc::clone(model),
+                full,
+                retry_after,
+            },
             Failure::Deadline => Self::DeadlineExceeded {
                 stage: "in the queue",
             },
@@ -180,7 +175,7 @@ impl ServeError {
             Failure::Retired => Self::retired(model),
             Failure::Backend(message) => {
                 let id = crate::request_id::next();
-                tracing::error!(error_id = %id, model, error = %message, "a batch failed");
+                tracing::error!(error_id = %id, model = &**model, error = %message, "a batch failed");
                 Self::Internal { id }
             }
         }
@@ -244,22 +239,14 @@ mod tests {
     #[test]
     fn a_retired_model_is_told_apart_from_a_shutdown() {
         let model: Arc<str> = "cnn".into();
-        for (refusal, failure, reason) in [
-            (
-                Refusal::Retired,
-                Failure::Retired,
-                "this version of model `cnn` is no longer served",
-            ),
-            (
-                Refusal::Stopped,
-                Failure::Stopped,
-                "the server is shutting down",
-            ),
+        let retired = "this version of model `cnn` is no longer served";
+        for (failure, reason) in [
+            (Failure::Retired, retired),
+            (Failure::Stopped, "the server is shutting down"),
         ] {
-            let refused = ServeError::from_refusal(&model, &refusal);
-            assert_eq!(refused.to_string(), reason);
-            assert!(refused.retry_after().is_some());
-            assert_eq!(ServeError::from_failure(&model, failure), refused);
+            let error = ServeError::from_failure(&model, failure);
+            assert_eq!(error.to_string(), reason);
+            assert!(error.retry_after().is_some());
         }
     }
 
@@ -268,7 +255,8 @@ mod tests {
         let wrong = |count: usize| {
             let violations =
                 (0..count).map(|index| Violation::new(format!("images[{index}]"), "is empty"));
-            ServeError::violations(violations.collect()).to_string()
+            let error = ServeError::check(violations.collect()).unwrap_err();
+            error.to_string()
         };
         assert_eq!(wrong(1), "images[0]: is empty");
         assert!(wrong(MAX_VIOLATIONS).ends_with("images[15]: is empty"));

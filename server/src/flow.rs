@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::back_off;
 use crate::batching::{Answer, Failure, Timing};
 use crate::deadline;
 use crate::error::ServeError;
 use crate::model::Model;
-use crate::rest;
 use crate::runtime::{Row, Rows};
 
 /// An answer, and where its time went.
@@ -48,9 +48,9 @@ impl Model {
         prepare: Pin<&mut impl Future<Output = Result<(Rows, K), ServeError>>>,
         finish: impl FnOnce(Rows, K) -> Option<T>,
     ) -> Result<Served<T>, ServeError> {
-        if let Err(refusal) = self.engine.check_room(rows) {
-            self.statistics.failed(Duration::ZERO);
-            return Err(ServeError::from_refusal(&self.name, &refusal));
+        if let Err(failure) = self.engine.check_room(rows) {
+            self.metrics.statistics.fail.add(Duration::ZERO);
+            return Err(ServeError::from_failure(&self.name, failure));
         }
         let started = Instant::now();
         let work = pin!(async {
@@ -66,8 +66,9 @@ impl Model {
             })?;
             let postprocess = ran.elapsed();
             self.metrics.postprocessed(postprocess);
-            self.statistics
-                .succeeded(started.elapsed(), preprocess, timing, postprocess);
+            let took = started.elapsed();
+            let statistics = &self.metrics.statistics;
+            statistics.succeeded(took, preprocess, timing, postprocess);
             let spent = Spent {
                 preprocess,
                 inside: timing,
@@ -76,7 +77,7 @@ impl Model {
         });
         let outcome = within(deadline, work).await;
         if outcome.is_err() {
-            self.statistics.failed(started.elapsed());
+            self.metrics.statistics.fail.add(started.elapsed());
         }
         outcome
     }
@@ -86,9 +87,9 @@ impl Model {
         let ticket = self
             .engine
             .submit(rows, deadline.map(Instant::into_std))
-            .map_err(|refusal| ServeError::from_refusal(&self.name, &refusal))?;
+            .map_err(|failure| ServeError::from_failure(&self.name, failure))?;
         if !self.engine.is_behind() {
-            rest::not_yet();
+            back_off::suppress();
         }
         // Requests that came in the same read are submitted before anything runs.
         yield_to_ready_tasks().await;

@@ -1,21 +1,25 @@
-//! `quintet-server healthcheck`: asks a running server's `/readyz`, for containers that hold neither a shell nor curl.
+//! `quintet-server healthcheck`: asks a running server's `/readyz`, for containers without a shell.
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::time::timeout;
 
-/// How long the whole question may take. Docker's own limit is above it, so that the reason is told here.
+/// Time limit of the check. It is below Docker's own limit, so that the reason is printed.
 const LIMIT: Duration = Duration::from_secs(2);
-/// The longest answer that is read; reasons for not being ready are some lines.
+
+/// Most bytes that are read of a response. Reasons for not being ready take some lines.
 const LONGEST_ANSWER: u64 = 64 << 10;
 
 /// Why a server does not count as ready.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unready {
-    /// Nobody answers.
+    /// There is no response.
     #[error("no answer from {address}: {source}")]
     NoAnswer {
         /// Where it was asked.
@@ -23,7 +27,7 @@ pub enum Unready {
         /// What the operating system said.
         source: io::Error,
     },
-    /// Something answers that is not this server's HTTP side.
+    /// The response is not HTTP/1.1.
     #[error("{0} does not speak HTTP")]
     NotHttp(SocketAddr),
     /// It is loading its models, draining, or a model failed.
@@ -31,7 +35,7 @@ pub enum Unready {
     NotReady(String),
 }
 
-/// Asks the server whose HTTP side listens at `listen` whether it is ready.
+/// Asks the server whose HTTP endpoints listen at `listen` whether it is ready.
 ///
 /// # Errors
 /// [`Unready`], with the server's own reasons where it gave some.
@@ -50,7 +54,7 @@ pub fn ask(listen: SocketAddr) -> Result<(), Unready> {
     }
 }
 
-/// Where a server that listens there is asked: one that listens on all addresses is asked on the loopback one.
+/// The address to connect to: loopback if the server listens on all addresses.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let address = match listen.ip() {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -60,38 +64,29 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(address, listen.port())
 }
 
-/// One HTTP/1.1 request, headers and body as they come; the server closes after it.
+/// The headers and body of one HTTP/1.1 response. The server closes the connection after it.
 fn get(address: SocketAddr, path: &str) -> io::Result<String> {
-    let end = Instant::now() + LIMIT;
-    let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
-    stream.set_write_timeout(Some(LIMIT))?;
-    // Formatted first: a stream is written to once for each piece of a format.
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    let mut piece = [0; 4096];
-    loop {
-        // A server that sends a byte now and then must not keep the question open.
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
-        let read = stream.read(&mut piece)?;
-        answer.extend_from_slice(&piece[..read]);
-        if read == 0 || answer.len() as u64 >= LONGEST_ANSWER {
-            return Ok(String::from_utf8_lossy(&answer).into_owned());
-        }
-    }
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        let mut stream = stream.take(LONGEST_ANSWER);
+        stream.read_to_end(&mut answer).await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { timeout(LIMIT, exchange).await? })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
     use super::*;
 
-    /// Answers one connection so.
+    /// The address of a server that gives this response to one connection.
     fn answering(answer: &'static str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -118,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_server_of_ours_is_told() {
+    fn other_servers_are_recognised() {
         for answer in ["", "SSH-2.0-OpenSSH_9.2\r\n"] {
             let error = ask(answering(answer)).unwrap_err();
             assert!(matches!(error, Unready::NotHttp(_)), "{error}");
@@ -131,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn all_addresses_are_asked_on_the_loopback_one() {
+    fn a_wildcard_address_is_asked_on_loopback() {
         for (listen, asked) in [
             ("0.0.0.0:9464", "127.0.0.1:9464"),
             ("[::]:9464", "[::1]:9464"),

@@ -1,47 +1,32 @@
-//! The threads that serve connections: each a current-thread Tokio runtime, so that a request never changes threads
-//! between its bytes and its handler, and tasks wake each other without a lock.
+//! The threads that serve connections. Each is a current-thread Tokio runtime: a request stays on
+//! its connection's thread, and tasks wake each other without a lock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use crate::back_off::back_off;
 use crate::batching::{Backlog, WakeQueue};
-use crate::busy_poll::{BusyPoll, Lookers};
-use crate::deadline::Deadlines;
-use crate::rest::rest;
+use crate::{busy_poll, deadline};
 
 /// The threads. Dropping them ends every connection they serve.
 #[derive(Debug)]
 pub(crate) struct IoThreads {
-    threads: Vec<IoThread>,
+    /// Each connection holds a clone of its thread's handle.
+    handles: Vec<Arc<Handle>>,
+    threads: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
 }
 
-#[derive(Debug)]
-struct IoThread {
-    runtime: Handle,
-    connections: Arc<AtomicUsize>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// A connection's place on a thread, counted as long as it is held.
-#[derive(Debug)]
-pub(crate) struct Place {
-    /// Where to spawn the connection.
-    pub(crate) runtime: Handle,
-    connections: Arc<AtomicUsize>,
-}
-
 impl IoThreads {
-    /// Starts `count` threads for a process that may use so many cores. They look for the next request for `busy_poll`
-    /// before they sleep, and rest while the backlog is deep.
+    /// Starts `count` threads in a process that may use `cores` cores. They poll for the next
+    /// request for `busy_poll` before they sleep, and back off while the backlog is deep.
     ///
     /// # Errors
-    /// The operating system's, if it gives no thread.
+    /// The operating system cannot start a thread.
     pub(crate) fn start(
         count: usize,
         cores: usize,
@@ -49,71 +34,49 @@ impl IoThreads {
         backlog: &Arc<Backlog>,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
-        let lookers = Arc::new(Lookers::among(cores));
-        let mut threads = Vec::with_capacity(count);
+        // A thread that polls takes a core from those that compute.
+        let permits = Arc::new(Semaphore::new(cores / 2));
+        let (mut handles, mut threads) = (Vec::new(), Vec::new());
         for index in 0..count {
             let backlog = Arc::clone(backlog);
             let runtime = Builder::new_current_thread()
                 .enable_all()
-                .on_thread_park(move || rest(&backlog))
+                .on_thread_park(move || back_off(&backlog))
                 .build()?;
-            let handle = runtime.handle().clone();
+            handles.push(Arc::new(runtime.handle().clone()));
             let mut stopped = stopped.clone();
-            let lookers = Arc::clone(&lookers);
-            let thread = thread::Builder::new()
-                .name(format!("io-{index}"))
-                .spawn(move || {
-                    runtime.spawn(WakeQueue::for_this_thread().serve());
-                    runtime.spawn(Deadlines::for_this_thread().mind());
-                    if !busy_poll.is_zero() {
-                        runtime.spawn(BusyPoll::for_this_thread(busy_poll, lookers).look());
-                    }
-                    // An error means that the sender is gone, which is as good as told.
-                    let _ = runtime.block_on(stopped.wait_for(|stop| *stop));
-                })?;
-            let connections = Arc::default();
-            threads.push(IoThread {
-                runtime: handle,
-                connections,
-                thread: Some(thread),
-            });
+            let permits = Arc::clone(&permits);
+            let thread = thread::Builder::new().name(format!("io-{index}"));
+            threads.push(thread.spawn(move || {
+                runtime.spawn(WakeQueue::for_this_thread().serve());
+                runtime.spawn(deadline::serve_this_thread());
+                if !busy_poll.is_zero() {
+                    runtime.spawn(busy_poll::serve_this_thread(busy_poll, permits));
+                }
+                // An error means that the sender is gone, which also means stop.
+                let _ = runtime.block_on(stopped.wait_for(|stop| *stop));
+            })?);
         }
-        Ok(Self { threads, stop })
+        Ok(Self {
+            handles,
+            threads,
+            stop,
+        })
     }
 
-    /// A place on the thread with the fewest connections.
-    pub(crate) fn place(&self) -> Place {
-        let least = self
-            .threads
-            .iter()
-            .min_by_key(|io| io.connections.load(Ordering::Relaxed));
-        let IoThread {
-            runtime,
-            connections,
-            ..
-        } = least.expect("there is at least one I/O thread");
-        connections.fetch_add(1, Ordering::Relaxed);
-        Place {
-            runtime: runtime.clone(),
-            connections: Arc::clone(connections),
-        }
+    /// The thread with the fewest connections. A connection counts while it holds this.
+    pub(crate) fn place(&self) -> Arc<Handle> {
+        let least = self.handles.iter().min_by_key(|it| Arc::strong_count(it));
+        Arc::clone(least.expect("there is at least one I/O thread"))
     }
 }
 
 impl Drop for IoThreads {
     fn drop(&mut self) {
-        // Nobody listens only if every thread has ended.
+        // The send fails only if every thread has ended.
         let _ = self.stop.send(true);
-        for io in &mut self.threads {
-            if let Some(thread) = io.thread.take() {
-                let _ = thread.join();
-            }
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
         }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -6,19 +6,22 @@
 //! grpc ─► task (wire, prepare) ─► flow: batching ─► runtime ─► task (finish, wire) ─► grpc
 //! ```
 //!
-//! [`config::Options::load`] gives a [`config::Config`], `build` makes an [`app::App`] of it, and
+//! [`config::Config::read`] gives a [`config::Config`], `build` makes an [`app::App`] of it, and
 //! [`app::App::serve`] runs it on the caller's listeners until the caller's future resolves.
 //!
-//! [`config::Config::build_with`] takes further tasks, see [`task::Task`].
+//! [`config::Config::build_with`] takes further tasks, see [`task::Task`]. A program that embeds the
+//! server calls [`environment::disable_telemetry`] first in `main`.
 
 mod admin;
 pub mod app;
+mod back_off;
 pub mod batching;
 pub mod blocking;
 mod busy_poll;
 pub mod call;
 pub mod config;
 mod deadline;
+pub mod environment;
 pub mod error;
 pub mod flow;
 pub mod grpc;
@@ -29,9 +32,7 @@ pub mod metrics;
 pub mod model;
 pub mod repository;
 mod request_id;
-mod rest;
 pub mod runtime;
 pub mod shutdown;
 pub mod statistics;
 pub mod task;
-pub mod telemetry;

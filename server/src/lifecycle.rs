@@ -1,4 +1,4 @@
-//! Whether the server takes requests, and how many it is answering.
+//! Whether the server accepts requests, and how many are in flight.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -6,39 +6,34 @@ use tokio::sync::watch;
 
 use crate::error::ServeError;
 
-/// Shared by everything that starts, refuses or waits for requests.
+/// The state of the server as a whole.
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle {
     leaving: AtomicBool,
     draining: AtomicBool,
-    /// Says the same as `draining`, to those who wait for it.
+    /// The same as `draining`, for tasks that wait for it.
     drained: watch::Sender<bool>,
     in_flight: AtomicUsize,
 }
 
 impl Lifecycle {
-    /// Is not ready from now on; still takes requests, until [`Lifecycle::drain`].
+    /// Makes the server unready. It accepts requests until [`Lifecycle::drain`].
     pub(crate) fn leave_service(&self) {
         self.leaving.store(true, Ordering::Release);
     }
 
-    /// Whether it has begun to shut down.
+    /// Whether the shutdown has started.
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Acquire)
     }
 
-    /// Takes no new inference from now on.
+    /// Refuses new inference requests from now on.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         self.drained.send_replace(true);
     }
 
-    /// Whether it drains.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
-    }
-
-    /// Resolves when it drains, or when the server is gone.
+    /// Resolves when draining starts, or when the server is dropped.
     pub(crate) fn drained(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut drained = self.drained.subscribe();
         async move {
@@ -46,26 +41,26 @@ impl Lifecycle {
         }
     }
 
-    /// An error while draining.
+    /// [`ServeError::draining`] while the server is draining.
     pub(crate) fn check(&self) -> Result<(), ServeError> {
-        if self.is_draining() {
+        if self.draining.load(Ordering::Acquire) {
             Err(ServeError::draining())
         } else {
             Ok(())
         }
     }
 
-    /// Requests being answered.
+    /// Number of requests in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Counts a request in.
+    /// Adds a request in flight.
     pub(crate) fn enter(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a request out.
+    /// Removes a request in flight.
     pub(crate) fn leave(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use quintet_server::config::{Command, Options};
-use quintet_server::{healthcheck, shutdown, telemetry};
+use quintet_server::config::{Command, Config};
+use quintet_server::{environment, healthcheck, shutdown};
 use tokio::net::TcpListener;
 
 /// A request makes and frees some dozens of small things, often on two threads; glibc's allocator takes a lock for the
@@ -15,6 +15,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
+    #[expect(unsafe_code, reason = "a variable of the environment is set")]
+    // SAFETY: this is the only thread.
+    unsafe {
+        environment::disable_telemetry();
+    }
     match run() {
         Ok(code) => code,
         Err(error) => {
@@ -25,19 +30,19 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let (config, command) = match Options::load() {
-        Ok(loaded) => loaded,
+    let config = match Config::read(std::env::args_os()) {
+        Ok(config) => config,
         Err(error) => {
             report(&error);
             return Ok(ExitCode::from(USAGE));
         }
     };
-    if let Some(Command::Healthcheck) = command {
-        healthcheck::ask(config.admin_listen)?;
+    let (listen, admin_listen) = (config.network.listen, config.network.admin_listen);
+    if let Some(Command::Healthcheck) = config.command {
+        healthcheck::ask(admin_listen)?;
         return Ok(ExitCode::SUCCESS);
     }
-    telemetry::init(&config.log, config.log_format)?;
-    let (listen, admin_listen) = (config.listen, config.admin_listen);
+    config.log.init()?;
     let app = config.build()?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

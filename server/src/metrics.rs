@@ -1,9 +1,9 @@
-//! Every metric's name, unit and buckets, and the handles that record them. No other file names a metric.
+//! Every metric's name, unit and buckets, and the handles that record them. No other file names a
+//! metric.
 //!
 //! Each server has a recorder of its own, so that two in one process do not add up.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use quintet_bundle::Manifest;
 use quintet_bundle::task::IMAGE_GENERATION;
 
 use crate::batching::{BatchReport, DropReason, Observer};
+use crate::statistics::Statistics;
 
 /// Declares each metric once: its name, its unit and what Prometheus is told of it.
 macro_rules! declare {
@@ -81,9 +82,10 @@ const DURATION_BUCKETS: [f64; 18] = [
 const ROWS_BUCKETS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// The server's metrics. Cheap to clone.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Metrics(Arc<Inner>);
 
+#[derive(Debug)]
 struct Inner {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
@@ -93,12 +95,15 @@ struct Inner {
     requests: RwLock<HashMap<RequestKey, (Counter, Histogram)>>,
 }
 
-/// The labels of a request: the call, the model that it reached (empty: none) and the gRPC code's name.
+/// The labels of a request: the call, the model that it reached (empty: none) and the gRPC code's
+/// name.
 type RequestKey = (&'static str, Arc<str>, &'static str);
 
 /// What one model version records.
-#[derive(Clone)]
+#[derive(Debug)]
 pub struct ModelMetrics {
+    /// Sums that can be read back.
+    pub statistics: Statistics,
     preprocess: Histogram,
     queue: Histogram,
     compute: Histogram,
@@ -109,10 +114,8 @@ pub struct ModelMetrics {
     depth: Gauge,
     limit: Gauge,
     rows: Counter,
-    dropped_deadline: Counter,
-    dropped_cancelled: Counter,
-    dropped_stopped: Counter,
-    dropped_queue_full: Counter,
+    /// By [`DropReason`].
+    dropped: [Counter; 4],
     batches_failed: Counter,
     instances_replaced: Counter,
     ready: Gauge,
@@ -120,26 +123,16 @@ pub struct ModelMetrics {
     candidates_filtered: Counter,
 }
 
-// === impl Metrics ===
-
 impl Metrics {
     /// A recorder with everything described and nothing recorded.
     pub fn new(onnxruntime: &str) -> Self {
-        let mut builder = PrometheusBuilder::new();
-        for name in [
-            REQUEST_DURATION,
-            PREPROCESS_DURATION,
-            QUEUE_DURATION,
-            COMPUTE_DURATION,
-            POSTPROCESS_DURATION,
-        ] {
-            builder = builder
-                .set_buckets_for_metric(Matcher::Full(name.into()), &DURATION_BUCKETS)
-                .expect("the bucket list is not empty");
-        }
-        let recorder = builder
-            .set_buckets_for_metric(Matcher::Full(BATCH_SIZE.into()), &ROWS_BUCKETS)
-            .expect("the bucket list is not empty")
+        let durations = Matcher::Suffix("_duration_seconds".into());
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(durations, &DURATION_BUCKETS)
+            .and_then(|it| {
+                it.set_buckets_for_metric(Matcher::Full(BATCH_SIZE.into()), &ROWS_BUCKETS)
+            })
+            .expect("the bucket lists are not empty")
             .build_recorder();
         let handle = recorder.handle();
         let process = metrics_process::Collector::new(PROCESS_PREFIX);
@@ -172,7 +165,8 @@ impl Metrics {
         self.0.handle.render()
     }
 
-    /// Folds recorded samples into their histograms; without it, or a scrape, they pile up in memory.
+    /// Folds recorded samples into their histograms; without it, or a scrape, they pile up in
+    /// memory.
     pub fn upkeep(&self) {
         self.0.handle.run_upkeep();
     }
@@ -192,13 +186,10 @@ impl Metrics {
     ) {
         self.0.in_flight.decrement(1);
         let key = (rpc, Arc::clone(model), code);
-        let known = self
-            .0
-            .requests
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&key)
-            .cloned();
+        let requests = self.0.requests.read();
+        let requests = requests.unwrap_or_else(PoisonError::into_inner);
+        let known = requests.get(&key).cloned();
+        drop(requests);
         let (count, duration) = known.unwrap_or_else(|| self.add_request_labels(key));
         count.increment(1);
         duration.record(took);
@@ -209,34 +200,26 @@ impl Metrics {
         self.0.ready.set(f64::from(u8::from(ready)));
     }
 
-    /// A model version lies in the repository and is not ready yet: one that never will be is seen too.
+    /// A model version lies in the repository and is not ready yet: one that never will be is seen
+    /// too.
     pub fn model_found(&self, name: &str, version: u32) {
-        let labels = [("model", name.to_owned()), ("version", version.to_string())];
-        with_local_recorder(&self.0.recorder, || {
-            metrics::gauge!(MODEL_READY, &labels).set(0);
-        });
+        let gauge = || metrics::gauge!(MODEL_READY, &labels(name, version));
+        with_local_recorder(&self.0.recorder, gauge).set(0);
     }
 
-    /// The handles of one model version, and its info series.
-    pub fn model(&self, manifest: &Manifest, device: &str) -> ModelMetrics {
-        let labels = [
-            ("model", manifest.name.clone()),
-            ("version", manifest.version.to_string()),
-        ];
+    /// The handles of one model version, whose runs take up to `max_batch_size` rows, and its info
+    /// series.
+    pub fn model(&self, manifest: &Manifest, device: &str, max_batch_size: usize) -> ModelMetrics {
+        let labels = labels(&manifest.name, manifest.version);
         let and = |key: &'static str, value: &str| {
             let [name, version] = labels.clone();
             [name, version, (key, value.to_owned())]
         };
         with_local_recorder(&self.0.recorder, || {
-            let [name, version, architecture] = and("architecture", &manifest.architecture);
-            let (task, device) = (manifest.task.clone(), device.to_owned());
-            let info = [
-                name,
-                version,
-                architecture,
-                ("task", task),
-                ("device", device),
-            ];
+            let mut info = labels.to_vec();
+            info.push(("architecture", manifest.architecture.clone()));
+            info.push(("task", manifest.task.clone()));
+            info.push(("device", device.to_owned()));
             metrics::gauge!(MODEL_INFO, &info).set(1);
             let dropped = |reason| metrics::counter!(ROWS_DROPPED, &and("reason", reason));
             let elements = |kind| metrics::counter!(BATCH_ELEMENTS, &and("kind", kind));
@@ -245,6 +228,7 @@ impl Metrics {
                 _ => Counter::noop(),
             };
             ModelMetrics {
+                statistics: Statistics::new(max_batch_size),
                 preprocess: metrics::histogram!(PREPROCESS_DURATION, &labels),
                 queue: metrics::histogram!(QUEUE_DURATION, &labels),
                 compute: metrics::histogram!(COMPUTE_DURATION, &labels),
@@ -255,10 +239,7 @@ impl Metrics {
                 depth: metrics::gauge!(QUEUE_DEPTH, &labels),
                 limit: metrics::gauge!(QUEUE_LIMIT, &labels),
                 rows: metrics::counter!(ROWS, &labels),
-                dropped_deadline: dropped("deadline"),
-                dropped_cancelled: dropped("cancelled"),
-                dropped_stopped: dropped("stopped"),
-                dropped_queue_full: dropped("queue_full"),
+                dropped: ["deadline", "cancelled", "stopped", "queue_full"].map(dropped),
                 batches_failed: metrics::counter!(BATCHES_FAILED, &labels),
                 instances_replaced: metrics::counter!(INSTANCES_REPLACED, &labels),
                 ready: metrics::gauge!(MODEL_READY, &labels),
@@ -275,22 +256,11 @@ impl Metrics {
             let count = metrics::counter!(REQUESTS, &[rpc, model, ("code", key.2.to_owned())]);
             (count, metrics::histogram!(REQUEST_DURATION, &labels))
         });
-        let mut requests = self
-            .0
-            .requests
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let requests = self.0.requests.write();
+        let mut requests = requests.unwrap_or_else(PoisonError::into_inner);
         requests.entry(key).or_insert(handles).clone()
     }
 }
-
-impl fmt::Debug for Metrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metrics").finish_non_exhaustive()
-    }
-}
-
-// === impl ModelMetrics ===
 
 impl ModelMetrics {
     /// Decoding and pre-processing of a request took this long.
@@ -322,13 +292,14 @@ impl Observer for ModelMetrics {
     }
 
     fn batch(&self, report: &BatchReport) {
+        self.statistics.ran(report);
         self.batch_size.record(report.rows as f64);
         self.compute.record(report.compute);
         let padded = report.rows * report.width;
         self.elements_real.increment(report.elements as u64);
         self.elements_padding
             .increment((padded - report.elements) as u64);
-        for (_, waited) in &report.waits {
+        for waited in &report.waits {
             self.queue.record(*waited);
         }
         if report.succeeded {
@@ -339,13 +310,7 @@ impl Observer for ModelMetrics {
     }
 
     fn dropped(&self, reason: DropReason, rows: usize) {
-        let counter = match reason {
-            DropReason::Deadline => &self.dropped_deadline,
-            DropReason::Cancelled => &self.dropped_cancelled,
-            DropReason::Stopped => &self.dropped_stopped,
-            DropReason::QueueFull => &self.dropped_queue_full,
-        };
-        counter.increment(rows as u64);
+        self.dropped[reason as usize].increment(rows as u64);
     }
 
     fn instance_replaced(&self) {
@@ -353,8 +318,9 @@ impl Observer for ModelMetrics {
     }
 }
 
-impl fmt::Debug for ModelMetrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ModelMetrics").finish_non_exhaustive()
-    }
+fn labels(model: &str, version: u32) -> [(&'static str, String); 2] {
+    [
+        ("model", model.to_owned()),
+        ("version", version.to_string()),
+    ]
 }

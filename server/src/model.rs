@@ -12,7 +12,6 @@ use crate::batching::{BackendError, Backlog, Clock, Cost, Engine, Parts, Setting
 use crate::error::ServeError;
 use crate::metrics::{Metrics, ModelMetrics};
 use crate::runtime::{Device, Runtime, RuntimeError, SessionBackend, Signature};
-use crate::statistics::{Observed, Statistics};
 use crate::task::{TaskState, Tasks, UnsupportedModel};
 
 /// A model version that has been verified and can be called.
@@ -24,32 +23,30 @@ pub struct Model {
     pub version: u32,
     /// Its bundle's identity, see [`Bundle::digest`].
     pub digest: String,
-    /// What its bundle says of it.
+    /// Its bundle's manifest.
     pub manifest: Manifest,
     /// Its inputs and outputs, seen from one row.
     pub signature: Signature,
-    /// What its task keeps of it, see [`Model::state`].
+    /// Opened by its task, see [`Model::state`].
     state: TaskState,
     /// Where it runs.
     pub device: Device,
     /// The batching core in front of it.
     pub engine: Engine<SessionBackend>,
-    /// What it records.
-    pub metrics: ModelMetrics,
-    /// What it has done, to be read back.
-    pub statistics: Arc<Statistics>,
+    /// Its metrics and statistics.
+    pub metrics: Arc<ModelMetrics>,
 }
 
 /// What models are loaded with.
 #[derive(Debug, Clone)]
 pub struct Loader {
-    /// Makes their instances.
+    /// Makes the models' instances.
     pub runtime: Runtime,
-    /// Serve them.
+    /// The tasks of this server.
     pub tasks: Tasks,
-    /// Hears what they do.
+    /// The server's metrics.
     pub metrics: Metrics,
-    /// What their engines share.
+    /// Shared by the models' engines.
     pub backlog: Arc<Backlog>,
 }
 
@@ -60,13 +57,13 @@ pub enum LoadError {
     /// The bundle is broken.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// ONNX Runtime does not take it.
+    /// ONNX Runtime refuses it.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
     /// No task of this server fits it.
     #[error(transparent)]
     Unsupported(#[from] UnsupportedModel),
-    /// Its task lacks something of it, such as a tokeniser.
+    /// Its task cannot open it, for example without a tokeniser.
     #[error("{0}")]
     Task(Box<dyn std::error::Error + Send + Sync>),
     /// It does not compute what the trainer computed.
@@ -118,12 +115,10 @@ impl Loader {
         tracing::debug!(model = manifest.name, ?cost, "measured what its runs cost");
 
         let device = self.runtime.device();
-        let metrics = self.metrics.model(&manifest, &device.to_string());
-        let statistics = Arc::new(Statistics::new(settings.max_batch_size));
-        let observed = Observed {
-            metrics: metrics.clone(),
-            statistics: Arc::clone(&statistics),
-        };
+        let metrics = self
+            .metrics
+            .model(&manifest, &device.to_string(), max_batch_size);
+        let metrics = Arc::new(metrics);
         let digest = bundle.digest().to_owned();
         let (runtime, its_signature) = (self.runtime.clone(), signature.clone());
         let replacement = move || {
@@ -137,7 +132,7 @@ impl Loader {
             backends,
             factory: Arc::new(replacement),
             clock: Clock::system(),
-            observer: Arc::new(observed),
+            observer: Arc::clone(&metrics) as _,
             backlog: Arc::clone(&self.backlog),
         };
         let engine = Engine::start(&manifest.name, parts).map_err(LoadError::Thread)?;
@@ -152,7 +147,6 @@ impl Loader {
             device,
             engine,
             metrics,
-            statistics,
         })
     }
 }

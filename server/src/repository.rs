@@ -13,18 +13,25 @@ use crate::model::Model;
 /// Every model version found at start. Versions come and go only with the process.
 #[derive(Debug)]
 pub struct Repository {
-    /// By name, then by version, oldest first.
-    models: BTreeMap<String, BTreeMap<u32, Slot>>,
+    models: BTreeMap<String, Versions>,
     /// The models for requests that name none, by task, where they are configured.
     defaults: BTreeMap<&'static str, String>,
     /// Models without which the server is not ready.
     required: BTreeSet<String>,
 }
 
-/// A version.
+/// Those of one model, oldest first.
+type Versions = BTreeMap<u32, ModelVersion>;
+
+/// One version of a model.
 #[derive(Debug)]
-struct Slot {
-    path: PathBuf,
+pub struct ModelVersion {
+    /// The model's name.
+    pub name: String,
+    /// The version.
+    pub version: u32,
+    /// Where its bundle lies.
+    pub path: PathBuf,
     state: RwLock<State>,
 }
 
@@ -39,17 +46,6 @@ pub enum State {
     Unavailable(String),
 }
 
-/// Names one version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VersionId {
-    /// The model's name.
-    pub name: String,
-    /// The version.
-    pub version: u32,
-    /// Where its bundle lies.
-    pub path: PathBuf,
-}
-
 /// How long a caller should wait before it asks a loading model again.
 const LOADING_RETRY: Duration = Duration::from_millis(500);
 
@@ -60,16 +56,16 @@ impl Repository {
     /// # Errors
     /// The folder cannot be read.
     pub fn find(models_dir: &std::path::Path, required: &[String]) -> Result<Self, BundleError> {
-        let mut models: BTreeMap<String, BTreeMap<u32, Slot>> = BTreeMap::new();
+        let mut models: BTreeMap<String, Versions> = BTreeMap::new();
         for found in discover(models_dir)? {
-            let slot = Slot {
+            let versions = models.entry(found.name.clone()).or_default();
+            let version = ModelVersion {
+                name: found.name,
+                version: found.version,
                 path: found.path,
                 state: RwLock::new(State::Loading),
             };
-            models
-                .entry(found.name)
-                .or_default()
-                .insert(found.version, slot);
+            versions.insert(found.version, version);
         }
         let required = if required.is_empty() {
             models.keys().cloned().collect()
@@ -89,41 +85,18 @@ impl Repository {
     }
 
     /// Every version, by name, then oldest first.
-    pub fn versions(&self) -> impl Iterator<Item = (VersionId, State)> {
-        self.models.iter().flat_map(|(name, versions)| {
-            versions.iter().map(|(version, slot)| {
-                let id = VersionId {
-                    name: name.clone(),
-                    version: *version,
-                    path: slot.path.clone(),
-                };
-                (id, slot.state())
-            })
-        })
+    pub fn versions(&self) -> impl Iterator<Item = &ModelVersion> {
+        self.models.values().flat_map(BTreeMap::values)
     }
 
     /// Every version that is ready, by name, then oldest first.
     pub fn ready(&self) -> impl Iterator<Item = Arc<Model>> {
-        self.versions().filter_map(|(_, state)| match state {
-            State::Ready(model) => Some(model),
-            _ => None,
-        })
+        self.versions().filter_map(ModelVersion::ready)
     }
 
     /// The names of all models.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.models.keys().map(String::as_str)
-    }
-
-    /// Sets the state of a version, after an attempt to load it.
-    pub fn set(&self, id: &VersionId, state: State) {
-        if let Some(slot) = self
-            .models
-            .get(&id.name)
-            .and_then(|versions| versions.get(&id.version))
-        {
-            *slot.state.write().unwrap_or_else(PoisonError::into_inner) = state;
-        }
     }
 
     /// Whether some version of the model can be called.
@@ -141,11 +114,13 @@ impl Repository {
         if self.required.is_empty() {
             return vec!["there is no model in the repository".to_owned()];
         }
-        let waiting = self
-            .required
-            .iter()
-            .filter(|name| !self.is_model_ready(name));
-        waiting.map(|name| self.why_not(name)).collect()
+        let required = self.required.iter();
+        let waiting = required.filter(|name| !self.is_model_ready(name));
+        let reason = |name: &String| match self.models.get(name) {
+            Some(versions) => not_ready(versions).to_string(),
+            None => format!("required model `{name}` is not in the repository"),
+        };
+        waiting.map(reason).collect()
     }
 
     /// The version that a request of this task means by `name` and `version`. An empty name means
@@ -189,23 +164,17 @@ impl Repository {
             )));
         };
         if version.is_empty() {
-            return self
-                .newest_ready(name)
-                .ok_or_else(|| self.unavailable(name));
+            let newest = self.newest_ready(name);
+            return newest.ok_or_else(|| not_ready(versions));
         }
         // Only the number's own spelling: `01` and `+1` name nothing.
-        let slot = versions
-            .iter()
-            .find_map(|(known, slot)| (known.to_string() == version).then_some(slot));
-        match slot.map(Slot::state) {
-            Some(State::Ready(model)) => Ok(model),
-            Some(state) => Err(not_ready(name, &state)),
-            None => {
-                let known = join(versions.keys());
-                let text = format!("model `{name}` has no version `{version}`; it has {known}");
-                Err(ServeError::ModelNotFound(text))
-            }
-        }
+        let mut known = versions.values();
+        let Some(found) = known.find(|known| known.version.to_string() == version) else {
+            let known = join(versions.keys());
+            let text = format!("model `{name}` has no version `{version}`; it has {known}");
+            return Err(ServeError::ModelNotFound(text));
+        };
+        found.ready().ok_or_else(|| found.not_ready())
     }
 
     /// The model for requests of this task that name none: the configured one, else the first by
@@ -218,13 +187,13 @@ impl Repository {
         if let Some(name) = self.names().find(serves) {
             return Ok(name);
         }
-        match self.names().find(|name| !self.is_model_ready(name)) {
-            Some(name) => Err(self.unavailable(name)),
-            None => Err(ServeError::ModelNotFound(format!(
-                "no model does {task}; {}",
-                self.inventory()
-            ))),
-        }
+        let mut unready = self.models.iter();
+        Err(match unready.find(|(name, _)| !self.is_model_ready(name)) {
+            Some((_, versions)) => not_ready(versions),
+            None => {
+                ServeError::ModelNotFound(format!("no model does {task}; {}", self.inventory()))
+            }
+        })
     }
 
     /// The newest ready version of each model of this task, by name.
@@ -238,31 +207,8 @@ impl Repository {
     }
 
     fn newest_ready(&self, name: &str) -> Option<Arc<Model>> {
-        self.models
-            .get(name)?
-            .values()
-            .rev()
-            .find_map(|slot| match slot.state() {
-                State::Ready(model) => Some(model),
-                _ => None,
-            })
-    }
-
-    /// The error for a model none of whose versions is ready: the newest one's.
-    fn unavailable(&self, name: &str) -> ServeError {
-        let newest = self
-            .models
-            .get(name)
-            .and_then(|versions| versions.values().next_back());
-        not_ready(name, &newest.map_or(State::Loading, Slot::state))
-    }
-
-    fn why_not(&self, name: &str) -> String {
-        if self.models.contains_key(name) {
-            self.unavailable(name).to_string()
-        } else {
-            format!("required model `{name}` is not in the repository")
-        }
+        let mut newest_first = self.models.get(name)?.values().rev();
+        newest_first.find_map(ModelVersion::ready)
     }
 
     fn inventory(&self) -> String {
@@ -274,32 +220,51 @@ impl Repository {
     }
 }
 
-impl Slot {
-    fn state(&self) -> State {
-        self.state
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+impl ModelVersion {
+    /// Its state now.
+    pub fn state(&self) -> State {
+        let state = self.state.read();
+        state.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets its state, after an attempt to load it.
+    pub fn set(&self, state: State) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    fn ready(&self) -> Option<Arc<Model>> {
+        match self.state() {
+            State::Ready(model) => Some(model),
+            _ => None,
+        }
+    }
+
+    /// The error of a version that is not ready.
+    fn not_ready(&self) -> ServeError {
+        let name = &self.name;
+        let (reason, retry_after) = match self.state() {
+            State::Unavailable(reason) => {
+                (format!("model `{name}` cannot be served: {reason}"), None)
+            }
+            _ => (
+                format!("model `{name}` is still loading"),
+                Some(LOADING_RETRY),
+            ),
+        };
+        ServeError::Unavailable {
+            reason,
+            retry_after,
+        }
     }
 }
 
-fn not_ready(name: &str, state: &State) -> ServeError {
-    let (reason, retry_after) = match state {
-        State::Unavailable(reason) => (format!("model `{name}` cannot be served: {reason}"), None),
-        _ => (
-            format!("model `{name}` is still loading"),
-            Some(LOADING_RETRY),
-        ),
-    };
-    ServeError::Unavailable {
-        reason,
-        retry_after,
-    }
+/// The error of a model none of whose versions is ready: the newest one's.
+fn not_ready(versions: &Versions) -> ServeError {
+    let newest = versions.values().next_back();
+    newest.expect("a model has a version").not_ready()
 }
 
 fn join(items: impl Iterator<Item = impl ToString>) -> String {
-    items
-        .map(|item| item.to_string())
-        .collect::<Vec<_>>()
-        .join(", ")
+    let items: Vec<_> = items.map(|item| item.to_string()).collect();
+    items.join(", ")
 }

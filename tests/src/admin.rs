@@ -1,4 +1,4 @@
-//! The HTTP side as Prometheus and a load balancer see it: a page fetched over plain TCP, and its series.
+//! The HTTP endpoints as Prometheus and a load balancer see them: pages over TCP, and metrics.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// An HTTP answer.
+/// An HTTP response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// Such as 200.
@@ -15,7 +15,7 @@ pub struct Page {
     pub body: String,
 }
 
-/// The series of one `/metrics` page: name and labels as they stand there, and the value.
+/// The series of one `/metrics` page: name and labels as written there, and the value.
 #[derive(Debug, Clone)]
 pub struct Scrape(BTreeMap<String, f64>);
 
@@ -34,8 +34,6 @@ pub async fn get(address: SocketAddr, path: &str) -> Page {
         body: body.to_owned(),
     }
 }
-
-// === impl Scrape ===
 
 impl Scrape {
     /// Reads the exposition format.

@@ -1,8 +1,9 @@
-//! How a test says which server it wants.
+//! How a test configures its server.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use quintet_server::config::{BatchingOptions, Options};
 use quintet_server::task::Task;
 
 use crate::generator::TinyGenerator;
@@ -10,7 +11,7 @@ use crate::models::TinyModel;
 use crate::server::Server;
 use crate::text::TinyText;
 
-/// A server about to be started. Every setter not called leaves the server's own default.
+/// A server to be started. A setter that is not called leaves the server's default.
 #[must_use]
 #[derive(Debug, Default)]
 pub struct ServerBuilder {
@@ -18,26 +19,16 @@ pub struct ServerBuilder {
     texts: Vec<TinyText>,
     generators: Vec<TinyGenerator>,
     tasks: Vec<Box<dyn Task>>,
-    options: Options,
+    options: BTreeMap<&'static str, OsString>,
 }
 
 /// A server with an empty repository, on the CPU.
 pub fn server() -> ServerBuilder {
-    ServerBuilder {
-        options: Options {
-            device: Some("cpu".to_owned()),
-            batching: BatchingOptions {
-                // A default of one per core would make what a test sees depend on the machine.
-                instances: Some(1),
-                ..BatchingOptions::default()
-            },
-            ..Options::default()
-        },
-        ..ServerBuilder::default()
-    }
+    // A default of one instance per core would make what a test sees depend on the machine.
+    ServerBuilder::default()
+        .option("--device", "cpu")
+        .instances(1)
 }
-
-// === impl ServerBuilder ===
 
 impl ServerBuilder {
     /// Puts a model into the server's repository.
@@ -66,111 +57,99 @@ impl ServerBuilder {
 
     /// Serves this repository instead of one made of [`ServerBuilder::model`]s and
     /// [`ServerBuilder::text`]s.
-    pub fn models_dir(mut self, path: impl Into<PathBuf>) -> Self {
-        self.options.models_dir = Some(path.into());
-        self
+    pub fn models_dir(self, path: impl Into<PathBuf>) -> Self {
+        self.option("--models-dir", path.into())
     }
 
     /// Rows that one run takes.
-    pub fn max_batch_size(mut self, rows: usize) -> Self {
-        self.options.batching.max_batch_size = Some(rows);
-        self
+    pub fn max_batch_size(self, rows: usize) -> Self {
+        self.option("--max-batch-size", rows.to_string())
     }
 
-    /// How long the oldest row waits for company.
-    pub fn max_queue_delay(mut self, time: &str) -> Self {
-        self.options.batching.max_queue_delay = Some(time.to_owned());
-        self
+    /// How long the oldest row waits for others.
+    pub fn max_queue_delay(self, time: &str) -> Self {
+        self.option("--max-queue-delay", time)
     }
 
-    /// Rows that may wait. Requests are held to as many images or texts, as the server demands.
-    pub fn max_queue_size(mut self, rows: usize) -> Self {
-        self.options.batching.max_queue_size = Some(rows);
-        self.max_images_per_request(rows.min(256))
+    /// Rows that may wait. Limits the images or texts of a request as well, as the server demands.
+    pub fn max_queue_size(self, rows: usize) -> Self {
+        self.option("--max-queue-size", rows.to_string())
+            .max_images_per_request(rows.min(256))
             .max_texts_per_request(rows.min(256))
     }
 
     /// Instances of each model.
-    pub fn instances(mut self, instances: usize) -> Self {
-        self.options.batching.instances = Some(instances);
-        self
+    pub fn instances(self, instances: usize) -> Self {
+        self.option("--instances", instances.to_string())
     }
 
     /// Images of one request.
-    pub fn max_images_per_request(mut self, images: usize) -> Self {
-        self.options.max_images_per_request = Some(images);
-        self
+    pub fn max_images_per_request(self, images: usize) -> Self {
+        self.option("--max-images-per-request", images.to_string())
     }
 
     /// Texts of one request.
-    pub fn max_texts_per_request(mut self, texts: usize) -> Self {
-        self.options.max_texts_per_request = Some(texts);
-        self
+    pub fn max_texts_per_request(self, texts: usize) -> Self {
+        self.option("--max-texts-per-request", texts.to_string())
     }
 
     /// Bytes of one text.
-    pub fn max_text_bytes(mut self, bytes: usize) -> Self {
-        self.options.max_text_bytes = Some(bytes);
-        self
+    pub fn max_text_bytes(self, bytes: usize) -> Self {
+        self.option("--max-text-bytes", bytes.to_string())
     }
 
     /// Images of one GenerateDigits.
-    pub fn max_images_per_generation(mut self, images: usize) -> Self {
-        self.options.max_images_per_generation = Some(images);
-        self
+    pub fn max_images_per_generation(self, images: usize) -> Self {
+        self.option("--max-images-per-generation", images.to_string())
     }
 
     /// Images of one GenerateDigitsStream.
-    pub fn max_images_per_generation_stream(mut self, images: usize) -> Self {
-        self.options.max_images_per_generation_stream = Some(images);
-        self
+    pub fn max_images_per_generation_stream(self, images: usize) -> Self {
+        self.option("--max-images-per-generation-stream", images.to_string())
     }
 
     /// Candidates that may be drawn for each image asked for.
-    pub fn max_candidates_per_image(mut self, candidates: usize) -> Self {
-        self.options.max_candidates_per_image = Some(candidates);
-        self
+    pub fn max_candidates_per_image(self, candidates: usize) -> Self {
+        self.option("--max-candidates-per-image", candidates.to_string())
     }
 
     /// Bytes of one request.
-    pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.options.max_message_size = Some(bytes);
-        self
+    pub fn max_message_size(self, bytes: usize) -> Self {
+        self.option("--max-message-size", bytes.to_string())
     }
 
-    /// From unready to draining.
-    pub fn shutdown_delay(mut self, time: &str) -> Self {
-        self.options.shutdown_delay = Some(time.to_owned());
-        self
+    /// Time from unready to draining.
+    pub fn shutdown_delay(self, time: &str) -> Self {
+        self.option("--shutdown-delay", time)
     }
 
-    /// From draining to the end.
-    pub fn shutdown_timeout(mut self, time: &str) -> Self {
-        self.options.shutdown_timeout = Some(time.to_owned());
-        self
+    /// Longest time to drain.
+    pub fn shutdown_timeout(self, time: &str) -> Self {
+        self.option("--shutdown-timeout", time)
     }
 
     /// Models without which the server is not ready.
-    pub fn required_models(mut self, names: &[&str]) -> Self {
-        self.options.required_models = Some(names.iter().map(ToString::to_string).collect());
-        self
+    pub fn required_models(self, names: &[&str]) -> Self {
+        self.option("--required-models", names.join(","))
     }
 
     /// The model of requests that name none.
-    pub fn default_classifier(mut self, name: &str) -> Self {
-        self.options.default_classifier = Some(name.to_owned());
-        self
+    pub fn default_classifier(self, name: &str) -> Self {
+        self.option("--default-classifier", name)
     }
 
     /// The model of texts that name none.
-    pub fn default_sentiment_model(mut self, name: &str) -> Self {
-        self.options.default_sentiment_model = Some(name.to_owned());
-        self
+    pub fn default_sentiment_model(self, name: &str) -> Self {
+        self.option("--default-sentiment-model", name)
     }
 
     /// The generator of requests that name none.
-    pub fn default_generator(mut self, name: &str) -> Self {
-        self.options.default_generator = Some(name.to_owned());
+    pub fn default_generator(self, name: &str) -> Self {
+        self.option("--default-generator", name)
+    }
+
+    fn option(mut self, flag: &'static str, value: impl Into<OsString>) -> Self {
+        self.options.insert(flag, value.into());
         self
     }
 
@@ -181,7 +160,7 @@ impl ServerBuilder {
         server
     }
 
-    /// Starts the server and waits until every model has been loaded or given up.
+    /// Starts the server and waits until every model has loaded or failed.
     pub async fn start_settled(self) -> Server {
         let server = self.start_loading().await;
         server.settled().await;
@@ -208,8 +187,11 @@ impl ServerBuilder {
             generator.write(folder.path());
         }
         options
-            .models_dir
-            .get_or_insert_with(|| folder.path().to_owned());
-        Server::serve(options, tasks, folder).await
+            .entry("--models-dir")
+            .or_insert_with(|| folder.path().into());
+        let arguments = options
+            .into_iter()
+            .flat_map(|(flag, value)| [flag.into(), value]);
+        Server::serve(arguments, tasks, folder).await
     }
 }

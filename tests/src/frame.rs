@@ -1,4 +1,4 @@
-//! Frames whose answer a test can predict.
+//! Frames whose classification a test can predict.
 
 use quintet_client::Image;
 
@@ -9,11 +9,11 @@ const PIXELS: usize = 784;
 /// What a pixel's value is divided by to give a logit.
 const SCALE: f32 = 32.0;
 
-/// A picture of 28x28 grey pixels that a tiny model knows by its first ten: pixel `c` is the evidence for class `c`.
+/// 28x28 grey pixels. A tiny model reads the first ten: pixel `c` is the evidence for class `c`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame(pub Vec<u8>);
 
-/// A frame of this class, beyond doubt.
+/// A frame with all evidence for this class.
 pub fn frame(class: u8) -> Frame {
     let mut pixels = vec![0; PIXELS];
     pixels[usize::from(class)] = 255;
@@ -32,8 +32,6 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
 pub fn near(a: f32, b: f32) -> bool {
     (a - b).abs() < 1e-4
 }
-
-// === impl Frame ===
 
 impl Frame {
     /// A frame with this evidence for the classes.

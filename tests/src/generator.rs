@@ -18,15 +18,15 @@ use crate::manifest::manifest;
 const NOISE: usize = 100;
 /// Pixels of an image.
 const PIXELS: usize = 784;
-/// How decidedly the first ten numbers of noise choose a frame.
+/// How strongly the first ten numbers of noise choose a frame.
 const SHARPNESS: f32 = 10.0;
-/// The last row of pixels shows the numbers of noise that follow, so that no two images are the same.
+/// The last row of pixels shows the following numbers of noise, so that all images differ.
 const TRACE: usize = 28;
 /// A number of noise in grey levels, and what they are added to.
 const TRACE_LEVELS: (f32, f32) = (8.0, 16.0);
 
-/// A generator of ten frames: the largest of the first ten numbers of noise chooses one, and is mixed with others that are
-/// nearly as large.
+/// A generator of ten frames. The largest of the first ten numbers of noise chooses one, mixed with
+/// those of numbers that are nearly as large.
 #[derive(Debug, Clone)]
 pub struct TinyGenerator {
     name: String,
@@ -36,7 +36,7 @@ pub struct TinyGenerator {
     convolutions: usize,
 }
 
-/// A small, quick and sound generator, version 1, of the frames that a tiny classifier knows.
+/// A small, fast and valid generator, version 1, of the frames that a tiny classifier knows.
 pub fn tiny_generator(name: &str) -> TinyGenerator {
     TinyGenerator {
         name: name.to_owned(),
@@ -45,8 +45,6 @@ pub fn tiny_generator(name: &str) -> TinyGenerator {
         convolutions: 0,
     }
 }
-
-// === impl TinyGenerator ===
 
 impl TinyGenerator {
     /// Another version.
@@ -102,7 +100,7 @@ impl TinyGenerator {
         write_bundle(models_dir, contents).expect("the bundle can be written");
     }
 
-    /// A slow generator has one sample, so that it is soon warm.
+    /// A slow generator has one sample, so that it is warm soon.
     fn samples(&self) -> usize {
         if self.convolutions > 0 { 1 } else { 4 }
     }

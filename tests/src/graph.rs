@@ -1,4 +1,4 @@
-//! The tiny models' graphs: each a function of the frame's first pixels, some slow, some fragile.
+//! The tiny models' graphs: functions of the frame's first pixels, some slow, some fragile.
 
 use quintet_onnx::{DataType, Dim, GraphBuilder, GraphError, Value, ops};
 
@@ -14,8 +14,8 @@ pub(crate) struct Body {
     pub(crate) turn: usize,
     /// Convolutions of 64 channels, each about 29 million multiplications a row.
     pub(crate) convolutions: usize,
-    /// Whether the last pixel chooses an entry of a table of eight: 0 to 6 are zero, 7 is not a number, and there is
-    /// no entry 8, which fails the run.
+    /// Whether the last pixel chooses an entry of a table of eight: 0 to 6 are zero, 7 is NaN, and
+    /// 8 is out of bounds, which fails the run.
     pub(crate) fragile: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The harness of the end-to-end tests: a real server on free ports, tiny models made in memory, and the means to
-//! look at both from outside.
+//! The harness of the end-to-end tests: a real server on free ports, tiny models made in memory,
+//! and clients for both.
 //!
 //! ```no_run
 //! use quintet_e2e::{server, tiny};

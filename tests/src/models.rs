@@ -13,7 +13,7 @@ use crate::frame::{CLASSES, Frame, frame};
 use crate::graph::{Body, graph};
 use crate::manifest::manifest;
 
-/// What is wrong with a bundle.
+/// A defect of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
     /// The golden outputs are not what the graph gives.
@@ -38,7 +38,7 @@ pub struct TinyModel {
     flaw: Option<Flaw>,
 }
 
-/// A small, quick and sound model, version 1.
+/// A small, fast and valid model, version 1.
 pub fn tiny(name: &str) -> TinyModel {
     TinyModel {
         name: name.to_owned(),
@@ -49,8 +49,6 @@ pub fn tiny(name: &str) -> TinyModel {
     }
 }
 
-// === impl TinyModel ===
-
 impl TinyModel {
     /// Another version.
     #[must_use]
@@ -59,8 +57,8 @@ impl TinyModel {
         self
     }
 
-    /// Calls the classes by the digits, so that it can name images from noise: with [`TinyModel::turn`], too, the digit is
-    /// the pixel's that is the evidence for it.
+    /// Labels the classes with the digits, so that the model can classify generated images. With
+    /// [`TinyModel::turn`] as well, the digit is the number of the pixel with the evidence.
     #[must_use]
     pub fn digits(mut self) -> Self {
         let digit = |class: usize| ((class + self.body.turn) % CLASSES).to_string();
@@ -68,7 +66,7 @@ impl TinyModel {
         self
     }
 
-    /// Turns the classes by `turn` places, so that answers tell versions apart.
+    /// Turns the classes by `turn` places, so that answers distinguish versions.
     #[must_use]
     pub fn turn(mut self, turn: usize) -> Self {
         self.body.turn = turn;
@@ -82,7 +80,7 @@ impl TinyModel {
         self
     }
 
-    /// Makes the run fail for frames whose [`Frame::entry`] is 8 or more, and give no number where it is 7.
+    /// Makes the run fail for frames whose [`Frame::entry`] is 8 or more, and return NaN for 7.
     #[must_use]
     pub fn fragile(mut self) -> Self {
         self.body.fragile = true;
@@ -160,7 +158,7 @@ impl TinyModel {
         }
     }
 
-    /// A slow model has one sample, so that it is soon warm.
+    /// A slow model has one sample, so that it is warm soon.
     fn samples(&self) -> Vec<Frame> {
         let mut samples = vec![Frame::of([10, 200, 30, 40, 90, 60, 70, 80, 20, 50])];
         if self.body.convolutions == 0 {

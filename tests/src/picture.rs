@@ -1,4 +1,4 @@
-//! Pictures as people send them: drawn with a thick pen, packed as PNG and JPEG, and some that are traps.
+//! Pictures drawn with a thick pen, encoded as PNG and JPEG, and malicious ones.
 
 use std::io::Cursor;
 
@@ -27,7 +27,7 @@ pub fn jpeg(picture: &GrayImage) -> Vec<u8> {
     file
 }
 
-/// A PNG file of a few dozen bytes whose header promises this many pixels of RGBA.
+/// A PNG file of a few dozen bytes whose header declares this many pixels of RGBA.
 pub fn png_bomb(width: u32, height: u32) -> Vec<u8> {
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut header = Vec::new();
@@ -55,8 +55,6 @@ fn crc32(bytes: &[u8]) -> u32 {
         })
     })
 }
-
-// === impl Canvas ===
 
 impl Canvas {
     /// A white sheet.

@@ -1,12 +1,13 @@
 //! A running server and the ways to reach it.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use quintet_client::{Client, RetryPolicy};
 use quintet_proto::v1::inference_service_client::InferenceServiceClient;
 use quintet_proto::v1::{ListModelsRequest, ModelState};
-use quintet_server::config::Options;
+use quintet_server::config::Config;
 use quintet_server::task::Task;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -31,11 +32,9 @@ pub struct Server {
     _models: TempDir,
 }
 
-// === impl Server ===
-
 impl Server {
     pub(crate) async fn serve(
-        options: Options,
+        options: impl Iterator<Item = OsString>,
         tasks: Vec<Box<dyn Task>>,
         models: TempDir,
     ) -> Self {
@@ -47,8 +46,8 @@ impl Server {
             "{} is missing; `deploy/fetch.py onnxruntime` fetches it",
             library.display()
         );
-        let config = options
-            .into_config(Some(library))
+        let program = OsString::from("quintet-server");
+        let config = Config::read([program].into_iter().chain(options))
             .expect("the test's options are allowed");
         let app = config.build_with(tasks).expect("the server can be built");
         let bind = async || {
@@ -62,7 +61,7 @@ impl Server {
         let shutdown = async move {
             let asked = stopping.wait_for(|stop| *stop).await.is_ok();
             if !asked {
-                // The test has let go of the server, which ends with the test's runtime.
+                // The test has dropped the server, which ends with the test's runtime.
                 std::future::pending::<()>().await;
             }
         };
@@ -86,16 +85,16 @@ impl Server {
         self.admin
     }
 
-    /// Where gRPC is served, as a client wants it.
+    /// Where gRPC is served, as a URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.grpc)
     }
 
-    /// The SDK's client with a connection of its own. It tries nothing twice: a test wants to see what happens.
+    /// The SDK's client with a connection of its own. It does not retry.
     pub async fn client(&self) -> Client {
         Client::builder(self.url())
             .retry(RetryPolicy::none())
-            .timeout(std::time::Duration::from_mins(1))
+            .timeout(std::time::Duration::from_mins(5))
             .connect()
             .await
             .expect("the server takes connections")
@@ -125,7 +124,7 @@ impl Server {
             .expect("the server takes connections")
     }
 
-    /// One page of the HTTP side.
+    /// One page of the HTTP endpoints.
     pub async fn page(&self, path: &str) -> Page {
         get(self.admin, path).await
     }
@@ -137,7 +136,7 @@ impl Server {
         Scrape::parse(&page.body)
     }
 
-    /// Scrapes until the metrics are as the test needs them.
+    /// Scrapes until `wanted` holds.
     pub async fn metrics_when(&self, wanted: impl Fn(&Scrape) -> bool) -> Scrape {
         loop {
             let metrics = self.metrics().await;
@@ -175,7 +174,7 @@ impl Server {
         panic!("the watch ended before {wanted:?}");
     }
 
-    /// The health service's word on a service now.
+    /// The health service's status of a service now.
     pub async fn status(&self, service: &str) -> ServingStatus {
         let request = HealthCheckRequest {
             service: service.to_owned(),
@@ -189,7 +188,7 @@ impl Server {
         }
     }
 
-    /// Waits until no model is loading any more.
+    /// Waits until no model is loading.
     pub async fn settled(&self) {
         let mut client = self.raw().await;
         loop {
@@ -207,12 +206,12 @@ impl Server {
         }
     }
 
-    /// Begins the shutdown, as a signal would.
+    /// Starts the shutdown, as a signal would.
     pub fn shutdown(&self) {
         self.stop.send_replace(true);
     }
 
-    /// Waits until the server has ended: how many requests it gave up.
+    /// Waits until the server has ended. Returns the number of abandoned requests.
     pub async fn stopped(self) -> usize {
         self.serving.await.expect("the server does not panic")
     }

@@ -13,13 +13,14 @@ use quintet_onnx::{Dim, GraphBuilder, GraphError};
 
 use crate::manifest::manifest;
 
-/// The words that it knows, the first token's number being 3.
+/// The words that it knows. The first has token 3.
 pub const WORDS: [&str; 4] = ["good", "bad", "film", "plot"];
-/// The last tokens of a text are what it reads.
+/// It reads this many tokens from the end of a text.
 pub const SPEC: TextSpec = TextSpec::end_of(200);
-/// What each token says; the padding's word would be heard. The words' own: 0.6 for `good`, and so on.
+/// The feeling of each token: 0.6 for `good`, and so on. That of padding is not zero, so that
+/// reading it would change the score.
 const FEELINGS: [f32; 7] = [9.0, 0.01, -0.02, 0.6, -0.7, 0.05, -0.04];
-/// How much of its state is left a step later.
+/// How much of the state is left one step later.
 const MEMORY: f32 = 0.9;
 /// What the last state is multiplied by.
 const STRENGTH: f32 = 3.0;
@@ -32,7 +33,7 @@ pub struct TinyText {
     tokenizer: Vec<u8>,
 }
 
-/// A small and sound sentiment model, version 1, of at most 200 tokens.
+/// A small and valid sentiment model, version 1, of at most 200 tokens.
 pub fn tiny_text(name: &str) -> TinyText {
     TinyText {
         name: name.to_owned(),
@@ -41,7 +42,7 @@ pub fn tiny_text(name: &str) -> TinyText {
     }
 }
 
-/// Its tokeniser: each word is learnt from more texts than the next.
+/// Its tokeniser. Each word is in more texts than the next, which fixes their order.
 pub fn tokenizer() -> Tokenizer {
     let texts = (1..=WORDS.len()).flat_map(|words| &WORDS[..words]);
     Tokenizer::train(texts, FEELINGS.len()).expect("there are words")
@@ -54,8 +55,6 @@ pub fn score(tokens: &[i64]) -> f32 {
     1.0 / (1.0 + (-STRENGTH * state).exp())
 }
 
-// === impl TinyText ===
-
 impl TinyText {
     /// Another version.
     #[must_use]
@@ -64,7 +63,7 @@ impl TinyText {
         self
     }
 
-    /// A bundle whose tokeniser is none.
+    /// Makes the tokeniser of the bundle invalid.
     #[must_use]
     pub fn without_tokenizer(mut self) -> Self {
         self.tokenizer = b"{}".to_vec();

@@ -1,4 +1,4 @@
-//! A bare HTTP/2 connection: any path, any headers, any bytes, and the answer as it comes.
+//! A bare HTTP/2 connection: any path, headers and bytes, and the response unchanged.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ pub struct Wire {
     requests: SendRequest<Bytes>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
     /// The HTTP status.
@@ -38,8 +38,6 @@ pub fn grpc_message(message: &[u8]) -> Bytes {
     framed.freeze()
 }
 
-// === impl Wire ===
-
 impl Wire {
     /// Connects.
     pub async fn connect(address: SocketAddr) -> Self {
@@ -52,7 +50,7 @@ impl Wire {
             .handshake(stream)
             .await
             .expect("the server speaks HTTP/2");
-        // Its errors are seen by the requests.
+        // The requests see its errors.
         tokio::spawn(connection);
         Self { address, requests }
     }
@@ -98,10 +96,10 @@ impl Wire {
         Ok((response, stream))
     }
 
-    /// Makes a gRPC call with this body, prefix included, and reads the whole answer.
+    /// Makes a gRPC call with this body, prefix included, and reads the whole response.
     ///
     /// # Errors
-    /// HTTP/2's; an answer with an error in it is none.
+    /// HTTP/2's. A response with a gRPC error is not one.
     pub async fn call(
         &self,
         path: &str,
@@ -127,10 +125,8 @@ impl Wire {
     }
 }
 
-// === impl Reply ===
-
 impl Reply {
-    /// Reads an answer to its end.
+    /// Reads a response to its end.
     ///
     /// # Errors
     /// HTTP/2's.

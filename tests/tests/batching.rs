@@ -12,8 +12,8 @@ fn random_frames(random: &mut fastrand::Rng, most: usize) -> Vec<Frame> {
         .collect()
 }
 
-/// Real concurrency, sizes below, at and above the batch's: each row's answer is its own softmax, whatever company
-/// it kept.
+/// Concurrent requests of sizes below, at and above the batch's. Each row gets its own softmax,
+/// whatever rows share its batch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_caller_gets_its_own_answer() {
     for (max_batch_size, instances, delay) in
@@ -73,7 +73,7 @@ async fn a_request_larger_than_a_batch_is_split() {
     assert_eq!(metrics.value("quintet_batch_size_rows_sum", &labels), 10);
 }
 
-/// Two callers, each with half a batch: the batch is full with both, so neither waits out the hour.
+/// Two callers with half a batch each fill the batch, so neither waits for the delay of an hour.
 #[tokio::test]
 async fn callers_ride_together() {
     let server = server()
@@ -95,8 +95,8 @@ async fn callers_ride_together() {
     }
 }
 
-/// Whoever shares a batch with a row that cannot be run fails with it, by the batching core's own rule, but only
-/// that batch: the callers before and after get their answers.
+/// A row that cannot be run fails its whole batch, but only that batch: the callers before and
+/// after get their answers.
 #[tokio::test]
 async fn a_failing_batch_fails_only_its_own_callers() {
     let server = server()

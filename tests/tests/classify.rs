@@ -1,4 +1,4 @@
-//! Classify answers pictures in every form it promises to take.
+//! Classify accepts images in every form of its contract.
 
 use quintet_client::{ClassifyRequest, Framing, Image};
 use quintet_e2e::{Canvas, Frame, frame, jpeg, near, png, server, tiny};
@@ -64,7 +64,7 @@ async fn files_and_pixels_of_one_picture_get_one_answer() {
 #[tokio::test]
 async fn a_jpeg_gets_about_the_same_answer() {
     let server = server().model(tiny("digits")).start().await;
-    // Eight by eight blocks of one colour survive JPEG nearly unharmed.
+    // JPEG hardly changes eight by eight blocks of one colour.
     let mut block = Frame::of([0, 0, 0, 0, 0, 0, 0, 0, 255, 255]);
     for row in 0..8 {
         block.0[row * 28 + 8..row * 28 + 16].fill(255);
@@ -127,8 +127,8 @@ async fn probabilities_of_all_classes_sum_to_one() {
     assert!(near(sum, 1.0), "{sum}");
 }
 
-/// A dark stroke on white paper, far from the middle. Framing turns it light on dark and centres it; without framing
-/// the paper's white corner is all that the tiny model reads.
+/// A dark stroke on white paper, far from the middle. Framing makes it light on dark and centres
+/// it. Without framing the tiny model reads only the paper's white corner.
 #[tokio::test]
 async fn framing_is_done_unless_it_is_declined() {
     let server = server().model(tiny("digits")).start().await;
@@ -140,7 +140,8 @@ async fn framing_is_done_unless_it_is_declined() {
     };
     let framed = client.classify(ask(Framing::Auto)).await.unwrap();
     let plain = client.classify(ask(Framing::None)).await.unwrap();
-    // Nothing in the first ten pixels in either case, but nothing is black in one and white in the other.
+    // Nothing in the first ten pixels in either case, but nothing is black in one and white in the
+    // other.
     let black = framed.predictions[0].labels.iter();
     let white = plain.predictions[0].labels.iter();
     for label in black.chain(white) {
@@ -170,8 +171,8 @@ async fn framing_is_done_unless_it_is_declined() {
     }
 }
 
-/// A picture that is a frame already must not be touched. The tiny model's own frames are none (their ink is at the
-/// edge), so this one is drawn: light on dark, 20 pixels high, centred.
+/// An image that is already a frame must pass unchanged. The tiny model's own frames are not (their
+/// ink is at the edge), so this one is drawn: light on dark, 20 pixels high, centred.
 #[tokio::test]
 async fn a_frame_passes_framing_unchanged() {
     let server = server().model(tiny("digits")).start().await;

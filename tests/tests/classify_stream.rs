@@ -1,4 +1,4 @@
-//! Many requests on one stream: each answered by its index, whatever becomes of the others.
+//! Many requests on one stream: each is answered by its index, even if others fail.
 
 use std::collections::BTreeSet;
 
@@ -97,7 +97,8 @@ async fn a_cancelled_stream_frees_its_places() {
         .max_queue_delay("1h")
         .start()
         .await;
-    // All is sent: while a request's body is open, hyper's client keeps the stream even if nobody reads the answers.
+    // All is sent: hyper's client keeps a stream whose body is open, even if nobody reads the
+    // responses.
     let requests = iter((0..50).map(|index| item(index, frame(1))));
     let mut client = server.raw().await;
     let answers = client.classify_stream(requests).await.unwrap();
@@ -143,7 +144,8 @@ async fn a_shutdown_answers_what_was_taken_up_and_ends_the_stream() {
     assert_eq!(server.stopped().await, 0);
 }
 
-/// What an empty image takes on the wire is a fiftieth of what it takes in memory, so they are counted before they are decoded.
+/// An empty image takes fifty times its wire size in memory: a list is counted before it is
+/// decoded.
 #[tokio::test]
 async fn a_message_of_too_many_images_is_refused_before_it_is_decoded() {
     let server = server().model(tiny("digits")).start().await;

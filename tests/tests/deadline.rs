@@ -1,5 +1,5 @@
-//! A passed deadline is DEADLINE_EXCEEDED wherever it passes, and frees what it held. tonic's client would give up by
-//! itself, with another code, so these calls are made on a bare connection.
+//! An expired deadline is DEADLINE_EXCEEDED at every stage, and frees the request's resources.
+//! tonic's client would cancel by itself, with another code, so these tests use a bare connection.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Every way in which a request's content can be wrong, as the caller sees it: code, field, words.
+//! Every way in which a request's content can be invalid: code, field, message.
 
 use quintet_e2e::{Flaw, Frame, frame, png, png_bomb, server, tiny};
 use quintet_proto::v1;
@@ -127,7 +127,7 @@ async fn all_wrong_images_are_named_at_once() {
     assert_eq!(fields, ["images[0].encoded", "images[2].raw.width"]);
 }
 
-/// proto3 enums are open: anything can come.
+/// proto3 enums are open: any number can arrive.
 #[tokio::test]
 async fn an_unknown_framing_is_refused() {
     let server = server().model(tiny("digits")).start().await;
@@ -167,7 +167,7 @@ fn peak_memory() -> u64 {
     kilobytes.parse::<u64>().expect("a number") * 1024
 }
 
-/// Sixty bytes that promise 14 GB of pixels: they must be refused by their header alone.
+/// Sixty bytes that declare 14 GB of pixels: they must be refused by their header alone.
 #[tokio::test]
 async fn a_bomb_of_a_png_costs_no_memory() {
     let server = server().model(tiny("digits")).start().await;
@@ -227,8 +227,7 @@ async fn a_model_that_did_not_load_is_unavailable_for_good() {
     }
 }
 
-/// A bundle whose graph does not fit its task is refused when it is loaded, so the caller sees a model that cannot be
-/// served.
+/// A bundle whose graph does not fit its task is refused at load time, so its model is unavailable.
 #[tokio::test]
 async fn a_model_that_does_not_fit_its_task_is_not_served() {
     let server = server()
@@ -254,7 +253,7 @@ async fn a_failing_run_is_internal_with_an_id_and_harms_nobody_later() {
     let mut client = server.raw().await;
     let good = Frame::of([5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
     let mut ids = Vec::new();
-    // 8 fails in the runtime, 7 gives an answer that is no number.
+    // 8 fails in the runtime, 7 returns NaN.
     for entry in [8, 7, 200] {
         let status = client
             .classify(request(&[frame(2).entry(entry)]))

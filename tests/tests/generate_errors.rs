@@ -1,4 +1,4 @@
-//! Every way in which GenerateDigits and its stream refuse: code, field, words.
+//! Every refusal of GenerateDigits and its stream: code, field, message.
 
 use quintet_e2e::{Flaw, Server, server, tiny, tiny_generator, tiny_text};
 use quintet_proto::v1;
@@ -9,7 +9,7 @@ use crate::generate::{asked, generate, with_models};
 use crate::generate_stream::stream;
 use crate::support::{request, violation};
 
-/// What both calls answer to a request that they must refuse, which is the same.
+/// The refusal of a request, which both calls must give alike.
 async fn refusal(server: &Server, request: v1::GenerateDigitsRequest) -> Status {
     let whole = generate(server, request.clone())
         .await
@@ -237,7 +237,7 @@ async fn a_full_queue_refuses_with_the_time_to_come_back() {
 
 #[tokio::test]
 async fn a_classifier_that_fails_is_internal_with_an_id() {
-    // Where it is fragile, it fails on what the generator draws into the last pixel.
+    // A fragile classifier fails on the last pixel of a generated image.
     let server = with_models()
         .model(tiny("weak").digits().fragile())
         .default_classifier("judge")

@@ -1,4 +1,4 @@
-//! A filter keeps the very images that are there without it, and says when it finds too few.
+//! A filter keeps a subset of the unfiltered images, and reports when it finds too few.
 
 use quintet_e2e::{near, tiny_generator};
 use quintet_proto::v1;
@@ -28,7 +28,7 @@ fn filtered(count: u32, digit: Option<u32>, least: Option<f32>) -> v1::GenerateD
 #[tokio::test]
 async fn what_is_kept_is_what_was_there_without_the_filter() {
     let server = with_models().start().await;
-    // Where a batch is one row, so is a chunk.
+    // A chunk has as many rows as a batch: one.
     let one_by_one = with_models().max_batch_size(1).start().await;
     let all = generate(&server, asked(1000)).await.unwrap().digits;
     for (digit, least) in [
@@ -42,7 +42,7 @@ async fn what_is_kept_is_what_was_there_without_the_filter() {
         let expected: Vec<_> = all
             .iter()
             .filter(|digit| wanted(&request, digit))
-            // A grey level may decide about one at the very edge.
+            // One grey level may decide about a borderline image.
             .take(12)
             .cloned()
             .collect();
@@ -119,7 +119,7 @@ async fn too_few_are_counted_and_asking_again_is_of_no_use() {
         assert_eq!(found, [sevens.to_string(), "20".into(), "40".into()]);
     };
     check(&generate(&server, request.clone()).await.unwrap_err());
-    // A stream gives those that there are first.
+    // A stream first returns those that it found.
     let answers = server.raw().await.generate_digits_stream(request).await;
     let (mut answers, mut found) = (answers.unwrap().into_inner(), 0);
     let end = loop {

@@ -1,4 +1,4 @@
-//! GenerateDigitsStream: the same images, made as fast as they are read, and ended in words that tell why.
+//! GenerateDigitsStream: the same images, generated as fast as they are read, and a clear end.
 
 use prost::Message as _;
 use quintet_e2e::{Scrape, Server, grpc_message, server, tiny, tiny_generator};
@@ -57,18 +57,18 @@ async fn a_drawn_seed_is_the_same_in_every_message() {
     assert!(messages.iter().all(|it| it.seed == messages[0].seed));
 }
 
-/// A caller that does not read makes the server stop drawing, long before the end.
+/// The server stops generating for a caller that does not read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_nobody_reads_is_not_drawn() {
     let server = with_models().max_batch_size(8).start().await;
     let wire = server.wire().await;
     let body = grpc_message(&asked(100_000).encode_to_vec());
     let unread = wire.send(STREAM, &[], Some(body)).await.unwrap();
-    // HTTP/2 lets a connection have 64 KiB under way by default: 80 images of 784 bytes and what belongs to them.
+    // HTTP/2's default window is 64 KiB: 80 images of 784 bytes with their fields.
     let metrics = server.metrics_when(|metrics| rows(metrics) >= 80).await;
     let bound = 80 + 3 * 8;
     assert!(rows(&metrics) <= bound, "{}", rows(&metrics));
-    // Others are served meanwhile, many times over.
+    // Many requests of others are served meanwhile.
     let mut others = JoinSet::new();
     for _ in 0..8 {
         let mut client = server.raw().await;
@@ -83,7 +83,7 @@ async fn what_nobody_reads_is_not_drawn() {
     }
     let drawn = rows(&server.metrics().await) - 8 * 20;
     assert!(drawn <= bound, "{drawn}");
-    // It goes on where it stopped for a caller that reads.
+    // It continues when the caller reads.
     let (parts, mut answers) = unread.0.await.unwrap().into_parts();
     assert_eq!(parts.status, 200);
     let mut read = 0;

@@ -1,4 +1,4 @@
-//! Deadlines and callers that leave while images are drawn: no further batch runs for them.
+//! Deadlines that expire and callers that cancel during generation: no further batch runs.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn holding() -> Server {
         .await
 }
 
-/// Checks that what was drawn when the call had ended is all that is ever drawn, but for the batch that ran.
+/// Checks that nothing is generated after the end of the call, except for the batch that ran then.
 async fn assert_stopped(server: &Server) {
     server.queued("gan", 0).await;
     server.queued("judge", 0).await;

@@ -1,4 +1,4 @@
-//! What a hostile or unlucky client does to a connection. Others must not notice.
+//! Hostile or faulty clients. Other connections must not be affected.
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -25,7 +25,7 @@ async fn shout(server: &Server, bytes: &[u8]) {
     let mut stream = TcpStream::connect(server.address())
         .await
         .expect("the server listens");
-    // It may hang up in the middle.
+    // The server may close it meanwhile.
     let _ = stream.write_all(bytes).await;
     let _ = stream.shutdown().await;
     let _ = stream.read_to_end(&mut Vec::new()).await;
@@ -68,7 +68,7 @@ async fn plain_http_on_the_grpc_port_is_no_grpc_answer() {
     assert_works(&server).await;
 }
 
-/// gRPC's own framing, broken in every way. None of it is the server's fault.
+/// Every way to break gRPC's framing. None is a fault of the server.
 #[tokio::test]
 async fn broken_framing_is_the_callers_error() {
     let server = digits().await;
@@ -100,7 +100,7 @@ async fn broken_framing_is_the_callers_error() {
     assert_works(&server).await;
 }
 
-/// In the words of gRPC's "Compression" specification, however the call is carried.
+/// As gRPC's "Compression" specification says, for every kind of call.
 #[tokio::test]
 async fn an_unknown_compression_is_unimplemented() {
     let server = digits().await;
@@ -145,7 +145,7 @@ async fn a_list_of_millions_of_nothings_is_counted_and_refused() {
         assert!(message.contains("are allowed"), "{message}");
         assert!(message.len() < 200, "{message}");
     }
-    // As many as may be: the first that are wrong are told.
+    // The most images that are allowed: the first violations are listed.
     let reply = wire
         .call(CLASSIFY, &[], grpc_message(&empty_image.repeat(200)))
         .await;
@@ -155,7 +155,7 @@ async fn a_list_of_millions_of_nothings_is_counted_and_refused() {
     assert_works(&server).await;
 }
 
-/// A message of 4 GiB, as its prefix says. It must be refused before memory is set aside for it.
+/// A message of 4 GiB, as its prefix says. It must be refused before memory is allocated for it.
 #[tokio::test]
 async fn a_prefix_that_promises_too_much_is_refused() {
     let server = digits().await;
@@ -180,7 +180,7 @@ async fn a_flood_of_headers_is_refused_and_others_do_not_notice() {
         .iter()
         .map(|name| (name.as_str(), value.as_str()))
         .collect();
-    // Ending the connection is an answer too.
+    // The server may also close the connection.
     if let Ok(reply) = wire.call(CLASSIFY, &headers, good()).await {
         assert!(reply.http == 431 || reply.code() != Code::Ok, "{reply:?}");
     }
@@ -206,8 +206,8 @@ async fn many_connections_at_once() {
     assert_works(&server).await;
 }
 
-/// Bodies that never come take nothing from others, and nothing stays behind when their senders
-/// leave.
+/// Requests whose bodies never arrive do not affect others, and are freed when their senders
+/// disconnect.
 #[tokio::test]
 async fn requests_without_an_end_do_not_hold_others_up() {
     let server = digits().await;
@@ -226,9 +226,9 @@ async fn requests_without_an_end_do_not_hold_others_up() {
         .await;
 }
 
-/// Thousands of calls, each given up as soon as it is made, over one connection that a patient
-/// caller uses too. The patient one may be cut off with the connection, which HTTP/2 allows against
-/// floods, but not the server's others.
+/// Thousands of calls, each cancelled at once, over one connection that another caller shares.
+/// HTTP/2 allows the server to close that connection against floods. Other connections must not be
+/// affected.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_cancellations_leaves_nothing_behind() {
     let server = server()
@@ -279,8 +279,8 @@ async fn the_http_side_bears_nonsense() {
     assert_eq!(server.page("/readyz").await.status, 200);
 }
 
-/// A caller that asks much and reads nothing: HTTP/2's flow control leaves its answers with the
-/// server, and everybody else is served.
+/// A caller that sends many requests and reads nothing: HTTP/2's flow control holds its responses
+/// back, and all others are served.
 #[tokio::test]
 async fn answers_that_nobody_reads_do_not_hold_others_up() {
     let server = server()
@@ -347,7 +347,7 @@ async fn pictures_that_take_long_to_decode_do_not_hold_others_up() {
         let reply = reply.unwrap().unwrap();
         assert_eq!(reply.code(), Code::DeadlineExceeded, "{:?}", reply.status);
     }
-    // All of them have been told; now a single large picture, which needs a decoder, has its turn.
+    // All have ended. Now a single large image, which needs a decoder thread, must be served.
     let reply = wire
         .classify(&[("grpc-timeout", "10S")], &heavy(1))
         .await

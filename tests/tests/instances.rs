@@ -1,4 +1,4 @@
-//! The instances of a model share its weights, and compute what an instance computes that shares none.
+//! Instances that share a model's weights compute the same as one that does not.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::support::committed_models;
 
 const ROWS: usize = 5;
 
-/// Rows that the model may be given, of 50 tokens where it takes tokens.
+/// Rows for the model, of 50 tokens if it takes tokens.
 fn rows(signature: &Signature) -> Vec<Row> {
     let mut random = fastrand::Rng::with_seed(7);
     let steps = if signature.sequence.is_some() { 50 } else { 1 };

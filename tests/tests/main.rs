@@ -19,6 +19,7 @@ mod open_inference_images;
 mod open_inference_text;
 mod overload;
 mod photo;
+mod photographs;
 mod readiness;
 mod readme;
 mod reflection;
@@ -31,6 +32,7 @@ mod served_text_models;
 mod shutdown;
 mod storm;
 mod support;
+mod telemetry;
 mod tidy;
 #[cfg(feature = "trainer")]
 mod train_then_serve;

@@ -1,4 +1,4 @@
-//! The metrics say what was sent, no more and no less.
+//! The metrics match the requests exactly.
 
 use quintet_e2e::{Scrape, Server, frame, grpc_message, server, tiny};
 use quintet_proto::v1;

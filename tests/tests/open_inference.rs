@@ -1,4 +1,4 @@
-//! The Open Inference Protocol as its clients see it: the same answers as the domain API gives, in tensors.
+//! The Open Inference Protocol: the same answers as the domain API, as tensors.
 
 use quintet_e2e::{Frame, Server, frame, near, server, tiny};
 use quintet_proto::inference as oip;

@@ -1,4 +1,4 @@
-//! A generator under the Open Inference Protocol: noise in, UINT8 pixels out, the same that GenerateDigits gives.
+//! A generator under the Open Inference Protocol: noise in, the UINT8 pixels of GenerateDigits out.
 
 use quintet_bundle::noise;
 use quintet_e2e::Server;

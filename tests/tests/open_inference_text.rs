@@ -1,4 +1,5 @@
-//! Text models under the Open Inference Protocol: tokens and lengths, checked before they join a batch.
+//! Text models under the Open Inference Protocol: tokens and lengths, checked before they join a
+//! batch.
 
 use quintet_e2e::text::{SPEC, score, tokenizer};
 use quintet_e2e::{Server, server, tiny_text};
@@ -61,7 +62,7 @@ async fn tokens_get_the_score_that_their_text_gets() {
     let by_text = ask(&server, texts(&asked)).await.unwrap();
     let rows = asked.map(|text| tokenizer().encode(text, &SPEC).unwrap().tokens);
     let lengths = rows.each_ref().map(|row| row.len() as i32);
-    // What is behind a row's length is not read: here it would shout.
+    // Tokens after a row's length are not read: these would change the score.
     let padded: Vec<i64> = rows
         .iter()
         .flat_map(|row| row.iter().copied().chain([3; 9]).take(9))
@@ -154,7 +155,7 @@ async fn open_dimensions_are_described_as_such() {
     };
     let metadata = client.model_metadata(asked).await.unwrap().into_inner();
     let shapes: Vec<_> = metadata.inputs.iter().map(|it| it.shape.clone()).collect();
-    // A row of `lengths` is one number, which Triton writes as a list of one; both forms are taken.
+    // A row of `lengths` is one number. Triton writes a list of one. Both forms are accepted.
     assert_eq!(shapes, [vec![-1, -1], vec![-1, 1]]);
     assert_eq!(metadata.outputs[0].shape, [-1]);
     let asked = oip::ModelConfigRequest {

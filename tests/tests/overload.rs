@@ -1,6 +1,7 @@
-//! A full queue refuses at once, says when to come back, and takes requests again when there is room.
+//! A full queue refuses at once, says when to retry, and accepts requests again when rows leave.
 //!
-//! The servers here wait an hour for a batch that the queue cannot fill, so what is queued stays queued.
+//! The servers here wait an hour for a batch that the queue cannot fill, so queued rows stay
+//! queued.
 
 use quintet_client::ErrorKind;
 use quintet_e2e::{Server, frame, server, tiny};
@@ -10,7 +11,7 @@ use tonic_types::StatusExt as _;
 
 use crate::support::{encoded, refusal, request, sdk_request};
 
-/// A server whose queue holds two rows until somebody leaves.
+/// A server whose queue holds two rows until their caller cancels.
 async fn holding() -> Server {
     server()
         .model(tiny("digits"))
@@ -115,8 +116,8 @@ async fn a_lost_connection_frees_all_its_places() {
     server.queued("digits", 0).await;
 }
 
-/// With a slow model, and no delay configured, the queue fills by itself: of a burst some are answered, the rest
-/// refused, none is lost.
+/// With a slow model and no delay, a burst fills the queue: some requests are answered, the rest
+/// refused, none lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_burst_is_answered_or_refused() {
     let server = server()
@@ -158,8 +159,8 @@ async fn a_burst_is_answered_or_refused() {
     );
 }
 
-/// Hundreds of callers whose deadlines pass, and hundreds that hang up: nothing is left of them, the next request is
-/// answered, and the server stops without giving anything up.
+/// Hundreds of callers whose deadlines expire, and hundreds that cancel, leave nothing behind. The
+/// next request is answered, and the server stops without abandoned requests.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_leaves_nothing_behind() {
     let server = server()

@@ -1,4 +1,4 @@
-//! A photograph of a digit, as people send them: large, dark on light, off centre. Classified by the committed model.
+//! The committed model classifies a photograph of a digit: large, dark on light, off centre.
 
 use quintet_client::{ClassifyRequest, Image};
 use quintet_e2e::{Canvas, jpeg, png, server};

@@ -1,11 +1,11 @@
-//! A server is ready when the models that it must have are proved to compute what the trainer computed.
+//! A server is ready when its required models compute what the trainer computed.
 
 use quintet_client::{ModelState, ServingStatus};
 use quintet_e2e::{Flaw, Server, TinyModel, server, tiny};
 
 use crate::support::assert_works;
 
-/// The server's state, as each of the three ways to ask tells it.
+/// The server's state, as its three interfaces report it.
 async fn is_ready(server: &Server) -> bool {
     let health = server
         .client()
@@ -51,7 +51,7 @@ async fn a_server_with_sound_models_is_ready() {
     assert_eq!((page.status, page.body.as_str()), (200, "alive\n"));
 }
 
-/// The flaws of a bundle, and what the operator is told of each.
+/// The flaws of a bundle, and the reason that the operator gets for each.
 #[tokio::test]
 async fn a_flawed_model_is_not_served_and_others_are() {
     for (flaw, words) in [
@@ -117,7 +117,7 @@ async fn a_server_without_models_is_not_ready() {
     assert!(page.body.contains("no model"), "{}", page.body);
 }
 
-/// Loading takes as long as its warm-up runs, and the ports are open from the start.
+/// The ports are open from the start, also while models warm up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_loads_says_so_and_is_ready_later() {
     let slow: TinyModel = tiny("digits").slow();

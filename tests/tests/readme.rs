@@ -1,4 +1,4 @@
-//! The README's run-through, run: every `console` block's commands against the committed models, word for word.
+//! Runs the commands of the README's `console` blocks against the committed models.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 use quintet_e2e::server;
 use tempfile::TempDir;
 
-/// Stands for anything within one line of the expected output.
+/// Matches anything within one line of the expected output.
 const ANYTHING: &str = "[..]";
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn the_run_through_prints_what_the_readme_says() {
     assert_eq!(server.stopped().await, 0);
 }
 
-/// A folder with links to all that lies in `root`: what a command writes there does not stay.
+/// A temporary folder with links to everything in `root`, for what a command writes.
 fn lookalike(root: &Path) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for entry in std::fs::read_dir(root).expect("the workspace can be read") {
@@ -57,7 +57,7 @@ fn lookalike(root: &Path) -> TempDir {
     folder
 }
 
-/// What the tool prints, both streams.
+/// The tool's output, both streams.
 fn run(folder: &Path, arguments: &str, url: &str) -> String {
     let tool = tool();
     let output = Command::new(&tool)
@@ -69,7 +69,7 @@ fn run(folder: &Path, arguments: &str, url: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// The words of a command, as a shell would take them apart: by blanks, except within double quotes.
+/// The words of a command, split as by a shell: at blanks outside of double quotes.
 fn words(command: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (index, part) in command.split('"').enumerate() {
@@ -82,7 +82,7 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// The tool that the same build has left beside the tests.
+/// The tool, which the same build puts beside the tests.
 fn tool() -> PathBuf {
     let test = std::env::current_exe().expect("this program has a path");
     let deps = test.parent().expect("a program lies in a folder");

@@ -1,4 +1,4 @@
-//! `x-request-id`: a caller's own is given back, and a refusal always has one.
+//! `x-request-id`: a caller's own is returned, and a refusal always has one.
 
 use quintet_e2e::{Frame, Reply, Wire, frame, server, tiny};
 

@@ -1,4 +1,4 @@
-//! SentimentScore: each text gets its own score, whatever it is and whoever rides with it.
+//! SentimentScore: each text gets its own score, whatever texts share its batch.
 
 use prost::Message as _;
 use quintet_bundle::text::{START, UNKNOWN};
@@ -27,7 +27,7 @@ pub(crate) async fn ask(
     reply.map(tonic::Response::into_inner)
 }
 
-/// Whether two scores are the same but for rounding.
+/// Whether two scores are equal up to rounding.
 #[track_caller]
 fn assert_same(found: f32, expected: f32) {
     assert!(
@@ -56,7 +56,7 @@ fn assert_scores<T: AsRef<str>>(reply: &v1::SentimentScoreResponse, texts: &[T])
     }
 }
 
-/// A text of so many words, none like the next.
+/// A text of this many words, each different from the next.
 fn words(count: usize, seed: u64) -> String {
     let mut random = fastrand::Rng::with_seed(seed);
     let words = ["good", "bad", "film", "plot", "unheard-of"];
@@ -178,7 +178,7 @@ async fn a_text_beyond_reason_is_refused() {
 #[tokio::test]
 async fn bytes_that_are_no_utf_8_are_refused_in_words() {
     let server = server().text(tiny_text("reviews")).start().await;
-    // Field 1, four bytes, of which the third begins nothing.
+    // Field 1, four bytes. The third is not valid UTF-8.
     let message = [0x0a, 4, b'o', b'k', 0xff, b'!'];
     let wire = server.wire().await;
     let reply = wire.call(PATH, &[], grpc_message(&message)).await.unwrap();

@@ -1,5 +1,5 @@
-//! The committed generator keeps its word over the wire: digits that the committed classifier is sure of, all ten of
-//! them, and the very images that the project shows.
+//! The committed generator over the wire: the committed classifier recognises its digits, all ten
+//! occur, and the images are those that the README shows.
 
 use std::path::{Path, PathBuf};
 
@@ -9,9 +9,9 @@ use quintet_e2e::{Server, server};
 use crate::generate::at_most_a_level_apart;
 use crate::support::committed_models;
 
-/// Images that the generator was judged by when it was trained: the first of seed 0.
+/// Images by which the trainer judged the generator: the first of seed 0.
 const JUDGED: u32 = 10_000;
-/// The percentage of them that the classifier is at least 0.9 sure of, at the least.
+/// The least percentage of them with a confidence of at least 0.9.
 const SURE: u32 = 85;
 
 async fn committed() -> Option<Server> {

@@ -1,4 +1,4 @@
-//! The committed models keep their word over the wire: their accuracy on MNIST's 10,000 test images.
+//! The committed models' accuracy on MNIST's 10,000 test images, over the wire.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use quintet_e2e::server;
 
 use crate::support::{committed_models, data_dir};
 
-/// The share of the images that the model names as their labels do.
+/// The model's accuracy on the images.
 pub(crate) async fn accuracy(client: &Client, model: &str, digits: &Digits, images: usize) -> f64 {
     let mut right = 0;
     for start in (0..images).step_by(200) {
@@ -57,9 +57,9 @@ async fn the_cnn_keeps_its_word() {
     check("cnn", 0.9940).await;
 }
 
-/// What a repository of the committed models may weigh in all, in bytes.
+/// Most bytes that the committed models may take together.
 const REPOSITORY: u64 = 12_000_000;
-/// The share of the test samples by which weights stored in 16 bits may be worse than those trained.
+/// The most accuracy that storing the weights in 16 bits may cost.
 const HALF_PRECISION_COSTS: f64 = 0.0005;
 
 #[test]

@@ -1,4 +1,4 @@
-//! The committed text models keep their word over the wire: their accuracy on IMDB's 25,000 test reviews.
+//! The committed text models' accuracy on IMDB's 25,000 test reviews, over the wire.
 
 use quintet_client::{Client, SentimentRequest};
 use quintet_data::imdb::{self, POSITIVE, Reviews};
@@ -6,7 +6,7 @@ use quintet_e2e::server;
 
 use crate::support::{committed_models, data_dir};
 
-/// The share of the reviews that the model names as their labels do.
+/// The model's accuracy on the reviews.
 async fn accuracy(client: &Client, model: &str, reviews: &Reviews) -> f64 {
     let mut right = 0;
     for (texts, labels) in reviews.texts.chunks(250).zip(reviews.labels.chunks(250)) {
@@ -40,7 +40,7 @@ async fn the_text_models_keep_their_word() {
     }
 }
 
-/// What the README shows, by the model that answers when none is named.
+/// The README's example, with the default model.
 #[tokio::test]
 async fn two_sentences_are_told_apart() {
     let Some(models) = committed_models(&["lstm", "simple_rnn"]) else {

@@ -1,4 +1,4 @@
-//! Ten thousand bad requests: each gets a typed refusal or an answer, and the server works on.
+//! Ten thousand invalid requests: each gets a typed refusal or an answer, and the server stays up.
 
 use fastrand::Rng;
 use prost::Message as _;
@@ -13,7 +13,7 @@ const CALLERS: u64 = 16;
 const CLASSIFY: &str = "/quintet.v1.InferenceService/Classify";
 const GENERATE: &str = "/quintet.v1.InferenceService/GenerateDigits";
 
-/// What a mutation starts from.
+/// The input of a mutation.
 struct Seeds {
     png: Vec<u8>,
     jpeg: Vec<u8>,
@@ -28,7 +28,7 @@ impl Seeds {
         }
     }
 
-    /// A file that is cut, has wrong bytes in it, or was never one.
+    /// A file that is truncated, has wrong bytes, or is random.
     fn file(&self, random: &mut Rng) -> Vec<u8> {
         let mut file = if random.bool() {
             self.png.clone()
@@ -101,7 +101,7 @@ impl Seeds {
         }
     }
 
-    /// A call and its request's body: one that decodes, one that was damaged on the way, or noise.
+    /// A call and its request's body: valid protobuf, damaged protobuf, or noise.
     fn body(&self, random: &mut Rng) -> (&'static str, bytes::Bytes) {
         let (rpc, mut message) = match random.u8(..5) {
             0 => (GENERATE, generation(random).encode_to_vec()),
@@ -166,7 +166,7 @@ fn bytes(random: &mut Rng, most: usize) -> Vec<u8> {
     (0..length).map(|_| random.u8(..)).collect()
 }
 
-/// Sends one caller's share of the bad requests over one connection, and gives how many were answered.
+/// Sends one caller's share over one connection, and returns how many were answered.
 async fn rage(wire: Wire, caller: u64) -> usize {
     let seeds = Seeds::new();
     let mut answered = 0;
@@ -205,7 +205,7 @@ async fn bad_requests_are_refused_and_the_server_works_on() {
     while let Some(caller) = callers.join_next().await {
         answered += caller.unwrap();
     }
-    // Some are good by chance; if nearly all were, this storm would be none.
+    // Some are valid by chance. If nearly all were, this test would be void.
     assert!(
         (100..5_000).contains(&answered),
         "{answered} of {REQUESTS} were answered"

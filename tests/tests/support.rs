@@ -8,7 +8,7 @@ use quintet_proto::v1;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-/// A request of these frames, taken as they are, with all labels in the answer.
+/// A request for these frames without framing, with all labels in the answer.
 pub(crate) fn request(frames: &[Frame]) -> v1::ClassifyRequest {
     v1::ClassifyRequest {
         images: frames.iter().map(wire_image).collect(),
@@ -18,12 +18,12 @@ pub(crate) fn request(frames: &[Frame]) -> v1::ClassifyRequest {
     }
 }
 
-/// A frame as the wire carries it.
+/// A frame as a message.
 pub(crate) fn wire_image(frame: &Frame) -> v1::Image {
     raw(28, 28, 1, frame.0.clone())
 }
 
-/// Pixels as the wire carries them.
+/// Pixels as a message.
 pub(crate) fn raw(width: u32, height: u32, channels: u32, data: Vec<u8>) -> v1::Image {
     let raw = v1::RawImage {
         width,
@@ -36,7 +36,7 @@ pub(crate) fn raw(width: u32, height: u32, channels: u32, data: Vec<u8>) -> v1::
     }
 }
 
-/// A file as the wire carries it.
+/// A file as a message.
 pub(crate) fn encoded(file: Vec<u8>) -> v1::Image {
     v1::Image {
         source: Some(v1::image::Source::Encoded(file.into())),
@@ -85,7 +85,7 @@ pub(crate) fn assert_sdk_answers(answer: &Classifications, frames: &[Frame]) {
     }
 }
 
-/// The one field that a refusal names, and what it says of it.
+/// The one field that a refusal names, and its description.
 #[track_caller]
 pub(crate) fn violation(status: &Status) -> (String, String) {
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
@@ -101,7 +101,7 @@ pub(crate) fn violation(status: &Status) -> (String, String) {
     )
 }
 
-/// What the server answers to a request that it must refuse.
+/// The refusal of a request.
 pub(crate) async fn refusal(server: &Server, request: v1::ClassifyRequest) -> Status {
     server
         .raw()
@@ -121,12 +121,13 @@ pub(crate) async fn assert_works(server: &Server) {
     );
 }
 
-/// A variable of the environment, if it is set to something.
+/// A variable of the environment, if it is not empty.
 pub(crate) fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The folder of the data sets, from QUINTET_DATA_DIR. Without it the test is skipped, and says so.
+/// The folder of the data sets, from QUINTET_DATA_DIR. Without it the test prints that it is
+/// skipped.
 pub(crate) fn data_dir() -> Option<PathBuf> {
     let found = variable("QUINTET_DATA_DIR").map(PathBuf::from);
     if found.is_none() {
@@ -135,8 +136,8 @@ pub(crate) fn data_dir() -> Option<PathBuf> {
     found
 }
 
-/// A repository of only these of the committed models. While there is no folder of models the test is skipped, and
-/// says so; once it is there, a model that is missing from it is a failure.
+/// A repository of these committed models. Without the folder of models the test prints that it is
+/// skipped. With it, a missing model is a failure.
 pub(crate) fn committed_models(names: &[&str]) -> Option<Committed> {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
     let repository = tempfile::tempdir().expect("a temporary folder can be made");

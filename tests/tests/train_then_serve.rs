@@ -1,5 +1,5 @@
-//! From data to an answer over the wire: a short training, its bundle, a server, a client. Needs the trainer's binary,
-//! and so libtorch: feature `trainer`.
+//! From data to an answer over the wire: a short training, its bundle, a server, a client. Needs
+//! the trainer's program, hence libtorch (feature `trainer`).
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Which model and version a request gets, and what ListModels says there is.
+//! Which model and version a request gets, and what ListModels lists.
 
 use quintet_client::{ClassifyRequest, Framing, ModelState, Task};
 use quintet_e2e::{Flaw, frame, near, server, tiny};

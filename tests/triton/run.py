@@ -3,10 +3,11 @@
 
     tests/triton/run.py [--server PROGRAM] [--models-dir DIR] [--perf-analyzer]
 
-The client comes from PyPI, pinned and hash-checked, into .runtime/triton; a second call finds it there. Without
---server it is the newer of target/release/quintet-server and target/debug/quintet-server. --perf-analyzer also runs
-NVIDIA's load generator on every model, a few seconds each; it is in the client's wheel but needs two libraries that
-are not: libcudart.so.12, fetched as the client is, and libb64.so.0d (Debian's libb64-0d), which must be installed.
+The client comes from PyPI, pinned and hash-checked, into .runtime/triton. A second call finds it
+there. Without --server it is the newer of target/release/quintet-server and
+target/debug/quintet-server. --perf-analyzer also runs NVIDIA's load generator on every model, a few
+seconds each. It is in the client's wheel but needs two libraries that are not: libcudart.so.12,
+fetched like the client, and libb64.so.0d (Debian's libb64-0d), which must be installed.
 """
 
 import argparse
@@ -25,7 +26,7 @@ CLIENT = ROOT / ".runtime" / "triton"
 
 
 def fetch(requirements, folder):
-    """The folder, with the packages in it. Plain pip does it: not every python3 can make environments."""
+    """Installs the packages into the folder by plain pip: not every python3 has venv."""
     stamp = folder / "requirements.sha256"
     wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:

@@ -1,7 +1,7 @@
-"""NVIDIA's tritonclient, unmodified, against a running server: test_triton_client.py ADDRESS MODELS_DIR
+"""NVIDIA's tritonclient, unmodified, against a server: test_triton_client.py ADDRESS MODELS_DIR
 
-Every test takes a client and one of the served models; what a model should answer is read from the golden samples in
-its bundle.
+Every test takes a client and one of the served models. The expected answers are the golden samples
+in its bundle.
 """
 
 import json

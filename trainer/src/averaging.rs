@@ -15,8 +15,6 @@ pub struct WeightAverage {
     decay: f64,
 }
 
-// === impl WeightAverage ===
-
 impl WeightAverage {
     /// Starts at the weights of `trained`. Without averaging in the recipe, each step copies them.
     pub fn new(trained: &Network, recipe: &Recipe) -> Result<Self, TchError> {

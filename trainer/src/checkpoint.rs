@@ -14,8 +14,6 @@ pub struct Checkpoint {
     tensors: BTreeMap<String, Tensor>,
 }
 
-// === impl Checkpoint ===
-
 impl Checkpoint {
     /// Adds `tensors`, their names behind `prefix` and a dot.
     pub fn insert(&mut self, prefix: &str, tensors: impl IntoIterator<Item = (String, Tensor)>) {

@@ -150,8 +150,15 @@ pub struct Output {
     pub judged: u32,
 }
 
-/// Runs the command line of this process for `networks`.
+/// Runs the command line of this process for `networks`. Call it first in `main`: it changes the
+/// environment, which no other thread may use meanwhile.
 pub fn main(networks: &[&'static Architecture]) -> ExitCode {
+    // `ort`'s own switch comes after ONNX Runtime's telemetry has started.
+    #[expect(unsafe_code, reason = "a variable of the environment is set")]
+    // SAFETY: a program calls this first, while it has one thread.
+    unsafe {
+        std::env::set_var("ORT_DISABLE_TELEMETRY", "1");
+    }
     let error = match run(std::env::args_os(), networks, &mut io::stdout().lock()) {
         Ok(Ending::Finished) => return ExitCode::SUCCESS,
         Ok(Ending::Stopped) => return ExitCode::from(STOPPED),
@@ -201,8 +208,6 @@ fn command(networks: &[&'static Architecture]) -> clap::Command {
             })
         })
 }
-
-// === impl Output ===
 
 impl Output {
     /// Where to keep what takes long to compute, for the next run.

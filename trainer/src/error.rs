@@ -111,8 +111,6 @@ pub enum Error {
     Other(#[from] Cause),
 }
 
-// === impl Error ===
-
 impl Error {
     /// Names `path` in the error of a file operation.
     pub fn file<E: Into<Cause>>(path: &Path) -> impl Fn(E) -> Self {

@@ -20,8 +20,6 @@ pub fn top(row: &[f32]) -> (usize, f32) {
     row.iter().copied().enumerate().fold(start, higher)
 }
 
-// === impl Evaluation ===
-
 impl Evaluation {
     /// Judges `probabilities` by the `n` true labels. They are `[n, C]`, row after row, or `[n]` of
     /// the second of two classes.
@@ -65,8 +63,6 @@ impl Evaluation {
         )
     }
 }
-
-// === impl Confusion ===
 
 impl Confusion {
     /// No sample of any of `classes` classes yet.

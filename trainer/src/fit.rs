@@ -188,8 +188,6 @@ fn seed_libtorch(seed: u64, epoch: u32) {
     tch::manual_seed(SplitMix64::for_stream(!seed, u64::from(epoch)).next_u64() as i64);
 }
 
-// === impl State ===
-
 impl<'a> State<'a> {
     fn new(fit: &Fit<'a>) -> Result<Self, Error> {
         let Fit {
@@ -278,11 +276,13 @@ impl<'a> State<'a> {
         for (name, tensors) in self.tensors() {
             checkpoint.restore(name, tensors)?;
         }
-        let steps = checkpoint.number("adam_steps")? as i64;
+        // Earlier programs wrote other names for a GAN.
+        let number = |name, old| checkpoint.number(name).or_else(|_| checkpoint.number(old));
+        let steps = number("adam_steps", "steps")? as i64;
         self.adam.set_steps(steps);
         self.learner.set_steps(steps);
         self.epoch = checkpoint.number("epoch")? as u32;
-        self.best = checkpoint.number("best_loss")?;
+        self.best = number("best_loss", "best")?;
         Ok(())
     }
 }

@@ -19,8 +19,6 @@ pub struct Exporter {
     precision: Precision,
 }
 
-// === impl Exporter ===
-
 impl Exporter {
     /// An empty graph.
     pub fn new(name: &str, precision: Precision) -> Self {

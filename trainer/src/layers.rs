@@ -91,8 +91,6 @@ fn glorot_uniform(fan_in: i64, fan_out: i64) -> Init {
     }
 }
 
-// === impl Sequential ===
-
 impl Sequential {
     /// The same with `layer` at the end.
     #[must_use]
@@ -117,8 +115,6 @@ impl Layer for Sequential {
     }
 }
 
-// === impl Operator ===
-
 impl Layer for Operator {
     fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
         self.0(x)
@@ -128,8 +124,6 @@ impl Layer for Operator {
         self.1(to.graph(), x)
     }
 }
-
-// === impl Linear ===
 
 impl Linear {
     /// Glorot-uniform weights `[outputs, inputs]` and a zero bias `[outputs]` under `vs / name`.
@@ -168,8 +162,6 @@ impl Layer for Linear {
         ops::gemm(to.graph(), x, &weight, bias.as_ref(), attributes)
     }
 }
-
-// === impl Dropout ===
 
 impl Dropout {
     /// `probability` is the chance of a value to be dropped; the others grow to make up for it.

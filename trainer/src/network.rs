@@ -20,8 +20,6 @@ pub(crate) fn sorted(store: &nn::VarStore) -> Vec<(String, Tensor)> {
     weights
 }
 
-// === impl Network ===
-
 impl Network {
     /// Fresh weights on `device`, from libtorch's random generator.
     pub fn new(architecture: &'static Architecture, recipe: &Recipe, device: Device) -> Self {

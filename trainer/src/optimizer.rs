@@ -40,8 +40,6 @@ fn clip(gradients: &[Tensor], largest: f64) {
     }
 }
 
-// === impl Adam ===
-
 impl Adam {
     /// An optimizer of `weights`, which must be leaves that require gradients.
     pub fn new(weights: Vec<(String, Tensor)>, settings: &recipe::Optimizer) -> Self {

@@ -15,8 +15,6 @@ pub enum Progress {
     Silent,
 }
 
-// === impl Progress ===
-
 impl Progress {
     /// A bar if standard error is a terminal, lines otherwise.
     pub fn detect() -> Self {

@@ -6,8 +6,6 @@
 #[derive(Clone, Debug)]
 pub struct SplitMix64(u64);
 
-// === impl SplitMix64 ===
-
 impl SplitMix64 {
     /// A generator whose stream is a function of `seed` only.
     pub const fn new(seed: u64) -> Self {

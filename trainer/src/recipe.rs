@@ -115,8 +115,6 @@ pub struct FirstEmbedding {
     pub naive_bayes: f64,
 }
 
-// === impl Recipe ===
-
 impl Recipe {
     /// Parses a recipe that is part of the program.
     ///

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::export::export;
 use crate::fit::{Fit, read_best};
 use crate::graph::Precision;
-use crate::task::exam::{Difference, Drawing, Part};
+use crate::task::exam::{Drawing, Part};
 use crate::verify::Runtime;
 
 use manifest::{Facts, manifest};
@@ -68,10 +68,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
 
     let model = export(&network, Precision::Float16)?.to_bytes();
     let mut loaded = release.runtime.model(&model)?;
-    let Difference {
-        value: difference,
-        is_lower_bound,
-    } = exam.verify(&network, &output, &mut loaded)?;
+    let (difference, bound) = exam.verify(&network, &output, &mut loaded)?;
 
     exam.draw(&Drawing {
         run,
@@ -105,12 +102,11 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         golden,
         extra: release.data.files.clone(),
     };
-    let bound = if is_lower_bound { "least" } else { "most" };
     Ok(Released {
         bundle: bundle::write_bundle(release.models_dir, contents)?,
         best_epoch,
         report: format!(
-            "{}\n{comparison}\nonnxruntime and libtorch differ by at {bound} {difference:.1e}",
+            "{}\n{comparison}\nonnxruntime and libtorch differ by {bound} {difference:.1e}",
             stored.report,
         ),
     })

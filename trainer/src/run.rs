@@ -193,8 +193,6 @@ fn check_data_dir(data_dir: &Path) -> Result<(), Error> {
     Err(Error::value("--data-dir", shown, "an existing folder"))
 }
 
-// === impl Session ===
-
 impl Session<'_> {
     // The data of each job. What is the same for several is read once.
     fn load(&self, jobs: &[Job]) -> Result<Vec<Rc<Loaded>>, Error> {

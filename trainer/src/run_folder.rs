@@ -50,8 +50,6 @@ pub struct EpochMetrics {
     pub seconds: f64,
 }
 
-// === impl RunFolder ===
-
 impl RunFolder {
     /// Starts a run: makes the folder and removes what an earlier run left in it.
     pub fn create(path: &Path, recipe: &Recipe) -> Result<Self, Error> {
@@ -171,8 +169,6 @@ impl RunFolder {
 fn json_line(metrics: &EpochMetrics) -> String {
     serde_json::to_string(metrics).expect("metrics are plain numbers and text") + "\n"
 }
-
-// === impl EpochMetrics ===
 
 impl EpochMetrics {
     /// A figure by its name, such as `validation_loss`, or `quality.sure` for one within another;

@@ -42,8 +42,6 @@ pub struct Moment {
     pub learning_rate: f64,
 }
 
-// === impl Schedule ===
-
 impl Schedule {
     /// The learning rate of step `step` (from 0) of `steps`, if the highest one is `highest`.
     pub fn learning_rate(&self, highest: f64, step: usize, steps: usize) -> f64 {
@@ -57,8 +55,6 @@ impl Schedule {
         highest * (self.final_fraction + (1.0 - self.final_fraction) * cosine)
     }
 }
-
-// === impl Phase ===
 
 impl Phase {
     /// Whether the epoch (from 1) is one of these.

@@ -62,8 +62,6 @@ fn library_error(path: &Path, error: &LoadDynamicError) -> Error {
     Error::Usage(format!("onnxruntime library {path}: {cause}; {hint}"))
 }
 
-// === impl Runtime ===
-
 impl Runtime {
     /// Loads the library `path`; models use `threads` threads each. A process has one library, so a
     /// second call gives the first one's.
@@ -83,6 +81,11 @@ impl Runtime {
         })
     }
 
+    /// Threads that each model uses.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// Loads a model from the bytes of its file.
     pub fn model(&self, bytes: &[u8]) -> Result<LoadedModel, Error> {
         let builder = Session::builder(&self.environment)?.with_intra_threads(self.threads);
@@ -92,8 +95,6 @@ impl Runtime {
         Ok(LoadedModel { session })
     }
 }
-
-// === impl LoadedModel ===
 
 impl LoadedModel {
     /// What the graph gives for one batch of its inputs, on the CPU: float32 or uint8, a row each.

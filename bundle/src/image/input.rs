@@ -21,8 +21,6 @@ enum Layout {
     Nchw,
 }
 
-// === impl ImageInput ===
-
 impl ImageInput {
     /// The input of a manifest's model.
     ///

@@ -67,8 +67,6 @@ struct Axis {
     window: f32,
 }
 
-// === impl Axis ===
-
 impl Axis {
     /// `mass` is the ink along the axis, `ends` where the digit begins and ends.
     fn new(mass: &[f32], ends: [f32; 2], scale: f32) -> Self {

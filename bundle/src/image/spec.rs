@@ -42,7 +42,7 @@ pub enum Channels {
 pub enum Fit {
     /// [`super::frame_digit`]: light on dark, fitted and centred as in MNIST. Only grey 28×28.
     Digit,
-    /// [`super::resize_and_crop`]: the shorter side to `shorter_side` pixels, then the middle is cut out
+    /// The shorter side to `shorter_side` pixels, then the middle is cut out
     /// (`torchvision.transforms.Resize`, `CenterCrop`).
     Crop {
         /// In pixels; at least the model's width and height.
@@ -50,7 +50,7 @@ pub enum Fit {
         /// How pixels are averaged.
         filter: Filter,
     },
-    /// [`super::resize_and_crop`]: the whole picture to the model's size, whatever its aspect ratio.
+    /// The whole picture to the model's size, whatever its aspect ratio.
     Squash {
         /// How pixels are averaged.
         filter: Filter,
@@ -67,8 +67,6 @@ pub enum Filter {
     /// Keys' cubic with a = -0.5.
     Bicubic,
 }
-
-// === impl ImageSpec ===
 
 impl ImageSpec {
     /// MNIST's pictures of digits.
@@ -112,8 +110,6 @@ impl PreprocessingKind for ImageSpec {
         }
     }
 }
-
-// === impl Channels ===
 
 impl Channels {
     /// How many there are.

@@ -34,8 +34,6 @@ pub enum Side {
     Right,
 }
 
-// === impl TextSpec ===
-
 impl TextSpec {
     /// The last `max_tokens` of a text: the end of a review is where its author sums up.
     pub const fn end_of(max_tokens: usize) -> Self {

@@ -52,8 +52,6 @@ pub struct Encoded {
 #[error("{0}")]
 pub struct TokenizerError(String);
 
-// === impl Tokenizer ===
-
 impl Tokenizer {
     /// Learns the commonest words of `texts`, `vocabulary_size` with the three special tokens.
     ///

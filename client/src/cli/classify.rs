@@ -58,8 +58,6 @@ pub(crate) async fn run(client: &Client, args: ClassifyArgs) -> Result<(), Failu
     output::print_report(args.json, &report, Report::render)
 }
 
-// === impl Report ===
-
 impl<'a> Report<'a> {
     fn new(files: &'a [ImageFile], answers: &'a [Classifications]) -> Self {
         let predictions = answers

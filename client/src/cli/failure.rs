@@ -13,8 +13,6 @@ pub(crate) struct Failure {
     code: u8,
 }
 
-// === impl Failure ===
-
 impl Failure {
     /// The exit code for wrong usage; clap's too.
     pub(crate) const USAGE: u8 = 2;

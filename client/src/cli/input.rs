@@ -74,8 +74,6 @@ fn read_bounded(file: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-// === impl RequestLimit ===
-
 impl RequestLimit {
     /// Cuts items of these sizes, in order, into ranges that each fit.
     pub(crate) fn split(self, sizes: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {

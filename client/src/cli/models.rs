@@ -34,8 +34,6 @@ fn json_name(value: &impl Serialize) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-// === impl Report ===
-
 impl Report {
     fn render(&self) -> String {
         let models = &self.models;

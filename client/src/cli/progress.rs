@@ -6,8 +6,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 #[derive(Debug)]
 pub(crate) struct Progress(ProgressBar);
 
-// === impl Progress ===
-
 impl Progress {
     /// For so many of `things`.
     pub(crate) fn new(length: u64, things: &str) -> Self {

@@ -10,8 +10,6 @@ pub(crate) struct Score {
     batches: f64,
 }
 
-// === impl Score ===
-
 impl Score {
     pub(crate) fn new(classes: usize) -> Self {
         Self {

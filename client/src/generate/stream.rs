@@ -33,8 +33,6 @@ pub struct GenerateStream {
     opened: Instant,
 }
 
-// === impl GenerateStream ===
-
 impl GenerateStream {
     pub(crate) fn new(
         mut service: InferenceServiceClient<Balanced>,

@@ -72,8 +72,6 @@ struct Inner {
     reader: Option<Waker>,
 }
 
-// === impl Flow ===
-
 impl Flow {
     pub(super) fn new(max_message_size: usize) -> Self {
         Self {
@@ -175,8 +173,6 @@ fn register(place: &mut Option<Waker>, waker: &Waker) {
         none => *none = Some(waker.clone()),
     }
 }
-
-// === impl Requests ===
 
 impl<S> Requests<S> {
     pub(super) fn new(requests: S, flow: Arc<Flow>) -> Self {

@@ -144,8 +144,6 @@ fn bias(node: &Node<'_>, b: Option<&Value>, channels: usize) -> Result<()> {
     }
 }
 
-// === impl ConvAttributes ===
-
 impl Default for ConvAttributes {
     fn default() -> Self {
         Self {
@@ -156,8 +154,6 @@ impl Default for ConvAttributes {
         }
     }
 }
-
-// === impl ConvTransposeAttributes ===
 
 impl Default for ConvTransposeAttributes {
     fn default() -> Self {

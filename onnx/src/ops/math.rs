@@ -122,8 +122,6 @@ fn element_wise(graph: &mut GraphBuilder, op: &'static str, a: &Value, b: &Value
     node.finish(a.data_type(), shape)
 }
 
-// === impl GemmAttributes ===
-
 impl Default for GemmAttributes {
     fn default() -> Self {
         Self {

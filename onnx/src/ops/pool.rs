@@ -55,8 +55,6 @@ pub fn max_pool(
     node.finish(DataType::Float32, image.resized(channels, size))
 }
 
-// === impl MaxPoolAttributes ===
-
 impl MaxPoolAttributes {
     /// Windows of `side` by `side` pixels that touch but do not overlap, without padding.
     #[must_use]

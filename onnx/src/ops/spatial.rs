@@ -22,8 +22,6 @@ pub(super) struct Window {
     pub(super) dilations: [usize; 2],
 }
 
-// === impl Image ===
-
 impl Image {
     /// The value as an image; only the batch may be symbolic.
     pub(super) fn of(node: &Node<'_>, value: &Value) -> Result<Self> {
@@ -46,8 +44,6 @@ impl Image {
         Shape::from([self.batch, channels.into(), height.into(), width.into()])
     }
 }
-
-// === impl Window ===
 
 impl Window {
     /// Writes the attributes that every sliding operator has.

@@ -29,8 +29,6 @@ pub(crate) struct Case {
     outputs: Vec<Value>,
 }
 
-// === impl Case ===
-
 impl Case {
     pub(crate) fn new() -> Self {
         Self {
@@ -94,8 +92,6 @@ impl Case {
         self.run().remove(0)
     }
 }
-
-// === impl Array ===
 
 impl Array {
     pub(crate) fn f32(shape: &[usize], data: &[f32]) -> Self {

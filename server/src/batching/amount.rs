@@ -18,8 +18,6 @@ pub(super) struct Waiting {
     bytes: AtomicUsize,
 }
 
-// === impl Amount ===
-
 impl Amount {
     pub(super) fn of(rows: &[impl BatchRow]) -> Self {
         Self {
@@ -42,8 +40,6 @@ impl SubAssign for Amount {
         self.bytes -= less.bytes;
     }
 }
-
-// === impl Waiting ===
 
 impl Waiting {
     pub(super) fn of(Amount { rows, bytes }: Amount) -> Self {

@@ -1,8 +1,8 @@
-//! How far the engines of a process are behind, for those who bring them more.
+//! How many batches run for engines that are behind, for the threads that read requests.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What the engines of a process share.
+/// Shared by the engines of a process.
 #[derive(Debug)]
 pub struct Backlog {
     enough: usize,
@@ -11,7 +11,7 @@ pub struct Backlog {
 }
 
 impl Backlog {
-    /// Of a process in which so many batches leave no core idle.
+    /// For a process in which `enough` batches leave no core idle.
     pub fn of(enough: usize) -> Self {
         Self {
             enough,
@@ -19,18 +19,15 @@ impl Backlog {
         }
     }
 
-    /// Whether whoever brings more takes a core from what waits already: every core computes for engines that have so
-    /// much waiting that it makes no difference to them when more comes.
+    /// Whether every core computes for engines that are so far behind that reading more requests
+    /// only takes cores from those that wait.
     pub fn is_deep(&self) -> bool {
         self.running.load(Ordering::Relaxed) >= self.enough
     }
 
-    /// An engine that is behind runs so many batches, none if it is not behind, and told of so many before.
+    /// An engine runs `now` batches while it is behind, and was counted with `before`.
     pub(super) fn update(&self, before: usize, now: usize) {
-        if now > before {
-            self.running.fetch_add(now - before, Ordering::Relaxed);
-        } else {
-            self.running.fetch_sub(before - now, Ordering::Relaxed);
-        }
+        let change = now.wrapping_sub(before);
+        self.running.fetch_add(change, Ordering::Relaxed);
     }
 }

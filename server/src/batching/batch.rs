@@ -1,4 +1,4 @@
-//! One batch: rows gathered from many callers, and the way of each output back to its caller.
+//! One batch: rows of many callers, and which outputs belong to which caller.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::lanes::Extent;
 use super::request::{Failure, Gather, Timing};
 use super::wake::wake;
 
-/// Rows to run together, and whose they are.
+/// Rows to run together, and the requests they belong to.
 pub(super) struct Batch<R, O> {
     pub(super) rows: Vec<R>,
     /// The rows' widths together.
@@ -70,23 +70,17 @@ impl<R, O> Batch<R, O> {
         }
     }
 
-    /// For each request in the batch: its rows here, and how long they waited.
-    pub(super) fn waits(&self) -> Vec<(usize, Duration)> {
-        let mut waits: Vec<(usize, Duration)> = Vec::with_capacity(self.segments.len());
-        let mut last: Option<&Arc<Gather<O>>> = None;
-        for segment in &self.segments {
-            match waits.last_mut() {
-                Some(wait) if last.is_some_and(|last| Arc::ptr_eq(last, &segment.gather)) => {
-                    wait.0 += segment.len;
-                }
-                _ => waits.push((segment.len, segment.waited)),
-            }
-            last = Some(&segment.gather);
-        }
+    /// How long each request in the batch waited.
+    pub(super) fn waits(&self) -> Vec<Duration> {
+        let mut waits = Vec::with_capacity(self.segments.len());
+        let same = |a: &Segment<O>, b: &Segment<O>| Arc::ptr_eq(&a.gather, &b.gather);
+        let requests = self.segments.chunk_by(same);
+        waits.extend(requests.map(|segments| segments[0].waited));
         waits
     }
 
-    /// Hands every caller the outputs of its own rows. `outputs` holds one per row, in order.
+    /// Answers every caller with the outputs of its own rows. `outputs` holds one per row, in
+    /// order.
     pub(super) fn scatter(mut self, outputs: &mut Vec<O>, compute: Duration) {
         let batch_size = self.rows.len();
         let mut outputs = outputs.drain(..);
@@ -103,10 +97,10 @@ impl<R, O> Batch<R, O> {
         wake(answered);
     }
 
-    /// Tells every caller that the batch failed.
-    pub(super) fn fail(mut self, failure: &Failure) {
+    /// Answers every caller with this failure.
+    pub(super) fn fail(&mut self, message: &str) {
         for segment in self.segments.drain(..) {
-            segment.gather.fail(failure.clone());
+            segment.gather.fail(Failure::Backend(message.to_owned()));
         }
     }
 }
@@ -114,10 +108,6 @@ impl<R, O> Batch<R, O> {
 /// A batch that is dropped still answers: no caller waits for ever, whatever panics.
 impl<R, O> Drop for Batch<R, O> {
     fn drop(&mut self) {
-        for segment in self.segments.drain(..) {
-            segment
-                .gather
-                .fail(Failure::Backend("the batch was lost".to_owned()));
-        }
+        self.fail("the batch was lost");
     }
 }

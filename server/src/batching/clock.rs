@@ -21,19 +21,6 @@ impl Clock {
         Self(None)
     }
 
-    /// A clock that stands still until [`Clock::advance`].
-    #[cfg(test)]
-    pub(super) fn manual() -> Self {
-        Self(Some(Arc::new(Mutex::new(Instant::now()))))
-    }
-
-    /// Moves a manual clock on. The engine's sleepers look again only when they are woken.
-    #[cfg(test)]
-    pub(super) fn advance(&self, by: Duration) {
-        let manual = self.0.as_ref().expect("only a manual clock is advanced");
-        *manual.lock().unwrap_or_else(PoisonError::into_inner) += by;
-    }
-
     /// The time now.
     pub fn now(&self) -> Instant {
         match &self.0 {
@@ -56,6 +43,24 @@ impl Clock {
                     .0
             }
             _ => wake.wait(guard).unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
+#[cfg(test)]
+mod manual {
+    use super::*;
+
+    impl Clock {
+        /// A clock that stands still until [`Clock::advance`].
+        pub(in crate::batching) fn manual() -> Self {
+            Self(Some(Arc::new(Mutex::new(Instant::now()))))
+        }
+
+        /// Moves a manual clock on. The engine's sleepers look again only when they are woken.
+        pub(in crate::batching) fn advance(&self, by: Duration) {
+            let manual = self.0.as_ref().expect("only a manual clock is advanced");
+            *manual.lock().unwrap_or_else(PoisonError::into_inner) += by;
         }
     }
 }

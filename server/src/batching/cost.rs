@@ -13,7 +13,7 @@ use super::lanes::Extent;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Cost {
     /// By width, which is unique.
-    points: Vec<CostAt>,
+    pub(super) points: Vec<CostAt>,
 }
 
 /// The cost of a run whose widest row has this width.
@@ -38,17 +38,7 @@ const LONG_ENOUGH: Duration = Duration::from_micros(500);
 /// Rows that cost so many times what the run costs beside them are as cheap as in a larger run.
 const ROWS_TO_RUN: f64 = 4.0;
 
-// === impl Cost ===
-
 impl Cost {
-    /// The cost that is known at these widths, narrow to wide.
-    #[cfg(test)]
-    pub(super) fn of(points: impl Into<Vec<CostAt>>) -> Self {
-        let points = points.into();
-        assert!(points.is_sorted_by(|a, b| a.width < b.width));
-        Self { points }
-    }
-
     /// Measures the cost of rows up to `longest` wide: `run(rows, width)` makes one run of at most
     /// `max_batch_size` rows and says how long it took.
     ///

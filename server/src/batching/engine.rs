@@ -8,7 +8,6 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use smallvec::SmallVec;
 
@@ -16,20 +15,19 @@ use super::amount::Amount;
 use super::backlog::Backlog;
 use super::clock::Instant;
 use super::pool::Pool;
-use super::queue::QueueFull;
-use super::request::{Gather, Leave, Ticket};
+use super::request::{Failure, Gather, Ticket};
 use super::state::Phase;
 use super::{Backend, BackendFactory, Clock, Cost, Observer, Settings};
 
 /// The batching core of one model version.
 pub struct Engine<B: Backend> {
-    pool: Arc<Pool<B>>,
+    pub(super) pool: Arc<Pool<B>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// What an engine is made of.
+/// The parts of an engine.
 pub struct Parts<B: Backend> {
-    /// The policy's.
+    /// How requests become batches.
     pub settings: Settings,
     /// What the model's runs cost.
     pub cost: Cost,
@@ -37,37 +35,16 @@ pub struct Parts<B: Backend> {
     pub backends: Vec<B>,
     /// Makes the replacement of one that has panicked.
     pub factory: BackendFactory<B>,
-    /// The time.
+    /// Where the engine reads the time.
     pub clock: Clock,
-    /// Is told what happens.
+    /// Records what the engine does.
     pub observer: Arc<dyn Observer>,
-    /// Of the process.
+    /// Shared by the engines of the process.
     pub backlog: Arc<Backlog>,
 }
 
-/// Why a request was not accepted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Too much waits already.
-    #[error("{full}")]
-    QueueFull {
-        /// Which bound it met.
-        full: QueueFull,
-        /// When the queue may have moved on by a batch.
-        retry_after: Duration,
-    },
-    /// The engine has retired: this version of the model is no longer served.
-    #[error("the model is no longer served")]
-    Retired,
-    /// The engine has stopped: the server shuts down.
-    #[error("the model is stopping")]
-    Stopped,
-}
-
-// === impl Engine ===
-
 impl<B: Backend> Engine<B> {
-    /// Starts a thread for each instance, called after `name`.
+    /// Starts a thread for each instance, named after `name`.
     ///
     /// # Errors
     /// The operating system's, if it gives no thread.
@@ -81,18 +58,22 @@ impl<B: Backend> Engine<B> {
             let pool = Arc::clone(&engine.pool);
             let thread = thread::Builder::new()
                 .name(format!("{name}-{index}"))
-                .spawn(move || pool.run_thread())?;
+                .spawn(move || {
+                    while let Some(job) = pool.next_job() {
+                        pool.run(job);
+                    }
+                })?;
             engine.threads().push(thread);
         }
         Ok(engine)
     }
 
-    /// Whether so many rows would be accepted now. Asked before they are made, so that a refusal is
-    /// cheap.
+    /// Whether `rows` rows would be accepted now. Callers ask before they make the rows, so that a
+    /// refusal is cheap.
     ///
     /// # Errors
     /// As [`Engine::submit`], which may still refuse them.
-    pub fn check_room(&self, rows: usize) -> Result<(), Refusal> {
+    pub fn check_room(&self, rows: usize) -> Result<(), Failure> {
         let pool = &self.pool;
         if pool.depth.load(Ordering::Relaxed) + rows <= pool.settings.max_queue_size {
             return Ok(());
@@ -106,16 +87,16 @@ impl<B: Backend> Engine<B> {
     /// does.
     ///
     /// Dropping the ticket gives the places of rows that still wait back at once. A request whose
-    /// `deadline` passes while it waits is answered with [`super::Failure::Deadline`] when its turn
+    /// `deadline` passes while it waits is answered with [`Failure::Deadline`] when its turn
     /// comes; a caller that wants to know on time drops the ticket then.
     ///
     /// # Errors
-    /// [`Refusal`]: the queue is full or the engine has ended. Nothing has been queued then.
+    /// The queue is full or the engine has ended. Nothing has been queued then.
     pub fn submit(
         &self,
         rows: SmallVec<[B::Row; 1]>,
         deadline: Option<Instant>,
-    ) -> Result<Ticket<B::Output>, Refusal> {
+    ) -> Result<Ticket<B>, Failure> {
         let pool = &self.pool;
         let amount = Amount::of(&rows);
         let gather = Arc::new(Gather::new(amount, deadline));
@@ -133,7 +114,8 @@ impl<B: Backend> Engine<B> {
         if is_news {
             pool.has_news.store(true, Ordering::Release);
         }
-        Ok(Ticket::new(Arc::clone(pool) as Arc<dyn Leave<_>>, gather))
+        let pool = Some(Arc::clone(pool));
+        Ok(Ticket { gather, pool })
     }
 
     /// Makes sure that what waits is run: here and now while that is expected to stay within
@@ -167,14 +149,13 @@ impl<B: Backend> Engine<B> {
         self.pool.advance(Phase::Hurried);
     }
 
-    /// Takes nothing new from now on and answers what waits. Its threads free the instances and
-    /// end, which nobody waits for: not this call, and nobody who drops the engine, which retires
-    /// it, too.
+    /// Takes nothing new from now on and answers what waits. The threads then free the instances
+    /// and end; this call does not wait for them. Dropping the engine retires it, too.
     pub fn retire(&self) {
         self.pool.advance(Phase::Retired);
     }
 
-    /// Takes nothing new and fails what waits with [`super::Failure::Stopped`]; batches that run
+    /// Takes nothing new and fails what waits with [`Failure::Stopped`]; batches that run
     /// are still answered. Does not wait for them.
     pub fn stop(&self) {
         self.pool.advance(Phase::Stopped);
@@ -193,31 +174,6 @@ impl<B: Backend> Engine<B> {
     }
 }
 
-/// What tests see and do.
-#[cfg(test)]
-impl<B: Backend> Engine<B> {
-    /// Makes every sleeping thread look at the queue and the clock again.
-    pub(super) fn nudge(&self) {
-        drop(self.pool.lock());
-        self.pool.wake.notify_all();
-    }
-
-    /// Rows waiting now.
-    pub(super) fn queue_depth(&self) -> usize {
-        self.pool.lock().queue.depth()
-    }
-
-    /// Threads that sleep now.
-    pub(super) fn sleepers(&self) -> usize {
-        self.pool.lock().sleepers
-    }
-
-    /// Requests that the queue holds, those of callers that have gone included.
-    pub(super) fn entries(&self) -> usize {
-        self.pool.lock().queue.entries()
-    }
-}
-
 impl<B: Backend> Drop for Engine<B> {
     fn drop(&mut self) {
         self.retire();
@@ -226,16 +182,12 @@ impl<B: Backend> Drop for Engine<B> {
 
 impl<B: Backend> std::fmt::Debug for Parts<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Parts")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("Parts").finish_non_exhaustive()
     }
 }
 
 impl<B: Backend> std::fmt::Debug for Engine<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine")
-            .field("settings", &self.pool.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("Engine").finish_non_exhaustive()
     }
 }

@@ -6,20 +6,12 @@ use std::time::Duration;
 
 use super::batch::Batch;
 use super::lanes::Extent;
-use super::request::Failure;
 use super::{Backend, BackendFactory, BatchReport, Clock, Observer};
 
 /// A backend and the buffer it writes outputs to.
 pub(super) struct Instance<B: Backend> {
     backend: B,
     outputs: Vec<B::Output>,
-}
-
-/// How a batch went.
-pub(super) struct Ran {
-    pub(super) compute: Duration,
-    /// False when the backend panicked and must not be used again.
-    pub(super) sound: bool,
 }
 
 impl<B: Backend> Instance<B> {
@@ -36,14 +28,15 @@ impl<B: Backend> Instance<B> {
         made.ok()?.ok().map(Self::new)
     }
 
-    /// Runs one batch and answers its callers.
+    /// Runs one batch and answers its callers. Returns the time of the run, and the instance unless
+    /// it has panicked.
     pub(super) fn run(
-        &mut self,
-        batch: Batch<B::Row, B::Output>,
+        mut self,
+        mut batch: Batch<B::Row, B::Output>,
         clock: &Clock,
         observer: &dyn Observer,
-    ) -> Ran {
-        let Self { backend, outputs } = self;
+    ) -> (Duration, Option<Self>) {
+        let Self { backend, outputs } = &mut self;
         outputs.clear();
         let Extent { rows, width } = batch.extent();
         let cut = clock.now();
@@ -61,20 +54,19 @@ impl<B: Backend> Instance<B> {
             Err(panic) => Err(format!("the instance panicked: {}", panic_message(&*panic))),
         };
         // Before the answers, so that whoever has one finds it counted.
-        let succeeded = outcome.is_ok();
         observer.batch(&BatchReport {
             rows,
             width,
             elements: batch.elements,
             compute,
             waits: batch.waits(),
-            succeeded,
+            succeeded: outcome.is_ok(),
         });
         match outcome {
             Ok(()) => batch.scatter(outputs, compute),
-            Err(message) => batch.fail(&Failure::Backend(message)),
+            Err(message) => batch.fail(&message),
         }
-        Ran { compute, sound }
+        (compute, sound.then_some(self))
     }
 }
 

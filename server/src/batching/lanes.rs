@@ -13,10 +13,10 @@ use super::request::Gather;
 /// Waiting rows by width, each lane oldest first. Rows of width 1 have the first lane for
 /// themselves.
 pub(super) struct Lanes<R, O> {
-    /// As many as have been needed.
-    lanes: Vec<VecDeque<Entry<R, O>>>,
+    /// As many as rows have needed so far.
+    pub(super) lanes: Vec<VecDeque<Entry<R, O>>>,
     /// Entries that have come so far.
-    arrivals: u64,
+    pub(super) arrivals: u64,
 }
 
 /// What is left in one lane of neighbouring rows of one request.
@@ -37,16 +37,7 @@ pub(super) struct Extent {
     pub(super) width: usize,
 }
 
-// === impl Lanes ===
-
 impl<R: BatchRow, O> Lanes<R, O> {
-    pub(super) fn new() -> Self {
-        Self {
-            lanes: Vec::new(),
-            arrivals: 0,
-        }
-    }
-
     /// Puts the rows of a request where rows of their width wait.
     pub(super) fn push(
         &mut self,
@@ -83,7 +74,7 @@ impl<R: BatchRow, O> Lanes<R, O> {
         }
     }
 
-    /// The first rows of a lane that somebody waits for, `most` at most.
+    /// The first rows of a lane whose callers still wait, `most` at most.
     pub(super) fn extent(&self, lane: usize, most: usize) -> Extent {
         let live = self.lanes[lane]
             .iter()
@@ -96,18 +87,7 @@ impl<R: BatchRow, O> Lanes<R, O> {
             })
     }
 
-    /// How many there are now.
-    pub(super) fn count(&self) -> usize {
-        self.lanes.len()
-    }
-
-    /// Entries in all lanes.
-    #[cfg(test)]
-    pub(super) fn entries(&self) -> usize {
-        self.lanes.iter().map(VecDeque::len).sum()
-    }
-
-    /// The lane with the oldest rows that somebody waits for.
+    /// The lane with the oldest rows whose caller still waits.
     pub(super) fn oldest(&self) -> Option<usize> {
         if let [only] = &self.lanes[..] {
             return only.iter().any(Entry::is_live).then_some(0);
@@ -119,33 +99,16 @@ impl<R: BatchRow, O> Lanes<R, O> {
         oldest.min().map(|(_, lane)| lane)
     }
 
-    pub(super) fn front(&self, lane: usize) -> Option<&Entry<R, O>> {
-        self.lanes[lane].front()
-    }
-
-    pub(super) fn front_mut(&mut self, lane: usize) -> Option<&mut Entry<R, O>> {
-        self.lanes[lane].front_mut()
-    }
-
-    pub(super) fn pop(&mut self, lane: usize) {
-        self.lanes[lane].pop_front();
-    }
-
     /// Removes the entries of requests that are over.
     pub(super) fn sweep(&mut self) {
         for lane in &mut self.lanes {
             lane.retain(Entry::is_live);
         }
     }
-
-    /// Empties every lane.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Entry<R, O>> {
-        self.lanes.iter_mut().flat_map(|lane| lane.drain(..))
-    }
 }
 
 impl<R, O> Entry<R, O> {
-    /// Whether somebody waits for it.
+    /// Whether its caller still waits.
     fn is_live(&self) -> bool {
         self.gather.waiting.rows() > 0
     }

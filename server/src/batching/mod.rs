@@ -46,7 +46,7 @@ mod wake;
 pub use backlog::Backlog;
 pub use clock::{Clock, Instant};
 pub use cost::Cost;
-pub use engine::{Engine, Parts, Refusal};
+pub use engine::{Engine, Parts};
 pub use queue::QueueFull;
 pub use request::{Answer, Failure, Ticket, Timing};
 pub use wake::WakeQueue;
@@ -115,6 +115,7 @@ pub struct Settings {
 }
 
 /// Why waiting rows left the queue without an answer.
+// The metrics name these in the same order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DropReason {
     /// Their deadline passed.
@@ -138,8 +139,8 @@ pub struct BatchReport {
     pub elements: usize,
     /// From cut to outputs.
     pub compute: Duration,
-    /// For each request in the batch: its rows in this batch and how long they had waited.
-    pub waits: Vec<(usize, Duration)>,
+    /// How long each request in the batch had waited.
+    pub waits: Vec<Duration>,
     /// Whether every caller got its outputs.
     pub succeeded: bool,
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::amount::Amount;
 use super::backlog::Backlog;
 use super::batch::Batch;
-use super::engine::{Parts, Refusal};
-use super::instance::{Instance, Ran};
+use super::engine::Parts;
+use super::instance::Instance;
 use super::queue::{Next, Queue};
-use super::request::{Failure, Gather, Leave};
+use super::request::{Failure, Gather};
 use super::state::{Phase, Speed, State};
 use super::{Backend, Clock, DropReason, Observer, Settings};
 
@@ -35,17 +35,6 @@ pub(super) struct Pool<B: Backend> {
 pub(super) struct Job<B: Backend> {
     instance: Instance<B>,
     batch: Batch<B::Row, B::Output>,
-}
-
-// === impl Pool ===
-
-impl<B: Backend> Leave<B::Output> for Pool<B> {
-    fn leave(&self, gather: &Gather<B::Output>) {
-        gather.end();
-        let mut state = self.lock();
-        state.queue.leave(gather, self.clock.now());
-        self.report(&mut state);
-    }
 }
 
 impl<B: Backend> Pool<B> {
@@ -73,16 +62,16 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    /// Whether a request of so much is accepted.
-    pub(super) fn admit(&self, state: &State<B>, more: Amount) -> Result<(), Refusal> {
+    /// Whether a request that adds `more` to the queue is accepted.
+    pub(super) fn admit(&self, state: &State<B>, more: Amount) -> Result<(), Failure> {
         match state.phase {
             Phase::Open | Phase::Hurried => {}
-            Phase::Retired => return Err(Refusal::Retired),
-            Phase::Stopped => return Err(Refusal::Stopped),
+            Phase::Retired => return Err(Failure::Retired),
+            Phase::Stopped => return Err(Failure::Stopped),
         }
         state.queue.check_room(more).map_err(|full| {
             self.observer.dropped(DropReason::QueueFull, more.rows);
-            Refusal::QueueFull {
+            Failure::QueueFull {
                 full,
                 retry_after: state.retry_after(),
             }
@@ -101,16 +90,24 @@ impl<B: Backend> Pool<B> {
         self.wake.notify_all();
     }
 
+    /// A caller has gone: gives back the places that its rows hold in the queue.
+    pub(super) fn leave(&self, gather: &Gather<B::Output>) {
+        gather.end();
+        let mut state = self.lock();
+        state.queue.leave(gather, self.clock.now());
+        self.report(&mut state);
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State<B>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the observer and the backlog how the queue stands.
+    /// Reports the depth of the queue to the observer and the backlog.
     pub(super) fn report(&self, state: &mut State<B>) {
         self.update_backlog(state);
         self.depth.store(state.queue.depth(), Ordering::Relaxed);
         self.observer.queue_depth(state.queue.depth());
-        for (reason, rows) in state.queue.take_dropped() {
+        for (reason, rows) in std::mem::take(&mut state.queue.dropped) {
             self.observer.dropped(reason, rows);
         }
     }
@@ -126,16 +123,9 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    /// Runs batches until there will be no more.
-    pub(super) fn run_thread(&self) {
-        while let Some(job) = self.next_job() {
-            self.run(job);
-        }
-    }
-
     /// Sleeps until there is a batch and an instance for it; `None` when there never will be. Of an
     /// engine that has ended, it frees the instances as they become idle.
-    fn next_job(&self) -> Option<Job<B>> {
+    pub(super) fn next_job(&self) -> Option<Job<B>> {
         let mut state = self.lock();
         // Whoever gives an instance back looks for sleepers. Without instances there is nothing to
         // wait for.
@@ -197,7 +187,7 @@ impl<B: Backend> Pool<B> {
     fn job(&self, state: &mut State<B>, batch: Batch<B::Row, B::Output>) -> Option<Job<B>> {
         let instance = state.idle.pop()?;
         self.update_backlog(state);
-        if state.queue.depth() > 0 && state.sleepers > 0 && !state.idle.is_empty() {
+        if state.needs_wake() {
             self.wake.notify_one();
         }
         Some(Job { instance, batch })
@@ -205,23 +195,18 @@ impl<B: Backend> Pool<B> {
 
     /// Runs a batch, answers its callers and gives the instance back, or its replacement.
     pub(super) fn run(&self, job: Job<B>) {
-        let Job {
-            mut instance,
-            batch,
-        } = job;
+        let Job { instance, batch } = job;
         let extent = batch.extent();
-        let Ran { compute, sound } = instance.run(batch, &self.clock, &*self.observer);
-        let instance = if sound {
-            Some(instance)
-        } else {
+        let (compute, instance) = instance.run(batch, &self.clock, &*self.observer);
+        let instance = instance.or_else(|| {
             self.observer.instance_replaced();
             let factory = self.lock().factory.clone();
-            factory.and_then(|factory| Instance::replacement(&factory))
-        };
+            Instance::replacement(&factory?)
+        });
         let mut state = self.lock();
         let latest = Speed {
             row: compute / extent.rows.max(1) as u32,
-            unit: compute.as_secs_f64() * 1e9 / state.queue.cost().of_run(extent),
+            unit: compute.as_secs_f64() * 1e9 / state.queue.cost.of_run(extent),
         };
         state.speed = Some(state.speed.map_or(latest, |speed| speed.updated(latest)));
         match instance {
@@ -241,10 +226,8 @@ impl<B: Backend> Pool<B> {
 
     /// Wakes a thread if there is something for it to do.
     pub(super) fn wake_sleeper(&self) {
-        let state = self.lock();
-        let useful = state.queue.depth() > 0 && state.sleepers > 0 && !state.idle.is_empty();
-        drop(state);
-        if useful {
+        let needs_wake = self.lock().needs_wake();
+        if needs_wake {
             self.wake.notify_one();
         }
     }

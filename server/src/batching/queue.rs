@@ -15,16 +15,17 @@ use super::{BatchRow, Cost, DropReason, Settings};
 /// Waiting requests.
 pub(super) struct Queue<R, O> {
     settings: Settings,
-    cost: Cost,
-    lanes: Lanes<R, O>,
-    /// What waits and is waited for.
+    pub(super) cost: Cost,
+    pub(super) lanes: Lanes<R, O>,
+    /// The rows that wait and whose callers still wait for them.
     waiting: Amount,
     /// Rows in the lanes whose request is over. They are removed before they hold too much memory.
     stale: Amount,
-    dropped: Vec<(DropReason, usize)>,
+    /// Rows dropped since the last report.
+    pub(super) dropped: Vec<(DropReason, usize)>,
 }
 
-/// What an idle instance should do.
+/// What an idle instance should do next.
 pub(super) enum Next<R, O> {
     /// Run this now.
     Run(Batch<R, O>),
@@ -49,36 +50,28 @@ pub struct QueueFull {
 }
 
 impl<R: BatchRow, O> Queue<R, O> {
-    /// An empty queue of a model whose runs cost so much.
+    /// An empty queue of a model whose runs cost `cost`.
     pub(super) fn new(settings: Settings, cost: Cost) -> Self {
         Self {
             settings,
             cost,
-            lanes: Lanes::new(),
+            lanes: Lanes {
+                lanes: Vec::new(),
+                arrivals: 0,
+            },
             waiting: Amount::default(),
             stale: Amount::default(),
             dropped: Vec::new(),
         }
     }
 
-    /// Rows that wait and are waited for.
+    /// Rows that wait and whose callers still wait for them.
     pub(super) fn depth(&self) -> usize {
         self.waiting.rows
     }
 
-    /// What its model's runs cost.
-    pub(super) fn cost(&self) -> &Cost {
-        &self.cost
-    }
-
-    /// Runs of rows in the queue, those that are over included.
-    #[cfg(test)]
-    pub(super) fn entries(&self) -> usize {
-        self.lanes.entries()
-    }
-
-    /// Whether a request fits. Its bytes always fit an empty queue: other limits say how large one
-    /// request may be, and one that never fits could not be told when to come again.
+    /// Whether a request fits. Its bytes always fit an empty queue: other limits bound the size of
+    /// one request, and one that never fits could not be told when to retry.
     pub(super) fn check_room(&self, more: Amount) -> Result<(), QueueFull> {
         let settings = &self.settings;
         let Amount { rows, bytes } = self.waiting;
@@ -99,7 +92,7 @@ impl<R: BatchRow, O> Queue<R, O> {
         Ok(())
     }
 
-    /// Takes a request in, for which [`Queue::check_room`] has found room.
+    /// Queues a request, for which [`Queue::check_room`] has found room.
     pub(super) fn push(&mut self, gather: &Arc<Gather<O>>, rows: SmallVec<[R; 1]>, now: Instant) {
         self.waiting += gather.waiting.amount();
         self.lanes.push(gather, rows, now);
@@ -107,11 +100,9 @@ impl<R: BatchRow, O> Queue<R, O> {
 
     /// A caller has gone: its waiting rows no longer count.
     pub(super) fn leave(&mut self, gather: &Gather<O>, now: Instant) {
-        let left = gather.waiting.take();
-        if left.rows == 0 {
+        if !self.drop_waiting(gather, now) {
             return;
         }
-        self.drop_waiting(left, reason_of(gather, now));
         let Amount { rows, bytes } = self.stale;
         if rows > self.waiting.rows + self.settings.max_batch_size
             || bytes > self.settings.max_queue_bytes / 4
@@ -127,7 +118,7 @@ impl<R: BatchRow, O> Queue<R, O> {
         let extent = match self.lanes.oldest() {
             None => return 0.0,
             // The one lane there is has rows of width 1 only: nothing to look through.
-            Some(0) if self.lanes.count() == 1 => Extent {
+            Some(0) if self.lanes.lanes.len() == 1 => Extent {
                 rows: self.waiting.rows.min(max),
                 width: 1,
             },
@@ -145,16 +136,14 @@ impl<R: BatchRow, O> Queue<R, O> {
     /// What to do now, with a batch of `max` rows at most. With `flush`, no row waits for
     /// [`Settings::max_queue_delay`].
     pub(super) fn next(&mut self, now: Instant, flush: bool, max: usize) -> Next<R, O> {
-        for lane in 0..self.lanes.count() {
+        for lane in 0..self.lanes.lanes.len() {
             self.drop_dead_front(lane, now);
         }
         let Some(lane) = self.lanes.oldest() else {
             return Next::Sleep;
         };
-        let submitted = self
-            .lanes
-            .front(lane)
-            .map_or(now, |oldest| oldest.submitted);
+        let oldest = self.lanes.lanes[lane].front();
+        let submitted = oldest.map_or(now, |oldest| oldest.submitted);
         let ripe = submitted + self.settings.max_queue_delay;
         if flush || self.waiting.rows >= self.settings.max_batch_size || ripe <= now {
             return self.cut(lane, now, max);
@@ -164,7 +153,7 @@ impl<R: BatchRow, O> Queue<R, O> {
 
     /// Fails everything that waits.
     pub(super) fn fail(&mut self, failure: &Failure) {
-        for entry in self.lanes.drain() {
+        for entry in self.lanes.lanes.iter_mut().flat_map(|lane| lane.drain(..)) {
             let waiting = entry.gather.waiting.take();
             if waiting.rows > 0 {
                 self.dropped.push((DropReason::Stopped, waiting.rows));
@@ -173,11 +162,6 @@ impl<R: BatchRow, O> Queue<R, O> {
         }
         self.waiting = Amount::default();
         self.stale = Amount::default();
-    }
-
-    /// What was dropped since the last call, for the metrics.
-    pub(super) fn take_dropped(&mut self) -> Vec<(DropReason, usize)> {
-        std::mem::take(&mut self.dropped)
     }
 
     /// Fills a batch from the oldest rows of a lane on, then from narrower lanes as far as that
@@ -222,7 +206,7 @@ impl<R: BatchRow, O> Queue<R, O> {
     fn fill(&mut self, batch: &mut Batch<R, O>, lane: usize, now: Instant, max: usize) {
         while batch.rows.len() < max {
             self.drop_dead_front(lane, now);
-            let Some(entry) = self.lanes.front_mut(lane) else {
+            let Some(entry) = self.lanes.lanes[lane].front_mut() else {
                 break;
             };
             let len = entry.rows.len().min(max - batch.rows.len());
@@ -238,45 +222,41 @@ impl<R: BatchRow, O> Queue<R, O> {
             entry.gather.waiting.subtract(taken);
             self.waiting -= taken;
             if entry.rows.len() == 0 {
-                self.lanes.pop(lane);
+                self.lanes.lanes[lane].pop_front();
             }
         }
     }
 
     /// Removes requests from the front of a lane until there is one to compute.
     fn drop_dead_front(&mut self, lane: usize, now: Instant) {
-        while let Some(entry) = self.lanes.front(lane) {
+        while let Some(entry) = self.lanes.lanes[lane].front() {
             if !entry.gather.is_over() && !entry.gather.is_late(now) {
                 return;
             }
             let gather = Arc::clone(&entry.gather);
             let here = Amount::of(entry.rows.as_slice());
-            self.lanes.pop(lane);
-            // Nothing waits of a request that has left already and was counted then.
-            let waiting = gather.waiting.take();
-            if waiting.rows > 0 {
-                self.drop_waiting(waiting, reason_of(&gather, now));
-                if gather.is_late(now) {
-                    gather.fail(Failure::Deadline);
-                }
+            self.lanes.lanes[lane].pop_front();
+            if self.drop_waiting(&gather, now) && gather.is_late(now) {
+                gather.fail(Failure::Deadline);
             }
             self.stale -= here;
         }
     }
 
-    /// Counts rows that are in the lanes as waiting no longer.
-    fn drop_waiting(&mut self, rows: Amount, reason: DropReason) {
-        self.waiting -= rows;
-        self.stale += rows;
-        self.dropped.push((reason, rows.rows));
-    }
-}
-
-/// Why rows of a request that is over are not run.
-fn reason_of<O>(gather: &Gather<O>, now: Instant) -> DropReason {
-    if gather.is_late(now) {
-        DropReason::Deadline
-    } else {
-        DropReason::Cancelled
+    /// Counts what waits of a request as dropped. False: it has been counted already.
+    fn drop_waiting(&mut self, gather: &Gather<O>, now: Instant) -> bool {
+        let dropped = gather.waiting.take();
+        if dropped.rows == 0 {
+            return false;
+        }
+        self.waiting -= dropped;
+        self.stale += dropped;
+        let reason = if gather.is_late(now) {
+            DropReason::Deadline
+        } else {
+            DropReason::Cancelled
+        };
+        self.dropped.push((reason, dropped.rows));
+        true
     }
 }

@@ -1,7 +1,6 @@
 //! One request in the core: a [`Ticket`] for the caller, a [`Gather`] that collects its rows'
 //! outputs.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +9,11 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::Backend;
 use super::amount::{Amount, Waiting};
 use super::clock::Instant;
+use super::pool::Pool;
+use super::queue::QueueFull;
 use super::wake::{Sleeper, wake};
 
 /// What a caller gets when all its rows are done.
@@ -34,16 +36,24 @@ pub struct Timing {
     pub batch_size: usize,
 }
 
-/// Why an accepted request got no outputs.
+/// Why a request got no outputs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
+    /// It was not accepted: too much waits already.
+    #[error("{full}")]
+    QueueFull {
+        /// Which bound it met.
+        full: QueueFull,
+        /// When the queue may have moved on by a batch.
+        retry_after: Duration,
+    },
     /// Its deadline passed while it waited.
     #[error("the deadline passed in the queue")]
     Deadline,
-    /// The server shut down before its turn.
+    /// The engine has stopped: the server shuts down.
     #[error("the model was stopped")]
     Stopped,
-    /// The engine lost its last instance before its turn.
+    /// The engine has retired or lost its last instance: this version is no longer served.
     #[error("the model is no longer served")]
     Retired,
     /// Its batch failed; the text is for the log.
@@ -53,16 +63,10 @@ pub enum Failure {
 
 /// The caller's end of an accepted request: a future of its answer. Dropping it gives the waiting
 /// rows' places back.
-pub struct Ticket<O> {
-    gather: Arc<Gather<O>>,
+pub struct Ticket<B: Backend> {
+    pub(super) gather: Arc<Gather<B::Output>>,
     /// Is told when the caller leaves before the answer; taken once that is there.
-    engine: Option<Arc<dyn Leave<O>>>,
-}
-
-/// The side of the engine that a leaving caller speaks to.
-pub(super) trait Leave<O>: Send + Sync {
-    /// Gives back the places that the request's rows hold in the queue.
-    fn leave(&self, gather: &Gather<O>);
+    pub(super) pool: Option<Arc<Pool<B>>>,
 }
 
 /// The core's end of a request, shared by its rows.
@@ -82,12 +86,8 @@ struct Collected<O> {
     timing: Timing,
     /// What the caller gets, from the answer on until it is taken.
     reply: Option<Result<Answer<O>, Failure>>,
-    /// Whether there has been a reply.
-    replied: bool,
     caller: Option<Sleeper>,
 }
-
-// === impl Gather ===
 
 impl<O> Gather<O> {
     /// A request of so many rows.
@@ -101,7 +101,6 @@ impl<O> Gather<O> {
                 missing: amount.rows,
                 timing: Timing::default(),
                 reply: None,
-                replied: false,
                 caller: None,
             }),
         }
@@ -168,62 +167,42 @@ impl<O> Gather<O> {
     }
 }
 
-// === impl Collected ===
-
 impl<O> Collected<O> {
-    /// The first reply counts.
+    /// The first reply counts. None comes after an answer, which needs every row's output.
     fn reply(&mut self, reply: Result<Answer<O>, Failure>) -> Option<Sleeper> {
-        if self.replied {
-            return None;
-        }
-        self.replied = true;
-        self.reply = Some(reply);
+        self.reply.get_or_insert(reply);
         self.caller.take()
     }
 }
 
-// === impl Ticket ===
-
-impl<O> Ticket<O> {
-    pub(super) fn new(engine: Arc<dyn Leave<O>>, gather: Arc<Gather<O>>) -> Self {
-        Self {
-            gather,
-            engine: Some(engine),
-        }
-    }
-}
-
-impl<O> Future for Ticket<O> {
-    type Output = Result<Answer<O>, Failure>;
+impl<B: Backend> Future for Ticket<B> {
+    type Output = Result<Answer<B::Output>, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut collected = self.gather.collected();
         if let Some(reply) = collected.reply.take() {
             drop(collected);
-            self.engine = None;
+            self.pool = None;
             return Poll::Ready(reply);
         }
         let waker = context.waker();
-        if !collected
-            .caller
-            .as_ref()
-            .is_some_and(|caller| caller.is(waker))
-        {
+        let caller = collected.caller.as_ref();
+        if !caller.is_some_and(|caller| caller.waker.will_wake(waker)) {
             collected.caller = Some(Sleeper::here(waker));
         }
         Poll::Pending
     }
 }
 
-impl<O> Drop for Ticket<O> {
+impl<B: Backend> Drop for Ticket<B> {
     fn drop(&mut self) {
-        if let Some(engine) = self.engine.take() {
-            engine.leave(&self.gather);
+        if let Some(pool) = self.pool.take() {
+            pool.leave(&self.gather);
         }
     }
 }
 
-impl<O> std::fmt::Debug for Ticket<O> {
+impl<B: Backend> std::fmt::Debug for Ticket<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ticket").finish_non_exhaustive()
     }

@@ -7,17 +7,17 @@ use super::instance::Instance;
 use super::queue::Queue;
 use super::{Backend, BackendFactory, Settings};
 
-/// It pays to wake a thread for so much work: about what a wake-up costs, on both sides.
+/// Work that is worth waking a thread for: about what a wake-up costs, on both sides.
 const WORTH_A_WAKE: Duration = Duration::from_micros(50);
 
-/// An engine whose rows wait for so long is behind: a millisecond more makes no difference to them.
+/// An engine whose rows wait this long is behind: a millisecond more makes no difference to them.
 const FAR_BEHIND: Duration = Duration::from_millis(8);
 
-/// A run of so long hides what it costs to hand rows over: two of half the size cost no more than
-/// one.
+/// A run this long hides the cost of handing rows over: two runs of half the size cost no more
+/// than one.
 const LONG_RUN: Duration = Duration::from_micros(500);
 
-/// What the lock of an engine guards.
+/// The state that an engine's lock guards.
 pub(super) struct State<B: Backend> {
     pub(super) queue: Queue<B::Row, B::Output>,
     pub(super) phase: Phase,
@@ -29,9 +29,9 @@ pub(super) struct State<B: Backend> {
     pub(super) factory: Option<BackendFactory<B>>,
     /// Threads that sleep on `wake`.
     pub(super) sleepers: usize,
-    /// How fast it has been lately; unknown until the first batch has run.
+    /// The speed of recent runs; unknown until the first batch has run.
     pub(super) speed: Option<Speed>,
-    /// Batches that run while this engine is behind, as the backlog was told.
+    /// Running batches that the backlog counts for this engine.
     pub(super) running_behind: usize,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Speed {
     pub(super) unit: f64,
 }
 
-/// In the order in which they come; some may be left out.
+/// The phases of an engine, in order; some may be skipped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     /// Takes requests.
@@ -57,15 +57,13 @@ pub(super) enum Phase {
     Stopped,
 }
 
-// === impl State ===
-
 impl<B: Backend> State<B> {
-    /// How long a run of so many rows is expected to take; zero while that is unknown.
+    /// How long a run of `rows` rows is expected to take; zero while that is unknown.
     fn time_of(&self, rows: usize) -> Duration {
         self.speed.map_or(Duration::ZERO, |speed| speed.row) * rows as u32
     }
 
-    /// The rows of each of so many instances, if they share what waits.
+    /// The rows of each instance, if `instances` of them share what waits.
     fn share_of(&self, instances: usize) -> usize {
         self.queue.depth().div_ceil(instances.max(1))
     }
@@ -73,6 +71,11 @@ impl<B: Backend> State<B> {
     /// How long it takes to run the rows that wait now.
     fn wait(&self) -> Duration {
         self.time_of(self.share_of(self.instances))
+    }
+
+    /// Whether a thread sleeps that could run what waits.
+    pub(super) fn needs_wake(&self) -> bool {
+        self.queue.depth() > 0 && self.sleepers > 0 && !self.idle.is_empty()
     }
 
     /// Whether its rows wait so long that a millisecond more makes no difference to them.
@@ -102,7 +105,7 @@ impl<B: Backend> State<B> {
         let of_all = self.share_of(self.instances);
         let of_idle = self.share_of(self.idle.len());
         let is_long = self.time_of(of_all) >= LONG_RUN
-            && of_all >= self.queue.cost().efficient_rows()
+            && of_all >= self.queue.cost.efficient_rows()
             && settings.max_queue_delay.is_zero();
         let rows = if is_long {
             of_all
@@ -115,10 +118,9 @@ impl<B: Backend> State<B> {
     }
 }
 
-// === impl Speed ===
-
 impl Speed {
-    /// One part new in eight: a few batches settle it, one odd batch does not upset it.
+    /// The latest run counts for an eighth: a few batches settle it, one odd batch does not upset
+    /// it.
     pub(super) fn updated(self, latest: Self) -> Self {
         Self {
             row: (self.row * 7 + latest.row) / 8,
@@ -126,8 +128,6 @@ impl Speed {
         }
     }
 }
-
-// === impl Phase ===
 
 impl Phase {
     /// Whether it takes no requests any more.

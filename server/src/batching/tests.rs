@@ -8,6 +8,7 @@ mod retire;
 mod trouble;
 mod widths;
 
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -72,6 +73,36 @@ impl Observer for Seen {
     }
     fn instance_replaced(&self) {
         *self.replaced.lock().unwrap() += 1;
+    }
+}
+
+impl<B: Backend> Engine<B> {
+    /// Makes every sleeping thread look at the queue and the clock again.
+    pub(super) fn nudge(&self) {
+        drop(self.pool.lock());
+        self.pool.wake.notify_all();
+    }
+
+    /// Rows waiting now.
+    pub(super) fn queue_depth(&self) -> usize {
+        self.pool.lock().queue.depth()
+    }
+
+    /// Threads that sleep now.
+    pub(super) fn sleepers(&self) -> usize {
+        self.pool.lock().sleepers
+    }
+
+    /// Requests that the queue holds, those of callers that have gone included.
+    pub(super) fn entries(&self) -> usize {
+        self.pool.lock().queue.entries()
+    }
+}
+
+impl<R, O> queue::Queue<R, O> {
+    /// Runs of rows in the lanes, those that are over included.
+    fn entries(&self) -> usize {
+        self.lanes.lanes.iter().map(VecDeque::len).sum()
     }
 }
 
@@ -141,7 +172,7 @@ fn bench_with(settings: Settings, cost: Cost) -> Bench {
 }
 
 impl Bench {
-    fn submit(&self, rows: &[u32]) -> Ticket<u32> {
+    fn submit(&self, rows: &[u32]) -> Ticket<Gated> {
         let ticket = self
             .engine
             .submit(rows.into(), None)
@@ -171,7 +202,7 @@ impl Bench {
     }
 }
 
-fn wait<O>(ticket: Ticket<O>) -> Result<Answer<O>, Failure> {
+fn wait<B: Backend>(ticket: Ticket<B>) -> Result<Answer<B::Output>, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap()

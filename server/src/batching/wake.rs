@@ -1,8 +1,9 @@
 //! Wake-ups across threads, a batch at a time.
 //!
-//! A batch answers many callers at once. Waking each caller's task from another thread costs a system call apiece, as
-//! Tokio rings the runtime's bell for every one. So a thread that runs callers' tasks has a [`WakeQueue`]: the answers
-//! of a batch are put there together, the bell rings once, and the thread wakes its own tasks, which costs next to nothing.
+//! A batch answers many callers at once. Waking each caller's task from another thread costs a
+//! system call apiece, as Tokio wakes the runtime for every one. So a thread that runs callers'
+//! tasks has a [`WakeQueue`]: the wakers of a batch are put there together, the thread is woken
+//! once, and wakes its own tasks, which costs next to nothing.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -21,13 +22,13 @@ pub struct WakeQueue {
 struct State {
     waiting: Vec<Waker>,
     /// Wakes the task that serves the queue, while it sleeps.
-    bell: Option<Waker>,
+    server: Option<Waker>,
 }
 
 /// A task that waits for an answer, and the queue of the thread that it runs on, if that has one.
 #[derive(Debug)]
 pub(super) struct Sleeper {
-    waker: Waker,
+    pub(super) waker: Waker,
     home: Option<Arc<WakeQueue>>,
 }
 
@@ -35,10 +36,8 @@ thread_local! {
     static HERE: RefCell<Option<Arc<WakeQueue>>> = const { RefCell::new(None) };
 }
 
-// === impl WakeQueue ===
-
 impl WakeQueue {
-    /// From now on, tasks that sleep on this thread are woken through the queue that this gives; run
+    /// From now on, tasks that sleep on this thread are woken through the returned queue; run
     /// [`WakeQueue::serve`] on the same thread.
     pub fn for_this_thread() -> Arc<Self> {
         let queue = Arc::<Self>::default();
@@ -53,7 +52,7 @@ impl WakeQueue {
             loop {
                 let mut state = self.lock();
                 if state.waiting.is_empty() {
-                    state.bell = Some(context.waker().clone());
+                    state.server = Some(context.waker().clone());
                     return Poll::Pending;
                 }
                 std::mem::swap(&mut state.waiting, &mut awake);
@@ -67,10 +66,10 @@ impl WakeQueue {
     fn put(&self, wakers: impl Iterator<Item = Waker>) {
         let mut state = self.lock();
         state.waiting.extend(wakers);
-        let bell = state.bell.take();
+        let server = state.server.take();
         drop(state);
-        if let Some(bell) = bell {
-            bell.wake();
+        if let Some(server) = server {
+            server.wake();
         }
     }
 
@@ -78,8 +77,6 @@ impl WakeQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-// === impl Sleeper ===
 
 impl Sleeper {
     /// The task of this waker, on this thread.
@@ -90,33 +87,23 @@ impl Sleeper {
         }
     }
 
-    /// Whether it is the task of this waker.
-    pub(super) fn is(&self, waker: &Waker) -> bool {
-        self.waker.will_wake(waker)
-    }
-
-    fn is_at(&self, home: Option<&Arc<WakeQueue>>) -> bool {
-        match (&self.home, home) {
-            (Some(own), Some(home)) => Arc::ptr_eq(own, home),
-            (own, home) => own.is_none() && home.is_none(),
-        }
+    fn home(&self) -> Option<*const WakeQueue> {
+        self.home.as_ref().map(Arc::as_ptr)
     }
 }
 
-/// Wakes them all, with one ring for each thread.
+/// Wakes them all, each other thread once.
 pub(super) fn wake(mut sleepers: SmallVec<[Sleeper; 8]>) {
-    let here = HERE.with_borrow(Clone::clone);
+    let here = HERE.with_borrow(|here| here.as_ref().map(Arc::as_ptr));
     while let Some(home) = sleepers.first().map(|first| first.home.clone()) {
-        let (there, others) = sleepers
+        let place = home.as_ref().map(Arc::as_ptr);
+        let (there, others): (SmallVec<[Sleeper; 8]>, _) = sleepers
             .into_iter()
-            .partition(|sleeper| sleeper.is_at(home.as_ref()));
+            .partition(|sleeper| sleeper.home() == place);
         sleepers = others;
-        let there: SmallVec<[Sleeper; 8]> = there;
         let wakers = there.into_iter().map(|sleeper| sleeper.waker);
         match home {
-            Some(home) if here.as_ref().is_none_or(|here| !Arc::ptr_eq(here, &home)) => {
-                home.put(wakers);
-            }
+            Some(home) if place != here => home.put(wakers),
             _ => wakers.for_each(Waker::wake),
         }
     }

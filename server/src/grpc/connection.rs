@@ -4,7 +4,6 @@
 //! It builds on h2. hyper would add to each request what gRPC has no use for: a task even for a
 //! refusal, a body behind one more trait, a date, upgrades.
 
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +14,9 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Ping, PingPong, RecvStream};
 use http::Request;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep};
+use tokio_util::io::InspectReader;
 
 use super::exchange::{self, Answering};
 
@@ -52,11 +52,8 @@ pub(super) enum Ended {
     Silent,
 }
 
-/// A socket, and whether anything has come from it lately.
-struct Heard<S> {
-    stream: S,
-    heard: Arc<AtomicBool>,
-}
+/// A socket that notes when something comes from it.
+type Heard<S> = InspectReader<S, Box<dyn FnMut(&[u8]) + Send>>;
 
 /// How long a connection has been silent.
 struct Silence {
@@ -67,8 +64,6 @@ struct Silence {
     timer: Pin<Box<Sleep>>,
 }
 
-// === impl Connection ===
-
 impl<S: AsyncRead + AsyncWrite + Unpin, F> Connection<S, F> {
     /// Resolves after HTTP/2's preface and settings.
     ///
@@ -76,10 +71,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F> Connection<S, F> {
     /// The peer does not speak HTTP/2, or has left.
     pub(super) async fn open(stream: S, answer: F) -> Result<Self, h2::Error> {
         let heard = Arc::<AtomicBool>::default();
-        let stream = Heard {
-            stream,
-            heard: Arc::clone(&heard),
+        let note = {
+            let heard = Arc::clone(&heard);
+            move |_: &[u8]| heard.store(true, Ordering::Relaxed)
         };
+        let stream: Heard<S> = InspectReader::new(stream, Box::new(note));
         let mut h2 = h2::server::Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -140,8 +136,6 @@ where
     }
 }
 
-// === impl Silence ===
-
 impl Silence {
     /// Ready when the connection is to be ended.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -159,50 +153,6 @@ impl Silence {
             }
             self.has_pinged = true;
         }
-    }
-}
-
-// === impl Heard ===
-
-impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.heard.store(true, Ordering::Relaxed);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

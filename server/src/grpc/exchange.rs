@@ -6,9 +6,9 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use h2::server::SendResponse;
-use h2::{Reason, RecvStream, SendStream};
+use h2::{Reason, SendStream};
 use http::{HeaderMap, HeaderValue, Response, header};
-use http_body::{Body as _, Frame};
+use http_body::Body as _;
 use tonic::Status;
 use tonic::body::Body;
 
@@ -34,9 +34,6 @@ impl Reply {
         response
     }
 }
-
-/// The body of a request, for tonic.
-pub(super) struct RequestBody(pub(super) RecvStream);
 
 /// Answers a request. An answer that is ready at once, such as a refusal, needs no task.
 pub(super) fn answer(mut answering: Answering, mut respond: SendResponse<Bytes>) {
@@ -164,36 +161,4 @@ async fn wait_for_window(stream: &mut SendStream<Bytes>, bytes: usize) -> Result
         Poll::Ready(Ok(()))
     })
     .await
-}
-
-/// The status of a request whose caller left before all of it had come.
-fn broken_off(error: &h2::Error) -> Status {
-    Status::cancelled(format!("the request was broken off: {error}"))
-}
-
-// === impl RequestBody ===
-
-impl http_body::Body for RequestBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let stream = &mut self.0;
-        if let Some(data) = ready!(stream.poll_data(context)) {
-            let data = data.map_err(|error| broken_off(&error))?;
-            let flow = stream.flow_control();
-            flow.release_capacity(data.len())
-                .map_err(|error| broken_off(&error))?;
-            return Poll::Ready(Some(Ok(Frame::data(data))));
-        }
-        let trailers = ready!(stream.poll_trailers(context)).map_err(|error| broken_off(&error))?;
-        Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
-    }
 }

@@ -6,11 +6,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time::Instant;
 use tonic::Status;
 
+use super::status::unsupported_encoding;
 use crate::error::ServeError;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
-const GRPC_ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
 /// Whether this is a request of gRPC, by its content type.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
@@ -44,12 +44,7 @@ pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Status> {
     let Some(encoding) = headers.get(GRPC_ENCODING).filter(|it| *it != "identity") else {
         return Ok(());
     };
-    let encoding = encoding.as_bytes().escape_ascii();
-    let words = format!("Content is compressed with `{encoding}` which isn't supported");
-    let mut status = Status::unimplemented(words);
-    let accepted = "identity".parse().expect("a header's value");
-    status.metadata_mut().insert(GRPC_ACCEPT_ENCODING, accepted);
-    Err(status)
+    Err(unsupported_encoding(encoding.as_bytes()))
 }
 
 /// The `grpc-timeout` header (gRPC over HTTP/2, "Requests"): at most 8 digits and a unit.

@@ -19,7 +19,7 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// No model is ready yet for the services of these calls.
+    /// Of the services of these calls.
     pub(crate) async fn starting(repository: &Repository, calls: &[Rpc]) -> Self {
         let services = calls.iter().map(Rpc::service).chain([""]);
         let health = Self {
@@ -27,47 +27,34 @@ impl Health {
             services: services.collect(),
         };
         // A new reporter says that the server serves.
-        health.set(repository, |_| false, false).await;
+        health.update(repository, false).await;
         health
     }
 
-    /// Reports the models' state now.
-    pub(crate) async fn update(&self, repository: &Repository) {
-        self.set(
-            repository,
-            |name| repository.is_model_ready(name),
-            repository.is_ready(),
-        )
-        .await;
-    }
-
-    /// Reports that the server shuts down: nothing is served any more.
-    pub(crate) async fn leaving(&self, repository: &Repository) {
-        self.set(repository, |_| false, false).await;
-    }
-
-    /// The service to route to.
-    pub(super) fn server(&self) -> HealthServer<impl HealthService> {
-        HealthServer::new(Reported::from_health_reporter(self.reporter.clone()))
-    }
-
-    async fn set(&self, repository: &Repository, model: impl Fn(&str) -> bool, overall: bool) {
-        let status = |ready| {
-            if ready {
+    /// Reports the models' state now; nothing is served any more once the server `is_leaving`.
+    pub(crate) async fn update(&self, repository: &Repository, is_leaving: bool) {
+        let status = |is_ready| {
+            if is_ready && !is_leaving {
                 ServingStatus::Serving
             } else {
                 ServingStatus::NotServing
             }
         };
-        for name in repository.names() {
-            self.reporter
-                .set_service_status(name, status(model(name)))
-                .await;
+        let models = repository
+            .names()
+            .map(|name| (name, repository.is_model_ready(name)));
+        let services = self
+            .services
+            .iter()
+            .map(|name| (*name, repository.is_ready()));
+        for (name, is_ready) in models.chain(services) {
+            let status = status(is_ready);
+            self.reporter.set_service_status(name, status).await;
         }
-        for name in &self.services {
-            self.reporter
-                .set_service_status(name, status(overall))
-                .await;
-        }
+    }
+
+    /// The service to route to.
+    pub(super) fn server(&self) -> HealthServer<impl HealthService> {
+        HealthServer::new(Reported::from_health_reporter(self.reporter.clone()))
     }
 }

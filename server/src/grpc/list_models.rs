@@ -4,8 +4,9 @@ use quintet_proto::v1;
 
 use super::Rpc;
 use crate::model::Model;
-use crate::repository::{Repository, State, VersionId};
+use crate::repository::{ModelVersion, Repository, State};
 use crate::runtime::Port;
+use crate::task::tensors::shape;
 
 pub(super) fn rpc() -> Rpc {
     let path = "/quintet.v1.InferenceService/ListModels";
@@ -16,19 +17,19 @@ pub(super) fn rpc() -> Rpc {
 
 fn list_models(repository: &Repository) -> v1::ListModelsResponse {
     let models = repository.versions();
-    let models = models.map(|(id, state)| model_info(repository, id, state));
+    let models = models.map(|version| model_info(repository, version));
     v1::ListModelsResponse {
         models: models.collect(),
     }
 }
 
-fn model_info(repository: &Repository, id: VersionId, state: State) -> v1::ModelInfo {
+fn model_info(repository: &Repository, version: &ModelVersion) -> v1::ModelInfo {
     let mut info = v1::ModelInfo {
-        name: id.name,
-        version: id.version.to_string(),
+        name: version.name.clone(),
+        version: version.version.to_string(),
         ..Default::default()
     };
-    match state {
+    match version.state() {
         State::Loading => {
             info.set_state(v1::ModelState::Loading);
             "the model is still loading".clone_into(&mut info.reason);
@@ -67,6 +68,6 @@ fn tensor(port: &Port) -> v1::TensorMetadata {
     v1::TensorMetadata {
         name: port.name.clone(),
         datatype: port.datatype.as_str().to_owned(),
-        shape: std::iter::once(-1).chain(port.open_row_shape()).collect(),
+        shape: shape(port).collect(),
     }
 }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -35,7 +36,7 @@ pub(crate) async fn serve(
             accepted = listener.accept() => match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
                 Ok((stream, peer)) => {
                     let place = io_threads.place();
-                    let runtime = place.runtime.clone();
+                    let runtime = Handle::clone(&place);
                     let connection = connection(stream, peer, router.clone(), shutdown.clone());
                     let connection = async move {
                         connection.await;
@@ -93,14 +94,10 @@ async fn connection(
         ended = &mut connection => ended,
         () = stopped(&mut shutdown) => {
             connection.finish();
-            if !connection.has_asked()
-                && let Ok(ended) = tokio::time::timeout(SILENT_GRACE, &mut connection).await
-            {
-                ended
-            } else if connection.has_asked() {
-                connection.await
-            } else {
-                Ok(())
+            match tokio::time::timeout(SILENT_GRACE, &mut connection).await {
+                Ok(ended) => ended,
+                Err(_) if connection.has_asked() => connection.await,
+                Err(_) => Ok(()),
             }
         }
     };

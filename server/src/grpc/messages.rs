@@ -9,7 +9,11 @@ use std::pin::pin;
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
 use h2::RecvStream;
+use http_body::Frame;
+use http_body_util::StreamBody;
 use prost::Message;
+use tonic::Status;
+use tonic::body::Body;
 
 use super::fields;
 use crate::call::Call;
@@ -35,22 +39,31 @@ pub(super) fn all<M: Message + Default>(
     request_field: Option<u32>,
 ) -> BoxStream<'static, Result<M, ServeError>> {
     let start = (body, BytesMut::new());
-    let messages = try_unfold(start, move |(mut body, mut come)| async move {
+    let messages = try_unfold(start, move |(mut body, mut buffer)| async move {
         loop {
-            if let Some(length) = length(&come, max_message_size)?
-                && come.len() >= length
+            if let Some(length) = length(&buffer, max_message_size)?
+                && buffer.len() >= length
             {
-                let message = decode(come.split_to(length).freeze(), request_field)?;
-                return Ok(Some((message, (body, come))));
+                let message = decode(buffer.split_to(length).freeze(), request_field)?;
+                return Ok(Some((message, (body, buffer))));
             }
             match data(&mut body).await? {
-                Some(part) => come.extend_from_slice(&part),
-                None if come.is_empty() => return Ok(None),
-                None => return Err(ends_early(come.len())),
+                Some(part) => buffer.extend_from_slice(&part),
+                None if buffer.is_empty() => return Ok(None),
+                None => return Err(ends_early(buffer.len())),
             }
         }
     });
     messages.boxed()
+}
+
+/// A body as tonic takes it. Trailers of a request have no meaning.
+pub(super) fn for_tonic(body: RecvStream) -> Body {
+    let frames = try_unfold(body, async |mut body| match data(&mut body).await {
+        Ok(data) => Ok(data.map(|data| (Frame::data(data), body))),
+        Err(error) => Err(Status::cancelled(error.to_string())),
+    });
+    Body::new(StreamBody::new(frames))
 }
 
 /// Writes a message with its prefix.
@@ -89,7 +102,7 @@ async fn read<M: Message + Default>(
     decode(whole, None)
 }
 
-/// The next bytes of a body; `None` at its end. Trailers of a request have no meaning.
+/// The next bytes of a body; `None` at its end.
 async fn data(body: &mut RecvStream) -> Result<Option<Bytes>, ServeError> {
     while let Some(data) = body.data().await {
         let data = data.map_err(|error| unreadable(&error))?;

@@ -1,11 +1,11 @@
 //! What is recorded around every call: its request id, its place in the metrics and in the log.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use quintet_proto::code_name;
 use tokio::time::Instant;
 use tonic::Code;
 
 use super::exchange::Reply;
-use super::status::code_name;
 use crate::busy_poll::{self, UnderWay};
 use crate::call::Call;
 use crate::request_id;
@@ -15,7 +15,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Records a call when it is dropped, however the call has ended. A call without an end was
 /// cancelled by its caller.
 pub(super) struct Record {
-    call: Call,
+    pub(super) call: Call,
     rpc: &'static str,
     /// The caller's own, or the server's once there is an error.
     id: Option<String>,
@@ -23,8 +23,6 @@ pub(super) struct Record {
     code: Code,
     under_way: Option<UnderWay>,
 }
-
-// === impl Record ===
 
 impl Record {
     /// The call has arrived at `started`.
@@ -49,11 +47,6 @@ impl Record {
             under_way: Some(busy_poll::enter(started)),
             call,
         }
-    }
-
-    /// The call.
-    pub(super) fn call(&self) -> &Call {
-        &self.call
     }
 
     /// The call ends with this answer.

@@ -10,60 +10,36 @@ use super::exchange::Reply;
 use super::status::status;
 use crate::error::ServeError;
 
-/// An error and the headers that carry it.
-struct Written {
-    error: ServeError,
-    headers: HeaderMap,
-    code: Code,
-}
-
 thread_local! {
     /// The last refusal by a full queue. Thousands of callers a second get the same one, and
     /// writing it costs more than reading their requests.
-    static LAST_FULL: RefCell<Option<Written>> = const { RefCell::new(None) };
+    static LAST_FULL: RefCell<Option<(ServeError, HeaderMap)>> = const { RefCell::new(None) };
 }
 
 /// An error as an answer.
 pub(super) fn refuse(error: &ServeError) -> (Response<Reply>, Code) {
-    let (headers, code) = match error {
-        ServeError::QueueFull { .. } => kept(error),
-        _ => write(status(error)),
-    };
-    refusal(headers, code)
-}
-
-/// A status as an answer.
-pub(super) fn refuse_as(status: Status) -> (Response<Reply>, Code) {
-    let (headers, code) = write(status);
-    refusal(headers, code)
-}
-
-fn refusal(headers: HeaderMap, code: Code) -> (Response<Reply>, Code) {
-    let mut response = Response::new(Reply::Nothing);
-    *response.headers_mut() = headers;
-    (response, code)
-}
-
-/// The headers of the last such error, if it was the same.
-fn kept(error: &ServeError) -> (HeaderMap, Code) {
+    if !matches!(error, ServeError::QueueFull { .. }) {
+        return refuse_as(status(error));
+    }
     LAST_FULL.with_borrow_mut(|last| match last {
-        Some(last) if last.error == *error => (last.headers.clone(), last.code),
+        Some((same, headers)) if same == error => {
+            let mut response = Response::new(Reply::Nothing);
+            headers.clone_into(response.headers_mut());
+            (response, Code::ResourceExhausted)
+        }
         _ => {
-            let (headers, code) = write(status(error));
-            *last = Some(Written {
-                error: error.clone(),
-                headers: headers.clone(),
-                code,
-            });
-            (headers, code)
+            let (response, code) = refuse_as(status(error));
+            *last = Some((error.clone(), response.headers().clone()));
+            (response, code)
         }
     })
 }
 
-fn write(status: Status) -> (HeaderMap, Code) {
+/// A status as an answer.
+pub(super) fn refuse_as(status: Status) -> (Response<Reply>, Code) {
     let code = status.code();
-    let (head, _) = status.into_http::<Body>().into_parts();
-    (head.headers, code)
+    let response = status.into_http::<Body>();
+    (response.map(|_| Reply::Nothing), code)
 }
 
 #[cfg(test)]

@@ -28,8 +28,6 @@ struct Table {
     unknown: Rpc,
 }
 
-// === impl Router ===
-
 impl Router {
     /// Routes `calls`, and the paths of tonic's own services, `routes`.
     pub(super) fn new(context: Arc<Context>, mut calls: Vec<Rpc>, routes: &Routes) -> Self {

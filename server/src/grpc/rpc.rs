@@ -13,8 +13,8 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::Service as _;
 
-use super::endless::UntilDrained;
-use super::exchange::{Answering, Reply, RequestBody};
+use super::endless::until_drained;
+use super::exchange::{Answering, Reply};
 use super::headers::check_encoding;
 use super::record::Record;
 use super::{messages, refusal, stream, stream_body};
@@ -37,8 +37,6 @@ pub struct Items {
     /// The field of a message that holds the request with its lists; `None`: the message itself.
     pub request_field: Option<u32>,
 }
-
-// === impl Rpc ===
 
 impl Rpc {
     /// One message each way. A server that drains refuses it.
@@ -80,7 +78,7 @@ impl Rpc {
         Self::direct(path, move |record, body| {
             let answer = answer.clone();
             Box::pin(async move {
-                let call = record.call();
+                let call = &record.call;
                 let message = messages::only(body, call).await;
                 let answers = message.and_then(|message| {
                     call.check_accepting()?;
@@ -104,7 +102,7 @@ impl Rpc {
         W: Future<Output = A> + Send + 'static,
     {
         Self::direct(path, move |record, body| {
-            let call = record.call();
+            let call = &record.call;
             let answers = call.check_accepting().map(|()| {
                 let max_message_size = call.context().max_message_size;
                 let requests = messages::all(body, max_message_size, items.request_field);
@@ -125,7 +123,7 @@ impl Rpc {
     /// when the server drains.
     pub(super) fn endless(path: &'static str, routes: &Routes) -> Self {
         Self::by_tonic(path, routes, |body, call| {
-            Body::new(UntilDrained::new(body, call.context().lifecycle.drained()))
+            until_drained(body, call.context().lifecycle.drained())
         })
     }
 
@@ -146,7 +144,23 @@ impl Rpc {
         W: Future<Output = Result<A, ServeError>> + Send + 'static,
     {
         Self::direct(path, move |record, body| {
-            Box::pin(carry_message(record, body, check, answer.clone()))
+            let answer = answer.clone();
+            Box::pin(async move {
+                let call = &record.call;
+                let message = messages::only(body, call).await;
+                let outcome = match message.and_then(|message| check(call).map(|()| message)) {
+                    Ok(message) => answer(call.clone(), message).await,
+                    Err(error) => Err(error),
+                };
+                record.end_with(match outcome {
+                    Ok(message) => {
+                        let mut data = BytesMut::new();
+                        messages::encode(&message, &mut data);
+                        (Reply::Message(data.freeze()).into_response(), Code::Ok)
+                    }
+                    Err(error) => refusal::refuse(&error),
+                })
+            })
         })
     }
 
@@ -173,10 +187,10 @@ impl Rpc {
         let carry = move |record: Record, request: Request<RecvStream>| -> Answering {
             // The router is always ready.
             let mut routes = routes.clone();
-            let answering = routes.call(request.map(|body| Body::new(RequestBody(body))));
+            let answering = routes.call(request.map(messages::for_tonic));
             Box::pin(async move {
                 let response = answering.await.unwrap_or_else(|error| match error {});
-                let response = response.map(|body| change(body, record.call()));
+                let response = response.map(|body| change(body, &record.call));
                 record.end_with(blame_caller(response))
             })
         };
@@ -191,34 +205,6 @@ impl fmt::Debug for Rpc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Rpc").field(&self.path).finish()
     }
-}
-
-/// Carries a call of one message each way.
-async fn carry_message<M, A, W>(
-    record: Record,
-    body: RecvStream,
-    check: fn(&Call) -> Result<(), ServeError>,
-    answer: impl FnOnce(Call, M) -> W,
-) -> Response<Reply>
-where
-    M: Message + Default,
-    A: Message,
-    W: Future<Output = Result<A, ServeError>>,
-{
-    let call = record.call();
-    let message = messages::only(body, call).await;
-    let outcome = match message.and_then(|message| check(call).map(|()| message)) {
-        Ok(message) => answer(call.clone(), message).await,
-        Err(error) => Err(error),
-    };
-    record.end_with(match outcome {
-        Ok(message) => {
-            let mut data = BytesMut::new();
-            messages::encode(&message, &mut data);
-            (Reply::Message(data.freeze()).into_response(), Code::Ok)
-        }
-        Err(error) => refusal::refuse(&error),
-    })
 }
 
 /// tonic's answer and its code. tonic blames the server for a message that it cannot read; the

@@ -1,5 +1,9 @@
 //! The table from [`ServeError`] to gRPC codes and their machine-readable details.
 
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::Frame;
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -59,27 +63,29 @@ pub(crate) fn code_number(error: &ServeError) -> i32 {
     status(error).code().into()
 }
 
-/// The name of a code as gRPC writes it, for metrics and logs.
-pub(super) fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
+/// A status as the end of a stream of messages.
+pub(super) fn trailers(status: &Status) -> Result<Frame<Bytes>, Status> {
+    let mut trailers = HeaderMap::new();
+    status.add_header(&mut trailers)?;
+    Ok(Frame::trailers(trailers))
+}
+
+/// A request is compressed: UNIMPLEMENTED with the encodings that are accepted, as gRPC's
+/// "Compression" specification asks, in tonic's words.
+pub(super) fn unsupported_encoding(encoding: &[u8]) -> Status {
+    let encoding = encoding.escape_ascii();
+    let words = format!("Content is compressed with `{encoding}` which isn't supported");
+    let mut status = Status::unimplemented(words);
+    let accepted = MetadataValue::from_static("identity");
+    status
+        .metadata_mut()
+        .insert("grpc-accept-encoding", accepted);
+    status
+}
+
+/// How a stream ends whose messages were all sent.
+pub(super) fn ok() -> Status {
+    Status::new(Code::Ok, "")
 }
 
 #[cfg(test)]
@@ -89,6 +95,7 @@ mod tests {
     use std::time::Duration;
 
     use expect_test::expect;
+    use quintet_proto::code_name;
 
     use super::*;
     use crate::batching::QueueFull;

@@ -7,6 +7,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_util::future::Either;
 use futures_util::stream::{BoxStream, FuturesOrdered, FuturesUnordered, Stream, StreamExt as _};
 use tokio::time::{Instant, Sleep};
 
@@ -31,66 +32,69 @@ where
     W: Future<Output = A> + Send + 'static,
 {
     let (deadline, lifecycle) = (call.deadline(), &call.context().lifecycle);
-    if in_order {
-        Answers::<_, _, FuturesOrdered<W>>::new(requests, deadline, lifecycle, answer).boxed()
-    } else {
-        Answers::<_, _, FuturesUnordered<W>>::new(requests, deadline, lifecycle, answer).boxed()
-    }
+    Answers::new(requests, (in_order, deadline), lifecycle, answer).boxed()
 }
 
-struct Answers<S, F, P> {
+/// The requests under way; as a stream, their answers in order or as they are done.
+type Pending<W> = Either<FuturesOrdered<W>, FuturesUnordered<W>>;
+
+struct Answers<S, F, W: Future> {
     /// `None` once no more are read.
     requests: Option<S>,
     answer: F,
-    pending: P,
+    pending: Pending<W>,
     /// The error after the last answer.
     end: Option<ServeError>,
     drained: Pin<Box<dyn Future<Output = ()> + Send>>,
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-/// The requests under way; as a stream, their answers.
-trait Pending: Stream + Default + Unpin {
-    type Work;
-
-    fn add(&mut self, work: Self::Work);
-
-    /// How many, with those whose answers wait for an earlier one's.
-    fn under_way(&self) -> usize;
-}
-
-// === impl Answers ===
-
-impl<S, F, P: Pending> Answers<S, F, P> {
-    fn new(requests: S, deadline: Option<Instant>, lifecycle: &Lifecycle, answer: F) -> Self {
+impl<M, S, F, W> Answers<S, F, W>
+where
+    S: Stream<Item = Result<M, ServeError>> + Unpin,
+    F: FnMut(M) -> W,
+    W: Future,
+{
+    fn new(
+        requests: S,
+        (in_order, deadline): (bool, Option<Instant>),
+        lifecycle: &Lifecycle,
+        answer: F,
+    ) -> Self {
         Self {
             requests: Some(requests),
             answer,
-            pending: P::default(),
+            pending: if in_order {
+                Either::Left(FuturesOrdered::new())
+            } else {
+                Either::Right(FuturesUnordered::new())
+            },
             end: None,
             drained: Box::pin(lifecycle.drained()),
             deadline: deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline))),
         }
     }
-}
 
-impl<M, S, F, P> Answers<S, F, P>
-where
-    S: Stream<Item = Result<M, ServeError>> + Unpin,
-    F: FnMut(M) -> P::Work,
-    P: Pending,
-{
     /// Begins the requests that have come, as far as the window allows.
     fn read(&mut self, context: &mut Context<'_>) {
         if self.requests.is_some() && self.drained.as_mut().poll(context).is_ready() {
             self.requests = None;
             self.end = Some(ServeError::draining());
         }
-        while let Some(requests) = &mut self.requests
-            && self.pending.under_way() < WINDOW
-        {
+        while let Some(requests) = &mut self.requests {
+            // Those that are done and wait for an earlier one count.
+            let under_way = match &self.pending {
+                Either::Left(ordered) => ordered.len(),
+                Either::Right(unordered) => unordered.len(),
+            };
+            if under_way >= WINDOW {
+                return;
+            }
             match requests.poll_next_unpin(context) {
-                Poll::Ready(Some(Ok(request))) => self.pending.add((self.answer)(request)),
+                Poll::Ready(Some(Ok(request))) => match &mut self.pending {
+                    Either::Left(ordered) => ordered.push_back((self.answer)(request)),
+                    Either::Right(unordered) => unordered.push((self.answer)(request)),
+                },
                 Poll::Ready(Some(Err(failure))) => {
                     self.requests = None;
                     self.end = Some(failure);
@@ -102,13 +106,13 @@ where
     }
 }
 
-impl<M, S, F, P> Stream for Answers<S, F, P>
+impl<M, S, F, W> Stream for Answers<S, F, W>
 where
     S: Stream<Item = Result<M, ServeError>> + Unpin,
-    F: FnMut(M) -> P::Work + Unpin,
-    P: Pending,
+    F: FnMut(M) -> W + Unpin,
+    W: Future,
 {
-    type Item = Result<P::Item, ServeError>;
+    type Item = Result<W::Output, ServeError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
@@ -118,7 +122,7 @@ where
             this.deadline = None;
             this.requests = None;
             this.end = None;
-            this.pending = P::default();
+            this.pending = Either::Right(FuturesUnordered::new());
             let late = ServeError::DeadlineExceeded {
                 stage: "before the stream ended",
             };
@@ -130,32 +134,6 @@ where
             Poll::Ready(None) if this.requests.is_none() => Poll::Ready(this.end.take().map(Err)),
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
-    }
-}
-
-// === impl Pending ===
-
-impl<W: Future> Pending for FuturesUnordered<W> {
-    type Work = W;
-
-    fn add(&mut self, work: W) {
-        self.push(work);
-    }
-
-    fn under_way(&self) -> usize {
-        self.len()
-    }
-}
-
-impl<W: Future> Pending for FuturesOrdered<W> {
-    type Work = W;
-
-    fn add(&mut self, work: W) {
-        self.push_back(work);
-    }
-
-    fn under_way(&self) -> usize {
-        self.len()
     }
 }
 

@@ -1,33 +1,23 @@
 //! The body of an answer of many messages.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::stream::{BoxStream, StreamExt as _};
-use http::{HeaderMap, Response};
+use bytes::BytesMut;
+use futures_util::stream::{BoxStream, StreamExt as _, poll_fn};
+use http::Response;
 use http_body::Frame;
+use http_body_util::StreamBody;
 use prost::Message;
 use tonic::body::Body;
-use tonic::{Code, Status};
 
 use super::exchange::Reply;
 use super::record::Record;
-use super::status::status;
+use super::status::{ok, status, trailers};
 use super::{messages, refusal};
 use crate::error::ServeError;
 
 /// Messages that are there at once go out together, in frames of about this size.
 const FRAME: usize = 32 << 10;
-
-/// The messages, then the status. The call ends with them.
-struct StreamBody<A> {
-    messages: BoxStream<'static, Result<A, ServeError>>,
-    /// How the messages have ended.
-    end: Option<Result<(), ServeError>>,
-    /// Taken with the status. A body that is dropped before has been cancelled by the caller.
-    record: Option<Record>,
-}
 
 /// An answer of many messages, or the refusal of the call.
 pub(super) fn answer<A: Message + 'static>(
@@ -40,30 +30,24 @@ pub(super) fn answer<A: Message + 'static>(
     };
     let mut response = Reply::Nothing.into_response();
     record.stream(response.headers_mut());
-    let body = StreamBody {
-        messages,
-        end: None,
-        record: Some(record),
-    };
-    *response.body_mut() = Reply::Tonic(Body::new(body));
+    *response.body_mut() = Reply::Tonic(body(record, messages));
     response
 }
 
-impl<A: Message> http_body::Body for StreamBody<A> {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = &mut *self;
+/// The messages, then the status. The call ends with them.
+fn body<A: Message + 'static>(
+    record: Record,
+    mut messages: BoxStream<'static, Result<A, ServeError>>,
+) -> Body {
+    // A body that is dropped before it has taken the record was cancelled by the caller.
+    let (mut record, mut end) = (Some(record), None);
+    let frames = poll_fn(move |context| {
         let mut data = BytesMut::new();
-        while this.end.is_none() && data.len() < FRAME {
-            match this.messages.poll_next_unpin(context) {
+        while end.is_none() && data.len() < FRAME {
+            match messages.poll_next_unpin(context) {
                 Poll::Ready(Some(Ok(message))) => messages::encode(&message, &mut data),
-                Poll::Ready(Some(Err(error))) => this.end = Some(Err(error)),
-                Poll::Ready(None) => this.end = Some(Ok(())),
+                Poll::Ready(Some(Err(error))) => end = Some(status(&error)),
+                Poll::Ready(None) => end = Some(ok()),
                 Poll::Pending if data.is_empty() => return Poll::Pending,
                 Poll::Pending => break,
             }
@@ -71,16 +55,10 @@ impl<A: Message> http_body::Body for StreamBody<A> {
         if !data.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(data.freeze()))));
         }
-        let Some(record) = this.record.take() else {
-            return Poll::Ready(None);
-        };
-        let end = match this.end.take() {
-            Some(Err(error)) => status(&error),
-            _ => Status::new(Code::Ok, ""),
-        };
-        record.end(end.code());
-        let mut trailers = HeaderMap::new();
-        let written = end.add_header(&mut trailers);
-        Poll::Ready(Some(written.map(|()| Frame::trailers(trailers))))
-    }
+        Poll::Ready(record.take().zip(end.take()).map(|(record, end)| {
+            record.end(end.code());
+            trailers(&end)
+        }))
+    });
+    Body::new(StreamBody::new(frames))
 }

@@ -5,24 +5,20 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use quintet_bundle::{Bundle, Tensor};
-use smallvec::SmallVec;
 
 use super::LoadError;
 use crate::batching::{Backend, BackendError, Clock, Cost};
-use crate::runtime::{BadLength, Port, Row, SessionBackend, Signature};
+use crate::runtime::{BadLength, Port, Row, Rows, SessionBackend, Signature};
 
 /// The golden samples as rows.
-pub(super) fn samples(
-    bundle: &Bundle,
-    signature: &Signature,
-) -> Result<SmallVec<[Row; 1]>, LoadError> {
+pub(super) fn samples(bundle: &Bundle, signature: &Signature) -> Result<Rows, LoadError> {
     rows_of(&bundle.golden().inputs, signature)
         .map_err(|error| LoadError::Warmup(BackendError(format!("of the golden samples, {error}"))))
 }
 
 /// Runs the golden samples at every batch size that first calls should find warm: one row, and
-/// doublings up to a full batch. All must agree, so that an answer does not depend on the other rows
-/// of its batch.
+/// doublings up to a full batch. All must agree, so that an answer does not depend on the other
+/// rows of its batch.
 pub(super) fn prove(
     backend: &mut SessionBackend,
     bundle: &Bundle,
@@ -57,7 +53,7 @@ pub(super) fn prove(
     Ok(())
 }
 
-/// Measures what runs cost, where rows have lengths of their own.
+/// Measures the cost of runs, where rows have lengths of their own.
 pub(super) fn measure(
     backend: &mut SessionBackend,
     samples: &[Row],
@@ -80,10 +76,7 @@ pub(super) fn measure(
 }
 
 /// Cuts whole tensors, by name, into rows. The bundle has checked names, types and shapes.
-fn rows_of(
-    tensors: &BTreeMap<String, Tensor>,
-    signature: &Signature,
-) -> Result<SmallVec<[Row; 1]>, BadLength> {
+fn rows_of(tensors: &BTreeMap<String, Tensor>, signature: &Signature) -> Result<Rows, BadLength> {
     let inputs = signature.inputs.iter();
     let tensors: Vec<&Tensor> = inputs.filter_map(|port| tensors.get(&port.name)).collect();
     let columns: Vec<Bytes> = tensors

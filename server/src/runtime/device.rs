@@ -1,4 +1,4 @@
-//! Where models run, as it is asked for and as it is.
+//! The device that is asked for, and the one that models run on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,17 +22,6 @@ pub enum Device {
     Cpu,
     /// A CUDA device by its index.
     Cuda(i32),
-}
-
-impl DeviceChoice {
-    /// The CUDA device to try.
-    pub(super) fn wanted_cuda(self) -> Option<i32> {
-        match self {
-            Self::Auto => Some(0),
-            Self::Cpu => None,
-            Self::Cuda(index) => Some(index),
-        }
-    }
 }
 
 impl FromStr for DeviceChoice {

@@ -24,6 +24,8 @@ use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
+use crate::environment::is_telemetry_disabled;
+
 /// ONNX Runtime, loaded and with its device chosen. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Runtime {
@@ -32,7 +34,7 @@ pub struct Runtime {
     intra_op_threads: usize,
 }
 
-/// ONNX Runtime would not do what was asked.
+/// ONNX Runtime cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuntimeError {
@@ -47,6 +49,12 @@ pub enum RuntimeError {
         /// What the loader said.
         message: String,
     },
+    /// ONNX Runtime would start its telemetry.
+    #[error(
+        "ORT_DISABLE_TELEMETRY is not set to 1, so ONNX Runtime would send telemetry; set it, or \
+         call quintet_server::environment::disable_telemetry first in main"
+    )]
+    Telemetry,
     /// The device that was asked for cannot be had.
     #[error("device {device} cannot be had: {message}")]
     Device {
@@ -67,8 +75,9 @@ impl Runtime {
     /// Loads the shared library and settles on a device.
     ///
     /// # Errors
-    /// [`RuntimeError::Library`], and [`RuntimeError::Device`] for a CUDA device that was asked for
-    /// by name: it is never replaced by the CPU silently.
+    /// [`RuntimeError::Telemetry`] if it is not disabled, [`RuntimeError::Library`], and
+    /// [`RuntimeError::Device`] for a CUDA device that was asked for by name: it is never replaced by
+    /// the CPU silently.
     pub fn load(
         library: &Path,
         choice: DeviceChoice,
@@ -78,21 +87,24 @@ impl Runtime {
             path: library.display().to_string(),
             message,
         };
+        // Changing the environment here could race with other threads.
+        if !is_telemetry_disabled() {
+            return Err(RuntimeError::Telemetry);
+        }
         let environment = environment(library).map_err(refuse)?;
         let mut runtime = Self {
             environment,
-            device: Device::Cpu,
+            device: match choice {
+                DeviceChoice::Auto => Device::Cuda(0),
+                DeviceChoice::Cpu => Device::Cpu,
+                DeviceChoice::Cuda(index) => Device::Cuda(index),
+            },
             intra_op_threads,
         };
-        if let Some(index) = choice.wanted_cuda() {
-            runtime.device = Device::Cuda(index);
-            // Registering the provider opens its library and finds the driver.
-            if let Err(error) = runtime.builder() {
-                match choice {
-                    DeviceChoice::Cuda(_) => return Err(error),
-                    _ => runtime.device = Device::Cpu,
-                }
-            }
+        // Registering CUDA's provider opens its library and finds the driver.
+        match runtime.builder() {
+            Err(_) if choice == DeviceChoice::Auto => runtime.device = Device::Cpu,
+            made => drop(made?),
         }
         Ok(runtime)
     }
@@ -102,13 +114,13 @@ impl Runtime {
         self.device
     }
 
-    /// ONNX Runtime's version and build, in its own words.
+    /// ONNX Runtime's version and build, as it reports them.
     pub fn version() -> &'static str {
         ort::info()
     }
 
-    /// The weights of a model, to be shared by so many instances. On a GPU, and by one instance alone,
-    /// nothing is shared.
+    /// The weights of a model, to be shared by `instances` instances. On a GPU, and by one instance
+    /// alone, nothing is shared.
     pub fn weights(&self, model: &[u8], instances: usize) -> Weights {
         match self.device {
             Device::Cpu if instances > 1 => Weights::of(model),
@@ -171,7 +183,6 @@ fn environment(library: &Path) -> Result<Environment, String> {
     let environment = ort::init_from(library)
         .map_err(|error| error.to_string())?
         .with_name("quintet")
-        .with_telemetry(false)
         .with_logger(Arc::new(log))
         .build()
         .map_err(|error| error.to_string())?;

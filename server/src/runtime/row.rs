@@ -19,30 +19,23 @@ pub struct Row {
 /// The rows of one request. Most requests have one.
 pub type Rows = SmallVec<[Row; 1]>;
 
-/// A row cannot be as long as its tensors say.
+/// The length that a row's tensors say is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("row {row} has length {length}; 1 to {longest} are allowed")]
 pub struct BadLength {
     /// The row.
     pub row: usize,
-    /// What it says of itself; of a mask that is not ones and then zeros, -1.
+    /// What the tensors say; of a mask that is not ones and then zeros, -1.
     pub length: i64,
-    /// What there is.
+    /// The steps in the tensors.
     pub longest: usize,
 }
 
-// === impl Row ===
-
 impl Row {
-    /// A row without cells.
-    pub fn new() -> Self {
-        Self::sequence(SmallVec::new(), 1)
-    }
-
     /// A row whose sequences have `steps` steps.
-    pub fn sequence(cells: impl Into<SmallVec<[Bytes; 2]>>, steps: usize) -> Self {
+    pub fn sequence(cells: impl IntoIterator<Item = Bytes>, steps: usize) -> Self {
         Self {
-            cells: cells.into(),
+            cells: cells.into_iter().collect(),
             steps,
         }
     }
@@ -67,9 +60,10 @@ impl BatchRow for Row {
     }
 }
 
+/// A row without cells.
 impl Default for Row {
     fn default() -> Self {
-        Self::new()
+        Self::sequence([], 1)
     }
 }
 
@@ -83,34 +77,28 @@ impl Deref for Row {
 
 impl FromIterator<Bytes> for Row {
     fn from_iter<I: IntoIterator<Item = Bytes>>(cells: I) -> Self {
-        Self::sequence(cells.into_iter().collect::<SmallVec<_>>(), 1)
+        Self::sequence(cells, 1)
     }
 }
-
-// === impl Signature ===
 
 impl Signature {
     /// Cuts whole input tensors, one for each input and with `rows` rows each, into rows.
     /// Sequences, padded to `longest` steps, are cut to their rows' own lengths. Nothing is copied.
-    pub fn cut(
-        &self,
-        columns: &[Bytes],
-        rows: usize,
-        longest: usize,
-    ) -> Result<SmallVec<[Row; 1]>, BadLength> {
-        let cells = |row: usize, steps: usize| {
+    pub fn cut(&self, columns: &[Bytes], rows: usize, longest: usize) -> Result<Rows, BadLength> {
+        let cut = |row: usize, steps: usize| {
             let ports = self.inputs.iter().zip(columns);
-            ports.map(move |(port, column)| {
+            let cells = ports.map(|(port, column)| {
                 let (stride, len) = if port.is_sequence {
                     (longest * port.row_bytes(), steps * port.row_bytes())
                 } else {
                     (port.row_bytes(), port.row_bytes())
                 };
                 column.slice(row * stride..row * stride + len)
-            })
+            });
+            Row::sequence(cells, steps)
         };
         let Some(sequence) = &self.sequence else {
-            return Ok((0..rows).map(|row| cells(row, 1).collect()).collect());
+            return Ok((0..rows).map(|row| cut(row, 1)).collect());
         };
         let length = |row: usize| match sequence.measure {
             Measure::Lengths(input) => element(self.inputs[input].datatype, &columns[input], row),
@@ -124,11 +112,7 @@ impl Signature {
         };
         (0..rows)
             .map(|row| match length(row) {
-                length if (1..=longest as i64).contains(&length) => {
-                    let steps = length as usize;
-                    let cells: SmallVec<[Bytes; 2]> = cells(row, steps).collect();
-                    Ok(Row::sequence(cells, steps))
-                }
+                length if (1..=longest as i64).contains(&length) => Ok(cut(row, length as usize)),
                 length => Err(BadLength {
                     row,
                     length,
@@ -154,7 +138,7 @@ impl Signature {
                 cell.clone()
             }
         });
-        Row::sequence(cells.collect::<SmallVec<_>>(), steps)
+        Row::sequence(cells, steps)
     }
 }
 
@@ -169,6 +153,7 @@ fn integer(datatype: DataType, value: i64) -> Bytes {
 /// The element at `index` of an integer tensor.
 pub(crate) fn element(datatype: DataType, bytes: &[u8], index: usize) -> i64 {
     match datatype {
+        DataType::Uint8 => bytes[index].into(),
         DataType::Int64 => i64::from_le_bytes(bytes.as_chunks().0[index]),
         _ => i32::from_le_bytes(bytes.as_chunks().0[index]).into(),
     }

@@ -1,14 +1,13 @@
 //! One instance of a model: an ONNX Runtime session and the buffers it reads from.
 
 use ort::session::{Session, SessionInputValue};
-use ort::value::{Outlet, TensorElementType, ValueType};
-use quintet_bundle::DataType;
+use ort::value::{Outlet, ValueType};
 use smallvec::SmallVec;
 
 use super::RuntimeError;
 use super::row::Row;
 use super::signature::{Port, Signature, SignatureError};
-use super::staging::{Staging, take};
+use super::staging::{Staging, staging};
 use crate::batching::{Backend, BackendError};
 
 /// A session and the buffers that it reads from. They belong to the thread that runs, never to a
@@ -17,20 +16,21 @@ use crate::batching::{Backend, BackendError};
 pub struct SessionBackend {
     session: Session,
     signature: Signature,
-    staging: Vec<Staging>,
+    inputs: Vec<Box<dyn Staging>>,
+    outputs: Vec<Box<dyn Staging>>,
 }
-
-// === impl SessionBackend ===
 
 impl SessionBackend {
     pub(super) fn new(session: Session, signature: Signature) -> Result<Self, RuntimeError> {
-        check(&signature.inputs, session.inputs())?;
-        check(&signature.outputs, session.outputs())?;
-        let staging = signature.inputs.iter().map(Staging::for_port).collect();
+        let inputs: Vec<_> = signature.inputs.iter().map(staging).collect();
+        let outputs: Vec<_> = signature.outputs.iter().map(staging).collect();
+        check(&signature.inputs, &inputs, session.inputs())?;
+        check(&signature.outputs, &outputs, session.outputs())?;
         Ok(Self {
             session,
             signature,
-            staging,
+            inputs,
+            outputs,
         })
     }
 
@@ -48,12 +48,11 @@ impl SessionBackend {
                     bytes.len() == steps * port.row_bytes()
                 })
         };
-        match rows.iter().position(|row| !fits(row)) {
-            None => Ok(()),
-            Some(index) => Err(BackendError(format!(
-                "row {index} does not fit the signature"
-            ))),
-        }
+        let Some(index) = rows.iter().position(|row| !fits(row)) else {
+            return Ok(());
+        };
+        let problem = format!("row {index} does not fit the signature");
+        Err(BackendError(problem))
     }
 }
 
@@ -63,32 +62,27 @@ impl Backend for SessionBackend {
 
     fn run(&mut self, rows: &[Row], outputs: &mut Vec<Row>) -> Result<(), BackendError> {
         self.check_rows(rows)?;
-        let Self {
-            session,
-            signature,
-            staging,
-        } = self;
+        let failed = |error: ort::Error| BackendError(error.to_string());
+        let ports = &self.signature.inputs;
         let steps = rows.iter().map(Row::steps).max().unwrap_or(1);
-        for (index, (buffer, port)) in staging.iter_mut().zip(&signature.inputs).enumerate() {
+        for (index, (buffer, port)) in self.inputs.iter_mut().zip(ports).enumerate() {
             let longest = if port.is_sequence { steps } else { 1 };
-            let stride = longest * port.row_len();
-            buffer.fill(rows.iter().map(|row| &row[index]), stride, port);
+            buffer.fill(rows, index, longest * port.row_len());
         }
-        let inputs: SmallVec<[SessionInputValue<'_>; 2]> = staging
+        let inputs: SmallVec<[SessionInputValue<'_>; 2]> = self
+            .inputs
             .iter()
-            .zip(&signature.inputs)
+            .zip(ports)
             .map(|(buffer, port)| buffer.view(port.batch_shape(rows.len(), steps)))
             .collect::<ort::Result<_>>()
-            .map_err(|error| BackendError(error.to_string()))?;
-        let results = session
-            .run(inputs.as_slice())
-            .map_err(|error| BackendError(error.to_string()))?;
+            .map_err(failed)?;
+        let results = self.session.run(inputs.as_slice()).map_err(failed)?;
 
         let first = outputs.len();
-        outputs.resize_with(first + rows.len(), Row::new);
-        for (index, port) in signature.outputs.iter().enumerate() {
-            let (shape, bytes) = take(&results[index], port.datatype)
-                .map_err(|error| BackendError(error.to_string()))?;
+        outputs.resize_with(first + rows.len(), Row::default);
+        let ports = &self.signature.outputs;
+        for (index, (buffer, port)) in self.outputs.iter().zip(ports).enumerate() {
+            let (shape, bytes) = buffer.take(&results[index]).map_err(failed)?;
             if shape != port.batch_shape(rows.len(), steps) {
                 return Err(BackendError(format!(
                     "output {port} came with shape {shape:?}"
@@ -104,37 +98,29 @@ impl Backend for SessionBackend {
 }
 
 /// Whether the graph's own inputs or outputs are what the manifest says, in the same order.
-fn check(ports: &[Port], outlets: &[Outlet]) -> Result<(), SignatureError> {
-    let agrees = |(port, outlet): (&Port, &Outlet)| {
+fn check(
+    ports: &[Port],
+    buffers: &[Box<dyn Staging>],
+    outlets: &[Outlet],
+) -> Result<(), SignatureError> {
+    let agrees = |index: usize| {
+        let (port, outlet) = (&ports[index], &outlets[index]);
         let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
             return false;
         };
         port.name == outlet.name()
-            && ty == &element_type(port.datatype)
+            && *ty == buffers[index].element_type()
             && shape.first() == Some(&-1)
             && port.open_row_shape().eq(shape[1..].iter().copied())
     };
-    if ports.len() == outlets.len() && ports.iter().zip(outlets).all(agrees) {
+    if ports.len() == outlets.len() && (0..ports.len()).all(agrees) {
         return Ok(());
     }
-    let manifest = ports
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
-    let graph = outlets
-        .iter()
-        .map(|outlet| format!("{}: {}", outlet.name(), outlet.dtype()))
-        .collect::<Vec<_>>()
-        .join(", ");
-    Err(SignatureError::Mismatch { manifest, graph })
-}
-
-fn element_type(datatype: DataType) -> TensorElementType {
-    match datatype {
-        DataType::Uint8 => TensorElementType::Uint8,
-        DataType::Int32 => TensorElementType::Int32,
-        DataType::Int64 => TensorElementType::Int64,
-        DataType::Float32 => TensorElementType::Float32,
-    }
+    let manifest: Vec<_> = ports.iter().map(ToString::to_string).collect();
+    let graph = outlets.iter();
+    let graph = graph.map(|outlet| format!("{}: {}", outlet.name(), outlet.dtype()));
+    Err(SignatureError::Mismatch {
+        manifest: manifest.join(", "),
+        graph: graph.collect::<Vec<_>>().join(", "),
+    })
 }

@@ -81,8 +81,6 @@ pub enum SignatureError {
     },
 }
 
-// === impl Signature ===
-
 impl Signature {
     /// The rows that a manifest describes.
     pub fn of(manifest: &Manifest) -> Result<Self, SignatureError> {
@@ -121,8 +119,6 @@ impl Signature {
         Ok(signature)
     }
 }
-
-// === impl Port ===
 
 impl Port {
     fn of(spec: &TensorSpec) -> Result<Self, SignatureError> {

@@ -1,96 +1,83 @@
-//! Where rows are laid side by side before a run: one reused buffer per input, aligned for its type. Sequences are padded
-//! here, to the longest of the batch.
+//! The tensors of one input or output, by their element type. This is the one place that maps a
+//! manifest's types to Rust's.
 
-use bytemuck::{AnyBitPattern, NoUninit, cast_slice, cast_slice_mut};
+use std::fmt::Debug;
+
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use bytes::Bytes;
 use ort::session::SessionInputValue;
-use ort::value::{DynValue, PrimitiveTensorElementType, TensorRef};
+use ort::value::{DynValue, PrimitiveTensorElementType, TensorElementType, TensorRef};
 use quintet_bundle::DataType;
 
+use super::row::Row;
 use super::signature::Port;
 
 #[cfg(target_endian = "big")]
 compile_error!("rows are little-endian and are handed to ONNX Runtime as they are");
 
-/// The rows of one input.
-#[derive(Debug)]
-pub(super) enum Staging {
-    Uint8(Vec<u8>),
-    Int32(Vec<i32>),
-    Int64(Vec<i64>),
-    Float32(Vec<f32>),
-}
+/// Where the rows of one input are laid side by side before a run, and outputs are taken from.
+pub(super) trait Staging: Debug + Send {
+    /// The graph's name of the type.
+    fn element_type(&self) -> TensorElementType;
 
-impl Staging {
-    /// An empty buffer of the port's type.
-    pub(super) fn for_port(port: &Port) -> Self {
-        match port.datatype {
-            DataType::Uint8 => Self::Uint8(Vec::new()),
-            DataType::Int32 => Self::Int32(Vec::new()),
-            DataType::Int64 => Self::Int64(Vec::new()),
-            DataType::Float32 => Self::Float32(Vec::new()),
-        }
-    }
-
-    /// Replaces what it holds by these rows, copied once, each filled up to `stride` elements with
-    /// the port's padding.
-    pub(super) fn fill<'r>(
-        &mut self,
-        rows: impl Iterator<Item = &'r Bytes>,
-        stride: usize,
-        port: &Port,
-    ) {
-        match self {
-            Self::Uint8(buffer) => fill(buffer, rows, stride, port.padding as u8),
-            Self::Int32(buffer) => fill(buffer, rows, stride, port.padding as i32),
-            Self::Int64(buffer) => fill(buffer, rows, stride, port.padding),
-            Self::Float32(buffer) => fill(buffer, rows, stride, port.padding as f32),
-        }
-    }
+    /// Replaces what it holds by input `input` of these rows, copied once, each padded to `stride`
+    /// elements.
+    fn fill(&mut self, rows: &[Row], input: usize, stride: usize);
 
     /// The rows as a tensor of this shape, not copied.
-    pub(super) fn view(&self, shape: Vec<i64>) -> ort::Result<SessionInputValue<'_>> {
-        fn view<T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static>(
-            buffer: &[T],
-            shape: Vec<i64>,
-        ) -> ort::Result<SessionInputValue<'_>> {
-            Ok(TensorRef::from_array_view((shape, buffer))?.into())
-        }
-        match self {
-            Self::Uint8(buffer) => view(buffer, shape),
-            Self::Int32(buffer) => view(buffer, shape),
-            Self::Int64(buffer) => view(buffer, shape),
-            Self::Float32(buffer) => view(buffer, shape),
-        }
+    fn view(&self, shape: Vec<i64>) -> ort::Result<SessionInputValue<'_>>;
+
+    /// An output's shape, and its bytes copied out of the runtime's memory.
+    fn take(&self, value: &DynValue) -> ort::Result<(Vec<i64>, Bytes)>;
+}
+
+/// A buffer that is used again for each run, aligned for its type.
+#[derive(Debug)]
+struct Buffer<T> {
+    elements: Vec<T>,
+    padding: T,
+}
+
+/// An empty buffer of the port's type.
+pub(super) fn staging(port: &Port) -> Box<dyn Staging> {
+    fn padded_with<T>(padding: T) -> Box<dyn Staging>
+    where
+        Buffer<T>: Staging + 'static,
+    {
+        Box::new(Buffer {
+            elements: Vec::new(),
+            padding,
+        })
+    }
+    match port.datatype {
+        DataType::Uint8 => padded_with(port.padding as u8),
+        DataType::Int32 => padded_with(port.padding as i32),
+        DataType::Int64 => padded_with(port.padding),
+        DataType::Float32 => padded_with(port.padding as f32),
     }
 }
 
-/// The bytes of an output, copied out of the runtime's memory, and its shape.
-pub(super) fn take(value: &DynValue, datatype: DataType) -> ort::Result<(Vec<i64>, Bytes)> {
-    fn copy<T: PrimitiveTensorElementType + NoUninit>(
-        value: &DynValue,
-    ) -> ort::Result<(Vec<i64>, Bytes)> {
+impl<T: PrimitiveTensorElementType + Pod + Debug + Send> Staging for Buffer<T> {
+    fn element_type(&self) -> TensorElementType {
+        T::into_tensor_element_type()
+    }
+
+    fn fill(&mut self, rows: &[Row], input: usize, stride: usize) {
+        self.elements.clear();
+        for row in rows {
+            let start = self.elements.len();
+            self.elements.resize(start + stride, self.padding);
+            let cell = &row[input];
+            cast_slice_mut(&mut self.elements[start..])[..cell.len()].copy_from_slice(cell);
+        }
+    }
+
+    fn view(&self, shape: Vec<i64>) -> ort::Result<SessionInputValue<'_>> {
+        Ok(TensorRef::from_array_view((shape, &self.elements[..]))?.into())
+    }
+
+    fn take(&self, value: &DynValue) -> ort::Result<(Vec<i64>, Bytes)> {
         let (shape, elements) = value.try_extract_tensor::<T>()?;
         Ok((shape.to_vec(), Bytes::copy_from_slice(cast_slice(elements))))
-    }
-    match datatype {
-        DataType::Uint8 => copy::<u8>(value),
-        DataType::Int32 => copy::<i32>(value),
-        DataType::Int64 => copy::<i64>(value),
-        DataType::Float32 => copy::<f32>(value),
-    }
-}
-
-fn fill<'r, T: AnyBitPattern + NoUninit>(
-    buffer: &mut Vec<T>,
-    rows: impl Iterator<Item = &'r Bytes>,
-    stride: usize,
-    padding: T,
-) {
-    buffer.clear();
-    for row in rows {
-        let start = buffer.len();
-        buffer.resize(start + stride, padding);
-        cast_slice_mut(&mut buffer[start..])[..row.len()].copy_from_slice(row);
     }
 }

@@ -18,8 +18,6 @@ pub struct Weights {
     packed: Option<PrepackedWeights>,
 }
 
-// === impl Weights ===
-
 impl Weights {
     /// Those of a model. ONNX Runtime shares the packed form only of a weight that is given to it
     /// as a value; what is in the model's bytes, it packs for each session anew. It finds a weight

@@ -8,7 +8,7 @@ pub mod generate;
 pub mod picture;
 mod probabilities;
 pub mod sentiment;
-pub mod tensors;
+pub(crate) mod tensors;
 mod wire;
 
 use std::any::Any;
@@ -80,8 +80,6 @@ pub struct UnsupportedModel {
     task: String,
     reason: String,
 }
-
-// === impl Tasks ===
 
 impl Tasks {
     /// The built-in tasks, and others.

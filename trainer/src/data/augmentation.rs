@@ -36,8 +36,6 @@ pub struct Augmenter {
     fields: Tensor,
 }
 
-// === impl Augmenter ===
-
 impl Augmenter {
     /// Computes the fields for images of `side` × `side` pixels on `device`.
     pub fn new(settings: Augmentation, side: i64, device: Device) -> Self {

@@ -22,8 +22,6 @@ pub struct Crop {
     pub chance: f64,
 }
 
-// === impl Crop ===
-
 impl Crop {
     // Where the crops of texts start in epoch `epoch` (from 1); `ends` are the starts of their
     // ends.
@@ -40,8 +38,6 @@ impl Crop {
         ends.iter().map(start).collect()
     }
 }
-
-// === impl Samples ===
 
 impl Samples {
     /// The samples as epoch `epoch` (from 1) learns from them. Samples without texts are unchanged.

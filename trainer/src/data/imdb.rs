@@ -96,8 +96,6 @@ fn read_archive(data_dir: &Path, progress: Progress) -> Result<imdb::Imdb, DataE
     })
 }
 
-// === impl Part ===
-
 impl Part {
     fn encode(
         tokenizer: &Tokenizer,
@@ -115,8 +113,6 @@ impl Part {
         Samples::from_texts(self.texts.to_device(device), self.labels.to_device(device))
     }
 }
-
-// === impl Tokenised ===
 
 impl Tokenised {
     // From the cache if it was computed from the same archive with the same settings. A cache that

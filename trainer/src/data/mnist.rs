@@ -64,8 +64,6 @@ fn images(pixels: &[u8]) -> Tensor {
     Tensor::from_slice(pixels).reshape([-1, side, side])
 }
 
-// === impl Samples ===
-
 impl Samples {
     /// Copies MNIST's images and labels to `device`.
     pub fn from_digits(digits: &Digits, device: Device) -> Self {

@@ -33,8 +33,6 @@ pub struct Samples {
 // The random stream that chooses the validation samples. Epochs have the streams from 1.
 const SPLIT_STREAM: u64 = 0;
 
-// === impl Samples ===
-
 impl Samples {
     /// How many samples there are.
     pub fn len(&self) -> usize {

@@ -29,8 +29,6 @@ pub struct Texts {
     begins: Tensor,
 }
 
-// === impl TokenizerSettings ===
-
 impl Default for TokenizerSettings {
     fn default() -> Self {
         Self {
@@ -39,8 +37,6 @@ impl Default for TokenizerSettings {
         }
     }
 }
-
-// === impl Texts ===
 
 impl Texts {
     /// Encodes `texts` with all their tokens, on the CPU.
@@ -120,8 +116,6 @@ impl Texts {
         ]
     }
 }
-
-// === impl Samples ===
 
 impl Samples {
     /// Texts of which a network reads the ends, and their labels int64 `[n]`.

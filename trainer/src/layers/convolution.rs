@@ -44,8 +44,6 @@ pub struct BatchNorm {
     variance: Tensor,
 }
 
-// === impl Conv2d ===
-
 impl Conv2d {
     /// Glorot-uniform kernels `[outputs, inputs, kernel, kernel]` and a zero bias `[outputs]`, with
     /// stride 1 and no padding ("valid").
@@ -91,8 +89,6 @@ impl Layer for Conv2d {
     }
 }
 
-// === impl ConvTranspose2d ===
-
 impl ConvTranspose2d {
     const KERNEL: i64 = 5;
     const PADDING: i64 = Self::KERNEL / 2;
@@ -137,8 +133,6 @@ impl Layer for ConvTranspose2d {
         ops::conv_transpose(to.graph(), x, &weight, None, attributes)
     }
 }
-
-// === impl BatchNorm ===
 
 impl BatchNorm {
     /// Scale 1, shift 0, running mean 0 and variance 1, each `[channels]`, under `vs / name`.

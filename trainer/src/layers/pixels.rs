@@ -21,8 +21,6 @@ pub const PIXEL_SCALE: Operator = Operator(
 #[derive(Debug)]
 pub struct SignedPixels;
 
-// === impl SignedPixels ===
-
 impl SignedPixels {
     /// Grey levels on either side of the middle.
     pub const HALF_RANGE: f64 = 127.5;

@@ -50,8 +50,6 @@ pub fn onnx_gates(weight: &Tensor) -> Tensor {
     Tensor::cat(&[i, o, f, g], 0)
 }
 
-// === impl Embedding ===
-
 impl Embedding {
     /// A table `[tokens, features]` of small numbers under `vs`.
     pub fn new(vs: &nn::Path<'_>, tokens: i64, features: i64) -> Self {
@@ -77,8 +75,6 @@ impl Embedding {
     }
 }
 
-// === impl Cell ===
-
 impl Cell {
     const fn gates(self) -> i64 {
         match self {
@@ -87,8 +83,6 @@ impl Cell {
         }
     }
 }
-
-// === impl Recurrent ===
 
 impl Recurrent {
     /// Glorot-uniform weights from the inputs, orthogonal ones from the state (Saxe et al. 2014),

@@ -71,8 +71,6 @@ pub struct Architecture {
     pub build: fn(&nn::Path<'_>, &Recipe) -> Box<dyn Model>,
 }
 
-// === impl Architecture ===
-
 impl Architecture {
     /// The recipe behind the committed model.
     pub fn recipe(&self) -> Recipe {

@@ -41,8 +41,6 @@ pub fn draw(
     })
 }
 
-// === impl Panel ===
-
 impl Panel<'_> {
     // The figures fall by orders of magnitude, so the scale is logarithmic.
     fn draw(&self, area: &Area<'_>, best: usize) -> Result<(), DrawError> {

@@ -71,8 +71,6 @@ pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
     })
 }
 
-// === impl Judged ===
-
 impl Judged<'_> {
     fn given(&self, index: usize) -> (usize, f32) {
         top(&self.classified.probabilities[index * CLASSES..][..CLASSES])

@@ -42,15 +42,6 @@ pub struct Verdict {
     pub report: String,
 }
 
-/// How far ONNX Runtime is from libtorch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Difference {
-    /// The largest absolute difference.
-    pub value: f32,
-    /// Whether the difference may be larger, because outputs are rounded.
-    pub is_lower_bound: bool,
-}
-
 /// What the best epoch of a run is drawn from.
 #[derive(Debug)]
 pub struct Drawing<'a> {
@@ -96,13 +87,14 @@ pub trait Exam: fmt::Debug {
         Ok(())
     }
 
-    /// Checks that ONNX Runtime computes what `network` gave for [`Part::Test`].
+    /// Checks that ONNX Runtime computes what `network` gave for [`Part::Test`]. Gives the absolute
+    /// difference, and whether it is "at most" that or, because outputs are rounded, "at least".
     fn verify(
         &self,
         network: &Network,
         output: &Tensor,
         model: &mut LoadedModel,
-    ) -> Result<Difference, Error>;
+    ) -> Result<(f32, &'static str), Error>;
 }
 
 /// Figures for `metrics.jsonl`.
@@ -112,8 +104,6 @@ pub fn figures(figures: &[(impl ToString, f64)]) -> Map<String, Value> {
         .map(|(name, it)| (name.to_string(), (*it).into()))
         .collect()
 }
-
-// === impl Drawing ===
 
 impl Drawing<'_> {
     /// A figure of `metrics.jsonl` by epoch, as [`EpochMetrics::number`] gives it.
@@ -127,6 +117,16 @@ impl Drawing<'_> {
         self.column(figure).into_iter().map(missing).collect()
     }
 
+    /// The panel of two losses: their names, and their figures of `metrics.jsonl`.
+    pub fn losses<'b>(&self, [first, second]: [(&'b str, &str); 2]) -> Panel<'b> {
+        let line = |(name, figure)| (name, self.column(figure));
+        Panel {
+            title: "Loss (cross entropy)",
+            unit: "",
+            lines: [line(first), line(second)],
+        }
+    }
+
     /// Draws `curves.png`, with the best epoch marked.
     pub fn curves(&self, panels: &[Panel<'_>; 2]) -> Result<(), Error> {
         let is_best = |it: &EpochMetrics| it.epoch == self.best_epoch;
@@ -135,8 +135,6 @@ impl Drawing<'_> {
         curves::draw(&self.run.file("curves.png"), &title, best, panels)
     }
 }
-
-// === impl dyn Exam ===
 
 impl dyn Exam + '_ {
     /// What `network` gives for all rows, on the CPU.

@@ -8,12 +8,14 @@ use quintet_bundle::{Bundle, Provenance, task};
 
 use crate::support::{digits, write_idx};
 
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quintet-trainer"));
+    command.args(arguments).args(["--threads", "1"]);
+    command
+}
+
 pub(crate) fn trainer(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_quintet-trainer"))
-        .args(arguments)
-        .args(["--threads", "1"])
-        .output()
-        .unwrap()
+    command(arguments).output().unwrap()
 }
 
 pub(crate) fn text(path: &Path) -> &str {
@@ -116,7 +118,16 @@ fn training_writes_a_bundle_that_evaluates() {
         );
     }
 
-    let output = trainer(&["evaluate", text(&models.join("mlp/1")), "--data-dir", data]);
+    let home = path("home");
+    std::fs::create_dir(&home).unwrap();
+    let output = command(&["evaluate", text(&models.join("mlp/1")), "--data-dir", data])
+        .env_remove("ORT_DISABLE_TELEMETRY")
+        .env_remove("XDG_CACHE_HOME")
+        .env("HOME", &home)
+        .output()
+        .unwrap();
+    let traces = std::fs::read_dir(&home).unwrap().count();
+    assert_eq!(traces, 0, "ONNX Runtime's telemetry has begun");
     let report = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && report.contains("of 60)"),

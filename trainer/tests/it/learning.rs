@@ -23,6 +23,7 @@ use crate::support::{CLASSIFIERS, alone, network, outputs, samples, small_recipe
 const NEVER: &dyn Fn() -> bool = &|| false;
 
 /// Starts a run in `folder`, or goes on with the one that is there.
+#[expect(clippy::too_many_arguments, reason = "each test varies another one")]
 fn train(
     architecture: &'static Architecture,
     recipe: &Recipe,

@@ -16,8 +16,6 @@ pub(super) enum Caller {
     Stream(Stream),
 }
 
-// === impl Caller ===
-
 impl Caller {
     /// Sends a request of the payload, and gives the message of its answer.
     pub(super) async fn call(&mut self, request: Bytes) -> Result<Bytes, CallError> {

@@ -15,13 +15,14 @@ use h2::{
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
 };
+use quintet_proto::code_name;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tonic::{Code, Status};
 
-use super::{framing::Messages, report::name};
+use super::framing::Messages;
 
 /// Bytes that a server may have under way to us on one stream, and on the connection.
 const STREAM_WINDOW: u32 = 4 << 20;
@@ -124,8 +125,6 @@ pub(super) fn status(headers: HeaderMap) -> Option<Result<(), CallError>> {
     Some(Err(CallError::Refused(Refusal { code, said })))
 }
 
-// === impl Connection ===
-
 impl Connection {
     /// Connects, and spawns the connection's task on the current thread.
     pub(super) async fn open(call: Target<'_>) -> io::Result<Self> {
@@ -188,8 +187,6 @@ pub(super) async fn next_piece(reply: &mut RecvStream) -> Result<Option<Bytes>, 
     Ok(piece)
 }
 
-// === impl Refusal ===
-
 impl Refusal {
     /// By a reply on a stream.
     pub(super) fn new(code: Code, message: String) -> Self {
@@ -209,7 +206,7 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(name(self.code))?;
+        f.write_str(code_name(self.code))?;
         match self.message().as_str() {
             "" => Ok(()),
             message => write!(f, ": {message}"),
@@ -217,13 +214,11 @@ impl fmt::Display for Refusal {
     }
 }
 
-// === impl CallError ===
-
 impl CallError {
     /// What to count it as.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Refused(refusal) => name(refusal.code),
+            Self::Refused(refusal) => code_name(refusal.code),
             Self::Reset(_) => "RESET",
             Self::Malformed(_) => "MALFORMED",
             Self::Lost(_) => "LOST",
@@ -252,8 +247,6 @@ impl From<h2::Error> for CallError {
         }
     }
 }
-
-// === impl Gathered ===
 
 impl AsyncRead for Gathered {
     fn poll_read(

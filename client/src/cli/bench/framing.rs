@@ -65,8 +65,6 @@ fn put_prefix(out: &mut BytesMut, length: usize) {
     out.extend_from_slice(&(length as u32).to_be_bytes());
 }
 
-// === impl Messages ===
-
 impl Messages {
     pub(super) fn push(&mut self, piece: Bytes) {
         if self.rest.is_empty() {
@@ -107,8 +105,6 @@ impl Messages {
         Ok(Some(message.split_off(PREFIX)))
     }
 }
-
-// === impl StreamReply ===
 
 impl StreamReply {
     /// `None` for what is none.

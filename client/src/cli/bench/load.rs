@@ -161,8 +161,6 @@ async fn work(load: Rc<Load>, mut connection: Caller, mut intended: Instant) {
     }
 }
 
-// === impl Load ===
-
 impl Load {
     /// Starts the workers, for the whole run or as requests fall due.
     async fn feed(self: &Rc<Self>, connections: &[Caller]) -> io::Result<()> {

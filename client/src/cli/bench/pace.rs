@@ -21,8 +21,6 @@ pub(super) struct Timer {
     timer: tokio::net::unix::pipe::Receiver,
 }
 
-// === impl Schedule ===
-
 impl Schedule {
     /// `rate` is in requests per second, above 0.
     pub(super) fn new(start: Instant, rate: f64) -> Self {
@@ -39,8 +37,6 @@ impl Schedule {
         (now.saturating_duration_since(self.start).as_secs_f64() * self.rate).ceil() as u64
     }
 }
-
-// === impl Timer ===
 
 #[cfg(target_os = "linux")]
 impl Timer {

@@ -58,8 +58,6 @@ fn groups<T: Clone>(items: &[T], rows: usize) -> impl Iterator<Item = Vec<T>> {
     firsts.map(move |first| (first..first + rows).map(item).collect())
 }
 
-// === impl Rpc ===
-
 impl Rpc {
     pub(super) fn path(self) -> &'static str {
         match self {
@@ -71,8 +69,6 @@ impl Rpc {
         }
     }
 }
-
-// === impl Payload ===
 
 impl Payload {
     /// There is at least one request; each has `rows`.

@@ -103,29 +103,6 @@ struct Latency {
     max: f64,
 }
 
-/// gRPC's name of a code.
-pub(super) fn name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
 /// Three significant digits of nanoseconds, up to minutes; what is longer counts as that.
 fn histogram() -> Histogram<u32> {
     Histogram::new_with_bounds(1, 600_000_000_000, 3).expect("the bounds are sound")
@@ -134,8 +111,6 @@ fn histogram() -> Histogram<u32> {
 fn nanoseconds(time: Duration) -> u64 {
     time.as_nanos().try_into().unwrap_or(u64::MAX)
 }
-
-// === impl Recorder ===
 
 impl Recorder {
     pub(super) fn new(window: Window) -> Self {
@@ -221,8 +196,6 @@ impl Recorder {
         true
     }
 }
-
-// === impl Report ===
 
 impl Report {
     pub(super) fn new(setting: Setting, outcome: Outcome) -> Self {
@@ -333,8 +306,6 @@ impl Report {
         output::fields(fields)
     }
 }
-
-// === impl Latency ===
 
 impl Latency {
     /// `None` for an empty histogram.

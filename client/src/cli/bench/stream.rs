@@ -45,8 +45,6 @@ struct Slot {
     reply: Option<Result<Bytes, CallError>>,
 }
 
-// === impl Stream ===
-
 impl Stream {
     /// Connects and opens the stream; its tasks run on the current thread.
     pub(super) async fn open(target: Target<'_>) -> io::Result<Self> {
@@ -99,8 +97,6 @@ impl Stream {
         Ok(())
     }
 }
-
-// === impl State ===
 
 impl State {
     /// Takes a request, and gives its index.
@@ -166,8 +162,6 @@ impl State {
         self.writer.take().into_iter().for_each(Waker::wake);
     }
 }
-
-// === impl Slot ===
 
 impl Slot {
     fn answer(&mut self, reply: Result<Bytes, CallError>) {

@@ -40,8 +40,6 @@ pub(super) struct Share {
 /// Texts that a request holds.
 const TEXTS: usize = 16;
 
-// === impl TestSet ===
-
 impl TestSet {
     pub(super) fn digits(data_dir: &Path, limit: usize) -> Result<Self, Failure> {
         let digits = mnist::load(data_dir, Split::Test).map_err(|error| {
@@ -179,8 +177,6 @@ fn alternate(reviews: Reviews) -> impl Iterator<Item = (String, u8)> {
         .partition(|(_, label)| *label == imdb::NEGATIVE);
     bad.into_iter().zip(good).flat_map(<[_; 2]>::from)
 }
-
-// === impl Share ===
 
 impl Share {
     pub(super) fn new(classes: usize) -> Self {

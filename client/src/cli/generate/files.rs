@@ -69,8 +69,6 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     })
 }
 
-// === impl Destination ===
-
 impl Destination {
     /// An existing folder, a `.png` file, or else a folder that is to be made for so many images.
     /// What cannot be written shows here, before any image is made.
@@ -92,8 +90,6 @@ impl Destination {
     }
 }
 
-// === impl Sheet ===
-
 impl Sheet {
     fn create(path: &Path) -> Result<Self, Failure> {
         let staged = staging(&Permissions::from_mode(0o666)).tempfile_in(parent(path));
@@ -112,8 +108,6 @@ impl Sheet {
         Ok(())
     }
 }
-
-// === impl Folder ===
 
 impl Folder {
     fn create(path: &Path, exists: bool, count: u32) -> Result<Self, Failure> {

@@ -48,8 +48,6 @@ fn pixels(image: &Image) -> Option<(usize, Vec<u8>)> {
     Some((image.width() as usize, image.into_raw()))
 }
 
-// === impl Preview ===
-
 impl Preview {
     /// Has no room where stdout is not a terminal, or a terminal without colours.
     pub(super) fn of_stdout() -> Self {

@@ -36,8 +36,6 @@ struct ImageReport {
     file: Option<String>,
 }
 
-// === impl Report ===
-
 impl Report {
     pub(super) fn new(out: Option<String>) -> Self {
         Self {

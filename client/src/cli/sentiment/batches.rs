@@ -28,8 +28,6 @@ pub(super) struct Batches {
     waiting: VecDeque<Result<Text, Failure>>,
 }
 
-// === impl Batches ===
-
 impl Batches {
     pub(super) fn new(receiver: mpsc::Receiver<Result<Text, Failure>>) -> Self {
         Self {

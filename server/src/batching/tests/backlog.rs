@@ -17,7 +17,7 @@ fn it_is_deep_while_every_core_computes_for_engines_that_are_behind() {
 }
 
 /// An engine that runs one row, expects 3 ms of each, and holds two that wait.
-fn running() -> (Bench, Vec<Ticket<u32>>) {
+fn running() -> (Bench, Vec<Ticket<Gated>>) {
     let bench = bench(settings());
     let first = bench.submit(&[1]);
     bench.batch();
@@ -70,7 +70,7 @@ fn there_is_room_for_as_many_rows_as_submit_takes() {
     );
     assert_eq!(bench.dropped(), [(DropReason::QueueFull, 7); 2]);
     let _more = bench.submit(&[5, 6, 7, 8, 9, 10]);
-    let Err(Refusal::QueueFull { retry_after, .. }) = bench.engine.check_room(1) else {
+    let Err(Failure::QueueFull { retry_after, .. }) = bench.engine.check_room(1) else {
         panic!("it holds as many rows as it may");
     };
     // Eight rows of 3 ms, told by one digit.

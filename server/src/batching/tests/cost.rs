@@ -4,6 +4,15 @@ use super::*;
 use crate::batching::cost::CostAt;
 use crate::batching::lanes::Extent;
 
+impl Cost {
+    /// The cost that is known at these widths, narrow to wide.
+    pub(super) fn of(points: impl Into<Vec<CostAt>>) -> Self {
+        let points = points.into();
+        assert!(points.is_sorted_by(|a, b| a.width < b.width));
+        Self { points }
+    }
+}
+
 fn of_run(cost: &Cost, rows: usize, width: usize) -> f64 {
     cost.of_run(Extent { rows, width })
 }

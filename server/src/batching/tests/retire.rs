@@ -11,9 +11,9 @@ fn a_retired_engine_answers_what_waits_and_takes_nothing_new() {
     bench.batch();
     let waiting = bench.submit(&[2, 3, 4, 5, 6, 7]);
     bench.engine.retire();
-    assert_eq!(bench.engine.check_room(9), Err(Refusal::Retired));
+    assert_eq!(bench.engine.check_room(9), Err(Failure::Retired));
     let refusal = bench.engine.submit(smallvec![8], None).unwrap_err();
-    assert_eq!(refusal, Refusal::Retired);
+    assert_eq!(refusal, Failure::Retired);
     for _ in 0..3 {
         bench.say(Word::Answer);
     }
@@ -45,7 +45,7 @@ fn a_retired_engine_can_still_be_stopped() {
     bench.engine.stop();
     bench.engine.retire();
     assert_eq!(wait(waiting).unwrap_err(), Failure::Stopped);
-    assert_eq!(bench.engine.check_room(9), Err(Refusal::Stopped));
+    assert_eq!(bench.engine.check_room(9), Err(Failure::Stopped));
     bench.say(Word::Answer);
     wait(running).unwrap();
 }
@@ -72,7 +72,7 @@ fn an_engine_without_instances_is_not_told_as_a_shutdown() {
     word.send(Word::Panic).unwrap();
     assert!(matches!(wait(unlucky), Err(Failure::Backend(_))));
     assert_eq!(wait(waiting).unwrap_err(), Failure::Retired);
-    assert_eq!(engine.check_room(1000), Err(Refusal::Retired));
+    assert_eq!(engine.check_room(1000), Err(Failure::Retired));
     engine.join();
 }
 

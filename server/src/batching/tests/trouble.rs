@@ -16,7 +16,7 @@ fn a_full_queue_refuses_at_once_and_says_how_full_it_is() {
     assert!(
         matches!(
             refusal,
-            Refusal::QueueFull {
+            Failure::QueueFull {
                 full: QueueFull {
                     unit: "rows",
                     depth: 6,
@@ -192,7 +192,7 @@ fn stopping_answers_what_waits_with_an_error() {
     bench.engine.stop();
     assert_eq!(wait(waiting).unwrap_err(), Failure::Stopped);
     let late = bench.engine.submit(smallvec![3], None).unwrap_err();
-    assert_eq!(late, Refusal::Stopped);
+    assert_eq!(late, Failure::Stopped);
     bench.say(Word::Answer);
     assert_eq!(wait(running).unwrap().outputs[..], [2]);
     bench.engine.join();

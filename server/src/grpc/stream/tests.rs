@@ -19,13 +19,15 @@ type Taken = Rc<RefCell<Vec<Option<oneshot::Sender<usize>>>>>;
 type Sent = Rc<RefCell<VecDeque<Option<Result<usize, ServeError>>>>>;
 
 /// A stream of answers to what is put into `Sent`.
-fn answers<P>(
+fn answers(
     lifecycle: &Lifecycle,
+    in_order: bool,
     deadline: Option<Instant>,
-) -> (impl Stream<Item = Result<P::Item, ServeError>>, Sent, Taken)
-where
-    P: Pending<Work = Received>,
-{
+) -> (
+    impl Stream<Item = Result<<Received as Future>::Output, ServeError>>,
+    Sent,
+    Taken,
+) {
     let (sent, taken) = (Sent::default(), Taken::default());
     let requests = {
         let sent = Rc::clone(&sent);
@@ -42,7 +44,7 @@ where
             receiver
         }
     };
-    let answers = Answers::<_, _, P>::new(requests, deadline, lifecycle, answer);
+    let answers = Answers::new(requests, (in_order, deadline), lifecycle, answer);
     (answers, sent, taken)
 }
 
@@ -77,7 +79,7 @@ fn now<A>(
 #[tokio::test]
 async fn no_more_than_a_window_is_under_way() {
     let lifecycle = Lifecycle::default();
-    let (mut answers, sent, taken) = answers::<FuturesUnordered<Received>>(&lifecycle, None);
+    let (mut answers, sent, taken) = answers(&lifecycle, false, None);
     send(&sent, 0..WINDOW + 2);
     assert_eq!(now(&mut answers), (vec![], None));
     assert_eq!(taken.borrow().len(), WINDOW);
@@ -89,13 +91,13 @@ async fn no_more_than_a_window_is_under_way() {
 #[tokio::test]
 async fn answers_come_as_they_are_done_or_in_order() {
     let lifecycle = Lifecycle::default();
-    let (mut free, sent, taken) = answers::<FuturesUnordered<Received>>(&lifecycle, None);
+    let (mut free, sent, taken) = answers(&lifecycle, false, None);
     send(&sent, 0..3);
     assert_eq!(now(&mut free), (vec![], None));
     finish(&taken, 2);
     assert_eq!(now(&mut free), (vec![Ok(2)], None));
 
-    let (mut ordered, sent, taken) = answers::<FuturesOrdered<Received>>(&lifecycle, None);
+    let (mut ordered, sent, taken) = answers(&lifecycle, true, None);
     send(&sent, 0..3);
     assert_eq!(now(&mut ordered), (vec![], None));
     finish(&taken, 2);
@@ -108,7 +110,7 @@ async fn answers_come_as_they_are_done_or_in_order() {
 #[tokio::test]
 async fn the_end_waits_for_what_was_read() {
     let lifecycle = Lifecycle::default();
-    let (mut answers, sent, taken) = answers::<FuturesUnordered<Received>>(&lifecycle, None);
+    let (mut answers, sent, taken) = answers(&lifecycle, false, None);
     send(&sent, 0..1);
     sent.borrow_mut().push_back(None);
     assert_eq!(now(&mut answers), (vec![], None));
@@ -119,7 +121,7 @@ async fn the_end_waits_for_what_was_read() {
 #[tokio::test]
 async fn a_drain_ends_the_stream_after_what_was_read() {
     let lifecycle = Lifecycle::default();
-    let (mut answers, sent, taken) = answers::<FuturesUnordered<Received>>(&lifecycle, None);
+    let (mut answers, sent, taken) = answers(&lifecycle, false, None);
     send(&sent, 0..1);
     assert_eq!(now(&mut answers), (vec![], None));
     lifecycle.drain();
@@ -133,7 +135,7 @@ async fn a_drain_ends_the_stream_after_what_was_read() {
 #[tokio::test]
 async fn a_message_that_cannot_be_read_ends_the_stream_after_what_was_read() {
     let lifecycle = Lifecycle::default();
-    let (mut answers, sent, taken) = answers::<FuturesUnordered<Received>>(&lifecycle, None);
+    let (mut answers, sent, taken) = answers(&lifecycle, false, None);
     send(&sent, 0..1);
     let failure = ServeError::invalid("request", "too large");
     sent.borrow_mut().push_back(Some(Err(failure)));
@@ -149,15 +151,14 @@ async fn a_message_that_cannot_be_read_ends_the_stream_after_what_was_read() {
 async fn a_deadline_or_a_caller_that_leaves_drops_what_is_under_way() {
     let lifecycle = Lifecycle::default();
     let is_dropped = |taken: &Taken| taken.borrow()[0].as_ref().unwrap().is_closed();
-    let (mut late, sent, taken) =
-        answers::<FuturesUnordered<Received>>(&lifecycle, Some(Instant::now()));
+    let (mut late, sent, taken) = answers(&lifecycle, false, Some(Instant::now()));
     send(&sent, 0..1);
     let end = late.next().await.unwrap().unwrap_err();
     assert_eq!(status(&end).code(), Code::DeadlineExceeded);
     assert!(taken.borrow().is_empty() || is_dropped(&taken));
     assert_eq!(now(&mut late), (vec![], Some(Code::Ok)), "and nothing more");
 
-    let (mut left, sent, taken) = answers::<FuturesUnordered<Received>>(&lifecycle, None);
+    let (mut left, sent, taken) = answers(&lifecycle, false, None);
     send(&sent, 0..1);
     assert_eq!(now(&mut left), (vec![], None));
     assert!(!is_dropped(&taken));

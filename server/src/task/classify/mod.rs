@@ -1,10 +1,7 @@
 //! Image classification: pictures to pixels, probabilities to ranked labels.
 
-mod finish;
 mod prepare;
 mod wire;
-
-pub use finish::RankedLabel;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -16,9 +13,9 @@ use quintet_bundle::{Bundle, Manifest};
 use super::probabilities::Probabilities;
 use super::{Task, TaskState};
 use crate::grpc::Rpc;
-use crate::runtime::Signature;
+use crate::runtime::{Row, Signature};
 
-/// The task. It keeps a [`Classifier`] of each model.
+/// The task. It keeps a `Classifier` of each model.
 #[derive(Debug)]
 pub struct Classify(pub Limits);
 
@@ -50,6 +47,17 @@ impl Classifier {
             output: Probabilities::of(manifest)?,
         })
     }
+
+    /// The `top_k` most probable classes of an output row and their probabilities, the most
+    /// probable first. `top_k` 0 means 1; more than there are gives all. `None`: the row holds
+    /// something that is no number.
+    pub(crate) fn rank(&self, row: &Row, top_k: usize) -> Option<Vec<(usize, f32)>> {
+        let probabilities = self.output.values(row)?;
+        let mut ranked: Vec<_> = probabilities.into_iter().enumerate().collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        ranked.truncate(top_k.max(1));
+        Some(ranked)
+    }
 }
 
 impl Task for Classify {
@@ -75,5 +83,31 @@ impl Task for Classify {
 
     fn calls(&self) -> Vec<Rpc> {
         wire::calls(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_ranked_and_cut() {
+        let manifest = include_str!("../../../../bundle/tests/data/manifest_v2.toml");
+        let classifier = Classifier::of(&Manifest::from_toml(manifest).unwrap()).unwrap();
+        let numbers = [0.1_f32, 0.7, 0.2];
+        let bytes: Vec<u8> = numbers.iter().flat_map(|it| it.to_le_bytes()).collect();
+        let row: Row = std::iter::once(bytes.into()).collect();
+        for (top_k, expected) in [
+            (0, vec![1]),
+            (1, vec![1]),
+            (2, vec![1, 2]),
+            (3, vec![1, 2, 0]),
+            (99, vec![1, 2, 0]),
+        ] {
+            let ranked = classifier.rank(&row, top_k).unwrap();
+            let indices: Vec<_> = ranked.iter().map(|(index, _)| *index).collect();
+            assert_eq!(indices, expected, "top_k {top_k}");
+        }
+        assert_eq!(classifier.rank(&Row::default(), 1), None);
     }
 }

@@ -8,7 +8,7 @@ use super::Limits;
 use crate::blocking::Blocking;
 use crate::error::{ServeError, Violation};
 use crate::runtime::{Row, Rows};
-use crate::task::picture::{BadPicture, Decode as _, INLINE_PIXELS, Picture};
+use crate::task::picture::{INLINE_PIXELS, Picture, decode, pixels};
 
 /// The most pixels of a whole request, in images of the largest size.
 const IMAGES_OF_FULL_SIZE: u64 = 4;
@@ -23,7 +23,7 @@ pub(super) async fn rows(
     let (blocking, limits) = call;
     let max_pixels = limits.max_image_pixels;
     let sizes = pictures.iter().enumerate();
-    let sizes = sizes.map(|(index, picture)| violation(index, picture.pixels(max_pixels)));
+    let sizes = sizes.map(|(index, picture)| at(index, pixels(picture, max_pixels)));
     let pixels: u64 = ServeError::collect::<_, SmallVec<[u64; 8]>>(sizes)?
         .iter()
         .sum();
@@ -33,8 +33,7 @@ pub(super) async fn rows(
         return Err(ServeError::invalid("images", description));
     }
     let is_short = pixels <= INLINE_PIXELS;
-    let row =
-        move |index, picture: Picture| violation(index, row(&picture, &input, framing, max_pixels));
+    let row = move |index, picture: Picture| at(index, row(&picture, &input, framing, max_pixels));
     blocking.each(is_short, pictures, row).await
 }
 
@@ -44,7 +43,7 @@ fn row(
     input: &ImageInput,
     framing: Framing,
     max_pixels: u64,
-) -> Result<Row, BadPicture> {
+) -> Result<Row, Violation> {
     let spec = input.spec;
     if let Picture::Raw(raw) = picture
         && framing == Framing::None
@@ -56,14 +55,16 @@ fn row(
         // The model's input already: the bytes go from the wire to the batch in one copy.
         return Ok(std::iter::once(raw.data.clone()).collect());
     }
-    let pixels = picture.decode(spec.channels, max_pixels)?;
+    let pixels = decode(picture, spec.channels, max_pixels)?;
     let row = Bytes::from(input.row(pixels, framing));
     Ok(std::iter::once(row).collect())
 }
 
-fn violation<T>(index: usize, outcome: Result<T, BadPicture>) -> Result<T, Violation> {
-    outcome.map_err(|BadPicture { field, description }| {
-        Violation::new(format!("images[{index}].{field}"), description)
+/// Names the picture at `index` in a violation.
+fn at<T>(index: usize, outcome: Result<T, Violation>) -> Result<T, Violation> {
+    outcome.map_err(|Violation { field, description }| Violation {
+        field: format!("images[{index}].{field}"),
+        description,
     })
 }
 

@@ -7,12 +7,10 @@ use quintet_bundle::image::Framing;
 use quintet_proto::v1;
 use quintet_proto::v1::classify_stream_response::Result as ItemResult;
 
-use super::{Classifier, Limits, NAME, RankedLabel, prepare};
+use super::{Classifier, Limits, NAME, prepare};
 use crate::call::Call;
 use crate::error::{ServeError, Violation};
-use crate::flow::Served;
 use crate::grpc::{self, Items, Rpc};
-use crate::model::Model;
 use crate::task::picture::Picture;
 use crate::task::wire::{label_name, timing};
 
@@ -57,12 +55,24 @@ async fn classify(
     });
     let top_k = request.top_k as usize;
     let served = model.serve(call.deadline(), count, rows, |outputs, ()| {
-        outputs
-            .iter()
-            .map(|row| classifier.rank(row, top_k))
-            .collect()
+        let ranked = outputs.iter().map(|row| classifier.rank(row, top_k));
+        ranked.collect::<Option<Vec<_>>>()
     });
-    Ok(response(&model, served.await?))
+    let served = served.await?;
+    let label = |(index, probability)| v1::Label {
+        name: label_name(&model, index),
+        index: index as u32,
+        probability,
+    };
+    let classification = |labels: Vec<_>| v1::Classification {
+        labels: labels.into_iter().map(label).collect(),
+    };
+    Ok(v1::ClassifyResponse {
+        classifications: served.answer.into_iter().map(classification).collect(),
+        model: model.name.to_string(),
+        version: model.version.to_string(),
+        timing: Some(timing(&served.spent)),
+    })
 }
 
 async fn classify_item(
@@ -98,23 +108,6 @@ fn framing(value: i32) -> Result<Framing, ServeError> {
             let words = format!("is {value}; FRAMING_AUTO (1) and FRAMING_NONE (2) are allowed");
             Err(ServeError::invalid("framing", words))
         }
-    }
-}
-
-fn response(model: &Model, served: Served<Vec<Vec<RankedLabel>>>) -> v1::ClassifyResponse {
-    let label = |label: RankedLabel| v1::Label {
-        name: label_name(model, label.index),
-        index: label.index as u32,
-        probability: label.probability,
-    };
-    let classification = |labels: Vec<RankedLabel>| v1::Classification {
-        labels: labels.into_iter().map(label).collect(),
-    };
-    v1::ClassifyResponse {
-        classifications: served.answer.into_iter().map(classification).collect(),
-        model: model.name.to_string(),
-        version: model.version.to_string(),
-        timing: Some(timing(&served.spent)),
     }
 }
 

@@ -3,24 +3,24 @@
 //! Which images are kept is a function of seed and filter alone: always in the candidates' order,
 //! whatever the chunks were. Nothing is drawn before it is asked for. Dropping a drawing ends it.
 
-use std::future::ready;
 use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use quintet_proto::v1;
 use tokio::time::Instant;
 
 use super::Generator;
-use super::finish::{Pictures, write};
-use super::judge::Judge;
+use super::finish::write;
+use super::judge::{Judge, rows};
 use super::plan::Plan;
-use super::prepare;
 use super::progress::Progress;
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::flow::{Spent, within};
 use crate::model::Model;
 use crate::runtime::Row;
+use crate::task::wire::timing;
 
 /// The most candidates of a chunk: more noise at once would keep an I/O thread from its other
 /// callers.
@@ -30,44 +30,24 @@ const MOST_AT_ONCE: usize = 256;
 #[derive(Debug)]
 pub(super) struct Drawing {
     call: Call,
-    /// What makes the images.
-    pub(super) generator: Arc<Model>,
-    its: Arc<Generator>,
-    /// What names them.
-    pub(super) judge: Judge,
+    model: Arc<Model>,
+    generator: Arc<Generator>,
+    judge: Judge,
     /// Decides every image.
-    pub(super) seed: u64,
+    seed: u64,
     plan: Plan,
     progress: Progress,
 }
 
-/// Images, or the next of them.
-#[derive(Debug)]
-pub(super) struct Generated {
-    /// In the candidates' order; at least one.
-    pub(super) images: Vec<KeptImage>,
-    /// The images as the caller wants them.
-    pub(super) pictures: Pictures,
-    /// Candidates up to the last of them.
-    pub(super) candidates: u64,
-    /// Where the time went.
-    pub(super) spent: Spent,
+/// Images that were kept, in the candidates' order.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Without their pictures.
+    digits: Vec<v1::GeneratedDigit>,
+    /// The pixels of each.
+    frames: Vec<Bytes>,
+    spent: Spent,
 }
-
-/// An image that was kept.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct KeptImage {
-    /// Which of the seed's candidates it is.
-    pub(super) index: u64,
-    /// What the classifier calls it.
-    pub(super) digit: u8,
-    /// The probability that the classifier gives to that.
-    pub(super) confidence: f32,
-    /// The pixels of a frame.
-    pixels: Bytes,
-}
-
-// === impl Drawing ===
 
 impl Drawing {
     /// Nothing drawn yet.
@@ -76,31 +56,24 @@ impl Drawing {
     /// A fault of the server, where the operating system gives no random numbers.
     pub(super) fn new(
         call: Call,
-        generator: Arc<Model>,
+        model: Arc<Model>,
         judge: Judge,
         plan: Plan,
     ) -> Result<Self, ServeError> {
-        let (makes, names) = (generator.engine.settings(), judge.model.engine.settings());
+        let (own, judges) = (model.engine.settings(), judge.model.engine.settings());
         // A chunk that is larger than a queue would never be taken.
-        let largest = makes
-            .max_batch_size
-            .min(makes.max_queue_size)
-            .min(names.max_queue_size)
-            .min(MOST_AT_ONCE);
+        let largest = own.max_batch_size.min(own.max_queue_size);
+        let largest = largest.min(judges.max_queue_size).min(MOST_AT_ONCE);
         let seed = match plan.seed {
             Some(seed) => seed,
             None => any_seed()?,
         };
-        let progress = Progress::new(
-            plan.count,
-            plan.limit,
-            largest as u64,
-            plan.filter.usual_share(),
-        );
+        let usual_share = plan.filter.usual_share();
+        let progress = Progress::new(plan.count, plan.limit, largest as u64, usual_share);
         Ok(Self {
             call,
-            its: generator.state()?,
-            generator,
+            generator: model.state()?,
+            model,
             judge,
             seed,
             plan,
@@ -112,12 +85,12 @@ impl Drawing {
     ///
     /// # Errors
     /// [`ServeError::TooFewFound`], and what the models' runs give.
-    pub(super) async fn all(&mut self) -> Result<Generated, ServeError> {
-        let (mut images, mut spent) = (Vec::new(), Spent::default());
+    pub(super) async fn all(&mut self) -> Result<v1::GenerateDigitsResponse, ServeError> {
+        let mut kept = Kept::default();
         while !self.progress.is_complete() {
-            images.extend(self.draw(&mut spent).await?);
+            self.draw(&mut kept).await?;
         }
-        self.write(images, spent).await
+        self.respond(kept).await
     }
 
     /// The next images, at least one; `None`: there are no more.
@@ -125,20 +98,20 @@ impl Drawing {
     /// # Errors
     /// [`ServeError::TooFewFound`], what the models' runs give, and [`ServeError::Unavailable`]
     /// once the server drains.
-    pub(super) async fn some(&mut self) -> Result<Option<Generated>, ServeError> {
-        let mut spent = Spent::default();
-        while !self.progress.is_complete() {
-            self.call.check_accepting()?;
-            let images = self.draw(&mut spent).await?;
-            if !images.is_empty() {
-                return self.write(images, spent).await.map(Some);
+    pub(super) async fn some(&mut self) -> Result<Option<v1::GenerateDigitsResponse>, ServeError> {
+        let mut kept = Kept::default();
+        while kept.digits.is_empty() {
+            if self.progress.is_complete() {
+                return Ok(None);
             }
+            self.call.check_accepting()?;
+            self.draw(&mut kept).await?;
         }
-        Ok(None)
+        self.respond(kept).await.map(Some)
     }
 
-    /// Draws one chunk, and returns what is kept of it.
-    async fn draw(&mut self, spent: &mut Spent) -> Result<Vec<KeptImage>, ServeError> {
+    /// Draws one chunk.
+    async fn draw(&mut self, kept: &mut Kept) -> Result<(), ServeError> {
         let Some(candidates) = self.progress.next() else {
             return Err(ServeError::TooFewFound {
                 found: self.progress.found,
@@ -147,76 +120,88 @@ impl Drawing {
                 filter: self.plan.filter.to_string(),
             });
         };
-        let first = self.progress.drawn;
-        let (seed, its) = (self.seed, &self.its);
+        let deadline = self.call.deadline();
+        let (first, count) = (self.progress.drawn, candidates as usize);
         let noise = pin!(async {
-            Ok((
-                prepare::rows(its.noise, seed, first..first + candidates),
-                (),
-            ))
+            let candidates = first..first + candidates;
+            Ok((self.generator.rows(self.seed, candidates), ()))
         });
-        let frames = self.generator.serve(
-            self.call.deadline(),
-            candidates as usize,
-            noise,
-            |frames, ()| Some(frames),
-        );
-        let frames = spent.add(frames.await.map_err(name_stage)?);
-        let rows = pin!(ready(Ok((self.judge.rows(&frames, its.size), ()))));
-        let labels =
-            self.judge
-                .model
-                .serve(self.call.deadline(), frames.len(), rows, |outputs, ()| {
-                    let likeliest = |row: &Row| self.judge.classifier.rank(row, 1)?.pop();
-                    outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
-                });
-        let labels = spent.add(labels.await.map_err(name_stage)?);
+        let frames = self
+            .model
+            .serve(deadline, count, noise, |frames, ()| Some(frames));
+        let frames = kept.spent.add(frames.await.map_err(name_stage)?);
+        let rows = pin!(async {
+            let input = self.judge.classifier.input;
+            let rows = rows(self.call.blocking(), input, &frames, self.generator.size);
+            Ok((rows.await?, ()))
+        });
+        let labels = self
+            .judge
+            .model
+            .serve(deadline, count, rows, |outputs, ()| {
+                let likeliest = |row: &Row| self.judge.classifier.rank(row, 1)?.pop();
+                outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
+            });
+        let labels = kept.spent.add(labels.await.map_err(name_stage)?);
 
-        let judged = frames.iter().zip(labels).zip(first..);
-        let kept = judged.filter_map(|((frame, label), index)| {
-            let digit = self.judge.digits[label.index];
-            let keeps = self.plan.filter.keeps(digit, label.probability);
-            keeps.then(|| KeptImage {
-                index,
-                digit,
-                confidence: label.probability,
+        let (missing, mut passed) = (self.progress.missing(), 0);
+        for ((frame, (class, confidence)), index) in frames.iter().zip(labels).zip(first..) {
+            let digit = self.judge.digits[class];
+            if !self.plan.filter.keeps(digit, confidence) {
+                continue;
+            }
+            passed += 1;
+            if passed <= missing {
+                kept.digits.push(v1::GeneratedDigit {
+                    image: None,
+                    digit,
+                    confidence,
+                    index,
+                });
                 // A copy: a slice would keep the whole batch's memory.
-                pixels: frame.iter().flatten().copied().collect(),
-            })
-        });
-        let mut kept: Vec<KeptImage> = kept.collect();
-        let filtered = candidates - kept.len() as u64;
-        self.generator.metrics.judged(kept.len() as u64, filtered);
-        kept.truncate(self.progress.missing() as usize);
-        self.progress.record(candidates, kept.len() as u64);
-        Ok(kept)
+                kept.frames.push(Bytes::copy_from_slice(&frame[0]));
+            }
+        }
+        let metrics = &self.model.metrics;
+        metrics.judged(passed, candidates - passed);
+        self.progress.record(candidates, passed.min(missing));
+        Ok(())
     }
 
     /// Images as the caller wants them.
-    async fn write(
-        &self,
-        images: Vec<KeptImage>,
-        mut spent: Spent,
-    ) -> Result<Generated, ServeError> {
+    async fn respond(&self, kept: Kept) -> Result<v1::GenerateDigitsResponse, ServeError> {
         let started = Instant::now();
-        let frames = images.iter().map(|image| image.pixels.clone()).collect();
         let written = pin!(write(
             self.call.blocking(),
-            (self.plan.format, self.its.size),
-            self.plan.is_sheet,
-            frames
+            &self.plan,
+            self.generator.size,
+            kept.frames
         ));
-        let pictures = within(self.call.deadline(), written)
-            .await
-            .map_err(name_stage)?;
+        let pictures = within(self.call.deadline(), written).await;
+        let mut pictures = pictures.map_err(name_stage)?.into_iter().map(|picture| {
+            let source = Some(picture);
+            v1::Image { source }
+        });
+        let sheet = self.plan.is_sheet.then(|| pictures.next()).flatten();
+        let mut digits = kept.digits;
+        for (digit, picture) in digits.iter_mut().zip(pictures) {
+            digit.image = Some(picture);
+        }
         let took = started.elapsed();
-        self.generator.metrics.postprocessed(took);
+        self.model.metrics.postprocessed(took);
+        let mut spent = kept.spent;
         spent.preprocess += took;
-        Ok(Generated {
-            candidates: images.last().map_or(0, |last| last.index + 1),
-            images,
-            pictures,
-            spent,
+        let (generator, classifier) = (&self.model, &self.judge.model);
+        Ok(v1::GenerateDigitsResponse {
+            candidates: digits.last().map_or(0, |last| last.index + 1),
+            digits,
+            sheet,
+            seed: self.seed,
+            model: generator.name.to_string(),
+            version: generator.version.to_string(),
+            classifier: classifier.name.to_string(),
+            classifier_version: classifier.version.to_string(),
+            timing: Some(timing(&spent)),
         })
     }
 }

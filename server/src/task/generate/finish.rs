@@ -2,49 +2,34 @@
 
 use bytes::Bytes;
 
-use super::Size;
+use super::plan::Plan;
 use crate::blocking::Blocking;
 use crate::error::ServeError;
-use crate::task::picture::{self, Format, INLINE_PIXELS, Picture};
+use crate::task::picture::{INLINE_PIXELS, ImageFormat, Picture, picture, sheet};
 
-/// Images as the caller wants them.
-#[derive(Debug)]
-pub(super) enum Pictures {
-    /// One per image.
-    Separate(Vec<Picture>),
-    /// All of them.
-    Sheet(Picture),
-}
-
-/// Writes frames as pictures, all on one sheet or each by itself: many on a blocking thread.
+/// Writes frames of one size (width, height) as pictures, all on one sheet or each by itself: many
+/// on a blocking thread.
 pub(super) async fn write(
     blocking: &Blocking,
-    form: (Format, Size),
-    is_sheet: bool,
+    plan: &Plan,
+    size: [usize; 2],
     frames: Vec<Bytes>,
-) -> Result<Pictures, ServeError> {
+) -> Result<Vec<Picture>, ServeError> {
+    let (format, is_sheet) = (plan.format, plan.is_sheet);
     let pixels: usize = frames.iter().map(Bytes::len).sum();
-    if form.0 == Format::Raw || pixels as u64 <= INLINE_PIXELS {
-        return pictures(form, is_sheet, frames, || true);
-    }
-    let work = blocking.run(move |caller| pictures(form, is_sheet, frames, || caller.is_waiting()));
-    work.await
-}
-
-/// Frames as pictures, as long as the caller `is_waiting`.
-fn pictures(
-    (format, Size { width, height }): (Format, Size),
-    is_sheet: bool,
-    frames: Vec<Bytes>,
-    is_waiting: impl Fn() -> bool,
-) -> Result<Pictures, ServeError> {
-    let written = if is_sheet {
-        picture::sheet(format, &frames, [width, height]).map(Pictures::Sheet)
-    } else {
-        let frames = frames.into_iter().take_while(|_| is_waiting());
-        let pictures =
-            frames.map(|frame| picture::picture(format, width as u32, height as u32, frame));
-        pictures.collect::<Result<_, _>>().map(Pictures::Separate)
+    let write = move |is_waiting: &dyn Fn() -> bool| {
+        let written = if is_sheet {
+            sheet(format, &frames, size).map(|sheet| vec![sheet])
+        } else {
+            let frames = frames.into_iter().take_while(|_| is_waiting());
+            frames.map(|frame| picture(format, size, frame)).collect()
+        };
+        written.map_err(|error| ServeError::fault("writing an image", &error))
     };
-    written.map_err(|error| ServeError::fault("writing an image", &error))
+    if format == ImageFormat::Raw || pixels as u64 <= INLINE_PIXELS {
+        return write(&|| true);
+    }
+    blocking
+        .run(move |caller| write(&|| caller.is_waiting()))
+        .await
 }

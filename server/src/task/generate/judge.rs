@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use quintet_bundle::image::{Channels, Framing, ImageSpec, Pixels};
+use quintet_bundle::image::{Channels, Framing, ImageInput, Pixels};
 
-use super::Size;
+use crate::blocking::Blocking;
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::model::Model;
 use crate::runtime::{Row, Rows};
 use crate::task::classify::{self, Classifier};
+use crate::task::picture::INLINE_PIXELS;
 
 /// A classifier that knows exactly the ten digits.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(super) struct Judge {
     pub(super) model: Arc<Model>,
     pub(super) classifier: Arc<Classifier>,
     /// The digit of each of its outputs.
-    pub(super) digits: [u8; 10],
+    pub(super) digits: [u32; 10],
 }
 
 impl Judge {
@@ -55,41 +56,39 @@ impl Judge {
     }
 }
 
-impl Judge {
-    /// Generated pictures as the classifier's input: as they are, where it takes grey pixels of
-    /// their size.
-    pub(super) fn rows(&self, frames: &Rows, size: Size) -> Rows {
-        let input = &self.classifier.input;
-        let ImageSpec {
-            width,
-            height,
-            channels,
-            ..
-        } = input.spec;
-        let same = (width, height, channels) == (size.width, size.height, Channels::Grey);
-        if same && input.is_plain() {
-            return frames.clone();
-        }
-        let (width, height) = (size.width as u32, size.height as u32);
-        let row = |frame: &Row| {
-            let grey = Pixels::of((width, height), 1, &frame[0], channels);
-            // The runtime has checked the size of each output row.
-            grey.map(|pixels| input.row(pixels, Framing::None).into())
-                .into_iter()
-                .collect()
-        };
-        frames.iter().map(row).collect()
+/// Grey pictures of one size (width, height) as a classifier's input: as they are, where it takes
+/// such, else made to fit, many on a blocking thread.
+pub(super) async fn rows(
+    blocking: &Blocking,
+    input: ImageInput,
+    frames: &Rows,
+    [width, height]: [usize; 2],
+) -> Result<Rows, ServeError> {
+    let spec = input.spec;
+    let same = (spec.width, spec.height, spec.channels) == (width, height, Channels::Grey);
+    if same && input.is_plain() {
+        return Ok(frames.clone());
     }
+    let pixels = frames.len() * (width * height).max(spec.width * spec.height);
+    let size = (width as u32, height as u32);
+    let row = move |_, frame: Row| {
+        let grey = Pixels::of(size, 1, &frame[0], spec.channels);
+        // The runtime has checked the size of each output row.
+        let row = grey.map(|pixels| input.row(pixels, Framing::None).into());
+        Ok(row.into_iter().collect())
+    };
+    let is_short = pixels as u64 <= INLINE_PIXELS;
+    blocking.each(is_short, frames.to_vec(), row).await
 }
 
 /// The digit of each label, if they are exactly the ten digits.
-fn digits(labels: &[String]) -> Option<[u8; 10]> {
+fn digits(labels: &[String]) -> Option<[u32; 10]> {
     let digit = |label: &String| match label.as_bytes() {
-        [digit @ b'0'..=b'9'] => Some(digit - b'0'),
+        [digit @ b'0'..=b'9'] => Some((digit - b'0').into()),
         _ => None,
     };
-    let digits: Vec<u8> = labels.iter().map(digit).collect::<Option<_>>()?;
-    let digits: [u8; 10] = digits.try_into().ok()?;
+    let digits: Vec<u32> = labels.iter().map(digit).collect::<Option<_>>()?;
+    let digits: [u32; 10] = digits.try_into().ok()?;
     (0..10)
         .all(|digit| digits.contains(&digit))
         .then_some(digits)
@@ -97,7 +96,28 @@ fn digits(labels: &[String]) -> Option<[u8; 10]> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use futures_util::FutureExt as _;
+    use quintet_bundle::Manifest;
+
     use super::*;
+
+    #[test]
+    fn many_pixels_leave_the_io_thread() {
+        let manifest = include_str!("../../../../bundle/tests/data/manifest_v2.toml");
+        let input = ImageInput::of(&Manifest::from_toml(manifest).unwrap()).unwrap();
+        // Work on a blocking thread never gets a turn.
+        let blocking = Blocking::new(0);
+        let ready = |side: usize| {
+            let frame = std::iter::once(Bytes::from(vec![9; side * side]));
+            let frames: Rows = std::iter::once(frame.collect()).collect();
+            let rows = rows(&blocking, input, &frames, [side, side]).now_or_never();
+            rows.map(|rows| rows.unwrap()[0][0].len())
+        };
+        assert_eq!(ready(28), Some(28 * 28));
+        assert_eq!(ready(100), Some(28 * 28));
+        assert_eq!(ready(500), None);
+    }
 
     #[test]
     fn labels_are_digits_in_any_order_or_none() {

@@ -9,22 +9,23 @@ mod draw;
 mod finish;
 mod judge;
 mod plan;
-mod prepare;
 mod progress;
 mod wire;
 
 use std::error::Error;
+use std::ops::Range;
 use std::sync::Arc;
 
-use quintet_bundle::noise::NoiseSpec;
+use bytes::Bytes;
+use quintet_bundle::noise::{self, NoiseSpec};
 pub use quintet_bundle::task::IMAGE_GENERATION as NAME;
 use quintet_bundle::{Bundle, DataType, Dim, Manifest, Role};
 
 use super::{Task, TaskState};
 use crate::grpc::Rpc;
-use crate::runtime::Signature;
+use crate::runtime::{Rows, Signature};
 
-/// The task. It keeps a [`Generator`] of each model.
+/// The task. It keeps a `Generator` of each model.
 #[derive(Debug)]
 pub struct Generate(pub Limits);
 
@@ -43,15 +44,8 @@ pub struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Generator {
     noise: NoiseSpec,
-    /// In pixels.
-    size: Size,
-}
-
-/// Width and height in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Size {
-    width: usize,
-    height: usize,
+    /// Width and height in pixels.
+    size: [usize; 2],
 }
 
 impl Generator {
@@ -76,10 +70,24 @@ impl Generator {
         match (output.datatype, &output.shape[1..]) {
             (DataType::Uint8, &[Dim::Fixed(height), Dim::Fixed(width)]) => Ok(Self {
                 noise,
-                size: Size { width, height },
+                size: [width, height],
             }),
             _ => Err("its output is not UINT8 [N, height, width]".to_owned()),
         }
+    }
+
+    /// The input rows of these candidates of a seed.
+    fn rows(&self, seed: u64, candidates: Range<u64>) -> Rows {
+        let rows = (candidates.end - candidates.start) as usize;
+        let mut numbers = vec![0_f32; rows * self.noise.size];
+        for (row, candidate) in numbers.chunks_exact_mut(self.noise.size).zip(candidates) {
+            noise::fill(seed, candidate, row);
+        }
+        // As they lie in memory, which is little-endian wherever this server builds.
+        let bytes = Bytes::copy_from_slice(bytemuck::cast_slice(&numbers));
+        let size = self.noise.size * size_of::<f32>();
+        let row = |row: usize| std::iter::once(bytes.slice(row * size..(row + 1) * size)).collect();
+        (0..rows).map(row).collect()
     }
 }
 
@@ -106,5 +114,26 @@ impl Task for Generate {
 
     fn calls(&self) -> Vec<Rpc> {
         wire::calls(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_the_noise_of_its_candidate() {
+        let generator = Generator {
+            noise: NoiseSpec { size: 100 },
+            size: [28, 28],
+        };
+        let rows = generator.rows(7, 5..8);
+        assert_eq!(rows.len(), 3);
+        for (row, candidate) in rows.iter().zip(5..) {
+            let mut expected = [0.0; 100];
+            noise::fill(7, candidate, &mut expected);
+            let expected: Vec<u8> = expected.iter().flat_map(|it| it.to_le_bytes()).collect();
+            assert_eq!(row[..], [Bytes::from(expected)]);
+        }
     }
 }

@@ -6,7 +6,6 @@ use quintet_proto::v1;
 
 use super::Limits;
 use crate::error::{ServeError, Violation};
-use crate::task::picture::Format;
 
 /// The least confidence in a digit that was asked for, if the caller does not say.
 const USUAL_CONFIDENCE: f32 = 0.9;
@@ -32,7 +31,7 @@ pub(super) struct Plan {
     /// The most candidates to draw.
     pub(super) limit: u64,
     /// How a picture is written.
-    pub(super) format: Format,
+    pub(super) format: v1::ImageFormat,
     /// Whether all images come on one sheet, rather than each as a picture.
     pub(super) is_sheet: bool,
 }
@@ -40,12 +39,10 @@ pub(super) struct Plan {
 /// Which candidates are kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Filter {
-    digit: Option<u8>,
+    digit: Option<u32>,
     /// In `[0, 1]`.
     min_confidence: f32,
 }
-
-// === impl Plan ===
 
 impl Plan {
     /// The plan of a request.
@@ -62,19 +59,17 @@ impl Plan {
             violations.push(Violation::new(field, description));
         };
         let (format, layout) = (request.format(), request.layout());
-        if v1::ImageFormat::try_from(request.format).is_err() {
-            let allowed = "IMAGE_FORMAT_PNG (1) and IMAGE_FORMAT_RAW (2)";
-            refuse(
-                "format",
-                format!("is {}; {allowed} are allowed", request.format),
-            );
-        }
-        if v1::Layout::try_from(request.layout).is_err() {
-            let allowed = "LAYOUT_SEPARATE (1) and LAYOUT_GRID (2)";
-            refuse(
-                "layout",
-                format!("is {}; {allowed} are allowed", request.layout),
-            );
+        let is_format = v1::ImageFormat::try_from(request.format).is_ok();
+        let is_layout = v1::Layout::try_from(request.layout).is_ok();
+        let formats = "IMAGE_FORMAT_PNG (1) and IMAGE_FORMAT_RAW (2)";
+        let layouts = "LAYOUT_SEPARATE (1) and LAYOUT_GRID (2)";
+        for (field, value, is_known, allowed) in [
+            ("format", request.format, is_format, formats),
+            ("layout", request.layout, is_layout, layouts),
+        ] {
+            if !is_known {
+                refuse(field, format!("is {value}; {allowed} are allowed"));
+            }
         }
         let count = request.count;
         let (limit, option) = match delivery {
@@ -102,36 +97,26 @@ impl Plan {
                 "is LAYOUT_GRID (2); a stream has no sheet, LAYOUT_SEPARATE (1) is allowed";
             refuse("layout", description.to_owned());
         }
-        if !violations.is_empty() {
-            return Err(ServeError::violations(violations));
-        }
+        ServeError::check(violations)?;
         let count = u64::from(count);
+        let usual = request.digit.map_or(0.0, |_| USUAL_CONFIDENCE);
         Ok(Self {
             count,
             seed: request.seed,
             filter: Filter {
-                digit: request.digit.map(|digit| digit as u8),
-                min_confidence: match (confidence, request.digit) {
-                    (Some(confidence), _) => confidence,
-                    (None, Some(_)) => USUAL_CONFIDENCE,
-                    (None, None) => 0.0,
-                },
+                digit: request.digit,
+                min_confidence: confidence.unwrap_or(usual),
             },
             limit: count.saturating_mul(limits.max_candidates_per_image as u64),
-            format: match format {
-                v1::ImageFormat::Raw => Format::Raw,
-                _ => Format::Png,
-            },
+            format,
             is_sheet: layout == v1::Layout::Grid,
         })
     }
 }
 
-// === impl Filter ===
-
 impl Filter {
     /// Whether an image of this digit, with this confidence, is wanted.
-    pub(super) fn keeps(self, digit: u8, confidence: f32) -> bool {
+    pub(super) fn keeps(self, digit: u32, confidence: f32) -> bool {
         self.digit.is_none_or(|wanted| wanted == digit) && confidence >= self.min_confidence
     }
 

@@ -1,4 +1,5 @@
-//! From a file or pixels to the pixels that a model takes. Sizes are checked before anything is allocated.
+//! From a file or pixels to the pixels that a model takes. Sizes are checked before anything is
+//! allocated.
 
 use std::io::Cursor;
 
@@ -7,90 +8,54 @@ use quintet_bundle::image::{Channels, Pixels};
 use quintet_proto::v1::RawImage;
 
 use super::Picture;
+use crate::error::Violation;
 
-/// Reads pictures.
-pub trait Decode {
-    /// The number of pixels, from the file's header alone.
-    ///
-    /// # Errors
-    /// The picture is malformed, or has more than `max_pixels`.
-    fn pixels(&self, max_pixels: u64) -> Result<u64, BadPicture>;
-
-    /// Decodes the picture, in the channels that a model takes.
-    ///
-    /// # Errors
-    /// The picture is malformed, or has more than `max_pixels`.
-    fn decode(&self, wanted: Channels, max_pixels: u64) -> Result<Pixels, BadPicture>;
-}
-
-/// What is wrong with a picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadPicture {
-    /// The field below the image: `encoded`, `raw.width`, ...
-    pub field: &'static str,
-    /// What came and what is allowed.
-    pub description: String,
-}
-
-impl Decode for Picture {
-    fn pixels(&self, max_pixels: u64) -> Result<u64, BadPicture> {
-        match self {
-            Self::Encoded(file) => Ok(open(file, max_pixels)?.1),
-            Self::Raw(raw) => {
-                // The size comes first, then the bytes that do not have that size.
-                check_size(raw)?;
-                let pixels = within("raw", (raw.width, raw.height), max_pixels)?;
-                check_data(raw)?;
-                Ok(pixels)
-            }
-        }
-    }
-
-    fn decode(&self, wanted: Channels, max_pixels: u64) -> Result<Pixels, BadPicture> {
-        match self {
-            Self::Raw(raw) => {
-                self.pixels(max_pixels)?;
-                Pixels::of(
-                    (raw.width, raw.height),
-                    raw.channels as u8,
-                    &raw.data,
-                    wanted,
-                )
-                .map_err(|error| bad("raw", error.to_string()))
-            }
-            Self::Encoded(file) => {
-                let (mut decoder, _) = open(file, max_pixels)?;
-                // EXIF's orientation; a file with a malformed one is still a picture.
-                let orientation = decoder.orientation().ok();
-                let mut image =
-                    DynamicImage::from_decoder(decoder).map_err(|error| undecodable(&error))?;
-                if let Some(orientation) = orientation {
-                    image.apply_orientation(orientation);
-                }
-                let size = (image.width(), image.height());
-                let (channels, pixels) = match image {
-                    DynamicImage::ImageLuma8(grey) if wanted == Channels::Grey => {
-                        return Ok(grey.into());
-                    }
-                    DynamicImage::ImageLuma8(grey) => (1, grey.into_raw()),
-                    DynamicImage::ImageLumaA8(image) => (2, image.into_raw()),
-                    DynamicImage::ImageRgb8(image) => (3, image.into_raw()),
-                    other => (4, other.into_rgba8().into_raw()),
-                };
-                Pixels::of(size, channels, &pixels, wanted)
-                    .map_err(|error| bad("encoded", error.to_string()))
-            }
-        }
+/// The number of pixels of a picture, from a file's header alone.
+///
+/// # Errors
+/// The picture is malformed, or has more than `max_pixels`.
+pub fn pixels(picture: &Picture, max_pixels: u64) -> Result<u64, Violation> {
+    match picture {
+        Picture::Encoded(file) => Ok(open(file, max_pixels)?.1),
+        Picture::Raw(raw) => raw_pixels(raw, max_pixels),
     }
 }
 
-fn bad(field: &'static str, description: impl Into<String>) -> BadPicture {
-    let description = description.into();
-    BadPicture { field, description }
+/// Decodes a picture, in the channels that a model takes.
+///
+/// # Errors
+/// The picture is malformed, or has more than `max_pixels`.
+pub fn decode(picture: &Picture, wanted: Channels, max_pixels: u64) -> Result<Pixels, Violation> {
+    let file = match picture {
+        Picture::Raw(raw) => {
+            raw_pixels(raw, max_pixels)?;
+            let size = (raw.width, raw.height);
+            return Pixels::of(size, raw.channels as u8, &raw.data, wanted)
+                .map_err(|error| Violation::new("raw", error.to_string()));
+        }
+        Picture::Encoded(file) => file,
+    };
+    let (mut decoder, _) = open(file, max_pixels)?;
+    // EXIF's orientation; a file with a malformed one is still a picture.
+    let orientation = decoder.orientation().ok();
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| undecodable(&error))?;
+    if let Some(orientation) = orientation {
+        image.apply_orientation(orientation);
+    }
+    let size = (image.width(), image.height());
+    let (channels, pixels) = match image {
+        DynamicImage::ImageLuma8(grey) if wanted == Channels::Grey => return Ok(grey.into()),
+        DynamicImage::ImageLuma8(grey) => (1, grey.into_raw()),
+        DynamicImage::ImageLumaA8(image) => (2, image.into_raw()),
+        DynamicImage::ImageRgb8(image) => (3, image.into_raw()),
+        other => (4, other.into_rgba8().into_raw()),
+    };
+    Pixels::of(size, channels, &pixels, wanted)
+        .map_err(|error| Violation::new("encoded", error.to_string()))
 }
 
-fn undecodable(error: &ImageError) -> BadPicture {
-    bad("encoded", format!("cannot be decoded: {error}"))
+fn undecodable(error: &ImageError) -> Violation {
+    Violation::new("encoded", format!("cannot be decoded: {error}"))
 }
 
 /// Bytes of RGBA of 16 bits a channel.
@@ -100,11 +65,11 @@ const PNG_SLACK: u64 = 64 * 1024;
 
 /// Reads the file's header: the decoder of the rest, and the number of pixels if it is within
 /// `max_pixels`.
-fn open(file: &[u8], max_pixels: u64) -> Result<(impl ImageDecoder, u64), BadPicture> {
+fn open(file: &[u8], max_pixels: u64) -> Result<(impl ImageDecoder, u64), Violation> {
     let format = image::guess_format(file).ok();
     let Some(format @ (ImageFormat::Png | ImageFormat::Jpeg)) = format else {
         let words = format!("is {} bytes that are neither PNG nor JPEG", file.len());
-        return Err(bad("encoded", words));
+        return Err(Violation::new("encoded", words));
     };
     let canvas = match format {
         ImageFormat::Png => within("encoded", png_canvas(file).unwrap_or_default(), max_pixels)?
@@ -133,39 +98,37 @@ fn within(
     field: &'static str,
     (width, height): (u32, u32),
     max_pixels: u64,
-) -> Result<u64, BadPicture> {
+) -> Result<u64, Violation> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels <= max_pixels {
         return Ok(pixels);
     }
     let words = format!("is {width}x{height} pixels; at most {max_pixels} in all are allowed");
-    Err(bad(field, words))
+    Err(Violation::new(field, words))
 }
 
-fn check_size(raw: &RawImage) -> Result<(), BadPicture> {
-    for (field, value) in [("raw.width", raw.width), ("raw.height", raw.height)] {
+/// The number of pixels, which have the size that they should have.
+fn raw_pixels(raw: &RawImage, max_pixels: u64) -> Result<u64, Violation> {
+    let (width, height, channels, given) = (raw.width, raw.height, raw.channels, raw.data.len());
+    for (field, value) in [("raw.width", width), ("raw.height", height)] {
         if value == 0 {
-            return Err(bad(field, "is 0; at least 1 is needed"));
+            return Err(Violation::new(field, "is 0; at least 1 is needed"));
         }
     }
-    let channels = raw.channels;
-    if (1..=4).contains(&channels) {
-        return Ok(());
+    if !(1..=4).contains(&channels) {
+        let allowed = "1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) are allowed";
+        let words = format!("is {channels}; {allowed}");
+        return Err(Violation::new("raw.channels", words));
     }
-    let allowed = "1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) are allowed";
-    Err(bad("raw.channels", format!("is {channels}; {allowed}")))
-}
-
-fn check_data(raw: &RawImage) -> Result<(), BadPicture> {
-    let (width, height, channels, given) = (raw.width, raw.height, raw.channels, raw.data.len());
-    let expected = u128::from(width) * u128::from(height) * u128::from(channels);
-    if given as u128 == expected {
-        return Ok(());
+    let pixels = within("raw", (width, height), max_pixels)?;
+    let expected = u128::from(pixels) * u128::from(channels);
+    if given as u128 != expected {
+        let words = format!(
+            "holds {given} bytes; {width}x{height} pixels of {channels} channels are {expected}"
+        );
+        return Err(Violation::new("raw.data", words));
     }
-    let words = format!(
-        "holds {given} bytes; {width}x{height} pixels of {channels} channels are {expected}"
-    );
-    Err(bad("raw.data", words))
+    Ok(pixels)
 }
 
 #[cfg(test)]

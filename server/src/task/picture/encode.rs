@@ -6,43 +6,28 @@ use image::{ExtendedColorType, ImageEncoder as _, ImageResult};
 use quintet_bundle::image::{sheet as on_a_sheet, square_columns};
 use quintet_proto::v1::RawImage;
 
-use super::Picture;
+use super::{ImageFormat, Picture};
 
-/// How pixels are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// A PNG file of eight bits grey.
-    Png,
-    /// As they are.
-    Raw,
-}
-
-/// Grey pixels as a picture.
+/// Grey pixels of this width and height as a picture: a PNG file unless the format is raw.
 ///
 /// # Errors
 /// The encoder's; writing to memory gives none.
 ///
 /// # Panics
 /// `pixels` are not `width * height` bytes.
-pub fn picture(format: Format, width: u32, height: u32, pixels: Bytes) -> ImageResult<Picture> {
-    match format {
-        Format::Raw => Ok(Picture::Raw(RawImage {
+pub fn picture(format: ImageFormat, size: [usize; 2], pixels: Bytes) -> ImageResult<Picture> {
+    let [width, height] = size.map(|side| side as u32);
+    if format == ImageFormat::Raw {
+        return Ok(Picture::Raw(RawImage {
             width,
             height,
             channels: 1,
             data: pixels,
-        })),
-        Format::Png => {
-            let mut file = Vec::new();
-            PngEncoder::new(&mut file).write_image(
-                &pixels,
-                width,
-                height,
-                ExtendedColorType::L8,
-            )?;
-            Ok(Picture::Encoded(file.into()))
-        }
+        }));
     }
+    let mut file = Vec::new();
+    PngEncoder::new(&mut file).write_image(&pixels, width, height, ExtendedColorType::L8)?;
+    Ok(Picture::Encoded(file.into()))
 }
 
 /// Grey pictures of one size (width, height) on one sheet, as near to a square as their number
@@ -50,30 +35,30 @@ pub fn picture(format: Format, width: u32, height: u32, pixels: Bytes) -> ImageR
 ///
 /// # Errors
 /// [`picture`]'s.
-pub fn sheet(format: Format, pictures: &[Bytes], size: [usize; 2]) -> ImageResult<Picture> {
+pub fn sheet(format: ImageFormat, pictures: &[Bytes], size: [usize; 2]) -> ImageResult<Picture> {
     let sheet = on_a_sheet(pictures, size, square_columns(pictures.len()));
-    let (width, height) = sheet.dimensions();
-    picture(format, width, height, sheet.into_raw().into())
+    let size = [sheet.width() as usize, sheet.height() as usize];
+    picture(format, size, sheet.into_raw().into())
 }
 
 #[cfg(test)]
 mod tests {
     use quintet_bundle::image::Channels;
 
-    use super::super::Decode as _;
+    use super::super::decode;
     use super::*;
 
     #[test]
     fn a_png_holds_the_very_pixels() {
         let pixels: Vec<u8> = (0..20 * 30).map(|it| (it % 251) as u8).collect();
-        let picture = picture(Format::Png, 20, 30, pixels.clone().into()).unwrap();
+        let picture = picture(ImageFormat::Png, [20, 30], pixels.clone().into()).unwrap();
         let Picture::Encoded(file) = &picture else {
             panic!("{picture:?}");
         };
         let image = image::load_from_memory(file).unwrap();
         assert_eq!(image.color(), image::ColorType::L8);
         assert_eq!(
-            picture.decode(Channels::Grey, 1 << 20).unwrap().data,
+            decode(&picture, Channels::Grey, 1 << 20).unwrap().data,
             pixels
         );
     }
@@ -81,9 +66,9 @@ mod tests {
     #[test]
     fn a_sheet_is_one_picture() {
         let frames: Vec<Bytes> = (1..=5).map(|grey| vec![grey; 20 * 30].into()).collect();
-        for format in [Format::Raw, Format::Png] {
+        for format in [ImageFormat::Raw, ImageFormat::Png] {
             let sheet = sheet(format, &frames, [20, 30]).unwrap();
-            let sheet = sheet.decode(Channels::Grey, 1 << 20).unwrap();
+            let sheet = decode(&sheet, Channels::Grey, 1 << 20).unwrap();
             assert_eq!((sheet.width, sheet.height), (60, 60));
             let level = |x: usize, y: usize| sheet.data[y * 60 + x];
             assert_eq!([level(0, 0), level(20, 30), level(40, 30)], [1, 5, 0]);

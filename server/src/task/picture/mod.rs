@@ -3,8 +3,10 @@
 mod decode;
 mod encode;
 
-pub use decode::{BadPicture, Decode};
-pub use encode::{Format, picture, sheet};
+pub use decode::{decode, pixels};
+pub use encode::{picture, sheet};
+/// How a response's pictures are written.
+pub use quintet_proto::v1::ImageFormat;
 /// A picture: a whole PNG or JPEG file, or pixels.
 pub use quintet_proto::v1::image::Source as Picture;
 

@@ -5,15 +5,6 @@ use quintet_bundle::{Manifest, Role, TensorSpec};
 use crate::runtime::Row;
 use crate::task::probabilities::Probabilities;
 
-/// What the model says of a text.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Score {
-    /// The probability of the second label, in `[0, 1]`.
-    pub value: f32,
-    /// The likelier label: 0 or 1.
-    pub label: usize,
-}
-
 /// Where a model's output row says what it holds a text to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Output {
@@ -40,16 +31,15 @@ impl Output {
         }
     }
 
-    /// An output row as a score. `None`: the row holds something that is no probability.
-    pub(super) fn score(self, row: &Row) -> Option<Score> {
+    /// The probability of the second label, and which label is the likelier. `None`: the row holds
+    /// something that is no probability.
+    pub(super) fn score(self, row: &Row) -> Option<(f32, usize)> {
         let value = match self {
             Self::Score(output) => f32::from_le_bytes(row.get(output)?.as_ref().try_into().ok()?),
             Self::Probabilities(output) => *output.values(row)?.get(1)?,
         };
-        (0.0..=1.0).contains(&value).then_some(Score {
-            value,
-            label: usize::from(value >= 0.5),
-        })
+        let is_probability = (0.0..=1.0).contains(&value);
+        is_probability.then_some((value, usize::from(value >= 0.5)))
     }
 }
 
@@ -59,7 +49,7 @@ mod tests {
 
     use super::*;
 
-    fn score(value: f32) -> Option<Score> {
+    fn score(value: f32) -> Option<(f32, usize)> {
         let row = std::iter::once(Bytes::copy_from_slice(&value.to_le_bytes())).collect();
         Output::Score(0).score(&row)
     }
@@ -67,7 +57,7 @@ mod tests {
     #[test]
     fn a_score_is_the_probability_of_the_second_label() {
         for (value, label) in [(0.0, 0), (0.499, 0), (0.5, 1), (1.0, 1)] {
-            assert_eq!(score(value), Some(Score { value, label }));
+            assert_eq!(score(value), Some((value, label)));
         }
     }
 
@@ -76,6 +66,6 @@ mod tests {
         for value in [f32::NAN, f32::INFINITY, -0.1, 1.1] {
             assert_eq!(score(value), None, "{value}");
         }
-        assert_eq!(Output::Score(0).score(&Row::new()), None);
+        assert_eq!(Output::Score(0).score(&Row::default()), None);
     }
 }

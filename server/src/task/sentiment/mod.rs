@@ -4,13 +4,13 @@ mod finish;
 mod prepare;
 mod wire;
 
-pub use finish::Score;
 pub use prepare::{Reader, Reading};
 
 use std::error::Error;
 use std::sync::Arc;
 
 pub use quintet_bundle::task::TEXT_CLASSIFICATION as NAME;
+use quintet_bundle::text::TextSpec;
 use quintet_bundle::{Bundle, Manifest, Role};
 
 use super::{Task, TaskState};
@@ -37,7 +37,9 @@ impl Task for Sentiment {
 
     /// Checks that the model takes tokens and gives the probability of the second of two labels.
     fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        prepare::check(manifest)?;
+        let spec: Result<TextSpec, _> = manifest.spec();
+        spec.map_err(|error| error.to_string())?;
+        prepare::inputs(manifest)?;
         finish::Output::of(manifest).map(drop)
     }
 

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{BufMut as _, BytesMut};
 use quintet_bundle::text::{Encoded, TOKENIZER_FILE, TextSpec, Tokenizer, TokenizerError};
 use quintet_bundle::{Bundle, DataType, Manifest, Role};
 use smallvec::SmallVec;
@@ -53,16 +53,16 @@ pub(super) async fn read(
         let description = format!("is {bytes} bytes; at most {limit} are allowed");
         Err(Violation::new(format!("texts[{index}]"), description))
     });
-    let sizes: SmallVec<[usize; 8]> = ServeError::collect(sizes)?;
-    let is_short = sizes.iter().sum::<usize>() <= INLINE_BYTES;
+    let bytes: usize = ServeError::collect::<_, SmallVec<[usize; 8]>>(sizes)?
+        .iter()
+        .sum();
+    let is_short = bytes <= INLINE_BYTES;
     let read = move |index, text: String| {
         let reading = reader.read(&text);
         reading.map_err(|error| Violation::new(format!("texts[{index}]"), error.to_string()))
     };
     blocking.each(is_short, texts, read).await
 }
-
-// === impl Reader ===
 
 impl Reader {
     /// The reader of a bundle that the task has checked.
@@ -95,42 +95,29 @@ impl Reader {
         } = self.tokenizer.encode(text, &self.spec)?;
         let steps = tokens.len();
         // All cells in one piece of memory.
-        let mut bytes = Vec::with_capacity((self.inputs.len() * steps + 1) * size_of::<i64>());
-        let mut ends: SmallVec<[usize; 4]> = SmallVec::new();
-        for (role, datatype) in &self.inputs {
+        let capacity = (self.inputs.len() * steps + 1) * size_of::<i64>();
+        let mut bytes = BytesMut::with_capacity(capacity);
+        let cells = self.inputs.iter().map(|(role, datatype)| {
             match role {
                 Role::Lengths => append(&mut bytes, *datatype, &[steps as i64]),
                 Role::AttentionMask => append(&mut bytes, *datatype, &vec![1; steps]),
                 Role::TokenTypeIds => append(&mut bytes, *datatype, &vec![0; steps]),
                 _ => append(&mut bytes, *datatype, &tokens),
             }
-            ends.push(bytes.len());
-        }
-        let bytes = Bytes::from(bytes);
-        let starts = std::iter::once(0).chain(ends.iter().copied());
-        let cells = starts
-            .zip(&ends)
-            .map(|(start, end)| bytes.slice(start..*end));
+            bytes.split().freeze()
+        });
         Ok(Reading {
-            row: Row::sequence(cells.collect::<SmallVec<[Bytes; 2]>>(), steps),
+            row: Row::sequence(cells, steps),
             truncated,
         })
     }
 }
 
-/// Checks that the model's inputs can be made of a text.
+/// The role and type of each input.
 ///
 /// # Errors
-/// Why they cannot.
-pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
-    manifest
-        .spec::<TextSpec>()
-        .map_err(|error| error.to_string())?;
-    inputs(manifest).map(drop)
-}
-
-/// The role and type of each input.
-fn inputs(manifest: &Manifest) -> Result<Vec<(Role, DataType)>, String> {
+/// Why they cannot be made of a text.
+pub(super) fn inputs(manifest: &Manifest) -> Result<Vec<(Role, DataType)>, String> {
     let of_text = |role: Role| role.is_sequence() || role == Role::Lengths;
     let inputs = manifest.inputs.iter().map(|input| match input.role {
         Some(role) if of_text(role) => Ok((role, input.datatype)),
@@ -145,14 +132,12 @@ fn inputs(manifest: &Manifest) -> Result<Vec<(Role, DataType)>, String> {
 }
 
 /// Appends integers as elements of this type, little-endian.
-fn append(bytes: &mut Vec<u8>, datatype: DataType, values: &[i64]) {
+fn append(bytes: &mut BytesMut, datatype: DataType, values: &[i64]) {
     match datatype {
         DataType::Int64 => bytes.extend_from_slice(bytemuck::cast_slice(values)),
-        _ => bytes.extend(
-            values
-                .iter()
-                .flat_map(|value| (*value as i32).to_le_bytes()),
-        ),
+        _ => values
+            .iter()
+            .for_each(|value| bytes.put_i32_le(*value as i32)),
     }
 }
 

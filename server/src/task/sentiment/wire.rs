@@ -5,12 +5,10 @@ use std::pin::pin;
 use quintet_proto::v1;
 
 use super::prepare::{Reader, read};
-use super::{Limits, NAME, Score};
+use super::{Limits, NAME};
 use crate::call::Call;
 use crate::error::ServeError;
-use crate::flow::Served;
 use crate::grpc::Rpc;
-use crate::model::Model;
 use crate::runtime::{Row, Rows};
 use crate::task::wire::{label_name, timing};
 
@@ -44,24 +42,23 @@ async fn sentiment_score(
         }
         Ok((rows, seen))
     });
-    let scored = |(row, seen): (&Row, Seen)| Some((output.score(row)?, seen));
-    let served = model.serve(call.deadline(), count, rows, |outputs, seen| {
-        outputs.iter().zip(seen).map(scored).collect()
-    });
-    Ok(response(&model, served.await?))
-}
-
-fn response(model: &Model, served: Served<Vec<(Score, Seen)>>) -> v1::SentimentScoreResponse {
-    let sentiment = |(score, (tokens, truncated)): (Score, Seen)| v1::Sentiment {
-        score: score.value,
-        label: label_name(model, score.label),
-        tokens: tokens as u32,
-        truncated,
+    let sentiment = |(row, (tokens, truncated)): (&Row, Seen)| {
+        let (score, label) = output.score(row)?;
+        Some(v1::Sentiment {
+            score,
+            label: label_name(&model, label),
+            tokens: tokens as u32,
+            truncated,
+        })
     };
-    v1::SentimentScoreResponse {
-        sentiments: served.answer.into_iter().map(sentiment).collect(),
+    let served = model.serve(call.deadline(), count, rows, |outputs, seen| {
+        outputs.iter().zip(seen).map(sentiment).collect()
+    });
+    let served = served.await?;
+    Ok(v1::SentimentScoreResponse {
+        sentiments: served.answer,
         model: model.name.to_string(),
         version: model.version.to_string(),
         timing: Some(timing(&served.spent)),
-    }
+    })
 }

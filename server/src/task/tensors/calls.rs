@@ -1,12 +1,15 @@
 //! `inference.GRPCInferenceService`.
 
+use std::iter::repeat;
 use std::pin::pin;
 use std::sync::Arc;
 
 use quintet_proto::inference as oip;
 use tokio::time::Instant;
 
-use super::{describe, finish, prepare, wanted, wire};
+use super::finish::{response, wanted};
+use super::parameters::{self, mark_final, wants_final_response};
+use super::{describe, prepare::prepare};
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::grpc::{Items, Rpc};
@@ -62,9 +65,10 @@ pub(crate) fn calls() -> Vec<Rpc> {
             "/inference.GRPCInferenceService/RepositoryIndex",
             |call, request: &oip::RepositoryIndexRequest| {
                 let versions = call.repository().versions();
-                let wanted = versions
-                    .filter(|(_, state)| !request.ready || matches!(state, State::Ready(_)));
-                let models = wanted.map(|(id, state)| describe::index_entry(id, state));
+                let states = versions.map(|version| (version, version.state()));
+                let wanted =
+                    states.filter(|(_, state)| !request.ready || matches!(state, State::Ready(_)));
+                let models = wanted.map(|(version, state)| describe::index_entry(version, state));
                 Ok(oip::RepositoryIndexResponse {
                     models: models.collect(),
                 })
@@ -80,54 +84,55 @@ async fn infer(
     let (name, version) = (&request.model_name, &request.model_version);
     let model = find(&call, "model_name", name, version)?;
     call.set_model(&model);
-    let timeout = wire::timeout(&request)?;
+    let timeout = parameters::timeout(&request)?;
     // An overflowing timeout means no deadline.
     let timeout = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let deadline = [call.deadline(), timeout].into_iter().flatten().min();
-    let (inputs, form) = wire::request(request)?;
+    parameters::check(&request)?;
     let max_rows = model.engine.settings().max_queue_size;
     // As the caller says; a wrong number is refused when it is checked.
-    let rows = inputs.first().and_then(|tensor| tensor.shape.first());
+    let rows = request.inputs.first().and_then(|it| it.shape.first());
     let rows = rows.and_then(|rows| usize::try_from(*rows).ok());
     let rows = rows.filter(|rows| *rows <= max_rows).unwrap_or(1);
+    let raw = !request.raw_input_contents.is_empty();
+    let (inputs, contents) = (request.inputs, request.raw_input_contents);
     let prepare = pin!(async {
-        let names = form.outputs.iter().map(String::as_str);
-        let wanted = wanted(&model.signature, names).map_err(ServeError::violations)?;
+        let wanted = wanted(&model.signature, &request.outputs)?;
+        let contents = contents.into_iter().map(Some).chain(repeat(None));
+        let inputs = inputs.into_iter().zip(contents).collect();
         // A request of more rows could never be queued.
-        let rows = prepare(&model.signature, inputs, max_rows).map_err(ServeError::violations)?;
+        let rows = prepare(&model.signature, inputs, max_rows)?;
         Ok((rows, wanted))
     });
     let served = model.serve(deadline, rows, prepare, |rows, wanted| {
-        let outputs = wanted.into_iter().map(|port| {
-            let bytes = finish(&model.signature, port, &rows);
-            bytes.map(|bytes| (port, bytes))
-        });
-        Some((rows.len(), outputs.collect::<Option<_>>()?))
+        response(&model, &rows, &wanted, raw)
     });
-    let (rows, outputs) = served.await?.answer;
-    Ok(wire::answer(&model, form, rows, outputs))
+    let mut response = served.await?.answer;
+    response.id = request.id;
+    Ok(response)
 }
 
 async fn infer_item(call: Call, request: oip::ModelInferRequest) -> oip::ModelStreamInferResponse {
     let id = request.id.clone();
-    let wants_final = wire::wants_final_response(&request);
-    match infer(call, request).await {
-        Ok(mut answer) => {
+    let wants_final = wants_final_response(&request.parameters);
+    let (error_message, response) = match infer(call, request).await {
+        Ok(mut response) => {
             if wants_final {
-                wire::mark_final(&mut answer);
+                mark_final(&mut response);
             }
-            oip::ModelStreamInferResponse {
-                error_message: String::new(),
-                infer_response: Some(answer),
-            }
+            (String::new(), response)
         }
-        Err(error) => oip::ModelStreamInferResponse {
-            error_message: error.to_string(),
-            infer_response: Some(oip::ModelInferResponse {
+        Err(error) => {
+            let response = oip::ModelInferResponse {
                 id,
                 ..Default::default()
-            }),
-        },
+            };
+            (error.to_string(), response)
+        }
+    };
+    oip::ModelStreamInferResponse {
+        error_message,
+        infer_response: Some(response),
     }
 }
 

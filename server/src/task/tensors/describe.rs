@@ -6,10 +6,11 @@ use quintet_proto::inference::model_instance_group::Kind;
 use quintet_proto::inference::model_metadata_response::TensorMetadata;
 use quintet_proto::inference::repository_index_response::ModelIndex;
 
+use super::shape;
 use crate::model::Model;
-use crate::repository::{State, VersionId};
+use crate::repository::{ModelVersion, State};
 use crate::runtime::{Device, Port};
-use crate::statistics::Total;
+use crate::statistics::Sum;
 
 /// Triton's name for ONNX models.
 const PLATFORM: &str = "onnxruntime_onnx";
@@ -28,45 +29,37 @@ pub(super) fn server() -> oip::ServerMetadataResponse {
 
 /// What ModelMetadata says. `versions` are those of the model that are ready.
 pub(super) fn metadata(model: &Model, versions: Vec<String>) -> oip::ModelMetadataResponse {
-    let tensor = |port: &Port| TensorMetadata {
+    let tensor = |port: &Port, shape| TensorMetadata {
         name: port.name.clone(),
         datatype: port.datatype.as_str().to_owned(),
-        shape: std::iter::once(-1).chain(port.open_row_shape()).collect(),
+        shape,
     };
-    // Triton writes a row that is one number as a list of one, and so do its clients.
     let input = |port: &Port| {
-        let mut tensor = tensor(port);
-        if tensor.shape.len() == 1 {
-            tensor.shape.push(1);
-        }
-        tensor
+        let dims = std::iter::once(-1).chain(input_dims(port));
+        tensor(port, dims.collect())
     };
+    let output = |port: &Port| tensor(port, shape(port).collect());
     oip::ModelMetadataResponse {
         name: model.name.to_string(),
         versions,
         platform: PLATFORM.to_owned(),
         inputs: model.signature.inputs.iter().map(input).collect(),
-        outputs: model.signature.outputs.iter().map(tensor).collect(),
+        outputs: model.signature.outputs.iter().map(output).collect(),
     }
 }
 
 /// What ModelConfig says.
 pub(super) fn config(model: &Model) -> oip::ModelConfig {
     let settings = model.engine.settings();
-    let dims = |port: &Port| port.open_row_shape().collect();
     let inputs = model.signature.inputs.iter().map(|port| oip::ModelInput {
         name: port.name.clone(),
         data_type: data_type(port.datatype).into(),
-        dims: match port.open_row_shape().count() {
-            // As in the metadata.
-            0 => vec![1],
-            _ => dims(port),
-        },
+        dims: input_dims(port),
     });
     let outputs = model.signature.outputs.iter().map(|port| oip::ModelOutput {
         name: port.name.clone(),
         data_type: data_type(port.datatype).into(),
-        dims: dims(port),
+        dims: port.open_row_shape().collect(),
     });
     let (kind, gpus) = match model.device {
         Device::Cpu => (Kind::Cpu, vec![]),
@@ -99,64 +92,67 @@ pub(super) fn config(model: &Model) -> oip::ModelConfig {
 
 /// What ModelStatistics says of one version.
 pub(super) fn statistics(model: &Model) -> oip::ModelStatistics {
-    let seen = model.statistics.snapshot();
-    let sum = |total: Total| {
-        Some(oip::StatisticDuration {
-            count: total.count,
-            ns: total.ns,
-        })
-    };
-    let runs = seen.runs.iter().map(|(rows, total)| {
-        // The run's time includes filling the input and taking the output.
-        let none = Total {
-            count: total.count,
-            ns: 0,
-        };
-        oip::InferBatchStatistics {
-            batch_size: *rows as u64,
-            compute_input: sum(none),
-            compute_infer: sum(*total),
-            compute_output: sum(none),
+    let seen = &model.metrics.statistics;
+    let duration = |count, ns| Some(oip::StatisticDuration { count, ns });
+    let sum = |sum: &Sum| duration(sum.count(), sum.ns());
+    let (mut inference_count, mut execution_count) = (0, 0);
+    let mut batch_stats = Vec::new();
+    for (batch_size, run) in (1..).zip(&seen.runs) {
+        let count = run.count();
+        if count > 0 {
+            inference_count += batch_size * count;
+            execution_count += count;
+            batch_stats.push(oip::InferBatchStatistics {
+                batch_size,
+                // The run's time includes filling the input and taking the output.
+                compute_input: duration(count, 0),
+                compute_infer: duration(count, run.ns()),
+                compute_output: duration(count, 0),
+            });
         }
-    });
+    }
     oip::ModelStatistics {
         name: model.name.to_string(),
         version: model.version.to_string(),
-        last_inference: seen.last_inference_ms,
-        inference_count: seen.inference_count(),
-        execution_count: seen.execution_count(),
-        batch_stats: runs.collect(),
+        last_inference: seen.last_inference_ms(),
+        inference_count,
+        execution_count,
+        batch_stats,
         inference_stats: Some(oip::InferStatistics {
-            success: sum(seen.success),
-            fail: sum(seen.fail),
-            queue: sum(seen.queue),
-            compute_input: sum(seen.compute_input),
-            compute_infer: sum(seen.compute_infer),
-            compute_output: sum(seen.compute_output),
+            success: sum(&seen.success),
+            fail: sum(&seen.fail),
+            queue: sum(&seen.queue),
+            compute_input: sum(&seen.compute_input),
+            compute_infer: sum(&seen.compute_infer),
+            compute_output: sum(&seen.compute_output),
         }),
     }
 }
 
 /// What RepositoryIndex says of one version.
-pub(super) fn index_entry(id: VersionId, state: State) -> ModelIndex {
+pub(super) fn index_entry(version: &ModelVersion, state: State) -> ModelIndex {
     let (state, reason) = match state {
         State::Ready(_) => ("READY", String::new()),
         State::Loading => ("LOADING", "the model is still loading".to_owned()),
         State::Unavailable(reason) => ("UNAVAILABLE", reason),
     };
     ModelIndex {
-        name: id.name,
-        version: id.version.to_string(),
+        name: version.name.clone(),
+        version: version.version.to_string(),
         state: state.to_owned(),
         reason,
     }
 }
 
-fn data_type(datatype: DataType) -> oip::DataType {
-    match datatype {
-        DataType::Uint8 => oip::DataType::TypeUint8,
-        DataType::Int32 => oip::DataType::TypeInt32,
-        DataType::Int64 => oip::DataType::TypeInt64,
-        DataType::Float32 => oip::DataType::TypeFp32,
+/// The shape of an input's row. Triton writes one that is a single number as a list of one, and so
+/// do its clients.
+fn input_dims(port: &Port) -> Vec<i64> {
+    match port.open_row_shape().count() {
+        0 => vec![1],
+        _ => port.open_row_shape().collect(),
     }
+}
+
+fn data_type(datatype: DataType) -> oip::DataType {
+    oip::DataType::from_str_name(&format!("TYPE_{datatype}")).unwrap_or_default()
 }

@@ -1,43 +1,30 @@
-//! From rows to tensors.
+//! From rows to a response.
 
 use bytes::Bytes;
 use quintet_bundle::DataType;
+use quintet_proto::inference::ModelInferResponse;
+use quintet_proto::inference::model_infer_request::InferRequestedOutputTensor;
+use quintet_proto::inference::model_infer_response::InferOutputTensor;
 use smallvec::SmallVec;
 
-use super::elements::non_finite;
+use super::contents::{from_bytes, non_finite};
 use super::names_of;
-use crate::error::Violation;
+use crate::error::{ServeError, Violation};
+use crate::model::Model;
 use crate::runtime::{Row, Signature};
 
-/// All rows of the output `port` of the signature. `None`: it holds something that is no number.
-pub fn finish(signature: &Signature, port: usize, rows: &[Row]) -> Option<Bytes> {
-    let bytes = match rows {
-        [row] => row.get(port)?.clone(),
-        rows => {
-            let mut all = Vec::with_capacity(rows.len() * signature.outputs[port].row_bytes());
-            for row in rows {
-                all.extend_from_slice(row.get(port)?);
-            }
-            all.into()
-        }
-    };
-    let sound =
-        signature.outputs[port].datatype != DataType::Float32 || non_finite(&bytes).is_none();
-    sound.then_some(bytes)
-}
-
-/// Which outputs of the signature a request wants, by its list of names; an empty list wants all.
-pub fn wanted<'n>(
+/// Which outputs of the signature a request wants; an empty list wants all.
+pub(super) fn wanted(
     signature: &Signature,
-    names: impl ExactSizeIterator<Item = &'n str>,
-) -> Result<SmallVec<[usize; 2]>, Vec<Violation>> {
-    if names.len() == 0 {
+    outputs: &[InferRequestedOutputTensor],
+) -> Result<SmallVec<[usize; 2]>, ServeError> {
+    if outputs.is_empty() {
         return Ok((0..signature.outputs.len()).collect());
     }
     let mut wanted = SmallVec::new();
     let mut violations = Vec::new();
-    for (index, name) in names.enumerate() {
-        let place = signature.outputs.iter().position(|port| port.name == name);
+    for (index, InferRequestedOutputTensor { name, .. }) in outputs.iter().enumerate() {
+        let place = signature.outputs.iter().position(|port| port.name == *name);
         let problem = match place {
             None => {
                 let known = names_of(&signature.outputs);
@@ -51,9 +38,55 @@ pub fn wanted<'n>(
         };
         violations.push(Violation::new(format!("outputs[{index}].name"), problem));
     }
-    if violations.is_empty() {
-        Ok(wanted)
-    } else {
-        Err(violations)
+    ServeError::check(violations)?;
+    Ok(wanted)
+}
+
+/// The outputs `wanted`, as bytes if the request was `raw`. `None`: one holds something that is no
+/// number.
+pub(super) fn response(
+    model: &Model,
+    rows: &[Row],
+    wanted: &[usize],
+    raw: bool,
+) -> Option<ModelInferResponse> {
+    let mut response = ModelInferResponse {
+        model_name: model.name.to_string(),
+        model_version: model.version.to_string(),
+        outputs: Vec::with_capacity(wanted.len()),
+        ..Default::default()
+    };
+    for place in wanted {
+        let port = &model.signature.outputs[*place];
+        let bytes = column(&model.signature, *place, rows)?;
+        let shape = std::iter::once(rows.len()).chain(port.row_shape.iter().copied());
+        response.outputs.push(InferOutputTensor {
+            name: port.name.clone(),
+            datatype: port.datatype.as_str().to_owned(),
+            shape: shape.map(|size| size as i64).collect(),
+            contents: (!raw).then(|| from_bytes(&bytes, port.datatype)),
+            ..Default::default()
+        });
+        if raw {
+            response.raw_output_contents.push(bytes);
+        }
     }
+    Some(response)
+}
+
+/// All rows of one output. `None`: it holds something that is no number.
+pub(super) fn column(signature: &Signature, place: usize, rows: &[Row]) -> Option<Bytes> {
+    let port = &signature.outputs[place];
+    let bytes = match rows {
+        [row] => row.get(place)?.clone(),
+        rows => {
+            let mut all = Vec::with_capacity(rows.len() * port.row_bytes());
+            for row in rows {
+                all.extend_from_slice(row.get(place)?);
+            }
+            all.into()
+        }
+    };
+    let is_sound = port.datatype != DataType::Float32 || non_finite(&bytes).is_none();
+    is_sound.then_some(bytes)
 }

@@ -2,30 +2,19 @@
 //! its clients use.
 
 mod calls;
+mod contents;
 mod describe;
-mod elements;
 mod finish;
+mod parameters;
 mod prepare;
-mod wire;
 
 pub(crate) use calls::calls;
-pub use elements::Elements;
-pub use finish::{finish, wanted};
-pub use prepare::prepare;
 
 use crate::runtime::Port;
 
-/// One input of a request, the batch's dimension first in its shape.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Tensor {
-    /// The input's name.
-    pub name: String,
-    /// The type's name in the protocol, such as `FP32`.
-    pub datatype: String,
-    /// The number of rows, then the shape of a row.
-    pub shape: Vec<i64>,
-    /// The elements.
-    pub elements: Elements,
+/// The shape of a tensor of this port, -1 for the batch's dimension and a sequence's length.
+pub(crate) fn shape(port: &Port) -> impl Iterator<Item = i64> {
+    std::iter::once(-1).chain(port.open_row_shape())
 }
 
 fn names_of(ports: &[Port]) -> String {

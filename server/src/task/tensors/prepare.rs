@@ -1,15 +1,20 @@
 //! From tensors to rows.
 
-use std::fmt;
-
 use bytes::Bytes;
 use quintet_bundle::DataType;
-use smallvec::SmallVec;
+use quintet_proto::inference::model_infer_request::InferInputTensor;
+use smallvec::{SmallVec, smallvec};
 
-use super::elements::non_finite;
-use super::{Elements, Tensor, names_of};
-use crate::error::Violation;
+use super::contents::{into_bytes, non_finite};
+use super::{names_of, shape};
+use crate::error::{ServeError, Violation};
 use crate::runtime::{Measure, Port, Rows, Signature, element};
+
+/// A tensor, and its elements if they come as bytes.
+pub(super) type Input = (InferInputTensor, Option<Bytes>);
+
+/// For each input of a model, the index of its tensor.
+type Places = SmallVec<[Option<usize>; 2]>;
 
 /// The rows of a request's tensors, which may come in any order. `max_rows` is the most that a
 /// request may have. Raw rows are slices of the message, not copies.
@@ -19,62 +24,36 @@ use crate::runtime::{Measure, Port, Rows, Signature, element};
 ///
 /// # Errors
 /// All that is wrong, by field.
-pub fn prepare(
+pub(super) fn prepare(
     signature: &Signature,
-    tensors: Vec<Tensor>,
+    mut inputs: Vec<Input>,
     max_rows: usize,
-) -> Result<Rows, Vec<Violation>> {
+) -> Result<Rows, ServeError> {
     let mut violations = Vec::new();
-    let places = places(&signature.inputs, &tensors, &mut violations);
+    let places = places(&signature.inputs, &inputs, &mut violations);
+    let raw = inputs.iter().any(|(_, raw)| raw.is_some());
     // The other tensors have as many rows as the first. An impossible number is reported for the
     // tensor itself.
-    let rows = tensors
-        .first()
-        .and_then(|tensor| tensor.shape.first())
-        .and_then(|rows| usize::try_from(*rows).ok())
-        .filter(|rows| (1..=max_rows).contains(rows));
-    let mut columns: SmallVec<[Option<Bytes>; 2]> = smallvec::smallvec![None; tensors.len()];
-    // Whether the elements are raw, and how long the sequences are.
-    let (mut raw, mut longest) = (false, None);
-    for (index, tensor) in tensors.into_iter().enumerate() {
-        let Some(port) = places
-            .iter()
-            .position(|place| *place == Some(index))
-            .map(|place| &signature.inputs[place])
-        else {
-            continue;
-        };
-        raw = matches!(tensor.elements, Elements::Raw(_));
-        if port.is_sequence {
-            let steps = tensor.shape.get(1).map_or(0, |steps| *steps as usize);
-            let first = *longest.get_or_insert(steps);
-            if first != steps {
-                let problem = format!("has {steps} steps; another sequence has {first}");
-                violations.push(Violation::new(format!("inputs[{index}].shape"), problem));
-                continue;
+    let rows = inputs.first().and_then(|(first, _)| first.shape.first());
+    let rows = rows.and_then(|rows| usize::try_from(*rows).ok());
+    let mut expected = Expected {
+        rows: rows.filter(|rows| (1..=max_rows).contains(rows)),
+        steps: None,
+        max_rows,
+        longest: signature.sequence.map_or(0, |sequence| sequence.longest),
+    };
+    let mut columns: SmallVec<[Bytes; 2]> = SmallVec::new();
+    for (port, place) in signature.inputs.iter().zip(&places) {
+        if let Some(index) = *place {
+            match expected.column(port, index, &mut inputs[index]) {
+                Ok(bytes) => columns.push(bytes),
+                Err(violation) => violations.push(violation),
             }
         }
-        let column = Column {
-            port,
-            index,
-            rows,
-            max_rows,
-            longest: signature.sequence.map_or(0, |sequence| sequence.longest),
-        };
-        match column.bytes(tensor) {
-            Ok(bytes) => columns[index] = Some(bytes),
-            Err(violation) => violations.push(violation),
-        }
     }
-    if !violations.is_empty() {
-        return Err(violations);
-    }
-    // Without a violation, each input has its bytes, with as many rows as the first.
-    let columns: SmallVec<[Bytes; 2]> = places
-        .iter()
-        .filter_map(|place| columns[(*place)?].take())
-        .collect();
-    let cut = signature.cut(&columns, rows.unwrap_or(0), longest.unwrap_or(1));
+    ServeError::check(violations)?;
+    let (rows, steps) = (expected.rows.unwrap_or(0), expected.steps.unwrap_or(1));
+    let cut = signature.cut(&columns, rows, steps);
     cut.map_err(|error| {
         let (row, length, longest) = (error.row, error.length, error.longest);
         let (input, problem) = match signature.sequence.map(|sequence| sequence.measure) {
@@ -88,20 +67,13 @@ pub fn prepare(
             ),
             None => (0, error.to_string()),
         };
-        let field = contents(raw, places[input].unwrap_or(0));
-        vec![Violation::new(field, problem)]
+        ServeError::invalid(contents(raw, places[input].unwrap_or(0)), problem)
     })
 }
 
-/// For each input of the model, the index of its tensor.
-fn places(
-    ports: &[Port],
-    tensors: &[Tensor],
-    violations: &mut Vec<Violation>,
-) -> SmallVec<[Option<usize>; 2]> {
-    let mut places: SmallVec<[Option<usize>; 2]> = smallvec::smallvec![None; ports.len()];
-    for (index, tensor) in tensors.iter().enumerate() {
-        let name = &tensor.name;
+fn places(ports: &[Port], inputs: &[Input], violations: &mut Vec<Violation>) -> Places {
+    let mut places: Places = smallvec![None; ports.len()];
+    for (index, (InferInputTensor { name, .. }, _)) in inputs.iter().enumerate() {
         let problem = match ports.iter().position(|port| port.name == *name) {
             None => format!("is `{name}`; the model's inputs are {}", names_of(ports)),
             Some(place) if places[place].is_some() => format!("is `{name}`, a second time"),
@@ -121,100 +93,94 @@ fn places(
     places
 }
 
-/// What is expected of one tensor.
-struct Column<'s> {
-    port: &'s Port,
-    /// The tensor's place in the request.
-    index: usize,
-    /// The rows of the request's first tensor.
+/// What all tensors of a request have in common.
+struct Expected {
+    /// The rows of the first tensor.
     rows: Option<usize>,
+    /// The steps of the first sequence.
+    steps: Option<usize>,
     max_rows: usize,
     /// The most steps of a sequence.
     longest: usize,
 }
 
-impl Column<'_> {
-    /// The checked bytes of the tensor.
-    fn bytes(self, tensor: Tensor) -> Result<Bytes, Violation> {
-        let Self {
-            port,
-            index,
-            rows,
-            max_rows,
-            longest,
-        } = self;
-        let Tensor {
-            datatype,
-            mut shape,
-            elements,
-            ..
-        } = tensor;
-        let field = |name: &str| format!("inputs[{index}].{name}");
-        if datatype != port.datatype.as_str() {
-            let problem = format!("is `{datatype}`; {} is needed", port.datatype);
-            return Err(Violation::new(field("datatype"), problem));
-        }
-        // Triton's clients write a row that is one number as a list of one.
-        if port.open_row_shape().count() == 0 && matches!(shape[..], [_, 1]) {
-            shape.pop();
-        }
-        let same = |(given, size): (&i64, i64)| *given == size || (size == -1 && *given >= 0);
-        let fits = shape.len() == port.open_row_shape().count() + 1
-            && shape[1..].iter().zip(port.open_row_shape()).all(same);
-        if !fits {
-            let problem = format!("is {shape:?}; {} is allowed", Allowed(port));
-            return Err(Violation::new(field("shape"), problem));
-        }
-        let steps = if port.is_sequence {
-            let given = usize::try_from(shape[1]).unwrap_or(0);
-            if !(1..=longest).contains(&given) {
-                let problem = format!("is {shape:?}; 1 to {longest} steps are allowed");
-                return Err(Violation::new(field("shape"), problem));
-            }
-            given
-        } else {
-            1
+impl Expected {
+    /// The checked bytes of the tensor at `index`.
+    fn column(
+        &mut self,
+        port: &Port,
+        index: usize,
+        (input, raw): &mut Input,
+    ) -> Result<Bytes, Violation> {
+        let datatype = port.datatype;
+        let wrong = |field: &str, problem: String| {
+            Err(Violation::new(format!("inputs[{index}].{field}"), problem))
         };
-        let own = usize::try_from(shape[0]).unwrap_or(0);
-        if !(1..=max_rows).contains(&own) {
-            let problem = format!("is {shape:?}; 1 to {max_rows} rows are allowed");
-            return Err(Violation::new(field("shape"), problem));
+        if input.datatype != datatype.as_str() {
+            let problem = format!("is `{}`; {datatype} is needed", input.datatype);
+            return wrong("datatype", problem);
         }
-        if let Some(rows) = rows.filter(|rows| *rows != own) {
-            let problem = format!("is {shape:?}; inputs[0] has {rows} rows");
-            return Err(Violation::new(field("shape"), problem));
+        let given = &mut input.shape;
+        // Triton's clients write a row that is one number as a list of one.
+        if shape(port).count() == 1 && matches!(given[..], [_, 1]) {
+            given.pop();
         }
-        let raw = matches!(elements, Elements::Raw(_));
-        let field = contents(raw, index);
-        let bytes = elements
-            .into_bytes(port.datatype)
-            .map_err(|problem| Violation::new(field.clone(), problem))?;
+        let same = |(given, size): (&i64, i64)| *given == size || size == -1;
+        if given.len() != shape(port).count() || !given.iter().zip(shape(port)).all(same) {
+            let allowed: Vec<_> = shape(port).collect();
+            return wrong("shape", format!("is {given:?}; {allowed:?} is allowed"));
+        }
+        let size = |dimension: usize| usize::try_from(given[dimension]).unwrap_or(0);
+        let steps = if port.is_sequence { size(1) } else { 1 };
+        if port.is_sequence {
+            let longest = self.longest;
+            if !(1..=longest).contains(&steps) {
+                let problem = format!("is {given:?}; 1 to {longest} steps are allowed");
+                return wrong("shape", problem);
+            }
+            let first = *self.steps.get_or_insert(steps);
+            if first != steps {
+                let problem = format!("has {steps} steps; another sequence has {first}");
+                return wrong("shape", problem);
+            }
+        }
+        let (rows, max_rows) = (size(0), self.max_rows);
+        if !(1..=max_rows).contains(&rows) {
+            let problem = format!("is {given:?}; 1 to {max_rows} rows are allowed");
+            return wrong("shape", problem);
+        }
+        if let Some(first) = self.rows.filter(|first| *first != rows) {
+            return wrong("shape", format!("is {given:?}; inputs[0] has {first} rows"));
+        }
+        let (is_raw, element_size) = (raw.is_some(), datatype.size());
+        let wrong = |problem| Violation::new(contents(is_raw, index), problem);
+        let bytes = match raw.take() {
+            Some(bytes) => bytes,
+            None => into_bytes(input.contents.take(), datatype).map_err(wrong)?,
+        };
         // This cannot overflow: the rows are bounded, and the model has run such a row.
-        let needed = own * steps * port.row_bytes();
-        if bytes.len() != needed {
-            let size = port.datatype.size();
-            let (given, needed, unit) = if raw {
-                (bytes.len(), needed, "bytes")
+        let needed = rows * steps * port.row_bytes();
+        let problem = if bytes.len() != needed {
+            let (size, unit) = if is_raw {
+                (1, "bytes")
             } else {
-                (bytes.len() / size, needed / size, "elements")
+                (element_size, "elements")
             };
-            let problem = format!("holds {given} {unit}; {datatype} {shape:?} takes {needed}");
-            return Err(Violation::new(field, problem));
-        }
-        if port.datatype == DataType::Float32
+            let (held, needed) = (bytes.len() / size, needed / size);
+            format!("holds {held} {unit}; {datatype} {given:?} takes {needed}")
+        } else if datatype == DataType::Float32
             && let Some((place, value)) = non_finite(&bytes)
         {
-            let problem = format!("element {place} is {value}; only finite numbers are allowed");
-            return Err(Violation::new(field, problem));
-        }
-        if let Some(values) = port.values
-            && let Some((place, value)) = not_below(port.datatype, &bytes, values)
+            format!("element {place} is {value}; only finite numbers are allowed")
+        } else if let Some(values) = port.values
+            && let Some((place, value)) = not_below(datatype, &bytes, values)
         {
             let last = values.saturating_sub(1);
-            let problem = format!("element {place} is {value}; 0 to {last} are allowed");
-            return Err(Violation::new(field, problem));
-        }
-        Ok(bytes)
+            format!("element {place} is {value}; 0 to {last} are allowed")
+        } else {
+            return Ok(bytes);
+        };
+        Err(wrong(problem))
     }
 }
 
@@ -229,20 +195,7 @@ fn contents(raw: bool, index: usize) -> String {
 
 /// The first integer that is not in `0..values`, and its place.
 fn not_below(datatype: DataType, bytes: &[u8], values: usize) -> Option<(usize, i64)> {
-    let mut elements =
-        (0..bytes.len() / datatype.size()).map(|place| (place, element(datatype, bytes, place)));
-    elements.find(|(_, value)| !usize::try_from(*value).is_ok_and(|value| value < values))
-}
-
-/// The shape that an input takes, -1 for the batch's dimension.
-struct Allowed<'p>(&'p Port);
-
-impl fmt::Display for Allowed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[-1")?;
-        self.0
-            .open_row_shape()
-            .try_for_each(|size| write!(f, ", {size}"))?;
-        f.write_str("]")
-    }
+    let elements = (0..bytes.len() / datatype.size()).map(|at| (at, element(datatype, bytes, at)));
+    let mut wrong = elements.filter(|(_, it)| !usize::try_from(*it).is_ok_and(|it| it < values));
+    wrong.next()
 }

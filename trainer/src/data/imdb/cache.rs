@@ -24,8 +24,6 @@ pub(super) struct Cache {
     key: String,
 }
 
-// === impl Cache ===
-
 impl Cache {
     /// The cache in `folder` of what `archive` gives with `settings`.
     ///

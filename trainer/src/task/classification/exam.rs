@@ -9,7 +9,7 @@ use crate::network::Network;
 use crate::plots::curves::Panel;
 use crate::plots::{Classified, Picture};
 use crate::task::Setting;
-use crate::task::exam::{Difference, Drawing, Exam, Part, TOLERANCE, Verdict, figures};
+use crate::task::exam::{Drawing, Exam, Part, TOLERANCE, Verdict, figures};
 use crate::verify::{LoadedModel, compare};
 
 const TRAINING: &str = "training, with dropout";
@@ -21,8 +21,6 @@ pub(super) struct ClassificationExam<'a> {
     pub(super) pictures: &'static [Picture],
     pub(super) setting: Setting<'a>,
 }
-
-// === impl ClassificationExam ===
 
 impl ClassificationExam<'_> {
     fn samples(&self, part: Part) -> &Samples {
@@ -86,23 +84,14 @@ impl Exam for ClassificationExam<'_> {
         _: &Network,
         output: &Tensor,
         model: &mut LoadedModel,
-    ) -> Result<Difference, Error> {
+    ) -> Result<(f32, &'static str), Error> {
         let exam: &dyn Exam = self;
-        Ok(Difference {
-            value: compare(output, &exam.model_output(model)?, TOLERANCE)?,
-            is_lower_bound: false,
-        })
+        let difference = compare(output, &exam.model_output(model)?, TOLERANCE)?;
+        Ok((difference, "at most"))
     }
 
     fn draw(&self, drawing: &Drawing<'_>) -> Result<(), Error> {
-        let loss = Panel {
-            title: "Loss (cross entropy)",
-            unit: "",
-            lines: [
-                (TRAINING, drawing.column("train_loss")),
-                (VALIDATION, drawing.column("validation_loss")),
-            ],
-        };
+        let loss = drawing.losses([(TRAINING, "train_loss"), (VALIDATION, "validation_loss")]);
         let error = Panel {
             title: "Error (1 − accuracy)",
             unit: " %",

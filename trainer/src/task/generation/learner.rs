@@ -57,8 +57,6 @@ fn squared_gradient(discriminator: &Sequential, written: &Tensor) -> Tensor {
     norms.mean(Kind::Float) * 0.5
 }
 
-// === impl Adversary ===
-
 impl Adversary {
     pub(super) fn new(fit: &Fit<'_>) -> Self {
         let settings = fit.recipe.adversarial.clone().unwrap_or_default();

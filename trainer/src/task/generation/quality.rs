@@ -61,8 +61,6 @@ pub fn noise_of(seed: u64, first: usize, count: usize) -> Tensor {
     Tensor::from_slice(&numbers).reshape([count as i64, NOISE as i64])
 }
 
-// === impl Judge ===
-
 impl Judge {
     /// The bundle that was `asked` for, or the newest CNN in `models_dir`.
     pub fn find(asked: Option<&Path>, models_dir: &Path) -> Result<Bundle, Error> {
@@ -146,8 +144,6 @@ fn examine(cnn: &Cnn, device: Device, pixels: &Tensor) -> (Tensor, Tensor) {
     (Tensor::cat(&features, 0), Tensor::cat(&probabilities, 0))
 }
 
-// === impl Quality ===
-
 impl Quality {
     /// The smallest and the largest part of the images that one digit has, in 0..=1.
     pub fn shares(&self) -> (f64, f64) {
@@ -159,8 +155,6 @@ impl Quality {
         )
     }
 }
-
-// === impl Gaussian ===
 
 impl Gaussian {
     // Of the rows of `features`.

@@ -25,41 +25,28 @@ pub(super) fn stages(recipe: &Recipe, adversarial: &Adversarial, train: &Samples
     let tuned = tuning.map_or(0.0, |it| f64::from(recipe.epochs) * it.part);
     let tuned = (tuned.round() as u32).min(recipe.epochs);
     let learned = recipe.epochs - tuned;
-    let train = |part| typical(train, part);
-    let steps = |train: &Samples| train.len().div_ceil(recipe.batch_size);
-
-    let digits = train(adversarial.typical_part);
-    let learning = Phase {
-        first_epoch: 1,
-        epochs: learned,
-        first_step: 0,
-        steps: steps(&digits),
-        highest_rate: recipe.optimizer.learning_rate,
+    let stage = |epochs, part, highest_rate, before: Option<&Phase>| {
+        let train = typical(train, part);
+        let phase = Phase {
+            first_epoch: before.map_or(1, |it| it.epochs + 1),
+            epochs,
+            first_step: before.map_or(0, |it| it.epochs as usize * it.steps),
+            steps: train.len().div_ceil(recipe.batch_size),
+            highest_rate,
+        };
+        let is_tuning = before.is_some();
+        Stage {
+            train,
+            phase,
+            is_tuning,
+        }
     };
-    let first_step = learned as usize * learning.steps;
-    let mut stages = vec![Stage {
-        train: digits,
-        phase: learning,
-        is_tuning: false,
-    }];
-    if let Some(it) = tuning {
-        let digits = train(it.typical_part);
-        stages.push(Stage {
-            phase: Phase {
-                first_epoch: learned + 1,
-                epochs: tuned,
-                first_step,
-                steps: steps(&digits),
-                highest_rate: it.learning_rate,
-            },
-            train: digits,
-            is_tuning: true,
-        });
-    }
-    stages
+    let rate = recipe.optimizer.learning_rate;
+    let learning = stage(learned, adversarial.typical_part, rate, None);
+    let before = Some(&learning.phase);
+    let tuning = tuning.map(|it| stage(tuned, it.typical_part, it.learning_rate, before));
+    [learning].into_iter().chain(tuning).collect()
 }
-
-// === impl Stage ===
 
 impl Stage {
     /// The part of its digits that the generator learns from.

@@ -16,8 +16,6 @@ const RANDOM_IMAGES: usize = 256;
 #[derive(Clone, Debug)]
 pub(in super::super) struct Pixels(pub(super) Vec<Bytes>);
 
-// === impl Pixels ===
-
 impl Pixels {
     /// MNIST's test set, or without a folder noise.
     pub(in super::super) fn load(data_dir: Option<&Path>) -> Result<Self, Failure> {

@@ -27,8 +27,6 @@ fn normal(random: &mut fastrand::Rng) -> f32 {
     radius * (TAU * random.f32()).cos()
 }
 
-// === impl Tensor ===
-
 impl Tensor {
     /// The input of an image model.
     pub(in super::super) fn pixels(

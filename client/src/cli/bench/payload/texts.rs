@@ -33,8 +33,6 @@ pub(in super::super) enum Mix {
 #[derive(Clone, Debug)]
 pub(in super::super) struct Texts(Vec<String>);
 
-// === impl Texts ===
-
 impl Texts {
     /// Test reviews of IMDB, or without a folder words without sense.
     pub(in super::super) fn load(data_dir: Option<&Path>, mix: Mix) -> Result<Self, Failure> {
@@ -75,8 +73,6 @@ impl Texts {
         Payload::new(Rpc::SentimentScore, rows, requests)
     }
 }
-
-// === impl Mix ===
 
 impl Mix {
     /// Whether the text at this place is a whole review.

@@ -1,0 +1,75 @@
+//! Log lines: text for a person at a terminal, an object a line for everything else.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use super::ConfigError;
+use super::value::Problem;
+
+/// What to log, and how.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LogOptions {
+    /// What to log, in the words of tracing's EnvFilter, such as info or quintet_server=debug.
+    #[arg(long, env = "QUINTET_LOG", value_name = "FILTER")]
+    #[arg(default_value = "info")]
+    pub log: String,
+
+    /// How to log: auto (text at a terminal, else JSON), text or json.
+    #[arg(long, env = "QUINTET_LOG_FORMAT", value_name = "FORMAT")]
+    #[arg(default_value = "auto", value_parser = format)]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text at a terminal, else JSON.
+    Auto,
+    /// For people.
+    Text,
+    /// For machines, an object a line.
+    Json,
+}
+
+impl LogOptions {
+    /// Sends log lines to standard error from now on.
+    ///
+    /// # Errors
+    /// When the filter cannot be read.
+    pub fn init(&self) -> Result<(), ConfigError> {
+        let filter = EnvFilter::try_new(&self.log).map_err(|error| ConfigError {
+            option: "log".to_owned(),
+            problem: format!(
+                "`{}`: {error}; write info, debug or quintet_server=debug",
+                self.log
+            ),
+        })?;
+        let terminal = std::io::stderr().is_terminal();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(terminal);
+        let is_text = match self.log_format {
+            LogFormat::Auto => terminal,
+            LogFormat::Text => true,
+            LogFormat::Json => false,
+        };
+        // A subscriber that is there already was set by an embedding program, which wins.
+        let _ = if is_text {
+            subscriber.try_init()
+        } else {
+            subscriber.json().flatten_event(true).try_init()
+        };
+        Ok(())
+    }
+}
+
+fn format(text: &str) -> Result<LogFormat, Problem> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(Problem(format!("`{text}` is none of auto, text, json"))),
+    }
+}
