@@ -1,7 +1,6 @@
 //! Finding the bundles in a model repository.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::BundleError;
@@ -41,19 +40,16 @@ pub fn discover(models_dir: &Path) -> Result<Vec<BundlePath>, BundleError> {
 
 /// The visible folders in `dir`, links to folders included.
 fn folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, BundleError> {
-    let list = || -> io::Result<Vec<(String, PathBuf)>> {
-        let mut folders = Vec::new();
-        for entry in fs::read_dir(dir)? {
-            let entry = entry?;
-            let path = entry.path();
-            match entry.file_name().into_string() {
-                Ok(name) if !name.starts_with('.') && path.is_dir() => folders.push((name, path)),
-                _ => {}
-            }
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(dir).map_err(BundleError::at(dir))? {
+        let entry = entry.map_err(BundleError::at(dir))?;
+        let path = entry.path();
+        match entry.file_name().into_string() {
+            Ok(name) if !name.starts_with('.') && path.is_dir() => folders.push((name, path)),
+            _ => {}
         }
-        Ok(folders)
-    };
-    list().map_err(BundleError::at(dir))
+    }
+    Ok(folders)
 }
 
 /// Reads `1`, `2`, …; not `0`, `01` or `+1`, which no writer makes.

@@ -26,7 +26,9 @@ fn format_version_1() {
     assert_eq!(manifest.outputs[0].datatype, DataType::Float32);
     assert_eq!(manifest.parameters, 109_386);
     assert_eq!(manifest.metrics["test_accuracy"].to_string(), "0.9751");
-    let training = manifest.provenance.training().unwrap();
+    let Provenance::Trained(training) = manifest.provenance else {
+        panic!("{:?}", manifest.provenance);
+    };
     assert_eq!((training.seed, training.threads), (42, None));
     assert_eq!(manifest.files["model.onnx"].bytes, 439_000);
 }

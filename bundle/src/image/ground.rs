@@ -13,7 +13,6 @@ const MIN_SIGNAL: f32 = 6.0;
 /// Ink on empty ground, row by row: 0 is paper, 1 is full ink.
 pub(super) struct Ink {
     pub(super) width: usize,
-    pub(super) height: usize,
     pub(super) coverage: Vec<f32>,
     /// Coverage from which a pixel counts as ink.
     pub(super) threshold: f32,
@@ -28,12 +27,7 @@ pub(super) fn separate(image: &GrayImage) -> Option<Ink> {
     let noise = subtract_paper(width, height, &mut levels);
 
     let threshold = otsu(&levels);
-    let mut inked: Vec<f32> = levels
-        .iter()
-        .copied()
-        .filter(|&level| level > threshold)
-        .collect();
-    let full = median(&mut inked)?;
+    let full = median(levels.iter().copied().filter(|level| *level > threshold))?;
     if full < MIN_CONTRAST || full < MIN_SIGNAL * noise {
         return None;
     }
@@ -46,7 +40,6 @@ pub(super) fn separate(image: &GrayImage) -> Option<Ink> {
     let threshold = (threshold - floor) / (full - floor);
     Some(Ink {
         width,
-        height,
         coverage: levels,
         threshold,
     })
@@ -74,22 +67,26 @@ fn ink_is_dark(image: &GrayImage) -> bool {
     }
     // Twice the median, counted from both ends, so that inverting the picture inverts the answer.
     let count: u64 = border.iter().sum();
-    let reach = |mut levels: Box<dyn Iterator<Item = usize>>| {
+    let reach = |levels: &mut dyn Iterator<Item = usize>| {
         let mut seen = 0;
-        levels.find(|&level| {
+        for level in levels {
             seen += border[level];
-            seen * 2 >= count
-        })
+            if seen * 2 >= count {
+                return level;
+            }
+        }
+        0
     };
-    let ground =
-        reach(Box::new(0..256)).unwrap_or(0) + reach(Box::new((0..256).rev())).unwrap_or(0);
-    let strays = |levels: &mut dyn Iterator<Item = usize>| -> f64 {
-        levels
-            .map(|level| all[level] as f64 * ((2 * level).abs_diff(ground) as f64).powi(4))
-            .sum()
-    };
-    let darker = strays(&mut (0..256).filter(|&level| 2 * level < ground));
-    let lighter = strays(&mut (0..256).filter(|&level| 2 * level > ground));
+    let ground = reach(&mut (0..256)) + reach(&mut (0..256).rev());
+    let (mut darker, mut lighter) = (0.0, 0.0);
+    for (level, &count) in all.iter().enumerate() {
+        let side = if 2 * level < ground {
+            &mut darker
+        } else {
+            &mut lighter
+        };
+        *side += count as f64 * ((2 * level).abs_diff(ground) as f64).powi(4);
+    }
     darker >= lighter
 }
 
@@ -108,10 +105,8 @@ fn shrink(image: &GrayImage, invert: bool) -> (usize, usize, Vec<f32>) {
         sums.fill(0);
         for row in rows.chunks_exact(source_width) {
             for (sum, block) in sums.iter_mut().zip(row.chunks(factor)) {
-                *sum += block
-                    .iter()
-                    .map(|&level| u64::from(level ^ flip))
-                    .sum::<u64>();
+                let levels = block.iter().map(|&level| u64::from(level ^ flip));
+                *sum += levels.sum::<u64>();
             }
         }
         let block_height = rows.len() / source_width;
@@ -144,8 +139,8 @@ fn subtract_paper(width: usize, height: usize, levels: &mut [f32]) -> f32 {
             border.push([unit(x, width), unit(y, height), f64::from(level)]);
         }
     }
-    let mut border_levels: Vec<f32> = border.iter().map(|point| point[2] as f32).collect();
-    let middle = f64::from(median(&mut border_levels).unwrap_or(0.0));
+    let middle = median(border.iter().map(|point| point[2] as f32));
+    let middle = f64::from(middle.unwrap_or(0.0));
     let peak = levels.iter().copied().fold(0.0, f32::max);
     // What strays farther is ink that touches the border.
     let stray = (0.35 * (f64::from(peak) - middle)).max(8.0);
@@ -165,12 +160,9 @@ fn subtract_paper(width: usize, height: usize, levels: &mut [f32]) -> f32 {
         }
     }
     let deviations = border.iter().map(|&point| residual(plane, point).abs());
-    let mut deviations: Vec<f32> = deviations
-        .filter(|&deviation| deviation <= stray)
-        .map(|d| d as f32)
-        .collect();
+    let deviations = deviations.filter(|&it| it <= stray).map(|it| it as f32);
     // The median absolute deviation of a normal distribution is 0.6745 standard deviations.
-    let noise = median(&mut deviations).unwrap_or(0.0) / 0.6745;
+    let noise = median(deviations).unwrap_or(0.0) / 0.6745;
     // Rounding alone is no grain.
     if noise < 0.1 { 0.0 } else { noise }
 }
@@ -214,10 +206,8 @@ fn otsu(levels: &[f32]) -> f32 {
         histogram[level.clamp(0.0, 255.0) as usize] += 1;
     }
     let total = levels.len() as u64;
-    let sum: u64 = (0..)
-        .zip(&histogram)
-        .map(|(level, count)| level * count)
-        .sum();
+    let weighted = (0..).zip(&histogram).map(|(level, count)| level * count);
+    let sum: u64 = weighted.sum();
     let (mut below, mut below_sum) = (0, 0);
     let (mut best, mut first, mut last) = (0.0, 0_u8, 0_u8);
     for (level, &count) in (0_u8..=255).zip(&histogram) {
@@ -246,7 +236,8 @@ fn border_thickness(width: usize, height: usize) -> usize {
 }
 
 /// The median; `None` of nothing.
-fn median(values: &mut [f32]) -> Option<f32> {
+fn median(values: impl Iterator<Item = f32>) -> Option<f32> {
+    let mut values: Vec<f32> = values.collect();
     let middle = values.len() / 2;
     (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f32::total_cmp).1)
 }

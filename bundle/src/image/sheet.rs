@@ -17,12 +17,8 @@ pub fn sheet<P: AsRef<[u8]>>(
     let mut pixels = vec![0; stride * lines];
     for (place, picture) in pictures.iter().enumerate() {
         let (top, left) = (place / columns * height, place % columns * width);
-        for (line, row) in picture
-            .as_ref()
-            .chunks_exact(width)
-            .take(height)
-            .enumerate()
-        {
+        let rows = picture.as_ref().chunks_exact(width).take(height);
+        for (line, row) in rows.enumerate() {
             pixels[(top + line) * stride + left..][..width].copy_from_slice(row);
         }
     }

@@ -21,12 +21,8 @@ pub(super) struct Digit {
 
 /// Makes one digit of the ink; `None` where nothing reaches the threshold.
 pub(super) fn normalise(ink: Ink) -> Option<Digit> {
-    let Ink {
-        width,
-        height,
-        mut coverage,
-        threshold,
-    } = ink;
+    let (width, threshold) = (ink.width, ink.threshold);
+    let mut coverage = ink.coverage;
     let mut mask: Vec<bool> = coverage.iter().map(|&value| value >= threshold).collect();
     drop_specks(width, &mut mask);
     let (x, y) = bounds(width, &mask)?;
@@ -38,7 +34,7 @@ pub(super) fn normalise(ink: Ink) -> Option<Digit> {
     // The soft edge of a stroke, which is below the threshold, belongs to it; grain farther off
     // does not.
     let edge = (longer / 100.0).max(2.0);
-    let reach = distance(width, height, &mask);
+    let reach = distance(width, &mask);
     for (value, &away) in coverage.iter_mut().zip(&reach) {
         if away > radius + edge {
             *value = 0.0;
@@ -81,13 +77,9 @@ fn drop_specks(width: usize, mask: &mut [bool]) {
         patches.push(patch);
     }
     let largest = patches.iter().map(Vec::len).max().unwrap_or(0);
-    for patch in patches
-        .iter()
-        .filter(|patch| (patch.len() as f32) < SPECK * largest as f32)
-    {
-        for &pixel in patch {
-            mask[pixel] = false;
-        }
+    let is_speck = |patch: &&Vec<usize>| (patch.len() as f32) < SPECK * largest as f32;
+    for &pixel in patches.iter().filter(is_speck).flatten() {
+        mask[pixel] = false;
     }
 }
 
@@ -123,44 +115,33 @@ fn stroke_width(width: usize, mask: &[bool]) -> f32 {
 }
 
 /// Distance of every pixel to the mask, in pixels, by two chamfer passes (Borgefors 1986).
-fn distance(width: usize, height: usize, mask: &[bool]) -> Vec<f32> {
-    const STRAIGHT: f32 = 0.955_09;
-    const DIAGONAL: f32 = 1.369_30;
-    let mut away: Vec<f32> = mask
+fn distance(width: usize, mask: &[bool]) -> Vec<f32> {
+    let away = mask
         .iter()
-        .map(|&inside| if inside { 0.0 } else { f32::MAX })
-        .collect();
-    let relax = |away: &mut [f32], x: usize, y: usize, forward: bool| {
-        let pixel = y * width + x;
-        let mut best = away[pixel];
-        let (row, has_row) = if forward {
-            (y.wrapping_sub(1), y > 0)
-        } else {
-            (y + 1, y + 1 < height)
-        };
-        if has_row {
-            let above = row * width + x;
-            best = best.min(away[above] + STRAIGHT);
-            if x > 0 {
-                best = best.min(away[above - 1] + DIAGONAL);
-            }
-            if x + 1 < width {
-                best = best.min(away[above + 1] + DIAGONAL);
-            }
-        }
-        if forward && x > 0 {
-            best = best.min(away[pixel - 1] + STRAIGHT);
-        }
-        if !forward && x + 1 < width {
-            best = best.min(away[pixel + 1] + STRAIGHT);
-        }
-        away[pixel] = best;
-    };
-    for y in 0..height {
-        (0..width).for_each(|x| relax(&mut away, x, y, true));
-    }
-    for y in (0..height).rev() {
-        (0..width).rev().for_each(|x| relax(&mut away, x, y, false));
+        .map(|&inside| if inside { 0.0 } else { f32::MAX });
+    let mut away: Vec<f32> = away.collect();
+    for _ in 0..2 {
+        relax(width, &mut away);
+        // The second pass runs backwards, and turns the picture round again.
+        away.reverse();
     }
     away
+}
+
+/// Brings each pixel's distance down to what its neighbours above and on the left allow.
+fn relax(width: usize, away: &mut [f32]) {
+    const STRAIGHT: f32 = 0.955_09;
+    const DIAGONAL: f32 = 1.369_30;
+    let mut above = vec![f32::MAX; width];
+    for row in away.chunks_exact_mut(width) {
+        let mut left = f32::MAX;
+        for x in 0..width {
+            let corners = above[x.saturating_sub(1)].min(above[(x + 1).min(width - 1)]);
+            let from_above = (above[x] + STRAIGHT).min(corners + DIAGONAL);
+            // Last, as the next pixel waits for it.
+            left = row[x].min(from_above).min(left + STRAIGHT);
+            row[x] = left;
+        }
+        above.copy_from_slice(row);
+    }
 }

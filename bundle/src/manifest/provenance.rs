@@ -26,7 +26,7 @@ pub struct Training {
     pub batch_size: u32,
     /// Seed of every random choice.
     pub seed: u64,
-    /// Threads that computed; another number gives other weights. Manifests of version 1 do not say.
+    /// Threads that computed; another number gives other weights. Unknown in version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<u32>,
     /// Name or text of the recipe.
@@ -50,14 +50,4 @@ pub struct Import {
     pub licence: String,
     /// SHA-256 of the file that holds the weights, 64 lower-case hex digits.
     pub sha256: String,
-}
-
-impl Provenance {
-    /// How it was trained, if it was trained here.
-    pub fn training(&self) -> Option<&Training> {
-        match self {
-            Self::Trained(training) => Some(training),
-            Self::Imported(_) => None,
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use quintet_bundle::{Bundle, task};
+use quintet_bundle::{Bundle, Provenance, task};
 
 use crate::support::{digits, write_idx};
 
@@ -100,7 +100,9 @@ fn training_writes_a_bundle_that_evaluates() {
     let bundle = Bundle::open(&models.join("mlp/1")).unwrap();
     let manifest = bundle.manifest();
     assert_eq!(manifest.task, task::IMAGE_CLASSIFICATION);
-    let training = manifest.provenance.training().unwrap();
+    let Provenance::Trained(training) = &manifest.provenance else {
+        panic!("{:?}", manifest.provenance);
+    };
     assert_eq!(training.threads, Some(1));
     assert_eq!(manifest.parameters, 109_386);
     assert_eq!((training.train_samples, training.epochs), (240, 8));

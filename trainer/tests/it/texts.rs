@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer};
-use quintet_bundle::{Bundle, task};
+use quintet_bundle::{Bundle, Provenance, task};
 
 use crate::commands::{text, trainer};
 
@@ -53,7 +53,9 @@ fn training_on_texts_writes_a_bundle_that_evaluates() {
     let manifest = bundle.manifest();
     assert_eq!(manifest.task, task::TEXT_CLASSIFICATION);
     assert_eq!(manifest.labels, ["NEGATIVE", "POSITIVE"]);
-    let training = manifest.provenance.training().unwrap();
+    let Provenance::Trained(training) = &manifest.provenance else {
+        panic!("{:?}", manifest.provenance);
+    };
     assert_eq!(training.train_samples, 22_500);
     let tokenizer = Tokenizer::from_bytes(bundle.file(TOKENIZER_FILE).unwrap()).unwrap();
     // The special tokens, and the words with the mark: a, dull, lovely, film, number, !, 0 to 49.
