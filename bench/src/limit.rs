@@ -22,7 +22,7 @@ impl Pass {
         self.quintet.requests_per_second / self.limit()
     }
 
-    /// Quintet's median latency by those of its two parts, inference taking so many microseconds.
+    /// Quintet's median latency, divided by the sum of the echo's and of `inference_us`.
     fn latency_ratio(&self, inference_us: f64) -> f64 {
         self.quintet.latency_us.p50 / (self.echo.latency_us.p50 + inference_us)
     }

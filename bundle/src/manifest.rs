@@ -28,7 +28,7 @@ pub struct Manifest {
     pub task: String,
     /// Network architecture, such as `mlp`.
     pub architecture: String,
-    /// Trainable parameters; 0 where nobody has counted.
+    /// The number of trainable parameters; 0 if unknown.
     pub parameters: u64,
     /// Program and version that wrote it: `quintet-trainer 0.1.0`.
     pub created_by: String,

@@ -103,8 +103,7 @@ impl Manifest {
     /// The model's pre-processing, which must be of kind `K`.
     ///
     /// # Errors
-    /// There is none, one of another kind, one that only a newer version knows, or its settings are
-    /// not allowed.
+    /// The model has no pre-processing, or its kind is not `K`, or its settings are not allowed.
     pub fn spec<K: PreprocessingKind>(&self) -> Result<K, ManifestError> {
         match &self.preprocessing {
             Some(preprocessing) => preprocessing.read(),

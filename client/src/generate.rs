@@ -79,7 +79,7 @@ pub struct GeneratedDigit {
 }
 
 impl GenerateRequest {
-    /// A request for so many images, at least one, all else by default. The server bounds how many
+    /// A request for `count` images, at least one, all else by default. The server bounds how many
     /// it makes at once, and makes more of them on [`crate::Client::generate_stream`].
     pub fn new(count: u32) -> Self {
         Self(wire::GenerateDigitsRequest {
@@ -154,8 +154,8 @@ impl From<u32> for GenerateRequest {
 }
 
 impl GeneratedDigits {
-    /// Takes the reply to a request of so many images in this layout; others would be none that
-    /// were asked for.
+    /// Takes the reply to a request for `count` images in this layout. A reply with another number
+    /// of images or another layout is an error.
     pub(crate) fn from_wire(
         reply: wire::GenerateDigitsResponse,
         count: u32,

@@ -273,9 +273,9 @@ fn bench() {
                   --model <MODEL>         The model's name [default: the server's default classifier]
                   --concurrency <N>       How many requests are under way at once [default: 64]; with --rate,
                                           the most [default: 4096]
-                  --rate <N>              Send so many requests a second, whether or not answers come, and
-                                          measure latencies from when each was meant to go. Without it, an
-                                          answer makes room for the next request
+                  --rate <N>              Send N requests a second, whether or not answers come, and measure
+                                          each latency from the time at which the request was due. Without it,
+                                          an answer makes room for the next request
                   --connections <N>       How many connections the requests are spread over [default: 1]
                   --stream                Send the requests of a connection on one ClassifyStream, of which a
                                           server has at most 256 under way, and not as a call each

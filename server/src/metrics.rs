@@ -273,13 +273,13 @@ impl ModelMetrics {
         self.postprocess.record(took);
     }
 
-    /// Of a generator's images, so many were what the caller wants, and so many were not.
+    /// Counts a generator's images that were kept, and those that were filtered out.
     pub fn judged(&self, kept: u64, filtered: u64) {
         self.candidates_kept.increment(kept);
         self.candidates_filtered.increment(filtered);
     }
 
-    /// The model can be called; so many rows may wait for it.
+    /// The model can be called; at most `queue_limit` rows may wait for it.
     pub fn set_ready(&self, queue_limit: usize) {
         self.limit.set(queue_limit as f64);
         self.ready.set(1);

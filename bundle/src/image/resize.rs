@@ -52,7 +52,7 @@ impl ImageSpec {
     }
 }
 
-/// The middle of a picture: so many pixels of width and height.
+/// The centre of a picture, of the given width and height in pixels.
 fn cut(picture: Pixels, [width, height]: [usize; 2]) -> Pixels {
     let (from_width, from_height) = (picture.width as usize, picture.height as usize);
     if (from_width, from_height) == (width, height) {

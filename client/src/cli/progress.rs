@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// For so many of `things`.
+    /// A bar of `length` steps, each one of `things`.
     pub(crate) fn new(length: u64, things: &str) -> Self {
         let template = format!("{{wide_bar}} {{pos}}/{{len}} {things}, {{eta}} left");
         let style = ProgressStyle::with_template(&template).expect("the template is well formed");

@@ -35,7 +35,7 @@ const MOST_REPETITIONS: usize = 8;
 /// Once its repetitions have taken so long together, a run is not repeated again.
 const LONG_ENOUGH: Duration = Duration::from_micros(500);
 
-/// Rows that cost so many times what the run costs beside them are as cheap as in a larger run.
+/// Once the rows cost this many times the fixed cost of a run, a larger run saves little per row.
 const ROWS_TO_RUN: f64 = 4.0;
 
 impl Cost {
@@ -104,7 +104,7 @@ impl Cost {
         rows * between(low.row, high.row) + between(low.run, high.run)
     }
 
-    /// A run of so many rows is nearly as cheap by the row as a larger one. Known for the widest
+    /// The fewest rows of a run that is nearly as cheap per row as a larger one. Of the widest
     /// rows: only these make runs so long that it matters.
     pub(super) fn efficient_rows(&self) -> usize {
         let widest = self.points.last();

@@ -90,7 +90,7 @@ struct Collected<O> {
 }
 
 impl<O> Gather<O> {
-    /// A request of so many rows.
+    /// A request of `amount`.
     pub(super) fn new(amount: Amount, deadline: Option<Instant>) -> Self {
         Self {
             deadline,

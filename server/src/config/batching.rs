@@ -19,27 +19,29 @@ pub struct BatchingOptions {
     #[arg(default_value = "0s", value_parser = time)]
     pub max_queue_delay: Duration,
 
-    // The default is less than the requests that one connection may have open: a caller with a single
-    // connection is refused when the server is full, rather than held back on its own side.
+    // The default is less than the requests that one connection may have open: a caller with a
+    // single connection is refused when the server is full, rather than held back on its own side.
     /// The most rows that may wait for one model; more are refused.
     #[arg(long, env = "QUINTET_MAX_QUEUE_SIZE", value_name = "ROWS")]
     #[arg(default_value = "512", value_parser = at_least_one)]
     pub max_queue_size: usize,
 
-    // The default holds the largest request of the default limits: 256 images of 224 x 224 x 3 float32
-    // are 147 MiB. Rows as small as MNIST's meet the bound in rows first.
+    // The default holds the largest request of the default limits: 256 images of 224 x 224 x 3
+    // float32 are 147 MiB. Rows as small as MNIST's meet the bound in rows first.
     /// The most bytes that the rows waiting for one model may hold; more are refused, but an empty
     /// queue takes any request.
     #[arg(long, env = "QUINTET_MAX_QUEUE_BYTES", value_name = "BYTES")]
     #[arg(default_value = "268435456", value_parser = at_least_one)]
     pub max_queue_bytes: usize,
 
-    /// Instances of each model, a thread and a session each [default: one per core on a CPU, one on a GPU].
+    /// Instances of each model, a thread and a session each [default: one per core on a CPU, one on
+    /// a GPU].
     #[arg(long, env = "QUINTET_INSTANCES", value_name = "N")]
     #[arg(value_parser = at_least_one)]
     pub instances: Option<usize>,
 
-    /// A batch that is expected to take no longer runs on the I/O thread that brought it; 0s: none does.
+    /// A batch that is expected to take no longer runs on the I/O thread that brought it; 0s: none
+    /// does.
     #[arg(long, env = "QUINTET_MAX_INLINE_COMPUTE", value_name = "TIME")]
     #[arg(default_value = "250us", value_parser = time)]
     pub max_inline_compute: Duration,
@@ -57,7 +59,8 @@ impl BatchingOptions {
                 return Err(ConfigError {
                     option: format!("{place}max_queue_size"),
                     problem: format!(
-                        "{queue} rows cannot hold one request of {limit} ({rows}); raise it or lower that"
+                        "{queue} rows cannot hold one request of {limit} ({rows}); raise it or \
+                         lower that"
                     ),
                 });
             }

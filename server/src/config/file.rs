@@ -51,7 +51,8 @@ impl File {
         Ok(arguments.into_values().collect())
     }
 
-    /// The batching of the models that have a table of their own, which wins over what is said `of_all`.
+    /// The batching of the models that have a table of their own, which wins over what is said
+    /// `of_all`.
     pub(super) fn models(
         &self,
         of_all: &ArgMatches,

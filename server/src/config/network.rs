@@ -27,9 +27,10 @@ pub struct NetworkOptions {
     #[arg(value_parser = at_least_one)]
     pub io_threads: Option<usize>,
 
-    // A caller on the same machine, or one or two switches away, sends its next request within this.
-    /// How long an I/O thread that has answered everything looks for the next request before it sleeps, while requests
-    /// come that soon as a rule; 0s: not at all.
+    // A caller on the same machine, or one or two switches away, sends its next request
+    // in this time.
+    /// How long an I/O thread that has answered everything looks for the next request before it
+    /// sleeps, while requests come that soon as a rule; 0s: not at all.
     #[arg(long, env = "QUINTET_BUSY_POLL", value_name = "TIME")]
     #[arg(default_value = "200us", value_parser = time)]
     pub busy_poll: Duration,

@@ -18,7 +18,8 @@ pub struct RepositoryOptions {
     #[arg(long, env = "QUINTET_DEFAULT_CLASSIFIER", value_name = "MODEL")]
     pub default_classifier: Option<String>,
 
-    /// The sentiment model for requests that name no model [default: the first by name that is ready].
+    /// The sentiment model for requests that name no model [default: the first by name that is
+    /// ready].
     #[arg(long, env = "QUINTET_DEFAULT_SENTIMENT_MODEL", value_name = "MODEL")]
     pub default_sentiment_model: Option<String>,
 
@@ -26,7 +27,8 @@ pub struct RepositoryOptions {
     #[arg(long, env = "QUINTET_DEFAULT_GENERATOR", value_name = "MODEL")]
     pub default_generator: Option<String>,
 
-    /// Models without which the server is not ready, separated by commas [default: all in the repository].
+    /// Models without which the server is not ready, separated by commas [default: all in the
+    /// repository].
     #[arg(long, env = "QUINTET_REQUIRED_MODELS", value_name = "MODELS")]
     #[arg(value_delimiter = ',')]
     pub required_models: Vec<String>,

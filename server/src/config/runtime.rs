@@ -10,12 +10,14 @@ use crate::runtime::{Device, DeviceChoice, Runtime, RuntimeError};
 /// ONNX Runtime, its device and its threads.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RuntimeOptions {
-    /// Where models run: auto, cpu, cuda or cuda:N. A CUDA device asked for by name is had or the start fails.
+    /// Where models run: auto, cpu, cuda or cuda:N. A CUDA device asked for by name is had or the
+    /// start fails.
     #[arg(long, env = "QUINTET_DEVICE", value_name = "DEVICE")]
     #[arg(default_value = "auto", value_parser = device)]
     pub device: DeviceChoice,
 
-    /// ONNX Runtime's shared library [default: $ORT_DYLIB_PATH, else lib/libonnxruntime.so beside the program].
+    /// ONNX Runtime's shared library [default: $ORT_DYLIB_PATH, else lib/libonnxruntime.so beside
+    /// the program].
     #[arg(long, env = "QUINTET_ONNXRUNTIME", value_name = "FILE")]
     pub onnxruntime: Option<PathBuf>,
 

@@ -7,7 +7,8 @@ use super::value::time;
 /// The times of a shutdown.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ShutdownOptions {
-    /// How long to go on serving, no longer ready, before a shutdown begins, so that load balancers notice.
+    /// How long to go on serving, no longer ready, before a shutdown begins, so that load
+    /// balancers notice.
     #[arg(long, env = "QUINTET_SHUTDOWN_DELAY", value_name = "TIME")]
     #[arg(default_value = "0s", value_parser = time)]
     pub shutdown_delay: Duration,

@@ -144,7 +144,7 @@ async fn pump(mut body: Body, mut stream: SendStream<Bytes>) -> Result<(), h2::E
     }
 }
 
-/// Waits until the caller's window takes the first of so many bytes; h2 buffers the rest.
+/// Waits until the caller's window takes the first of `bytes` bytes; h2 buffers the rest.
 async fn wait_for_window(stream: &mut SendStream<Bytes>, bytes: usize) -> Result<(), h2::Error> {
     if bytes == 0 {
         return Ok(());

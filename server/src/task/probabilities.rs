@@ -21,7 +21,7 @@ impl Probabilities {
     /// The output of role `probabilities` or `logits`, one number per label.
     ///
     /// # Errors
-    /// There is none.
+    /// The model has no such output.
     pub(super) fn of(manifest: &Manifest) -> Result<Self, String> {
         let labels = manifest.labels.len();
         let of_role = |spec: &TensorSpec| match spec.role {

@@ -29,8 +29,8 @@ pub(crate) struct BenchArgs {
     /// 4096].
     #[arg(long, value_name = "N")]
     pub(super) concurrency: Option<NonZeroUsize>,
-    /// Send so many requests a second, whether or not answers come, and measure latencies from when
-    /// each was meant to go. Without it, an answer makes room for the next request.
+    /// Send N requests a second, whether or not answers come, and measure each latency from the
+    /// time at which the request was due. Without it, an answer makes room for the next request.
     #[arg(long, value_name = "N", value_parser = rate)]
     pub(super) rate: Option<f64>,
     /// How many connections the requests are spread over.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::output;
 
-/// One answer in so many is decoded, for the size of its batch.
+/// One of this many responses is decoded, to read its batch size.
 const SAMPLING: u64 = 16;
 /// Above this share of a core the generator may be what is measured.
 const BUSY: f64 = 0.9;

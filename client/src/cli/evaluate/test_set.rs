@@ -158,7 +158,8 @@ impl TestSet {
         for (&truth, name) in truths.iter().zip(names) {
             let Some(answer) = labels.iter().position(|it| it == name) else {
                 let (model, labels) = (&model.0, labels.join(", "));
-                let message = format!("{model} answers {name:?}, which is none of {labels}");
+                let message =
+                    format!("{model} answered with the label {name:?}; the labels are {labels}");
                 return Err(Failure::new(message));
             };
             score.count(truth.into(), answer, timing.batch_size);

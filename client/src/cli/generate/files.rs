@@ -70,7 +70,7 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
 }
 
 impl Destination {
-    /// An existing folder, a `.png` file, or else a folder that is to be made for so many images.
+    /// An existing folder, a `.png` file, or else a new folder for `count` images.
     /// What cannot be written shows here, before any image is made.
     pub(super) fn open(path: &Path, count: u32) -> Result<Self, Failure> {
         let extension = path.extension().unwrap_or_default().to_string_lossy();

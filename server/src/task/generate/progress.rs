@@ -1,6 +1,6 @@
 //! How far a drawing has come, and how many candidates to draw next: a plain value.
 
-/// The weight of the usual share, in candidates: as if so many had been seen before the first.
+/// The weight of the usual share: it counts as this many candidates that were seen earlier.
 const SEEN_BEFORE: f64 = 10.0;
 
 /// Images found and candidates drawn.

@@ -14,7 +14,7 @@ use crate::recipe::Adversarial;
 use crate::schedule::{Moment, Phase};
 use crate::task::exam::figures;
 
-// The gradient penalty is taken every so many steps, and counts as many times (Karras et al. 2020,
+// The gradient penalty is taken once in this many steps, with that weight (Karras et al. 2020,
 // "Analyzing and improving the image quality of StyleGAN", section 3.1).
 const PENALTY_INTERVAL: usize = 16;
 
