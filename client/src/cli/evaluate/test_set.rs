@@ -236,7 +236,7 @@ mod tests {
         let counted = share(&[0, 1], &["BAD", "BAD"]).unwrap();
         assert_eq!(counted.score.confusion(), [[1, 0], [1, 0]]);
         let failure = format!("{:?}", share(&[0], &["POSITIVE"]).unwrap_err());
-        assert!(failure.contains("none of BAD, GOOD"), "{failure}");
+        assert!(failure.contains("the labels are BAD, GOOD"), "{failure}");
     }
 
     #[test]
