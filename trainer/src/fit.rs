@@ -117,7 +117,9 @@ pub fn fit(fit: &Fit<'_>, should_stop: &dyn Fn() -> bool) -> Result<Ending, Erro
     } = *fit;
     let (train, validation) = (fit.train.len(), exam.rows(Part::Validation));
     if train == 0 || validation == 0 {
-        return Err(Error::TooFewSamples { train, validation });
+        return Err(Error::Training(format!(
+            "{train} training and {validation} validation samples, allowed: at least 1 of each"
+        )));
     }
     let mut state = State::new(fit)?;
     if fit.resume {
@@ -243,7 +245,9 @@ impl<'a> State<'a> {
         let (loss, second) = (loss / weight, second / weight);
         if !(loss + second).is_finite() {
             let loss = loss + second;
-            return Err(Error::Diverged { epoch, loss });
+            return Err(Error::Training(format!(
+                "the loss became {loss} in epoch {epoch}, try a lower optimizer.learning_rate"
+            )));
         }
         Ok(Some(Means {
             loss,

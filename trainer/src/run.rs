@@ -56,64 +56,59 @@ pub fn run(
 ) -> Result<Ending, Error> {
     tch::set_num_threads(i32::from(cli.threads));
     let runtime = || Runtime::load(&cli.onnxruntime, usize::from(cli.threads));
-    let chosen = |name: &str| -> Vec<&'static Architecture> {
-        let all = networks.iter().copied();
-        all.filter(|it| name == ALL || name == it.name).collect()
-    };
     let progress = Progress::detect();
     // Whatever can be wrong is found before the first epoch, not after the last one.
-    match &cli.command {
+    let (jobs, output, data, device, work) = match &cli.command {
         Command::Train(args) => {
-            let jobs = chosen(&args.network)
-                .into_iter()
-                .map(|it| Ok((it, recipe(args, it)?)));
-            let jobs = jobs.collect::<Result<Vec<Job>, Error>>()?;
-            let mut session = Session {
-                output: &args.output,
-                data_dir: &args.data.data_dir,
-                device: device::resolve(&args.device)?,
-                runtime: runtime()?,
-                progress,
-                out,
-            };
-            let data = session.load(&jobs)?;
-            stop::on_signals()?;
-            let chosen = match args.device.as_str() {
-                device::AUTO => " (chosen by auto)",
-                _ => "",
-            };
-            progress.line(&format!("device {}{chosen}", device::name(session.device)));
-            let work = Work::Train {
-                resume: args.resume,
-            };
-            for (job, data) in jobs.iter().zip(&data) {
-                if session.work(job, data, work)? == Ending::Stopped {
-                    return Ok(Ending::Stopped);
-                }
-            }
+            let jobs = jobs(networks, &args.network, |it| recipe(args, it))?;
+            let (device, resume) = (device::resolve(&args.device)?, args.resume);
+            let work = Work::Train { resume };
+            (jobs, &args.output, &args.data, device, work)
         }
         Command::Export(args) => {
             let run = |name| RunFolder::open(&args.output.runs_dir.join(name));
-            let jobs = chosen(&args.network)
-                .into_iter()
-                .map(|it| Ok((it, run(it.name).recipe(it)?)));
-            let jobs = jobs.collect::<Result<Vec<Job>, Error>>()?;
-            let mut session = Session {
-                output: &args.output,
-                data_dir: &args.data.data_dir,
-                device: Device::Cpu,
-                runtime: runtime()?,
-                progress,
-                out,
-            };
-            let data = session.load(&jobs)?;
-            for (job, data) in jobs.iter().zip(&data) {
-                session.work(job, data, Work::Export)?;
-            }
+            let jobs = jobs(networks, &args.network, |it| run(it.name).recipe(it))?;
+            (jobs, &args.output, &args.data, Device::Cpu, Work::Export)
         }
-        Command::Evaluate(args) => evaluate(args, networks, &runtime()?, out)?,
+        Command::Evaluate(args) => {
+            evaluate(args, networks, &runtime()?, out)?;
+            return Ok(Ending::Finished);
+        }
+    };
+    let mut session = Session {
+        output,
+        data_dir: &data.data_dir,
+        device,
+        runtime: runtime()?,
+        progress,
+        out,
+    };
+    let data = session.load(&jobs)?;
+    if let Command::Train(args) = &cli.command {
+        stop::on_signals()?;
+        let chosen = match args.device.as_str() {
+            device::AUTO => " (chosen by auto)",
+            _ => "",
+        };
+        progress.line(&format!("device {}{chosen}", device::name(device)));
+    }
+    for (job, data) in jobs.iter().zip(&data) {
+        if session.work(job, data, work)? == Ending::Stopped {
+            return Ok(Ending::Stopped);
+        }
     }
     Ok(Ending::Finished)
+}
+
+// The networks called `name`, which may be all of them, with their recipes.
+fn jobs(
+    networks: &[&'static Architecture],
+    name: &str,
+    recipe: impl Fn(&Architecture) -> Result<Recipe, Error>,
+) -> Result<Vec<Job>, Error> {
+    let all = networks.iter().copied();
+    let chosen = all.filter(|it| name == ALL || name == it.name);
+    chosen.map(|it| Ok((it, recipe(it)?))).collect()
 }
 
 fn recipe(args: &Train, architecture: &Architecture) -> Result<Recipe, Error> {
