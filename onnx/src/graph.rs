@@ -17,7 +17,7 @@ use crate::value::{GraphId, Value};
 /// Collects inputs, initializers, nodes and outputs, and [builds](Self::build) a checked [`Model`].
 ///
 /// Nodes come from the functions in [`ops`]; they stand in the file in the order of the calls.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct GraphBuilder {
     id: GraphId,
     name: String,
@@ -39,15 +39,8 @@ impl GraphBuilder {
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self {
-            id: GraphId::default(),
             name: name.to_owned(),
-            inputs: Vec::new(),
-            initializers: Vec::new(),
-            nodes: Vec::new(),
-            results: Vec::new(),
-            outputs: Vec::new(),
-            names: HashSet::new(),
-            counts: HashMap::new(),
+            ..Self::default()
         }
     }
 
@@ -149,6 +142,7 @@ impl GraphBuilder {
         let inner =
             |value: &&Value| used.contains(value.name()) && !public.contains_key(value.name());
         let info = |value: &Value| value.info(value.name());
+        let outputs = self.outputs.iter();
         let entry = |&(key, value): &(&str, &str)| StringStringEntryProto {
             key: key.to_owned(),
             value: value.to_owned(),
@@ -158,11 +152,7 @@ impl GraphBuilder {
             name: self.name,
             initializer: self.initializers,
             input: self.inputs.iter().map(info).collect(),
-            output: self
-                .outputs
-                .iter()
-                .map(|(name, value)| value.info(name))
-                .collect(),
+            output: outputs.map(|(name, value)| value.info(name)).collect(),
             value_info: self.results.iter().filter(inner).map(info).collect(),
         };
         let metadata_props: Vec<_> = metadata.iter().map(entry).collect();

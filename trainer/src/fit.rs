@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::models::Architecture;
 use crate::network::Network;
 use crate::optimizer::Adam;
-use crate::progress::Progress;
+use crate::progress;
 use crate::random::SplitMix64;
 use crate::recipe::Recipe;
 use crate::run_folder::{EpochMetrics, RunFolder};
@@ -38,8 +38,6 @@ pub struct Fit<'a> {
     pub run: &'a RunFolder,
     /// Whether to go on from the folder's last checkpoint.
     pub resume: bool,
-    /// Told after every step.
-    pub progress: Progress,
 }
 
 /// How a network of some task learns.
@@ -155,7 +153,7 @@ pub fn fit(fit: &Fit<'_>, should_stop: &dyn Fn() -> bool) -> Result<Ending, Erro
         run.append_metrics(&metrics)?;
         state.checkpoint().write(&run.last())?;
         let width = recipe.epochs.to_string().len();
-        fit.progress.line(&format!(
+        progress::line(&format!(
             "epoch {epoch:>width$}/{}  {trained}  {}  {:.1} s{}",
             recipe.epochs,
             verdict.line,
@@ -222,7 +220,7 @@ impl<'a> State<'a> {
         let phase = phase.clone();
         let batches = train.batches(recipe.batch_size, recipe.seed, epoch);
         let template = "{prefix} {bar:30} {pos}/{len}  {msg}  {eta} left";
-        let bar = fit.progress.bar(template, phase.steps as u64);
+        let bar = progress::bar(template, phase.steps as u64);
         bar.set_prefix(format!("epoch {epoch}/{}", recipe.epochs));
         let (mut loss, mut second, mut weight, mut learning_rate) = (0.0, 0.0, 0.0, 0.0);
         for (index, indices) in batches.iter().enumerate() {

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::fit::{Ending, Fit, fit};
 use crate::models::Architecture;
 use crate::network::Network;
-use crate::progress::Progress;
+use crate::progress;
 use crate::recipe::Recipe;
 use crate::release::{Release, release};
 use crate::run_folder::RunFolder;
@@ -35,7 +35,6 @@ struct Session<'a> {
     data_dir: &'a Path,
     device: Device,
     runtime: Runtime,
-    progress: Progress,
     out: &'a mut dyn Write,
 }
 
@@ -56,7 +55,6 @@ pub fn run(
 ) -> Result<Ending, Error> {
     tch::set_num_threads(i32::from(cli.threads));
     let runtime = || Runtime::load(&cli.onnxruntime, usize::from(cli.threads));
-    let progress = Progress::detect();
     // Whatever can be wrong is found before the first epoch, not after the last one.
     let (jobs, output, data, device, work) = match &cli.command {
         Command::Train(args) => {
@@ -80,7 +78,6 @@ pub fn run(
         data_dir: &data.data_dir,
         device,
         runtime: runtime()?,
-        progress,
         out,
     };
     let data = session.load(&jobs)?;
@@ -90,7 +87,7 @@ pub fn run(
             device::AUTO => " (chosen by auto)",
             _ => "",
         };
-        progress.line(&format!("device {}{chosen}", device::name(device)));
+        progress::line(&format!("device {}{chosen}", device::name(device)));
     }
     for (job, data) in jobs.iter().zip(&data) {
         if session.work(job, data, work)? == Ending::Stopped {
@@ -147,7 +144,6 @@ fn evaluate(
         cache: Path::new(""),
         device: Device::Cpu,
         tokenizer: architecture.recipe().tokenizer(),
-        progress: Progress::detect(),
     };
     let test = architecture.dataset.load_test(&source, &bundle)?;
     let none = test.slice(0, 0);
@@ -201,7 +197,6 @@ impl Session<'_> {
                 cache: &cache,
                 device: self.device,
                 tokenizer: job.1.tokenizer(),
-                progress: self.progress,
             };
             let same = jobs[..index].iter().position(|it| key(it) == key(job));
             all.push(match same {
@@ -241,14 +236,13 @@ impl Session<'_> {
             device: self.device,
             run: &run,
             resume: false,
-            progress: self.progress,
         };
         if let Work::Train { resume } = work {
             job.resume = resume && job.run.is_resumable(architecture, recipe)?;
             if !job.resume {
                 RunFolder::create(&folder, recipe)?;
             }
-            self.progress.line(&format!(
+            progress::line(&format!(
                 "{architecture}: {} parameters, {} training and {} validation {}, {}",
                 Network::new(architecture, recipe, Device::Cpu).parameters(),
                 train.len(),
@@ -257,7 +251,7 @@ impl Session<'_> {
                 folder.display(),
             ));
             if fit(&job, &stop::is_requested)? == Ending::Stopped {
-                self.progress.line(&stopped(job.run));
+                progress::line(&stopped(job.run));
                 return Ok(Ending::Stopped);
             }
         }

@@ -12,7 +12,6 @@ use quintet_trainer::layers::Layer;
 use quintet_trainer::models::gan::discriminator;
 use quintet_trainer::models::{CNN, GAN};
 use quintet_trainer::network::Network;
-use quintet_trainer::progress::Progress;
 use quintet_trainer::recipe::{Adversarial, Recipe, Tuning};
 use quintet_trainer::run_folder::RunFolder;
 use quintet_trainer::task::Setting;
@@ -185,7 +184,6 @@ fn train(
         device: Device::Cpu,
         run: &run,
         resume,
-        progress: Progress::Silent,
     };
     fit(&job, should_stop)
 }
