@@ -188,7 +188,7 @@ impl Session<'_> {
     // The data of each job. What is the same for several is read once.
     fn load(&self, jobs: &[Job]) -> Result<Vec<Rc<Loaded>>, Error> {
         check_data_dir(self.data_dir)?;
-        let cache = self.output.cache();
+        let cache = self.output.runs_dir.join("cache");
         let key = |(it, recipe): &Job| (it.dataset.name(), recipe.tokenizer());
         let mut all: Vec<Rc<Loaded>> = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
