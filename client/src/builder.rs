@@ -97,7 +97,7 @@ impl ClientBuilder {
         let start = tokio::time::Instant::now();
         let client = self.connect_lazy()?;
         let failed = |failure| Error::new("connect", failure, 1, start.elapsed());
-        client.connection().connect().await.map_err(failed)?;
+        client.channel.connect().await.map_err(failed)?;
         Ok(client)
     }
 
@@ -109,8 +109,11 @@ impl ClientBuilder {
     pub fn connect_lazy(self) -> Result<Client, Error> {
         let target = Target::parse(&self.server).map_err(config)?;
         tokio::runtime::Handle::try_current().map_err(config)?;
-        let channel = Balanced::new(&target, self.connect_timeout).map_err(config)?;
-        Ok(Client::new(channel, target.to_string(), self.settings))
+        Ok(Client {
+            channel: Balanced::new(&target, self.connect_timeout).map_err(config)?,
+            address: target.to_string().into(),
+            settings: self.settings,
+        })
     }
 }
 

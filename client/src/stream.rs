@@ -17,7 +17,7 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::Stream;
 use tonic::{Code, Status};
 
-use self::outgoing::{Outgoing, Taken};
+use self::outgoing::Taken;
 use crate::{
     balance::Balanced,
     builder::Settings,
@@ -52,6 +52,7 @@ pub struct ClassifyStream {
     /// The place that the next request has.
     next: u64,
     opened: Instant,
+    max_message_size: usize,
 }
 
 impl ClassifyStream {
@@ -64,8 +65,7 @@ impl ClassifyStream {
         S: Stream<Item: Into<ClassifyRequest>> + Send + 'static,
     {
         let (sender, taken) = mpsc::unbounded_channel();
-        let requests = Outgoing::new(requests, sender, settings.max_message_size);
-        let messages = requests.into_messages();
+        let messages = outgoing::messages(requests, settings.max_message_size, sender);
         let replies = Replies::new(settings.timeout, messages, |request| async move {
             service.classify_stream(request).await
         });
@@ -77,6 +77,7 @@ impl ClassifyStream {
             failed: VecDeque::new(),
             next: 0,
             opened: Instant::now(),
+            max_message_size: settings.max_message_size,
         }
     }
 
@@ -89,14 +90,17 @@ impl ClassifyStream {
     }
 
     fn note(&mut self, taken: Option<Taken>) {
-        let Some(mut taken) = taken else {
+        let Some(taken) = taken else {
             self.exhausted = true;
             return;
         };
         self.next = taken.index + 1;
-        match taken.refused.take() {
-            Some(error) => self.failed.push_back((taken.index, error)),
-            None => drop(self.under_way.insert(taken.index, taken)),
+        if taken.size > self.max_message_size {
+            let failure = Failure::too_large(taken.size, self.max_message_size);
+            let error = Error::new(RPC, failure, 0, Duration::ZERO);
+            self.failed.push_back((taken.index, error));
+        } else {
+            self.under_way.insert(taken.index, taken);
         }
     }
 
