@@ -49,9 +49,12 @@ where
         let window = Arc::clone(&window);
         async move {
             let permit = window.acquire_owned().await.ok()?;
-            let request = match select(pin!(taken.closed()), requests.next()).await {
-                Either::Right((request, _)) => request,
-                Either::Left(_) => return None,
+            if taken.is_closed() {
+                return None;
+            }
+            let request = match select(requests.next(), pin!(taken.closed())).await {
+                Either::Left((request, _)) => request,
+                Either::Right(_) => return None,
             };
             let Some(request) = request else {
                 // A receiver that has gone needs no word.
