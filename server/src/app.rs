@@ -74,7 +74,7 @@ impl Config {
         tasks: impl IntoIterator<Item = Box<dyn Task>>,
     ) -> Result<App, StartError> {
         let runtime = self.runtime.load()?;
-        let tasks = Tasks::new(self.limits.build(), tasks);
+        let tasks = Tasks::new(self.limits, tasks);
         let repository = self.repository.find(&tasks)?;
         let metrics = Metrics::new(Runtime::version());
         let enough = match runtime.device() {

@@ -10,27 +10,21 @@ use crate::task::Tasks;
 #[derive(Debug, Clone, clap::Args)]
 pub struct RepositoryOptions {
     /// The model repository: a folder of NAME/VERSION/ bundles.
-    #[arg(long, env = "QUINTET_MODELS_DIR", value_name = "DIR")]
-    #[arg(default_value = "models")]
+    #[arg(long, value_name = "DIR", default_value = "models")]
     pub models_dir: PathBuf,
-
     /// The classifier for requests that name no model [default: the first by name that is ready].
-    #[arg(long, env = "QUINTET_DEFAULT_CLASSIFIER", value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL")]
     pub default_classifier: Option<String>,
-
     /// The sentiment model for requests that name no model [default: the first by name that is
     /// ready].
-    #[arg(long, env = "QUINTET_DEFAULT_SENTIMENT_MODEL", value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL")]
     pub default_sentiment_model: Option<String>,
-
     /// The generator for requests that name no model [default: the first by name that is ready].
-    #[arg(long, env = "QUINTET_DEFAULT_GENERATOR", value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL")]
     pub default_generator: Option<String>,
-
     /// Models without which the server is not ready, separated by commas [default: all in the
     /// repository].
-    #[arg(long, env = "QUINTET_REQUIRED_MODELS", value_name = "MODELS")]
-    #[arg(value_delimiter = ',')]
+    #[arg(long, value_name = "MODELS", value_delimiter = ',')]
     pub required_models: Vec<String>,
 }
 
@@ -44,16 +38,15 @@ impl RepositoryOptions {
         let required = self.required_models.iter().filter(|name| !name.is_empty());
         let required: Vec<String> = required.cloned().collect();
         let mut repository = Repository::find(&self.models_dir, &required)?;
-        for (task, option, model) in tasks.iter().filter_map(|task| {
-            let option = task.default_option()?;
+        for task in tasks.iter() {
+            let option = task.default_option().unwrap_or_default();
             let model = match option {
-                "default_classifier" => self.default_classifier.clone(),
-                "default_sentiment_model" => self.default_sentiment_model.clone(),
-                "default_generator" => self.default_generator.clone(),
-                _ => None,
+                "default_classifier" => &self.default_classifier,
+                "default_sentiment_model" => &self.default_sentiment_model,
+                "default_generator" => &self.default_generator,
+                _ => &None,
             };
-            Some((task, option, model?))
-        }) {
+            let Some(model) = model.clone() else { continue };
             if !repository.names().any(|known| known == model) {
                 return Err(StartError::DefaultModel { option, model });
             }

@@ -62,14 +62,18 @@ pub trait Task: Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Tasks(Arc<[Box<dyn Task>]>);
 
-/// The limits of the built-in tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The limits of the built-in tasks, which are options of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+#[group(skip)]
 pub struct Limits {
     /// Of images.
+    #[command(flatten)]
     pub classify: classify::Limits,
     /// Of texts.
+    #[command(flatten)]
     pub sentiment: sentiment::Limits,
     /// Of images from noise.
+    #[command(flatten)]
     pub generate: generate::Limits,
 }
 

@@ -14,17 +14,21 @@ use super::probabilities::Probabilities;
 use super::{Task, TaskState};
 use crate::grpc::Rpc;
 use crate::runtime::{Row, Signature};
+use crate::value_parser::at_least_one;
 
 /// The task. It keeps a `Classifier` of each model.
 #[derive(Debug)]
 pub struct Classify(pub Limits);
 
 /// What one request may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+#[group(skip)]
 pub struct Limits {
-    /// Images in one request.
-    pub max_images: usize,
-    /// Pixels of one image.
+    /// The most images that one request may hold.
+    #[arg(long, value_name = "N", default_value = "256", value_parser = at_least_one)]
+    pub max_images_per_request: usize,
+    /// The most pixels that one image may have.
+    #[arg(long, value_name = "N", default_value = "16777216")]
     pub max_image_pixels: u64,
 }
 

@@ -24,19 +24,24 @@ use quintet_bundle::{Bundle, DataType, Dim, Manifest, Role};
 use super::{Task, TaskState};
 use crate::grpc::Rpc;
 use crate::runtime::{Rows, Signature};
+use crate::value_parser::at_least_one;
 
 /// The task. It keeps a `Generator` of each model.
 #[derive(Debug)]
 pub struct Generate(pub Limits);
 
 /// What one request may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+#[group(skip)]
 pub struct Limits {
-    /// Images in one answer.
-    pub max_images: usize,
-    /// Images on one stream.
-    pub max_images_per_stream: usize,
-    /// Candidates that may be drawn for each image asked for.
+    /// The most images that one GenerateDigits may ask for.
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = at_least_one)]
+    pub max_images_per_generation: usize,
+    /// The most images that one GenerateDigitsStream may ask for.
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = at_least_one)]
+    pub max_images_per_generation_stream: usize,
+    /// How many candidates may be drawn for each image asked for, where not every one will do.
+    #[arg(long, value_name = "N", default_value = "256", value_parser = at_least_one)]
     pub max_candidates_per_image: usize,
 }
 

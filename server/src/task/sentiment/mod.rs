@@ -16,17 +16,21 @@ use quintet_bundle::{Bundle, Manifest, Role};
 use super::{Task, TaskState};
 use crate::grpc::Rpc;
 use crate::runtime::{Port, Signature};
+use crate::value_parser::at_least_one;
 
 /// The task. It keeps a [`Reader`] of each model.
 #[derive(Debug)]
 pub struct Sentiment(pub Limits);
 
 /// What one request may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+#[group(skip)]
 pub struct Limits {
-    /// Texts in one request.
-    pub max_texts: usize,
-    /// Bytes of one text.
+    /// The most texts that one request may hold.
+    #[arg(long, value_name = "N", default_value = "256", value_parser = at_least_one)]
+    pub max_texts_per_request: usize,
+    /// The longest text in bytes; all of it is tokenised, though the model may read its end only.
+    #[arg(long, value_name = "BYTES", default_value = "1048576", value_parser = at_least_one)]
     pub max_text_bytes: usize,
 }
 
