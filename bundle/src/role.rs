@@ -22,7 +22,7 @@ pub enum Role {
     Pixels,
     /// Input `[N, size]`: what a generator makes an image of.
     Noise,
-    /// Output `[N, classes]`: what each class is worth, in `[0, 1]`.
+    /// Output `[N, classes]`: the probability of each class; those of a row sum to 1.
     Probabilities,
     /// Output `[N, classes]`: the same before the softmax.
     Logits,

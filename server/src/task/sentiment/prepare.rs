@@ -68,13 +68,15 @@ impl Reader {
     /// The reader of a bundle that the task has checked.
     ///
     /// # Errors
-    /// The bundle's tokeniser is missing or cannot be read.
+    /// The bundle's tokeniser is missing, cannot be read or has no such padding.
     pub fn of(bundle: &Bundle) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let manifest = bundle.manifest();
         let json = bundle.file(TOKENIZER_FILE).unwrap_or_default();
+        let (tokenizer, spec) = (Tokenizer::from_bytes(json)?, manifest.spec()?);
+        tokenizer.check(&spec)?;
         Ok(Self {
-            tokenizer: Tokenizer::from_bytes(json)?,
-            spec: manifest.spec()?,
+            tokenizer,
+            spec,
             inputs: inputs(manifest)?,
             output: Output::of(manifest)?,
         })
