@@ -74,25 +74,11 @@ impl Role {
             Self::Score => (spec.datatype == Float32 && rank == 1, "FP32 [N]"),
         }
     }
-
-    /// The role's name in a manifest: `attention_mask`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tokens => "tokens",
-            Self::Lengths => "lengths",
-            Self::AttentionMask => "attention_mask",
-            Self::TokenTypeIds => "token_type_ids",
-            Self::Pixels => "pixels",
-            Self::Noise => "noise",
-            Self::Probabilities => "probabilities",
-            Self::Logits => "logits",
-            Self::Score => "score",
-        }
-    }
 }
 
+/// The role's name in a manifest: `attention_mask`.
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.serialize(f)
     }
 }

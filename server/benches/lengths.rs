@@ -22,7 +22,7 @@ use quintet_server::batching::{
     Settings,
 };
 use quintet_server::runtime::{
-    DeviceChoice, Measure, Port, Row, Runtime, Sequence, SessionBackend, Signature, Weights,
+    Device, Measure, Port, Row, Runtime, Sequence, SessionBackend, Signature, Weights,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -116,7 +116,7 @@ fn lstm() -> Result<Vec<u8>, GraphError> {
 }
 
 fn engine() -> Engine<SessionBackend> {
-    let runtime = Runtime::load(Path::new(LIBRARY), DeviceChoice::Cpu, 1)
+    let runtime = Runtime::load(Path::new(LIBRARY), Some(Device::Cpu), 1)
         .expect("`deploy/fetch.py onnxruntime` fetches the library");
     let port = |name: &str, datatype, is_sequence| Port {
         role: None,

@@ -45,10 +45,9 @@ pub(super) fn upgrade(manifest: &mut Table) -> Result<(), ManifestError> {
         {
             refuse(&format!("{side}.role"), tensor.get("role"))?;
             let name = tensor.get("name").and_then(Value::as_str);
-            let Some(role) = ROLES.iter().find(|role| Some(role.as_str()) == name) else {
-                continue;
-            };
-            tensor.insert("role".into(), role.as_str().into());
+            let role = ROLES.iter().find(|role| Some(&*role.to_string()) == name);
+            let Some(role) = role else { continue };
+            tensor.insert("role".into(), role.to_string().into());
             if (side, *role) == ("inputs", Role::Noise) {
                 let shape = tensor.get("shape").and_then(Value::as_array);
                 noise = shape.and_then(|shape| shape.get(1)).cloned();

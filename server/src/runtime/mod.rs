@@ -94,16 +94,12 @@ impl Runtime {
         let environment = environment(library).map_err(refuse)?;
         let mut runtime = Self {
             environment,
-            device: match choice {
-                DeviceChoice::Auto => Device::Cuda(0),
-                DeviceChoice::Cpu => Device::Cpu,
-                DeviceChoice::Cuda(index) => Device::Cuda(index),
-            },
+            device: choice.unwrap_or(Device::Cuda(0)),
             intra_op_threads,
         };
         // Registering CUDA's provider opens its library and finds the driver.
         match runtime.builder() {
-            Err(_) if choice == DeviceChoice::Auto => runtime.device = Device::Cpu,
+            Err(_) if choice.is_none() => runtime.device = Device::Cpu,
             made => drop(made?),
         }
         Ok(runtime)

@@ -3,7 +3,6 @@
 mod prepare;
 mod wire;
 
-use std::error::Error;
 use std::sync::Arc;
 
 use quintet_bundle::image::ImageInput;
@@ -11,7 +10,7 @@ pub use quintet_bundle::task::IMAGE_CLASSIFICATION as NAME;
 use quintet_bundle::{Bundle, Manifest};
 
 use super::probabilities::Probabilities;
-use super::{Task, TaskState};
+use super::{Opened, Task};
 use crate::grpc::Rpc;
 use crate::runtime::{Row, Signature};
 use crate::value_parser::at_least_one;
@@ -69,15 +68,7 @@ impl Task for Classify {
         NAME
     }
 
-    fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        Classifier::of(manifest).map(drop)
-    }
-
-    fn open(
-        &self,
-        bundle: &Bundle,
-        _: &mut Signature,
-    ) -> Result<TaskState, Box<dyn Error + Send + Sync>> {
+    fn open(&self, bundle: &Bundle, _: &mut Signature) -> Opened {
         Ok(Arc::new(Classifier::of(bundle.manifest())?))
     }
 

@@ -12,7 +12,6 @@ mod plan;
 mod progress;
 mod wire;
 
-use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,7 +20,7 @@ use quintet_bundle::noise::{self, NoiseSpec};
 pub use quintet_bundle::task::IMAGE_GENERATION as NAME;
 use quintet_bundle::{Bundle, DataType, Dim, Manifest, Role};
 
-use super::{Task, TaskState};
+use super::{Opened, Task};
 use crate::grpc::Rpc;
 use crate::runtime::{Rows, Signature};
 use crate::value_parser::at_least_one;
@@ -101,15 +100,7 @@ impl Task for Generate {
         NAME
     }
 
-    fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        Generator::of(manifest).map(drop)
-    }
-
-    fn open(
-        &self,
-        bundle: &Bundle,
-        _: &mut Signature,
-    ) -> Result<TaskState, Box<dyn Error + Send + Sync>> {
+    fn open(&self, bundle: &Bundle, _: &mut Signature) -> Opened {
         Ok(Arc::new(Generator::of(bundle.manifest())?))
     }
 

@@ -6,14 +6,12 @@ mod wire;
 
 pub use prepare::{Reader, Reading};
 
-use std::error::Error;
 use std::sync::Arc;
 
 pub use quintet_bundle::task::TEXT_CLASSIFICATION as NAME;
-use quintet_bundle::text::TextSpec;
-use quintet_bundle::{Bundle, Manifest, Role};
+use quintet_bundle::{Bundle, Role};
 
-use super::{Task, TaskState};
+use super::{Opened, Task};
 use crate::grpc::Rpc;
 use crate::runtime::{Port, Signature};
 use crate::value_parser::at_least_one;
@@ -40,18 +38,7 @@ impl Task for Sentiment {
     }
 
     /// Checks that the model takes tokens and gives the probability of the second of two labels.
-    fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        let spec: Result<TextSpec, _> = manifest.spec();
-        spec.map_err(|error| error.to_string())?;
-        prepare::inputs(manifest)?;
-        finish::Output::of(manifest).map(drop)
-    }
-
-    fn open(
-        &self,
-        bundle: &Bundle,
-        signature: &mut Signature,
-    ) -> Result<TaskState, Box<dyn Error + Send + Sync>> {
+    fn open(&self, bundle: &Bundle, signature: &mut Signature) -> Opened {
         let reader = Reader::of(bundle)?;
         let tokens = |port: &&mut Port| port.role == Some(Role::Tokens);
         if let Some(port) = signature.inputs.iter_mut().find(tokens) {
