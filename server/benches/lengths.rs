@@ -149,7 +149,7 @@ fn engine() -> Engine<SessionBackend> {
         max_queue_delay: Duration::ZERO,
         max_queue_size: 1024,
         max_queue_bytes: usize::MAX,
-        instances,
+        instances: Some(instances),
         max_inline_compute: Duration::from_micros(250),
     };
     let parts = Parts {

@@ -12,7 +12,6 @@ mod shutdown;
 #[cfg(test)]
 mod tests;
 
-pub use batching::BatchingOptions;
 pub use log::{LogFormat, LogOptions};
 pub use network::NetworkOptions;
 pub use repository::RepositoryOptions;
@@ -58,10 +57,10 @@ pub struct Config {
     pub runtime: RuntimeOptions,
     /// Batching of every model; in the file, the table `batching`.
     #[command(flatten)]
-    pub batching: BatchingOptions,
+    pub batching: Settings,
     /// Batching of single models, in the file only: `models.NAME`.
     #[arg(skip)]
-    pub models: BTreeMap<String, BatchingOptions>,
+    pub models: BTreeMap<String, Settings>,
     /// Bounds on requests.
     #[command(flatten)]
     pub limits: Limits,
@@ -125,17 +124,13 @@ impl Config {
         Ok(Self { models, ..config })
     }
 
-    /// The batching settings of one model on this device.
+    /// The batching settings of one model on this device, instances included.
     pub fn batching(&self, manifest: &Manifest, device: Device) -> Settings {
-        let options = self.models.get(&manifest.name).unwrap_or(&self.batching);
-        let instances = options.instances;
+        let settings = self.models.get(&manifest.name).unwrap_or(&self.batching);
+        let instances = settings.instances;
         Settings {
-            max_batch_size: options.max_batch_size,
-            max_queue_delay: options.max_queue_delay,
-            max_queue_size: options.max_queue_size,
-            max_queue_bytes: options.max_queue_bytes,
-            instances: instances.unwrap_or_else(|| self.runtime.instances(device)),
-            max_inline_compute: options.max_inline_compute,
+            instances: instances.or_else(|| Some(self.runtime.instances(device))),
+            ..*settings
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod grpc;
 pub mod healthcheck;
 mod io_threads;
 mod lifecycle;
+mod lock;
 pub mod metrics;
 pub mod model;
 pub mod repository;

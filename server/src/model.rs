@@ -102,11 +102,12 @@ impl Loader {
         })?;
         let settings = settings(&manifest);
 
-        let weights = self.runtime.weights(bundle.model(), settings.instances);
+        let instances = settings.instances.unwrap_or(1);
+        let weights = self.runtime.weights(bundle.model(), instances);
         let samples = warm_up::samples(&bundle, &signature)?;
         let max_batch_size = settings.max_batch_size;
         let mut backends = Vec::new();
-        for _ in 0..settings.instances {
+        for _ in 0..instances {
             let mut backend = self.runtime.session(bundle.model(), &signature, &weights)?;
             warm_up::prove(&mut backend, &bundle, &samples, max_batch_size)?;
             backends.push(backend);

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use toml::de::DeTable;
 use toml::{Table, Value};
 
-use super::{BatchingOptions, ConfigError, parse};
+use super::{ConfigError, parse};
+use crate::batching::Settings;
 use crate::value_parser::at_least_one;
 
 /// The file's tables.
@@ -62,7 +63,7 @@ impl File {
     pub(super) fn models(
         &self,
         all: &ArgMatches,
-    ) -> Result<BTreeMap<String, BatchingOptions>, ConfigError> {
+    ) -> Result<BTreeMap<String, Settings>, ConfigError> {
         let command = batching();
         let known = options(&command);
         let flag_of_all = |&name: &_| Some((name, flag(name, all.get_raw(name)?.next()?)));
@@ -72,7 +73,7 @@ impl File {
             flags.extend(self.table(&prefix, table, &known)?);
             let flags = flags.into_values().collect();
             let matches = parse(command.clone(), flags, Some((self, &prefix)))?;
-            let options = BatchingOptions::from_arg_matches(&matches);
+            let options = Settings::from_arg_matches(&matches);
             Ok((model.clone(), options.expect("every option was parsed")))
         };
         self.models.iter().map(model).collect()
@@ -135,7 +136,7 @@ impl File {
 }
 
 fn batching() -> Command {
-    BatchingOptions::augment_args(Command::new("batching").no_binary_name(true))
+    Settings::augment_args(Command::new("batching").no_binary_name(true))
 }
 
 /// The options by their names, as they stand in the file.
