@@ -75,7 +75,7 @@ impl Config {
     ) -> Result<App, StartError> {
         let runtime = self.runtime.load()?;
         let tasks = Tasks::new(self.limits, tasks);
-        let repository = self.repository.find(&tasks)?;
+        let repository = self.repository.find()?;
         let metrics = Metrics::new(Runtime::version());
         let enough = match runtime.device() {
             device @ Device::Cpu => self.runtime.instances(device),

@@ -45,11 +45,8 @@ impl LogOptions {
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
             .with_ansi(terminal);
-        let is_text = match self.log_format {
-            LogFormat::Auto => terminal,
-            LogFormat::Text => true,
-            LogFormat::Json => false,
-        };
+        let format = self.log_format;
+        let is_text = format == LogFormat::Text || (format == LogFormat::Auto && terminal);
         // A subscriber that is there already was set by an embedding program, which wins.
         let _ = if is_text {
             subscriber.try_init()

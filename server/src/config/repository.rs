@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::app::StartError;
 use crate::repository::Repository;
-use crate::task::Tasks;
+use crate::task::{classify, generate, sentiment};
 
 /// The model repository, and the models in it that are special.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,28 +29,33 @@ pub struct RepositoryOptions {
 }
 
 impl RepositoryOptions {
-    /// Finds the models, and the default ones of `tasks`; loads none.
+    /// Finds the models, and the default ones of the tasks; loads none.
     ///
     /// # Errors
     /// [`StartError::Repository`], and [`StartError::DefaultModel`].
-    pub fn find(&self, tasks: &Tasks) -> Result<Repository, StartError> {
+    pub fn find(&self) -> Result<Repository, StartError> {
         // An empty list reads as one empty name: of a variable that is set to nothing.
         let required = self.required_models.iter().filter(|name| !name.is_empty());
         let required: Vec<String> = required.cloned().collect();
         let mut repository = Repository::find(&self.models_dir, &required)?;
-        for task in tasks.iter() {
-            let option = task.default_option().unwrap_or_default();
-            let model = match option {
-                "default_classifier" => &self.default_classifier,
-                "default_sentiment_model" => &self.default_sentiment_model,
-                "default_generator" => &self.default_generator,
-                _ => &None,
-            };
+        for (task, option, model) in [
+            (
+                classify::NAME,
+                "default_classifier",
+                &self.default_classifier,
+            ),
+            (
+                sentiment::NAME,
+                "default_sentiment_model",
+                &self.default_sentiment_model,
+            ),
+            (generate::NAME, "default_generator", &self.default_generator),
+        ] {
             let Some(model) = model.clone() else { continue };
             if !repository.names().any(|known| known == model) {
                 return Err(StartError::DefaultModel { option, model });
             }
-            repository.set_default(task.name(), model);
+            repository.set_default(task, model);
         }
         Ok(repository)
     }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::task::Tasks;
 
 fn config(arguments: &[&str]) -> Result<Config, ConfigError> {
     Config::read(["quintet-server"].iter().chain(arguments))
@@ -176,10 +175,7 @@ fn an_empty_list_of_required_models_means_all() {
     for list in [["--config", path.as_str()], ["--required-models", ""]] {
         let arguments = [&["--models-dir", models.as_str()][..], &list].concat();
         let config = config(&arguments).unwrap();
-        let repository = config
-            .repository
-            .find(&Tasks::new(config.limits, []))
-            .unwrap();
+        let repository = config.repository.find().unwrap();
         let all = ["there is no model in the repository"];
         assert_eq!(repository.unready(), all, "{list:?}");
     }

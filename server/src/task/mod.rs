@@ -39,12 +39,6 @@ pub trait Task: Debug + Send + Sync {
     /// Why it cannot.
     fn open(&self, bundle: &Bundle, signature: &mut Signature) -> Opened;
 
-    /// The option that names the model for requests that name none, if there is one. They get the
-    /// first by name that is ready where it is not set.
-    fn default_option(&self) -> Option<&'static str> {
-        None
-    }
-
     /// The task's rows in the table of calls, the busiest first.
     fn calls(&self) -> Vec<Rpc>;
 }

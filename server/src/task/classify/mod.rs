@@ -72,10 +72,6 @@ impl Task for Classify {
         Ok(Arc::new(Classifier::of(bundle.manifest())?))
     }
 
-    fn default_option(&self) -> Option<&'static str> {
-        Some("default_classifier")
-    }
-
     fn calls(&self) -> Vec<Rpc> {
         wire::calls(self.0)
     }

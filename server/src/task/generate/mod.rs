@@ -104,10 +104,6 @@ impl Task for Generate {
         Ok(Arc::new(Generator::of(bundle.manifest())?))
     }
 
-    fn default_option(&self) -> Option<&'static str> {
-        Some("default_generator")
-    }
-
     fn calls(&self) -> Vec<Rpc> {
         wire::calls(self.0)
     }

@@ -47,10 +47,6 @@ impl Task for Sentiment {
         Ok(Arc::new(reader))
     }
 
-    fn default_option(&self) -> Option<&'static str> {
-        Some("default_sentiment_model")
-    }
-
     fn calls(&self) -> Vec<Rpc> {
         wire::calls(self.0)
     }
