@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use quintet_bundle::{Bundle, task};
 use quintet_server::batching::Backend as _;
-use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature};
+use quintet_server::runtime::{Device, Row, Runtime, SessionBackend, Signature};
 
 use crate::Result;
 
@@ -50,7 +50,7 @@ pub(crate) fn models(
     names: &[String],
     onnxruntime: &Path,
 ) -> Result<Vec<Inference>> {
-    let runtime = Runtime::load(onnxruntime, DeviceChoice::Cpu, 1)?;
+    let runtime = Runtime::load(onnxruntime, Some(Device::Cpu), 1)?;
     let models = crate::models::newest(models_dir, names, task::IMAGE_CLASSIFICATION)?;
     let model = |(name, bundle): (String, Bundle)| {
         Ok(Inference {

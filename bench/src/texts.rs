@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use quintet_bundle::{Bundle, task};
 use quintet_server::batching::Backend as _;
-use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature, Weights};
+use quintet_server::runtime::{Device, Row, Runtime, SessionBackend, Signature, Weights};
 use quintet_server::task::sentiment::Reader;
 
 use crate::Result;
@@ -47,7 +47,7 @@ pub(crate) fn models(
     data_dir: &Path,
     onnxruntime: &Path,
 ) -> Result<Vec<TextModel>> {
-    let runtime = Runtime::load(onnxruntime, DeviceChoice::Cpu, 1)?;
+    let runtime = Runtime::load(onnxruntime, Some(Device::Cpu), 1)?;
     // Half reviews and half sentences, as the load generator's.
     let texts = quintet_data::imdb::sample(data_dir, TEXTS, |place| place.is_multiple_of(2))?;
     let models = crate::models::newest(models_dir, names, task::TEXT_CLASSIFICATION)?;
