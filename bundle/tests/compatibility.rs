@@ -39,7 +39,11 @@ fn format_version_1_of_a_text_model() {
     assert_eq!(manifest.task, task::TEXT_CLASSIFICATION);
     assert_eq!(manifest.labels, ["negative", "positive"]);
     let spec: TextSpec = manifest.spec().unwrap();
-    assert_eq!(spec, TextSpec::end_of(200));
+    let expected = TextSpec {
+        clean_text: false,
+        ..TextSpec::end_of(200)
+    };
+    assert_eq!(spec, expected);
     assert_eq!((spec.truncation_side, spec.pad_token_id), (Side::Left, 0));
     let [tokens, lengths] = &manifest.inputs[..] else {
         panic!("{:?}", manifest.inputs);
@@ -49,6 +53,25 @@ fn format_version_1_of_a_text_model() {
     assert_eq!(lengths.datatype, DataType::Int32);
     assert_eq!(manifest.outputs[0].shape, [Dim::from("N")]);
     assert!(manifest.files.contains_key("tokenizer.json"));
+}
+
+#[test]
+fn format_version_1_has_no_fields_of_version_2() {
+    let as_v1 = |text: &str| text.replacen("format_version = 2", "format_version = 1", 1);
+    let role = V1.replacen("[[inputs]]", "[[inputs]]\nrole = \"pixels\"", 1);
+    for (text, field) in [
+        (as_v1(V2), "provenance"),
+        (as_v1(IMPORTED_V2), "provenance"),
+        (
+            V1.replacen("[training]", "[metrics]\n[training]", 1),
+            "metrics",
+        ),
+        (role, "inputs.role"),
+    ] {
+        let error = Manifest::from_toml(&text).unwrap_err();
+        let words = format!("{field} is set, must be left out where format_version is 1");
+        assert_eq!(error.to_string(), words);
+    }
 }
 
 #[test]

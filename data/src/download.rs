@@ -44,7 +44,12 @@ impl Published {
             let target = &places[usize::from(self.suffix.is_empty())];
             let mut failures = Vec::new();
             for mirror in mirrors {
-                let url = format!("{}/{}{}", mirror.trim_end_matches('/'), file.name, self.suffix);
+                let url = format!(
+                    "{}/{}{}",
+                    mirror.trim_end_matches('/'),
+                    file.name,
+                    self.suffix
+                );
                 match fetch(&agent, &url, target, file) {
                     Ok(()) => break,
                     Err(reason) => failures.push(format!("{url}: {reason}")),

@@ -72,7 +72,11 @@ mod tests {
     fn sentences_and_labels() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
-        std::fs::write(&path, "it is n't bad\t1\nthey 've lost it , ca n't they\t0\n").unwrap();
+        std::fs::write(
+            &path,
+            "it is n't bad\t1\nthey 've lost it , ca n't they\t0\n",
+        )
+        .unwrap();
         let read = load(folder.path()).unwrap();
         assert_eq!(read.texts, ["it isn't bad", "they've lost it , can't they"]);
         assert_eq!(read.labels, [1, 0]);

@@ -144,6 +144,7 @@ fn evaluate(
         cache: Path::new(""),
         device: Device::Cpu,
         tokenizer: architecture.recipe().tokenizer(),
+        has_sentences: false,
     };
     let test = architecture.dataset.load_test(&source, &bundle)?;
     let none = test.slice(0, 0);
