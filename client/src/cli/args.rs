@@ -133,6 +133,9 @@ pub(crate) struct SentimentArgs {
     /// The model's version [default: the newest that is ready].
     #[arg(long)]
     pub(crate) version: Option<String>,
+    /// Fail at a text of which the model knows no word, instead of printing UNKNOWN.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Print JSON, one object a line.
     #[arg(long)]
     pub(crate) json: bool,
