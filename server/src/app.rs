@@ -23,6 +23,7 @@ use crate::model::Loader;
 use crate::repository::{Repository, State};
 use crate::runtime::{Device, Runtime, RuntimeError};
 use crate::task::{Task, Tasks};
+use crate::transport;
 
 /// How often recorded samples are folded into their histograms when nobody scrapes.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -145,7 +146,12 @@ impl App {
             }
         });
         background.spawn(upkeep(metrics));
-        let mut server = tokio::spawn(grpc::serve(grpc_listener, io_threads, router, stopping));
+        let mut server = tokio::spawn(transport::serve(
+            grpc_listener,
+            io_threads,
+            router,
+            stopping,
+        ));
 
         let loading = load_all(&config, &loader, &repository, &health);
         let mut shutdown = pin!(shutdown);

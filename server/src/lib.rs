@@ -36,3 +36,4 @@ pub mod runtime;
 pub mod shutdown;
 pub mod statistics;
 pub mod task;
+mod transport;

@@ -1,14 +1,9 @@
-//! The wire: HTTP/2 connections, the table of calls and how each call is carried. No other module
-//! names tonic or prost.
+//! The table of calls and how each call is carried. No other module names tonic or prost.
 
-mod connection;
 mod endless;
-mod exchange;
 mod fields;
-mod headers;
 mod health;
 mod list_models;
-mod listener;
 mod messages;
 mod record;
 mod refusal;
@@ -22,7 +17,6 @@ pub use prost::Message;
 pub use rpc::{Items, Rpc};
 
 pub(crate) use health::Health;
-pub(crate) use listener::serve;
 pub(crate) use router::Router;
 pub(crate) use status::code_number;
 

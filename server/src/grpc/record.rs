@@ -5,10 +5,10 @@ use quintet_proto::code_name;
 use tokio::time::Instant;
 use tonic::Code;
 
-use super::exchange::Reply;
 use crate::busy_poll::{self, UnderWay};
 use crate::call::Call;
 use crate::request_id;
+use crate::transport::Reply;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -3,16 +3,16 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use h2::RecvStream;
 use http::{Request, StatusCode};
 use tokio::time::Instant;
 use tonic::service::Routes;
 
-use super::exchange::Answering;
 use super::record::Record;
+use super::refusal;
 use super::rpc::Rpc;
-use super::{headers, refusal};
 use crate::call::{Call, Context};
+use crate::error::ServeError;
+use crate::transport::{self, Answering, Handler, Incoming, Peer};
 
 /// The table of calls. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -50,16 +50,17 @@ impl Router {
             unknown: Rpc::tonic("unknown", routes),
         }))
     }
+}
 
-    /// Takes a request of whose body nothing has been read. The answer holds no more of the request
-    /// than it needs.
-    pub(super) fn call(&self, request: Request<RecvStream>) -> Answering {
+impl Handler for Router {
+    /// The answer holds no more of the request than it needs.
+    fn call(&self, request: Request<Incoming>, _: &Arc<Peer>) -> Answering {
         let started = Instant::now();
         let rpc = self.0.find(request.uri().path());
         let headers = request.headers();
-        let (deadline, refusal) = match headers::deadline(headers, started) {
+        let (deadline, refusal) = match transport::deadline(headers, started) {
             Ok(deadline) => (deadline, None),
-            Err(error) => (None, Some(error)),
+            Err(bad) => (None, Some(ServeError::invalid(bad.name, bad.problem))),
         };
         let call = Call::new(Arc::clone(&self.0.context), deadline);
         let record = Record::start(call, rpc.path, headers, started);
@@ -67,7 +68,7 @@ impl Router {
             return (rpc.carry)(record, request);
         };
         let mut refused = record.end_with(refusal::refuse(&error));
-        if !headers::is_grpc(headers) {
+        if !transport::is_grpc(headers) {
             // So that a client of another protocol does not take it for a success (gRPC over
             // HTTP/2, "Requests").
             *refused.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;

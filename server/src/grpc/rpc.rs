@@ -5,8 +5,8 @@ use std::future::ready;
 
 use bytes::BytesMut;
 use futures_util::stream::{Stream, StreamExt as _};
-use h2::RecvStream;
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use prost::Message;
 use tonic::body::Body;
 use tonic::service::Routes;
@@ -14,19 +14,19 @@ use tonic::{Code, Status};
 use tower::Service as _;
 
 use super::endless::until_drained;
-use super::exchange::{Answering, Reply};
-use super::headers::check_encoding;
 use super::record::Record;
+use super::status::unsupported_encoding;
 use super::{messages, refusal, stream, stream_body};
 use crate::call::Call;
 use crate::error::ServeError;
+use crate::transport::{self, Answering, Incoming, Reply};
 
 /// One RPC. Messages are those of prost: see [`Message`].
 pub struct Rpc {
     /// `/package.Service/Method`.
     pub(super) path: &'static str,
     /// Carries a request to the function, and its answer back.
-    pub(super) carry: Box<dyn Fn(Record, Request<RecvStream>) -> Answering + Send + Sync>,
+    pub(super) carry: Box<dyn Fn(Record, Request<Incoming>) -> Answering + Send + Sync>,
 }
 
 /// How a stream of requests is read and answered.
@@ -167,13 +167,14 @@ impl Rpc {
     /// Straight from the frames of HTTP/2, if messages are not compressed.
     fn direct(
         path: &'static str,
-        carry: impl Fn(Record, RecvStream) -> Answering + Send + Sync + 'static,
+        carry: impl Fn(Record, Incoming) -> Answering + Send + Sync + 'static,
     ) -> Self {
-        let carry = move |record: Record, request: Request<RecvStream>| -> Answering {
-            match check_encoding(request.headers()) {
-                Ok(()) => carry(record, request.into_body()),
-                Err(status) => Box::pin(ready(record.end_with(refusal::refuse_as(status)))),
-            }
+        let carry = move |record: Record, request: Request<Incoming>| -> Answering {
+            let Some(encoding) = transport::encoding(request.headers()) else {
+                return carry(record, request.into_body());
+            };
+            let status = unsupported_encoding(encoding);
+            Box::pin(ready(record.end_with(refusal::refuse_as(status))))
         };
         Self {
             path,
@@ -184,7 +185,7 @@ impl Rpc {
     /// By tonic's own services. `change` may change the body of the answer.
     fn by_tonic(path: &'static str, routes: &Routes, change: fn(Body, &Call) -> Body) -> Self {
         let routes = routes.clone();
-        let carry = move |record: Record, request: Request<RecvStream>| -> Answering {
+        let carry = move |record: Record, request: Request<Incoming>| -> Answering {
             // The router is always ready.
             let mut routes = routes.clone();
             let answering = routes.call(request.map(messages::for_tonic));
@@ -217,7 +218,8 @@ fn blame_caller(response: Response<Body>) -> (Response<Reply>, Code) {
         }
         failure => {
             let code = failure.map_or(Code::Ok, |failure| failure.code());
-            (response.map(Reply::Tonic), code)
+            let boxed = |body: Body| Reply::Stream(body.map_err(Into::into).boxed_unsync());
+            (response.map(boxed), code)
         }
     }
 }

@@ -6,15 +6,14 @@ use bytes::BytesMut;
 use futures_util::stream::{BoxStream, StreamExt as _, poll_fn};
 use http::Response;
 use http_body::Frame;
-use http_body_util::StreamBody;
+use http_body_util::{BodyExt as _, StreamBody};
 use prost::Message;
-use tonic::body::Body;
 
-use super::exchange::Reply;
 use super::record::Record;
 use super::status::{ok, status, trailers};
 use super::{messages, refusal};
 use crate::error::ServeError;
+use crate::transport::{Body, Reply};
 
 /// Messages that are there at once go out together, in frames of about this size.
 const FRAME: usize = 32 << 10;
@@ -30,7 +29,7 @@ pub(super) fn answer<A: Message + 'static>(
     };
     let mut response = Reply::Nothing.into_response();
     record.stream(response.headers_mut());
-    *response.body_mut() = Reply::Tonic(body(record, messages));
+    *response.body_mut() = Reply::Stream(body(record, messages));
     response
 }
 
@@ -57,8 +56,8 @@ fn body<A: Message + 'static>(
         }
         Poll::Ready(record.take().zip(end.take()).map(|(record, end)| {
             record.end(end.code());
-            trailers(&end)
+            trailers(&end).map_err(Into::into)
         }))
     });
-    Body::new(StreamBody::new(frames))
+    StreamBody::new(frames).boxed_unsync()
 }

@@ -3,16 +3,17 @@
 //! tonic's own server answers a passed `grpc-timeout` with CANCELLED before the core can say
 //! DEADLINE_EXCEEDED, and waits for its connections without limit. h2 does neither.
 
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Router;
 use super::connection::Connection;
+use super::{Handler, Peer};
 use crate::io_threads::IoThreads;
 
 /// How long a shutdown waits for a connection that has never sent a request.
@@ -27,17 +28,18 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) async fn serve(
     listener: TcpListener,
     io_threads: IoThreads,
-    router: Router,
+    handler: impl Handler + Clone + Unpin + Send + 'static,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
-                Ok((stream, peer)) => {
+            accepted = listener.accept() => match accepted.and_then(|(stream, address)| Ok((stream.into_std()?, address))) {
+                Ok((stream, address)) => {
+                    let peer = Arc::new(Peer { address });
                     let place = io_threads.place();
                     let runtime = Handle::clone(&place);
-                    let connection = connection(stream, peer, router.clone(), shutdown.clone());
+                    let connection = tcp(stream, peer, handler.clone(), shutdown.clone());
                     let connection = async move {
                         connection.await;
                         drop(place);
@@ -58,33 +60,46 @@ pub(crate) async fn serve(
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(
+/// Serves a TCP connection on this thread.
+async fn tcp(
     stream: std::net::TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    mut shutdown: watch::Receiver<bool>,
+    peer: Arc<Peer>,
+    handler: impl Handler + Unpin,
+    shutdown: watch::Receiver<bool>,
 ) {
+    let peer_address = peer.address;
     let stream = match TcpStream::from_std(stream) {
         Ok(stream) => stream,
         Err(error) => {
-            tracing::warn!(%peer, %error, "a connection could not be served");
+            tracing::warn!(peer = %peer_address, %error, "a connection could not be served");
             return;
         }
     };
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "TCP_NODELAY cannot be set");
+        tracing::debug!(peer = %peer_address, %error, "TCP_NODELAY cannot be set");
     }
+    connection(stream, peer, handler, shutdown).await;
+}
+
+/// Serves HTTP/2 on any stream of bytes.
+async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    peer: Arc<Peer>,
+    handler: impl Handler + Unpin,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let address = peer.address;
     // Keep-alive begins only after the preface.
-    let opening = Connection::open(stream, move |request| router.call(request));
+    let opening = Connection::open(stream, peer, handler);
     let mut connection = tokio::select! {
         opened = tokio::time::timeout(PREFACE, opening) => match opened {
             Ok(Ok(connection)) => connection,
             Ok(Err(error)) => {
-                tracing::debug!(%peer, %error, "connection ended before it spoke HTTP/2");
+                tracing::debug!(peer = %address, %error, "connection ended before it spoke HTTP/2");
                 return;
             }
             Err(_) => {
-                tracing::debug!(%peer, "connection did not speak HTTP/2 in time");
+                tracing::debug!(peer = %address, "connection did not speak HTTP/2 in time");
                 return;
             }
         },
@@ -102,7 +117,7 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "connection ended");
+        tracing::debug!(peer = %address, %error, "connection ended");
     }
 }
 

@@ -4,16 +4,22 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time::Instant;
-use tonic::Status;
-
-use super::status::unsupported_encoding;
-use crate::error::ServeError;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
+/// A header with a value that is not allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {problem}")]
+pub(crate) struct BadHeader {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What came and what is allowed.
+    pub(crate) problem: String,
+}
+
 /// Whether this is a request of gRPC, by its content type.
-pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     let given = headers.get(header::CONTENT_TYPE);
     given.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
@@ -21,34 +27,31 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
 /// The deadline of a request that has arrived at `started`; `None`: its caller waits for ever.
 ///
 /// # Errors
-/// INVALID_ARGUMENT: the request is of another protocol, or its `grpc-timeout` cannot be read.
-pub(super) fn deadline(
+/// The request is of another protocol, or its `grpc-timeout` cannot be read.
+pub(crate) fn deadline(
     headers: &HeaderMap,
     started: Instant,
-) -> Result<Option<Instant>, ServeError> {
+) -> Result<Option<Instant>, BadHeader> {
     if !is_grpc(headers) {
         let given = headers.get(header::CONTENT_TYPE);
         let given = given.map_or(&b""[..], HeaderValue::as_bytes);
-        let words = format!("is `{}`; application/grpc is needed", given.escape_ascii());
-        return Err(ServeError::invalid("content-type", words));
+        return Err(BadHeader {
+            name: "content-type",
+            problem: format!("is `{}`; application/grpc is needed", given.escape_ascii()),
+        });
     }
     // An overflowing timeout means no deadline.
     Ok(timeout(headers)?.and_then(|timeout| started.checked_add(timeout)))
 }
 
-/// Checks that the messages of a request are not compressed.
-///
-/// # Errors
-/// UNIMPLEMENTED with the encodings that are accepted, as gRPC's "Compression" specification asks.
-pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Status> {
-    let Some(encoding) = headers.get(GRPC_ENCODING).filter(|it| *it != "identity") else {
-        return Ok(());
-    };
-    Err(unsupported_encoding(encoding.as_bytes()))
+/// The compression of the messages of a request; `None`: they are not compressed.
+pub(crate) fn encoding(headers: &HeaderMap) -> Option<&[u8]> {
+    let encoding = headers.get(GRPC_ENCODING)?.as_bytes();
+    (encoding != b"identity").then_some(encoding)
 }
 
 /// The `grpc-timeout` header (gRPC over HTTP/2, "Requests"): at most 8 digits and a unit.
-fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, ServeError> {
+fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, BadHeader> {
     let Some(value) = headers.get(GRPC_TIMEOUT) else {
         return Ok(None);
     };
@@ -72,9 +75,9 @@ fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, ServeError> {
             _ => return None,
         })
     };
-    parse().map(Some).ok_or_else(|| {
-        let words = format!("is {value:?}; 1 to 8 digits and one of H, M, S, m, u, n are allowed");
-        ServeError::invalid("grpc-timeout", words)
+    parse().map(Some).ok_or_else(|| BadHeader {
+        name: "grpc-timeout",
+        problem: format!("is {value:?}; 1 to 8 digits and one of H, M, S, m, u, n are allowed"),
     })
 }
 
@@ -82,7 +85,7 @@ fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, ServeError> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Option<Duration>, ServeError> {
+    fn parse(text: &str) -> Result<Option<Duration>, BadHeader> {
         let mut headers = HeaderMap::new();
         headers.insert("grpc-timeout", text.parse().unwrap());
         timeout(&headers)

@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
-use h2::{Ping, PingPong, RecvStream};
-use http::Request;
+use h2::{Ping, PingPong};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::io::InspectReader;
 
 use super::exchange::{self, Answering};
+use super::messages::Incoming;
+use super::{Handler, Peer};
 
 /// The window of one stream in bytes; HTTP/2's default of 65,535 makes an image wait.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -33,10 +34,10 @@ const MAX_HEADER_LIST: u32 = 16 << 10;
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// A connection, as a future that resolves when it has ended.
-pub(super) struct Connection<S, F> {
+pub(super) struct Connection<S, H> {
     h2: h2::server::Connection<Heard<S>, Bytes>,
-    /// Makes the answer to a request.
-    answer: F,
+    handler: H,
+    peer: Arc<Peer>,
     silence: Silence,
     has_asked: bool,
     /// Requests of one read whose answers are not polled yet.
@@ -64,12 +65,12 @@ struct Silence {
     timer: Pin<Box<Sleep>>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, F> Connection<S, F> {
+impl<S: AsyncRead + AsyncWrite + Unpin, H> Connection<S, H> {
     /// Resolves after HTTP/2's preface and settings.
     ///
     /// # Errors
     /// The peer does not speak HTTP/2, or has left.
-    pub(super) async fn open(stream: S, answer: F) -> Result<Self, h2::Error> {
+    pub(super) async fn open(stream: S, peer: Arc<Peer>, handler: H) -> Result<Self, h2::Error> {
         let heard = Arc::<AtomicBool>::default();
         let note = {
             let heard = Arc::clone(&heard);
@@ -86,7 +87,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F> Connection<S, F> {
         let ping = h2.ping_pong().expect("nobody has taken it before");
         Ok(Self {
             h2,
-            answer,
+            handler,
+            peer,
             silence: Silence {
                 heard,
                 ping,
@@ -109,10 +111,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F> Connection<S, F> {
     }
 }
 
-impl<S, F> Future for Connection<S, F>
+impl<S, H> Future for Connection<S, H>
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    F: Fn(Request<RecvStream>) -> Answering + Unpin,
+    H: Handler + Unpin,
 {
     type Output = Result<(), Ended>;
 
@@ -126,7 +128,8 @@ where
             };
             let (request, respond) = accepted?;
             this.has_asked = true;
-            this.fresh.push(((this.answer)(request), respond));
+            let answering = this.handler.call(request.map(Incoming::new), &this.peer);
+            this.fresh.push((answering, respond));
         }
         for (answering, respond) in this.fresh.drain(..) {
             exchange::answer(answering, respond);

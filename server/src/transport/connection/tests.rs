@@ -5,32 +5,46 @@ use std::sync::Mutex;
 use std::task::Waker;
 
 use h2::client::{self, SendRequest};
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Frame;
-use http_body_util::StreamBody;
+use http_body_util::{BodyExt as _, StreamBody};
 use tokio::io::{DuplexStream, duplex};
 use tokio::time::timeout;
-use tonic::body::Body;
 
 use super::super::exchange::Reply;
 use super::*;
+
+/// A handler that is a function.
+struct Answer<F>(F);
+
+impl<F: Fn(Request<Incoming>) -> Answering> Handler for Answer<F> {
+    fn call(&self, request: Request<Incoming>, _: &Arc<Peer>) -> Answering {
+        (self.0)(request)
+    }
+}
 
 /// Both ends, the client's not yet driven by anybody.
 async fn ends<F>(
     answer: F,
     window: u32,
 ) -> (
-    Connection<DuplexStream, F>,
+    Connection<DuplexStream, Answer<F>>,
     SendRequest<Bytes>,
     client::Connection<DuplexStream>,
 )
 where
-    F: Fn(Request<RecvStream>) -> Answering + Unpin,
+    F: Fn(Request<Incoming>) -> Answering,
 {
+    let peer = Arc::new(Peer {
+        address: ([127, 0, 0, 1], 1).into(),
+    });
     let (here, there) = duplex(1 << 16);
     let mut client = client::Builder::new();
     client.initial_window_size(window);
-    let (server, client) = tokio::join!(Connection::open(here, answer), client.handshake(there));
+    let (server, client) = tokio::join!(
+        Connection::open(here, peer, Answer(answer)),
+        client.handshake(there)
+    );
     let (sender, driver) = client.unwrap();
     (server.unwrap(), sender, driver)
 }
@@ -41,7 +55,7 @@ fn request(path: &str) -> Request<()> {
         .unwrap()
 }
 
-fn unasked(_: Request<RecvStream>) -> Answering {
+fn unasked(_: Request<Incoming>) -> Answering {
     unreachable!("nothing is asked")
 }
 
@@ -82,7 +96,7 @@ async fn who_answers_and_asks_nothing_stays() {
 #[tokio::test]
 async fn all_that_has_come_is_taken_up_before_any_is_begun() {
     let order = Arc::new(Mutex::new(Vec::new()));
-    let answer = |request: Request<RecvStream>| -> Answering {
+    let answer = |request: Request<Incoming>| -> Answering {
         let path = request.uri().path().to_owned();
         order.lock().unwrap().push(format!("came {path}"));
         let order = Arc::clone(&order);
@@ -111,7 +125,7 @@ async fn all_that_has_come_is_taken_up_before_any_is_begun() {
 #[tokio::test]
 async fn who_leaves_in_the_same_breath_is_not_answered() {
     let begun = Arc::new(AtomicBool::new(false));
-    let answer = |_: Request<RecvStream>| -> Answering {
+    let answer = |_: Request<Incoming>| -> Answering {
         let begun = Arc::clone(&begun);
         Box::pin(async move {
             begun.store(true, Ordering::Relaxed);
@@ -130,7 +144,7 @@ async fn who_leaves_in_the_same_breath_is_not_answered() {
 
 #[tokio::test]
 async fn a_panic_costs_no_other_request() {
-    let answer = |request: Request<RecvStream>| -> Answering {
+    let answer = |request: Request<Incoming>| -> Answering {
         let path = request.uri().path().to_owned();
         Box::pin(async move {
             assert_ne!(path, "/at-once");
@@ -161,7 +175,7 @@ async fn what_exceeds_the_callers_window_comes_as_it_makes_room() {
     let whole: Vec<u8> = (0..1 << 20).map(|index| (index % 251) as u8).collect();
     let answer = {
         let whole = Bytes::from(whole.clone());
-        move |request: Request<RecvStream>| -> Answering {
+        move |request: Request<Incoming>| -> Answering {
             let reply = if request.uri().path() == "/message" {
                 Reply::Message(whole.clone())
             } else {
@@ -171,10 +185,9 @@ async fn what_exceeds_the_callers_window_comes_as_it_makes_room() {
                     .chunks(10_000)
                     .map(|chunk| Frame::data(whole.slice_ref(chunk)));
                 let frames: Vec<_> = frames.chain([Frame::trailers(status)]).collect();
-                let frames = frames.into_iter().map(Ok::<_, tonic::Status>);
-                Reply::Tonic(Body::new(StreamBody::new(futures_util::stream::iter(
-                    frames,
-                ))))
+                let frames = frames.into_iter().map(Ok::<_, std::convert::Infallible>);
+                let body = StreamBody::new(futures_util::stream::iter(frames));
+                Reply::Stream(body.map_err(Into::into).boxed_unsync())
             };
             Box::pin(ready(Response::new(reply)))
         }

@@ -1,4 +1,4 @@
-//! One request and its answer, between the frames of HTTP/2 and the table of calls.
+//! One request and its answer, between the frames of HTTP/2 and the handler.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -7,27 +7,31 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, SendStream};
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use http_body::Body as _;
-use tonic::Status;
-use tonic::body::Body;
+use http_body_util::combinators::UnsyncBoxBody;
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// The answer to a request, as far as its headers.
-pub(super) type Answering = Pin<Box<dyn Future<Output = Response<Reply>> + Send>>;
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Response<Reply>> + Send>>;
+
+/// Messages in their frames, then trailers.
+pub(crate) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// What follows the headers of an answer.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// Nothing: the headers hold the status.
     Nothing,
     /// One message with its prefix, then the status OK.
     Message(Bytes),
-    /// A body from tonic.
-    Tonic(Body),
+    /// A body.
+    Stream(Body),
 }
 
 impl Reply {
     /// An answer that begins with gRPC's headers.
-    pub(super) fn into_response(self) -> Response<Self> {
+    pub(crate) fn into_response(self) -> Response<Self> {
         let mut response = Response::new(self);
         let grpc = HeaderValue::from_static("application/grpc");
         response.headers_mut().insert(header::CONTENT_TYPE, grpc);
@@ -92,14 +96,14 @@ fn send(
         Reply::Message(message) => respond.send_response(head, false).and_then(|mut stream| {
             stream.send_data(message, false)?;
             let mut trailers = HeaderMap::with_capacity(1);
-            trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
+            trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
             stream.send_trailers(trailers)?;
             Ok(None)
         }),
-        Reply::Tonic(body) if body.is_end_stream() => {
+        Reply::Stream(body) if body.is_end_stream() => {
             respond.send_response(head, true).map(|_| None)
         }
-        Reply::Tonic(body) => respond
+        Reply::Stream(body) => respond
             .send_response(head, false)
             .map(|stream| Some((body, stream))),
     };

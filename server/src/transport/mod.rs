@@ -1,0 +1,33 @@
+//! gRPC's transport: HTTP/2 connections, requests with their deadlines, and messages in frames.
+//!
+//! It is given a [`Handler`], a drain signal and a [`Peer`] for each connection. It knows no model,
+//! no task and no metric. No other module names h2.
+
+mod connection;
+mod exchange;
+mod headers;
+mod listener;
+mod messages;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::Request;
+
+pub(crate) use exchange::{Answering, Body, Reply};
+pub(crate) use headers::{deadline, encoding, is_grpc};
+pub(crate) use listener::serve;
+pub(crate) use messages::{Incoming, PREFIX, Unreadable};
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// Its address and port.
+    pub(crate) address: SocketAddr,
+}
+
+/// What answers requests.
+pub(crate) trait Handler {
+    /// Takes a request of whose body nothing has been read.
+    fn call(&self, request: Request<Incoming>, peer: &Arc<Peer>) -> Answering;
+}
