@@ -10,18 +10,20 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Guard};
 use crate::batching::Backlog;
 use crate::blocking::Blocking;
 use crate::call::Context;
-use crate::config::{Config, cores};
+use crate::config::{Config, ConfigError, cores};
 use crate::grpc::{self, Health};
 use crate::io_threads::IoThreads;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::model::Loader;
+use crate::reload;
 use crate::repository::{Repository, State};
 use crate::runtime::{Device, Runtime, RuntimeError};
+use crate::security::Security;
 use crate::task::{Task, Tasks};
 use crate::transport;
 
@@ -35,6 +37,7 @@ pub struct App {
     loader: Loader,
     repository: Arc<Repository>,
     io_threads: IoThreads,
+    security: Security,
 }
 
 /// How long callers have, once their requests were given up, to be told so.
@@ -61,6 +64,9 @@ pub enum StartError {
     /// The operating system gave no threads.
     #[error("io_threads: {0}")]
     IoThreads(std::io::Error),
+    /// A file that an option names cannot be used.
+    #[error(transparent)]
+    File(#[from] ConfigError),
 }
 
 impl Config {
@@ -78,6 +84,7 @@ impl Config {
         let tasks = Tasks::new(self.limits.build(), tasks);
         let repository = self.repository.find(&tasks)?;
         let metrics = Metrics::new(Runtime::version());
+        let security = Security::open(&self, &metrics)?;
         let enough = match runtime.device() {
             device @ Device::Cpu => self.runtime.instances(device),
             // On a GPU a batch takes no core.
@@ -98,6 +105,7 @@ impl Config {
             },
             repository: Arc::new(repository),
             io_threads,
+            security,
         })
     }
 }
@@ -119,6 +127,7 @@ impl App {
             loader,
             repository,
             io_threads,
+            security,
         } = self;
         let metrics = loader.metrics.clone();
         let lifecycle = Arc::new(Lifecycle::default());
@@ -130,25 +139,34 @@ impl App {
             lifecycle: Arc::clone(&lifecycle),
             metrics: metrics.clone(),
             max_message_size: config.network.max_message_size,
+            tokens: security.tokens.clone(),
         };
-        let router = grpc::router(context, calls, &health);
-        let pages = admin::routes(Admin {
+        let reflection = config.security.reflection;
+        let router = grpc::router(context, calls, &health, reflection);
+        let admin = Admin {
             metrics: metrics.clone(),
             repository: Arc::clone(&repository),
             lifecycle: Arc::clone(&lifecycle),
-        });
+            guard: Guard {
+                by_certificate: security.metrics_need_certificate,
+                tokens: security.tokens,
+            },
+        };
         let (stop, stopping) = watch::channel(false);
         // Dropped, and so ended, with this function.
         let mut background = tokio::task::JoinSet::new();
-        background.spawn(async move {
-            if let Err(error) = axum::serve(admin_listener, pages).await {
-                tracing::error!(%error, "the admin port is gone");
+        background.spawn(admin::serve(admin_listener, security.admin, admin));
+        match reload::watch(security.sources, metrics.clone()) {
+            Ok(watching) => {
+                background.spawn(watching);
             }
-        });
+            Err(error) => tracing::error!(%error, "changed files will not be read again"),
+        }
         background.spawn(upkeep(metrics));
         let mut server = tokio::spawn(transport::serve(
             grpc_listener,
             io_threads,
+            security.grpc,
             router,
             stopping,
         ));

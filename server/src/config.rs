@@ -8,9 +8,11 @@ mod log;
 mod network;
 mod repository;
 mod runtime;
+mod security;
 mod shutdown;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod value;
 
 pub use batching::BatchingOptions;
@@ -19,7 +21,9 @@ pub use log::{LogFormat, LogOptions};
 pub use network::NetworkOptions;
 pub use repository::RepositoryOptions;
 pub use runtime::{RuntimeOptions, cores};
+pub use security::{Reflection, SecurityOptions};
 pub use shutdown::ShutdownOptions;
+pub use tls::TlsOptions;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -32,6 +36,7 @@ use self::file::File;
 use self::value::Origin;
 use crate::batching::Settings;
 use crate::runtime::Device;
+use crate::tokens::NewToken;
 
 /// The Quintet model server: gRPC with dynamic batching over ONNX Runtime.
 ///
@@ -61,6 +66,14 @@ pub struct Config {
     #[command(flatten)]
     pub network: NetworkOptions,
 
+    /// Certificates.
+    #[command(flatten)]
+    pub tls: TlsOptions,
+
+    /// Who may call.
+    #[command(flatten)]
+    pub security: SecurityOptions,
+
     /// Where models run.
     #[command(flatten)]
     pub runtime: RuntimeOptions,
@@ -87,12 +100,22 @@ pub struct Config {
 }
 
 /// What the program can do beside serving.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Subcommand)]
+#[derive(Debug, Clone, PartialEq, clap::Subcommand)]
 pub enum Command {
     /// Ask the running server that has these options whether it is ready: exit code 0 if it is, else 1 and the reason.
     ///
     /// It finds the server by --admin-listen, QUINTET_ADMIN_LISTEN or the file.
     Healthcheck,
+    /// Manage the callers' tokens.
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+/// What can be done with tokens.
+#[derive(Debug, Clone, PartialEq, clap::Subcommand)]
+pub enum TokenCommand {
+    /// Print a new token, and its entry for the file of --tokens.
+    New(NewToken),
 }
 
 /// An option that cannot be used.
@@ -128,6 +151,7 @@ impl Config {
         }
         let config = Self::from_arg_matches(&matches).expect("every option has been parsed");
         let config = Self { models, ..config };
+        config.tls.check()?;
         config.batching.check("", &config.limits)?;
         for (name, batching) in &config.models {
             batching.check(&format!("models.{name}."), &config.limits)?;

@@ -1,5 +1,9 @@
 //! Every way in which a request can fail. `grpc/status.rs` maps them to gRPC codes.
 
+mod caller;
+
+pub use caller::{CallerLimit, PermissionDenied, Unauthenticated};
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +72,22 @@ pub enum ServeError {
         /// Which bound of its queue the request met.
         full: QueueFull,
         /// When it may have room.
+        retry_after: Duration,
+    },
+    /// The caller is not known.
+    #[error(transparent)]
+    Unauthenticated(#[from] Unauthenticated),
+    /// The caller is known and may not do this.
+    #[error(transparent)]
+    PermissionDenied(#[from] PermissionDenied),
+    /// The caller asks for more than it may have at once.
+    #[error("caller `{caller}` {limit}")]
+    CallerLimit {
+        /// Its name.
+        caller: Arc<str>,
+        /// Which of its limits.
+        limit: CallerLimit,
+        /// When it may ask again.
         retry_after: Duration,
     },
     /// Not now: the server is stopping, or the model is still loading or no longer served.
@@ -184,7 +204,9 @@ impl ServeError {
     /// When asking again may help, if waiting can.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::QueueFull { retry_after, .. } => Some(*retry_after),
+            Self::QueueFull { retry_after, .. } | Self::CallerLimit { retry_after, .. } => {
+                Some(*retry_after)
+            }
             Self::Unavailable { retry_after, .. } => *retry_after,
             _ => None,
         }

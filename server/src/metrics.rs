@@ -3,6 +3,8 @@
 //!
 //! Each server has a recorder of its own, so that two in one process do not add up.
 
+mod security;
+
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -68,6 +70,18 @@ declare! {
         "Whether each model version can be called: 1 or 0";
     describe_gauge() SERVER_READY = "quintet_server_ready":
         "Whether this server is ready, as /readyz says: 1 or 0";
+    describe_gauge(Seconds) CERTIFICATE_EXPIRY = "quintet_tls_certificate_expiry_timestamp_seconds":
+        "When the first certificate of a port's chain expires, in seconds since 1970";
+    describe_counter() HANDSHAKES_FAILED = "quintet_tls_handshakes_failed_total":
+        "Connections that did not become secure, by port and reason";
+    describe_counter() RELOAD_FAILURES = "quintet_reload_failures_total":
+        "Certificates or tokens that have changed and were refused; the old ones stay in use";
+    describe_gauge() RELOAD_SUCCESSFUL = "quintet_last_reload_successful":
+        "Whether certificates or tokens are as in their files: 1, or 0 after a refused change";
+    describe_counter() CALLER_REQUESTS = "quintet_caller_requests_total":
+        "Requests that ended, by caller and gRPC code; only with tokens";
+    describe_counter() CALLER_ROWS = "quintet_caller_rows_total":
+        "Rows that were admitted, by caller; only with tokens";
     describe_gauge() BUILD_INFO = "quintet_build_info":
         "What this server is; always 1";
 }

@@ -15,6 +15,7 @@
 
 mod admin;
 mod builder;
+mod certificates;
 mod frame;
 mod generator;
 mod graph;
@@ -23,14 +24,17 @@ mod models;
 mod picture;
 mod server;
 pub mod text;
+mod tls;
 mod wire;
 
-pub use admin::{Page, Scrape, get};
+pub use admin::{Page, Scrape, get, get_over};
 pub use builder::{ServerBuilder, server};
+pub use certificates::{Authority, CLIENT_NAME, Issued, PemFiles};
 pub use frame::{CLASSES, Frame, frame, near, softmax};
 pub use generator::{TinyGenerator, tiny_generator};
 pub use models::{Flaw, TinyModel, tiny};
 pub use picture::{Canvas, jpeg, png, png_bomb};
 pub use server::Server;
 pub use text::{TinyText, tiny_text};
+pub use tls::{TlsClient, Version};
 pub use wire::{Reply, Wire, grpc_message};

@@ -34,6 +34,9 @@ mod storm;
 mod support;
 mod telemetry;
 mod tidy;
+mod tls;
+mod tls_clients;
+mod tokens;
 #[cfg(feature = "trainer")]
 mod train_then_serve;
 mod versions;

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use tonic::service::Routes;
 
 use crate::call::Context;
+use crate::config::Reflection;
 use crate::task::{Task, Tasks, tensors};
 
 /// The calls that need models: those of the tasks, ListModels and the Open Inference Protocol.
@@ -36,7 +37,12 @@ pub(crate) fn calls(tasks: &Tasks) -> Vec<Rpc> {
 }
 
 /// Answers these calls, health checks, and reflection in both versions that clients use.
-pub(crate) fn router(context: Context, calls: Vec<Rpc>, health: &Health) -> Router {
+pub(crate) fn router(
+    context: Context,
+    calls: Vec<Rpc>,
+    health: &Health,
+    access: Reflection,
+) -> Router {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(quintet_proto::FILE_DESCRIPTOR_SET)
@@ -45,9 +51,11 @@ pub(crate) fn router(context: Context, calls: Vec<Rpc>, health: &Health) -> Rout
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let complete = "the descriptor sets are generated and complete";
-    let routes = Routes::new(health.server())
-        .add_service(reflection().build_v1().expect(complete))
-        .add_service(reflection().build_v1alpha().expect(complete))
-        .prepare();
-    Router::new(Arc::new(context), calls, &routes)
+    let mut routes = Routes::new(health.server());
+    if access != Reflection::Off {
+        routes = routes
+            .add_service(reflection().build_v1().expect(complete))
+            .add_service(reflection().build_v1alpha().expect(complete));
+    }
+    Router::new(Arc::new(context), calls, &routes.prepare(), access)
 }

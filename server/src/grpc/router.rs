@@ -3,15 +3,17 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use http::{Request, StatusCode};
+use http::{HeaderValue, Request, StatusCode, header};
 use tokio::time::Instant;
 use tonic::service::Routes;
 
 use super::record::Record;
 use super::refusal;
 use super::rpc::Rpc;
-use crate::call::{Call, Context};
+use crate::call::{Call, Context, Source};
+use crate::config::Reflection;
 use crate::error::ServeError;
+use crate::tokens::Access;
 use crate::transport::{self, Answering, Handler, Incoming, Peer};
 
 /// The table of calls. Cheap to clone.
@@ -30,20 +32,30 @@ struct Table {
 
 impl Router {
     /// Routes `calls`, and the paths of tonic's own services, `routes`.
-    pub(super) fn new(context: Arc<Context>, mut calls: Vec<Rpc>, routes: &Routes) -> Self {
-        calls.extend([
+    pub(super) fn new(
+        context: Arc<Context>,
+        mut calls: Vec<Rpc>,
+        routes: &Routes,
+        reflection: Reflection,
+    ) -> Self {
+        let health = [
             Rpc::tonic("/grpc.health.v1.Health/Check", routes),
             Rpc::endless("/grpc.health.v1.Health/Watch", routes),
             Rpc::tonic("/grpc.health.v1.Health/List", routes),
-            Rpc::endless(
+        ];
+        calls.extend(health.map(|rpc| rpc.needs(Access::Open)));
+        let access = match reflection {
+            Reflection::Open => Access::Open,
+            Reflection::Authenticated | Reflection::Off => Access::Known,
+        };
+        // Where it is off, there is no route.
+        calls.extend(
+            [
                 "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-                routes,
-            ),
-            Rpc::endless(
                 "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-                routes,
-            ),
-        ]);
+            ]
+            .map(|path| Rpc::endless(path, routes).needs(access)),
+        );
         Self(Arc::new(Table {
             context,
             calls,
@@ -54,15 +66,28 @@ impl Router {
 
 impl Handler for Router {
     /// The answer holds no more of the request than it needs.
-    fn call(&self, request: Request<Incoming>, _: &Arc<Peer>) -> Answering {
+    fn call(&self, request: Request<Incoming>, peer: &Arc<Peer>) -> Answering {
         let started = Instant::now();
         let rpc = self.0.find(request.uri().path());
         let headers = request.headers();
-        let (deadline, refusal) = match transport::deadline(headers, started) {
+        let (deadline, mut refusal) = match transport::deadline(headers, started) {
             Ok(deadline) => (deadline, None),
             Err(bad) => (None, Some(ServeError::invalid(bad.name, bad.problem))),
         };
-        let call = Call::new(Arc::clone(&self.0.context), deadline);
+        let context = &self.0.context;
+        let mut source = Source {
+            identity: peer.identity.clone(),
+            caller: None,
+        };
+        if let Some(tokens) = &context.tokens {
+            let authorization = headers.get(header::AUTHORIZATION);
+            let authorization = authorization.map(HeaderValue::as_bytes);
+            match tokens.authorize(rpc.access, authorization, peer.identity.as_ref()) {
+                Ok(caller) => source.caller = caller,
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        let call = Call::new(Arc::clone(context), deadline, source);
         let record = Record::start(call, rpc.path, headers, started);
         let Some(error) = refusal else {
             return (rpc.carry)(record, request);

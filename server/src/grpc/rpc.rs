@@ -19,12 +19,15 @@ use super::status::unsupported_encoding;
 use super::{messages, refusal, stream, stream_body};
 use crate::call::Call;
 use crate::error::ServeError;
+use crate::tokens::{Access, Scope};
 use crate::transport::{self, Answering, Incoming, Reply};
 
 /// One RPC. Messages are those of prost: see [`Message`].
 pub struct Rpc {
     /// `/package.Service/Method`.
     pub(super) path: &'static str,
+    /// Who may call it.
+    pub(super) access: Access,
     /// Carries a request to the function, and its answer back.
     pub(super) carry: Box<dyn Fn(Record, Request<Incoming>) -> Answering + Send + Sync>,
 }
@@ -62,7 +65,7 @@ impl Rpc {
         A: Message + 'static,
     {
         let answer = move |call, message| ready(answer(&call, &message));
-        Self::one_message(path, |_| Ok(()), answer)
+        Self::one_message(path, |_| Ok(()), answer).needs(Access::Known)
     }
 
     /// One message in, many out. A server that drains refuses it.
@@ -127,6 +130,13 @@ impl Rpc {
         })
     }
 
+    /// The same with what it needs of its caller. Otherwise a query needs any known caller, and
+    /// everything else the scope `infer`.
+    #[must_use]
+    pub fn needs(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+
     /// The name of the call's service.
     pub(super) fn service(&self) -> &'static str {
         let service = self.path.trim_start_matches('/').split('/').next();
@@ -178,6 +188,7 @@ impl Rpc {
         };
         Self {
             path,
+            access: Access::Scope(Scope::Infer),
             carry: Box::new(carry),
         }
     }
@@ -197,6 +208,7 @@ impl Rpc {
         };
         Self {
             path,
+            access: Access::Known,
             carry: Box::new(carry),
         }
     }

@@ -1,5 +1,7 @@
 //! The table from [`ServeError`] to gRPC codes and their machine-readable details.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
@@ -35,11 +37,33 @@ pub(super) fn status(error: &ServeError) -> Status {
                 ("wanted", wanted),
                 ("candidates", candidates),
             ];
-            let counts = counts.map(|(name, count)| (name.to_owned(), count.to_string()));
+            let counts = counts.map(|(name, count)| metadata(name, &count.to_string()));
             details.set_error_info("TOO_FEW_FOUND", DOMAIN, counts);
             Code::FailedPrecondition
         }
         ServeError::QueueFull { retry_after, .. } => {
+            details.set_retry_info(Some(*retry_after));
+            Code::ResourceExhausted
+        }
+        ServeError::Unauthenticated(why) => {
+            details.set_error_info(why.reason(), DOMAIN, []);
+            Code::Unauthenticated
+        }
+        ServeError::PermissionDenied(why) => {
+            let caller = why.caller().map(|caller| metadata("caller", caller));
+            details.set_error_info(
+                why.reason(),
+                DOMAIN,
+                caller.into_iter().collect::<HashMap<_, _>>(),
+            );
+            Code::PermissionDenied
+        }
+        ServeError::CallerLimit {
+            caller,
+            limit,
+            retry_after,
+        } => {
+            details.set_error_info(limit.reason(), DOMAIN, [metadata("caller", caller)]);
             details.set_retry_info(Some(*retry_after));
             Code::ResourceExhausted
         }
@@ -51,11 +75,15 @@ pub(super) fn status(error: &ServeError) -> Status {
         }
         ServeError::DeadlineExceeded { .. } => Code::DeadlineExceeded,
         ServeError::Internal { id } => {
-            details.set_error_info("INTERNAL", DOMAIN, [("error_id".to_owned(), id.clone())]);
+            details.set_error_info("INTERNAL", DOMAIN, [metadata("error_id", id)]);
             Code::Internal
         }
     };
     Status::with_error_details(code, error.to_string(), details)
+}
+
+fn metadata(key: &str, value: &str) -> (String, String) {
+    (key.to_owned(), value.to_owned())
 }
 
 /// The code of an error, as google.rpc.Code numbers it, for errors that messages carry.
@@ -99,12 +127,37 @@ mod tests {
 
     use super::*;
     use crate::batching::QueueFull;
+    use crate::error::{CallerLimit, PermissionDenied, Unauthenticated};
+
+    /// A line for each of these errors.
+    fn table(errors: impl IntoIterator<Item = ServeError>) -> String {
+        let mut table = String::new();
+        for error in errors {
+            let status = status(&error);
+            let details = status.get_error_details();
+            let fields = details
+                .bad_request()
+                .map(|bad| bad.field_violations[0].field.clone());
+            let retry = details.retry_info().and_then(|info| info.retry_delay);
+            let info = details.error_info().map(|info| {
+                let facts: BTreeMap<_, _> = info.metadata.iter().collect();
+                format!("{} {facts:?}", info.reason)
+            });
+            let code = code_name(status.code());
+            writeln!(
+                table,
+                "{code}: {} {fields:?} {retry:?} {info:?}",
+                status.message()
+            )
+            .unwrap();
+        }
+        table
+    }
 
     #[test]
     fn the_table() {
         let second = Duration::from_secs(1);
-        let mut table = String::new();
-        for error in [
+        let table = table([
             ServeError::invalid(
                 "images[3].encoded",
                 "is 0 bytes that are neither PNG nor JPEG",
@@ -147,25 +200,7 @@ mod tests {
                 stage: "in the queue",
             },
             ServeError::Internal { id: "1f-0".into() },
-        ] {
-            let status = status(&error);
-            let details = status.get_error_details();
-            let fields = details
-                .bad_request()
-                .map(|bad| bad.field_violations[0].field.clone());
-            let retry = details.retry_info().and_then(|info| info.retry_delay);
-            let info = details.error_info().map(|info| {
-                let facts: BTreeMap<_, _> = info.metadata.iter().collect();
-                format!("{} {facts:?}", info.reason)
-            });
-            let code = code_name(status.code());
-            writeln!(
-                table,
-                "{code}: {} {fields:?} {retry:?} {info:?}",
-                status.message()
-            )
-            .unwrap();
-        }
+        ]);
         expect![[r#"
             INVALID_ARGUMENT: images[3].encoded: is 0 bytes that are neither PNG nor JPEG Some("images[3].encoded") None None
             NOT_FOUND: there is no model `vgg`; there is cnn, mlp None None None
@@ -177,6 +212,53 @@ mod tests {
             UNAVAILABLE: broken None None None
             DEADLINE_EXCEEDED: the deadline passed in the queue None None None
             INTERNAL: internal error 1f-0 None None Some("INTERNAL {\"error_id\": \"1f-0\"}")
+        "#]]
+        .assert_eq(&table);
+    }
+
+    #[test]
+    fn what_callers_are_told() {
+        let second = Duration::from_secs(1);
+        let table = table([
+            Unauthenticated::NoToken.into(),
+            Unauthenticated::NoBearer.into(),
+            Unauthenticated::UnknownToken.into(),
+            Unauthenticated::Expired.into(),
+            PermissionDenied::Scope {
+                caller: "ci".into(),
+                scope: "control",
+            }
+            .into(),
+            PermissionDenied::Model {
+                caller: "ci".into(),
+                model: "gan".into(),
+                allowed: "cnn, mlp".into(),
+            }
+            .into(),
+            ServeError::CallerLimit {
+                caller: "ci".into(),
+                limit: CallerLimit::Rate { rate: 100.0 },
+                retry_after: second,
+            },
+            ServeError::CallerLimit {
+                caller: "ci".into(),
+                limit: CallerLimit::InFlight {
+                    in_flight: 9,
+                    rows: 2,
+                    most: 10,
+                },
+                retry_after: second,
+            },
+        ]);
+        expect![[r#"
+            UNAUTHENTICATED: authorization: is missing; `Bearer TOKEN` is needed None None Some("CREDENTIALS_MISSING {}")
+            UNAUTHENTICATED: authorization: is of another kind; `Bearer TOKEN` is needed None None Some("CREDENTIALS_MISSING {}")
+            UNAUTHENTICATED: authorization: the token is not known None None Some("ACCESS_TOKEN_INVALID {}")
+            UNAUTHENTICATED: authorization: the caller's token has expired None None Some("ACCESS_TOKEN_EXPIRED {}")
+            PERMISSION_DENIED: caller `ci` lacks the scope `control`, which this call needs None None Some("ACCESS_TOKEN_SCOPE_INSUFFICIENT {\"caller\": \"ci\"}")
+            PERMISSION_DENIED: caller `ci` may not use model `gan`; it may use cnn, mlp None None Some("MODEL_NOT_ALLOWED {\"caller\": \"ci\"}")
+            RESOURCE_EXHAUSTED: caller `ci` is over its rate of 100 rows a second None Some(1s) Some("RATE_LIMIT_EXCEEDED {\"caller\": \"ci\"}")
+            RESOURCE_EXHAUSTED: caller `ci` has 9 of at most 10 rows in flight, 2 more do not fit None Some(1s) Some("IN_FLIGHT_LIMIT_EXCEEDED {\"caller\": \"ci\"}")
         "#]]
         .assert_eq(&table);
     }

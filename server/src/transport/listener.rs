@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::connection::Connection;
 use super::{Handler, Peer};
 use crate::io_threads::IoThreads;
+use crate::tls::Handshakes;
 
 /// How long a shutdown waits for a connection that has never sent a request.
 const SILENT_GRACE: Duration = Duration::from_millis(500);
@@ -23,11 +24,12 @@ const PREFACE: Duration = Duration::from_secs(20);
 /// The pause after a failed accept, for example without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `shutdown` is true, then lets the open connections finish their requests. Returns
+/// Serves, plain text or after `handshakes`, until `shutdown` is true, then lets the open connections finish their requests. Returns
 /// when the last has ended. Dropping the future ends them all.
 pub(crate) async fn serve(
     listener: TcpListener,
     io_threads: IoThreads,
+    handshakes: Option<Handshakes>,
     handler: impl Handler + Clone + Unpin + Send + 'static,
     mut shutdown: watch::Receiver<bool>,
 ) {
@@ -36,12 +38,16 @@ pub(crate) async fn serve(
         tokio::select! {
             accepted = listener.accept() => match accepted.and_then(|(stream, address)| Ok((stream.into_std()?, address))) {
                 Ok((stream, address)) => {
-                    let peer = Arc::new(Peer { address });
+                    let peer = Peer { address, identity: None };
                     let place = io_threads.place();
                     let runtime = Handle::clone(&place);
-                    let connection = tcp(stream, peer, handler.clone(), shutdown.clone());
+                    let (handshakes, handler) = (handshakes.clone(), handler.clone());
+                    let shutdown = shutdown.clone();
                     let connection = async move {
-                        connection.await;
+                        match handshakes {
+                            Some(handshakes) => tls(stream, peer, handshakes, handler, shutdown).await,
+                            None => tcp(stream, peer, handler, shutdown).await,
+                        }
                         drop(place);
                     };
                     connections.spawn_on(connection, &runtime);
@@ -60,10 +66,34 @@ pub(crate) async fn serve(
     while connections.join_next().await.is_some() {}
 }
 
+/// Serves a TCP connection on this thread, once its handshake is done on another one.
+async fn tls(
+    stream: std::net::TcpStream,
+    peer: Peer,
+    handshakes: Handshakes,
+    handler: impl Handler + Unpin,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let secured = tokio::select! {
+        secured = handshakes.secure(stream) => secured,
+        () = stopped(&mut shutdown) => return,
+    };
+    match secured {
+        Ok(secured) => {
+            let identity = secured.identity;
+            let peer = Peer { identity, ..peer };
+            connection(secured.stream, peer, handler, shutdown).await;
+        }
+        Err(failure) => {
+            tracing::debug!(peer = %peer.address, %failure, "connection did not become secure");
+        }
+    }
+}
+
 /// Serves a TCP connection on this thread.
 async fn tcp(
     stream: std::net::TcpStream,
-    peer: Arc<Peer>,
+    peer: Peer,
     handler: impl Handler + Unpin,
     shutdown: watch::Receiver<bool>,
 ) {
@@ -84,13 +114,13 @@ async fn tcp(
 /// Serves HTTP/2 on any stream of bytes.
 async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    peer: Arc<Peer>,
+    peer: Peer,
     handler: impl Handler + Unpin,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let address = peer.address;
     // Keep-alive begins only after the preface.
-    let opening = Connection::open(stream, peer, handler);
+    let opening = Connection::open(stream, Arc::new(peer), handler);
     let mut connection = tokio::select! {
         opened = tokio::time::timeout(PREFACE, opening) => match opened {
             Ok(Ok(connection)) => connection,

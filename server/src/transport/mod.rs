@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 use http::Request;
 
+use crate::tls::Identity;
+
 pub(crate) use exchange::{Answering, Body, Reply};
 pub(crate) use headers::{deadline, encoding, is_grpc};
 pub(crate) use listener::serve;
@@ -24,6 +26,8 @@ pub(crate) use messages::{Incoming, PREFIX, Unreadable};
 pub(crate) struct Peer {
     /// Its address and port.
     pub(crate) address: SocketAddr,
+    /// Of its verified certificate.
+    pub(crate) identity: Option<Identity>,
 }
 
 /// What answers requests.

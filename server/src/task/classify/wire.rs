@@ -44,6 +44,7 @@ async fn classify(
     let count = request.images.len();
     // Before anything is done for each of them.
     ServeError::check_count("images", count, limits.max_images)?;
+    let _admitted = call.admit(count)?;
     let framing = framing(request.framing)?;
     let pictures = request.images.into_iter().enumerate().map(picture);
     let pictures = ServeError::collect(pictures)?;

@@ -21,6 +21,7 @@ use crate::flow::{Spent, within};
 use crate::model::Model;
 use crate::runtime::Row;
 use crate::task::wire::timing;
+use crate::tokens::Admitted;
 
 /// The most candidates of a chunk: more noise at once would keep an I/O thread from its other
 /// callers.
@@ -37,6 +38,7 @@ pub(super) struct Drawing {
     seed: u64,
     plan: Plan,
     progress: Progress,
+    _admitted: Admitted,
 }
 
 /// Images that were kept, in the candidates' order.
@@ -53,13 +55,16 @@ impl Drawing {
     /// Nothing drawn yet.
     ///
     /// # Errors
-    /// A fault of the server, where the operating system gives no random numbers.
+    /// The caller is over a limit; a fault of the server, where the operating system gives no
+    /// random numbers.
     pub(super) fn new(
         call: Call,
         model: Arc<Model>,
         judge: Judge,
         plan: Plan,
     ) -> Result<Self, ServeError> {
+        // All at once, so that a request is not given up half-way.
+        let admitted = call.admit(plan.count as usize)?;
         let (own, judges) = (model.engine.settings(), judge.model.engine.settings());
         // A chunk that is larger than a queue would never be taken.
         let largest = own.max_batch_size.min(own.max_queue_size);
@@ -78,6 +83,7 @@ impl Drawing {
             seed,
             plan,
             progress,
+            _admitted: admitted,
         })
     }
 

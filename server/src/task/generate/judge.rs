@@ -8,6 +8,7 @@ use crate::blocking::Blocking;
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::model::Model;
+use crate::repository::Repository;
 use crate::runtime::{Row, Rows};
 use crate::task::classify::{self, Classifier};
 use crate::task::picture::INLINE_PIXELS;
@@ -28,9 +29,14 @@ impl Judge {
     /// digits.
     ///
     /// # Errors
-    /// There is no such classifier, or it does not know the ten digits.
+    /// There is no such classifier, it does not know the ten digits, or the caller may not use it.
     pub(super) fn find(call: &Call, name: &str) -> Result<Self, ServeError> {
-        let models = call.repository();
+        let judge = Self::choose(call.repository(), name)?;
+        call.check_model(&judge.model.name)?;
+        Ok(judge)
+    }
+
+    fn choose(models: &Repository, name: &str) -> Result<Self, ServeError> {
         let judge = Self::of(models.resolve(classify::NAME, name, "")?);
         if !name.is_empty() {
             return judge;

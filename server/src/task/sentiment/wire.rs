@@ -30,6 +30,7 @@ async fn sentiment_score(
     let model = call.resolve(NAME, &request.model, &request.version)?;
     let count = request.texts.len();
     ServeError::check_count("texts", count, limits.max_texts)?;
+    let _admitted = call.admit(count)?;
     let texts = request.texts;
     let reader = model.state::<Reader>()?;
     let output = reader.output;

@@ -37,6 +37,7 @@ where
 {
     let peer = Arc::new(Peer {
         address: ([127, 0, 0, 1], 1).into(),
+        identity: None,
     });
     let (here, there) = duplex(1 << 16);
     let mut client = client::Builder::new();
