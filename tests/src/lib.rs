@@ -22,6 +22,7 @@ mod manifest;
 mod models;
 mod picture;
 mod server;
+mod silent_peer;
 pub mod text;
 mod wire;
 
@@ -32,5 +33,6 @@ pub use generator::{TinyGenerator, tiny_generator};
 pub use models::{Flaw, TinyModel, tiny};
 pub use picture::{Canvas, jpeg, png, png_bomb};
 pub use server::Server;
+pub use silent_peer::{SilentPeer, call_as};
 pub use text::{TinyText, tiny_text};
 pub use wire::{Reply, Wire, grpc_message};

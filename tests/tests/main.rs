@@ -36,4 +36,5 @@ mod telemetry;
 mod tidy;
 #[cfg(feature = "trainer")]
 mod train_then_serve;
+mod transport;
 mod versions;

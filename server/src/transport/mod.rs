@@ -5,19 +5,27 @@
 
 mod connection;
 mod exchange;
+mod exchanges;
+mod frames;
+mod header_block;
 mod headers;
+mod inbox;
 mod listener;
 mod messages;
+mod outgoing;
+mod socket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::Request;
 
-pub(crate) use exchange::{Answering, Body, Reply};
+pub(crate) use exchange::{Answering, Reply};
 pub(crate) use headers::{deadline, encoding, is_grpc};
+pub(crate) use inbox::Inbox;
 pub(crate) use listener::serve;
 pub(crate) use messages::{Incoming, PREFIX, Unreadable};
+pub(crate) use outgoing::{BoxError, Outgoing};
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
