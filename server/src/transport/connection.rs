@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::exchange::{self, Answering};
 use super::exchanges::Exchanges;
 use super::messages::Incoming;
-use super::socket::{Socket, Watch};
+use super::socket::{READ_AT_ONCE, Socket, Watch};
 use super::{Handler, Peer};
 
 /// The window of one stream in bytes; HTTP/2's default of 65,535 makes an image wait.
@@ -27,10 +27,10 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 /// Requests that may be open at once on one connection.
 const MAX_CONCURRENT_STREAMS: u32 = 1024;
-/// Requests that their callers may cancel before they are taken. All that are open on a connection
-/// may be cancelled at once, and h2 finds them together if the thread was busy elsewhere. Each costs
-/// the memory of its headers.
-const MAX_CANCELLED: usize = MAX_CONCURRENT_STREAMS as usize;
+/// Requests that their callers may cancel before they are taken. A turn of input holds fewer
+/// (frames of headers and of a reset take 23 bytes and more), so this cuts no caller: honest ones
+/// cancel a thousand at once. All of a turn's requests are taken at its end.
+const MAX_CANCELLED: usize = READ_AT_ONCE / 22;
 /// h2's bound on the memory that small frames take beside their contents. It cuts honest callers: a
 /// frame for a stream that has ended counts for ever. No frame stays in h2 here: a turn of input is
 /// bounded ([`super::socket`]), and then requests take what has come ([`super::inbox`]).
@@ -88,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H> Connection<S, H> {
             .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
             .max_header_list_size(MAX_HEADER_LIST)
             .max_pending_accept_reset_streams(MAX_CANCELLED)
+            .max_concurrent_reset_streams(MAX_CONCURRENT_STREAMS as usize)
             .data_frame_budget(SMALL_FRAMES)
             .handshake(stream)
             .await?;

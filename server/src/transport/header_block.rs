@@ -1,9 +1,9 @@
 //! A walk over HPACK's header blocks (RFC 7541), as far as finding the value of `:authority` needs.
 //!
-//! h2 refuses an authority with a percent sign. gRPC's C core sends one for a target of several
-//! addresses (`ipv4:10.0.0.1:50051,10.0.0.2:50051`) and for one of IPv6. Nothing here routes by
-//! authority, so a percent sign in it becomes a hyphen before h2 reads it, and so does each colon
-//! after it. The C core does not compress it by Huffman's code.
+//! h2 refuses an authority that is not a URI's. gRPC's C core sends one for a target of several
+//! addresses: `10.0.0.1:50051,10.0.0.2:50051`, in some versions with each colon as `%3A`. Nothing
+//! here routes by authority, so what follows a comma or a percent sign in it is made acceptable
+//! before h2 reads it. The C core does not compress it by Huffman's code.
 
 const AUTHORITY: &[u8] = b":authority";
 /// The place of `:authority` in HPACK's static table.
@@ -15,8 +15,8 @@ pub(super) struct HeaderBlock {
     next: Next,
     /// Whether the field that is being walked is `:authority`, so far.
     is_authority: bool,
-    /// Whether its value has a percent sign, so far.
-    has_percent: bool,
+    /// Whether its value has a comma or a percent sign, so far.
+    is_list: bool,
 }
 
 /// What the next byte is.
@@ -113,8 +113,8 @@ impl HeaderBlock {
                 match text {
                     Text::Name => self.is_authority &= AUTHORITY.get(at) == Some(byte),
                     Text::Value if self.is_authority && is_plain => {
-                        self.has_percent |= *byte == b'%';
-                        if self.has_percent && matches!(*byte, b'%' | b':') {
+                        self.is_list |= matches!(*byte, b'%' | b',');
+                        if self.is_list && matches!(*byte, b'%' | b':' | b'[' | b']' | b'@') {
                             *byte = b'-';
                         }
                     }
@@ -147,7 +147,7 @@ impl HeaderBlock {
             (byte & prefix, After::Field)
         };
         self.is_authority = is_literal && index <= AUTHORITY_INDEX;
-        self.has_percent = false;
+        self.is_list = false;
         match (index, then) {
             (index, _) if index == prefix => Next::Integer { then },
             (_, After::Field) => Next::Field,
@@ -225,11 +225,13 @@ mod tests {
     }
 
     #[test]
-    fn percent_signs_in_the_authority_alone_become_hyphens() {
+    fn the_authority_alone_is_made_acceptable() {
         let long = "%".repeat(700);
         for (given, becomes) in [
             ("127.0.0.1%3A1,127.0.0.1%3A2", "127.0.0.1-3A1,127.0.0.1-3A2"),
             ("%5B::1%5D:50051", "-5B--1-5D-50051"),
+            ("10.0.0.1:1,10.0.0.2:2", "10.0.0.1:1,10.0.0.2-2"),
+            ("[::1]:1,[::1]:2", "[::1]:1,---1--2"),
             ("[::1]:50051", "[::1]:50051"),
             (&long, &"-".repeat(700)),
             ("", ""),

@@ -12,7 +12,7 @@ use super::frames::Frames;
 
 /// The most bytes that are read before the answers on a connection get their turn. h2 would read
 /// all that has come, and keeps each frame until its request's task takes it.
-const READ_AT_ONCE: usize = 256 << 10;
+pub(super) const READ_AT_ONCE: usize = 128 << 10;
 
 /// A socket that tells its [`Watch`] what comes from it.
 #[derive(Debug)]

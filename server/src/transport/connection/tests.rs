@@ -162,7 +162,7 @@ async fn a_burst_of_cancelled_requests_costs_no_other_request() {
     let (mut server, mut sender, mut driver) = ends(answer, 1 << 16).await;
     let mut unwoken = Context::from_waker(Waker::noop());
     let (patient, _) = sender.send_request(request("/patient"), true).unwrap();
-    for _ in 0..600 {
+    for _ in 0..1200 {
         let (_response, mut stream) = sender.send_request(request("/"), false).unwrap();
         assert!(Pin::new(&mut driver).poll(&mut unwoken).is_pending());
         stream.send_reset(h2::Reason::CANCEL);
