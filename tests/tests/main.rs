@@ -39,4 +39,5 @@ mod tls_clients;
 mod tokens;
 #[cfg(feature = "trainer")]
 mod train_then_serve;
+mod transport;
 mod versions;

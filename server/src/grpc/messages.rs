@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
+use futures_util::stream::{BoxStream, StreamExt as _, poll_fn};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use prost::Message;
@@ -14,7 +14,7 @@ use super::fields;
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::flow::within;
-use crate::transport::{Incoming, PREFIX, Unreadable};
+use crate::transport::{Inbox, Incoming, PREFIX, Unreadable};
 
 /// The one message of a body, if it comes whole before the deadline.
 pub(super) async fn only<M: Message + Default>(
@@ -26,22 +26,24 @@ pub(super) async fn only<M: Message + Default>(
     within(call.deadline(), read).await
 }
 
-/// The messages of a body, whose lists are in field `request_field` or at the top level.
+/// The messages of a stream, whose lists are in field `request_field` or at the top level.
 pub(super) fn all<M: Message + Default>(
-    body: Incoming,
+    inbox: Inbox,
     max_message_size: usize,
     request_field: Option<u32>,
 ) -> BoxStream<'static, Result<M, ServeError>> {
-    let messages = body.messages(max_message_size);
+    let messages = inbox.messages(max_message_size);
     let messages = messages.map(move |message| decode(message, request_field));
     messages.boxed()
 }
 
 /// A body as tonic takes it.
-pub(super) fn for_tonic(body: Incoming) -> Body {
-    let frames = try_unfold(body, async |mut body| match body.data().await {
-        Ok(data) => Ok(data.map(|data| (Frame::data(data), body))),
-        Err(error) => Err(Status::cancelled(error.to_string())),
+pub(super) fn for_tonic(inbox: Inbox) -> Body {
+    let frames = poll_fn(move |context| {
+        let bytes = inbox.poll_bytes(context);
+        bytes
+            .map_ok(Frame::data)
+            .map_err(|error| Status::cancelled(error.to_string()))
     });
     Body::new(StreamBody::new(frames))
 }

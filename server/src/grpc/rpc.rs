@@ -6,7 +6,6 @@ use std::future::ready;
 use bytes::BytesMut;
 use futures_util::stream::{Stream, StreamExt as _};
 use http::{Request, Response};
-use http_body_util::BodyExt as _;
 use prost::Message;
 use tonic::body::Body;
 use tonic::service::Routes;
@@ -20,7 +19,7 @@ use super::{messages, refusal, stream, stream_body};
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::tokens::{Access, Scope};
-use crate::transport::{self, Answering, Incoming, Reply};
+use crate::transport::{self, Answering, Inbox, Incoming, Reply};
 
 /// One RPC. Messages are those of prost: see [`Message`].
 pub struct Rpc {
@@ -87,7 +86,7 @@ impl Rpc {
                     call.check_accepting()?;
                     Ok(answer(call.clone(), message)?.boxed())
                 });
-                stream_body::answer(record, answers)
+                stream_body::answer(record, answers, None)
             })
         })
     }
@@ -106,14 +105,15 @@ impl Rpc {
     {
         Self::direct(path, move |record, body| {
             let call = &record.call;
+            let inbox = body.into_inbox();
             let answers = call.check_accepting().map(|()| {
                 let max_message_size = call.context().max_message_size;
-                let requests = messages::all(body, max_message_size, items.request_field);
+                let requests = messages::all(inbox.clone(), max_message_size, items.request_field);
                 let (answer, item_call) = (answer.clone(), call.clone());
                 let answer = move |item| answer(item_call.clone(), item);
                 stream::answers(requests, call, items.in_order, answer)
             });
-            Box::pin(ready(stream_body::answer(record, answers)))
+            Box::pin(ready(stream_body::answer(record, answers, Some(inbox))))
         })
     }
 
@@ -199,11 +199,14 @@ impl Rpc {
         let carry = move |record: Record, request: Request<Incoming>| -> Answering {
             // The router is always ready.
             let mut routes = routes.clone();
-            let answering = routes.call(request.map(messages::for_tonic));
+            let (head, body) = request.into_parts();
+            let inbox = body.into_inbox();
+            let body = messages::for_tonic(inbox.clone());
+            let answering = routes.call(Request::from_parts(head, body));
             Box::pin(async move {
                 let response = answering.await.unwrap_or_else(|error| match error {});
                 let response = response.map(|body| change(body, &record.call));
-                record.end_with(blame_caller(response))
+                record.end_with(blame_caller(response, inbox))
             })
         };
         Self {
@@ -222,7 +225,7 @@ impl fmt::Debug for Rpc {
 
 /// tonic's answer and its code. tonic blames the server for a message that it cannot read; the
 /// caller is told INVALID_ARGUMENT instead.
-fn blame_caller(response: Response<Body>) -> (Response<Reply>, Code) {
+fn blame_caller(response: Response<Body>, inbox: Inbox) -> (Response<Reply>, Code) {
     match Status::from_header_map(response.headers()) {
         Some(failure) if matches!(failure.code(), Code::Internal | Code::OutOfRange) => {
             let words = format!("cannot be read: {}", failure.message());
@@ -230,8 +233,10 @@ fn blame_caller(response: Response<Body>) -> (Response<Reply>, Code) {
         }
         failure => {
             let code = failure.map_or(Code::Ok, |failure| failure.code());
-            let boxed = |body: Body| Reply::Stream(body.map_err(Into::into).boxed_unsync());
-            (response.map(boxed), code)
+            (
+                response.map(|body| stream_body::by_tonic(body, inbox)),
+                code,
+            )
         }
     }
 }

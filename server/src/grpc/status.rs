@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use http::HeaderMap;
-use http_body::Frame;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -92,10 +90,10 @@ pub(crate) fn code_number(error: &ServeError) -> i32 {
 }
 
 /// A status as the end of a stream of messages.
-pub(super) fn trailers(status: &Status) -> Result<Frame<Bytes>, Status> {
+pub(super) fn trailers(status: &Status) -> Result<HeaderMap, Status> {
     let mut trailers = HeaderMap::new();
     status.add_header(&mut trailers)?;
-    Ok(Frame::trailers(trailers))
+    Ok(trailers)
 }
 
 /// A request is compressed: UNIMPLEMENTED with the encodings that are accepted, as gRPC's

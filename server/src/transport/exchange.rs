@@ -2,22 +2,21 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
-use http_body::Body as _;
-use http_body_util::combinators::UnsyncBoxBody;
+
+use super::exchanges::{Exchange, Exchanges};
+use super::outgoing::{self, Outgoing};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// The answer to a request, as far as its headers.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Response<Reply>> + Send>>;
-
-/// Messages in their frames, then trailers.
-pub(crate) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// What follows the headers of an answer.
 pub(crate) enum Reply {
@@ -25,8 +24,8 @@ pub(crate) enum Reply {
     Nothing,
     /// One message with its prefix, then the status OK.
     Message(Bytes),
-    /// A body.
-    Stream(Body),
+    /// Frames as they come.
+    Stream(Box<dyn Outgoing>),
 }
 
 impl Reply {
@@ -40,26 +39,35 @@ impl Reply {
 }
 
 /// Answers a request. An answer that is ready at once, such as a refusal, needs no task.
-pub(super) fn answer(mut answering: Answering, mut respond: SendResponse<Bytes>) {
+pub(super) fn answer(
+    mut answering: Answering,
+    mut respond: SendResponse<Bytes>,
+    exchanges: &Arc<Exchanges>,
+) {
     // The task below polls again, with a waker.
     let mut context = Context::from_waker(Waker::noop());
     match poll_answer(&mut answering, &mut respond, &mut context) {
         Poll::Ready(None) => {}
         Poll::Ready(Some(rest)) => {
-            tokio::spawn(rest);
+            let exchange = exchanges.begin();
+            tokio::spawn(async move { rest.send(&exchange).await });
         }
         Poll::Pending => {
-            tokio::spawn(answer_later(answering, respond));
+            tokio::spawn(answer_later(answering, respond, exchanges.begin()));
         }
     }
 }
 
 /// Waits for the answer and sends it.
-async fn answer_later(mut answering: Answering, mut respond: SendResponse<Bytes>) {
+async fn answer_later(
+    mut answering: Answering,
+    mut respond: SendResponse<Bytes>,
+    exchange: Exchange,
+) {
     let sent = std::future::poll_fn(|context| poll_answer(&mut answering, &mut respond, context));
     if let Some(rest) = sent.await {
         // Boxed, because most answers have no rest.
-        Box::pin(rest).await;
+        Box::pin(rest.send(&exchange)).await;
     }
 }
 
@@ -69,7 +77,7 @@ fn poll_answer(
     answering: &mut Answering,
     respond: &mut SendResponse<Bytes>,
     context: &mut Context<'_>,
-) -> Poll<Option<impl Future<Output = ()> + Send + use<>>> {
+) -> Poll<Option<Rest>> {
     // First, so that nothing runs for a caller that has left.
     if respond.poll_reset(context).is_ready() {
         return Poll::Ready(None);
@@ -83,11 +91,14 @@ fn poll_answer(
     polled.map(|response| send(respond, response))
 }
 
-/// Sends what is there of an answer, and returns what sends the rest.
-fn send(
-    respond: &mut SendResponse<Bytes>,
-    response: Response<Reply>,
-) -> Option<impl Future<Output = ()> + Send + use<>> {
+/// What is to be sent after an answer's headers.
+struct Rest {
+    answer: Box<dyn Outgoing>,
+    stream: SendStream<Bytes>,
+}
+
+/// Sends what is there of an answer, and returns the rest.
+fn send(respond: &mut SendResponse<Bytes>, response: Response<Reply>) -> Option<Rest> {
     let (head, reply) = response.into_parts();
     let head = Response::from_parts(head, ());
     let sent = match reply {
@@ -100,69 +111,24 @@ fn send(
             stream.send_trailers(trailers)?;
             Ok(None)
         }),
-        Reply::Stream(body) if body.is_end_stream() => {
-            respond.send_response(head, true).map(|_| None)
-        }
-        Reply::Stream(body) => respond
+        Reply::Stream(answer) => respond
             .send_response(head, false)
-            .map(|stream| Some((body, stream))),
+            .map(|stream| Some(Rest { answer, stream })),
     };
-    let log_untaken = |error: h2::Error| tracing::debug!(%error, "an answer was not taken");
-    let (body, stream) = sent.map_err(log_untaken).ok()??;
-    Some(async move {
-        if let Err(error) = pump(body, stream).await {
-            log_untaken(error);
-        }
+    sent.unwrap_or_else(|error| {
+        log_untaken(&error);
+        None
     })
 }
 
-/// Sends a body as fast as it comes and the caller's window allows.
-async fn pump(mut body: Body, mut stream: SendStream<Bytes>) -> Result<(), h2::Error> {
-    loop {
-        let frame = std::future::poll_fn(|context| {
-            if let Poll::Ready(reset) = stream.poll_reset(context) {
-                return Poll::Ready(Err(reset.map_or_else(|error| error, h2::Error::from)));
-            }
-            Pin::new(&mut body).poll_frame(context).map(Ok)
-        });
-        let frame = match frame.await? {
-            Some(Ok(frame)) => frame,
-            Some(Err(failure)) => {
-                tracing::debug!(%failure, "an answer was broken off");
-                stream.send_reset(Reason::INTERNAL_ERROR);
-                return Ok(());
-            }
-            None => return stream.send_data(Bytes::new(), true),
-        };
-        match frame.into_data() {
-            Ok(data) => {
-                wait_for_window(&mut stream, data.len()).await?;
-                stream.send_data(data, false)?;
-            }
-            Err(frame) => {
-                if let Ok(trailers) = frame.into_trailers() {
-                    return stream.send_trailers(trailers);
-                }
-            }
+impl Rest {
+    async fn send(self, exchange: &Exchange) {
+        if let Err(error) = outgoing::send(self.answer, self.stream, exchange).await {
+            log_untaken(&error);
         }
     }
 }
 
-/// Waits until the caller's window takes the first of `bytes` bytes; h2 buffers the rest.
-async fn wait_for_window(stream: &mut SendStream<Bytes>, bytes: usize) -> Result<(), h2::Error> {
-    if bytes == 0 {
-        return Ok(());
-    }
-    stream.reserve_capacity(1);
-    std::future::poll_fn(|context| {
-        while stream.capacity() == 0 {
-            match ready!(stream.poll_capacity(context)) {
-                Some(granted) => granted?,
-                // The caller has left.
-                None => return Poll::Ready(Err(Reason::CANCEL.into())),
-            };
-        }
-        Poll::Ready(Ok(()))
-    })
-    .await
+fn log_untaken(error: &h2::Error) {
+    tracing::debug!(%error, "an answer was not taken");
 }

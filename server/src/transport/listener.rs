@@ -11,21 +11,25 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use super::connection::Connection;
+use super::connection::{Connection, Ended};
 use super::{Handler, Peer};
 use crate::io_threads::IoThreads;
 use crate::tls::Handshakes;
 
 /// How long a shutdown waits for a connection that has never sent a request.
-const SILENT_GRACE: Duration = Duration::from_millis(500);
+const UNASKED_GRACE: Duration = Duration::from_millis(500);
+/// How long a shutdown waits for a sign of life from a peer that has only to take its answers.
+const UNREAD_GRACE: Duration = Duration::from_secs(2);
 /// How long a new connection may take for HTTP/2's preface.
 const PREFACE: Duration = Duration::from_secs(20);
 /// The pause after a failed accept, for example without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves, plain text or after `handshakes`, until `shutdown` is true, then lets the open connections finish their requests. Returns
-/// when the last has ended. Dropping the future ends them all.
+/// Serves, plain text or after `handshakes`, until `shutdown` is true, then lets the open
+/// connections finish their requests. Returns when the last has ended. Dropping the future ends
+/// them all.
 pub(crate) async fn serve(
     listener: TcpListener,
     io_threads: IoThreads,
@@ -122,7 +126,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
     // Keep-alive begins only after the preface.
     let opening = Connection::open(stream, Arc::new(peer), handler);
     let mut connection = tokio::select! {
-        opened = tokio::time::timeout(PREFACE, opening) => match opened {
+        opened = timeout(PREFACE, opening) => match opened {
             Ok(Ok(connection)) => connection,
             Ok(Err(error)) => {
                 tracing::debug!(peer = %address, %error, "connection ended before it spoke HTTP/2");
@@ -138,17 +142,33 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
     let ended = tokio::select! {
         ended = &mut connection => ended,
         () = stopped(&mut shutdown) => {
-            connection.finish();
-            match tokio::time::timeout(SILENT_GRACE, &mut connection).await {
-                Ok(ended) => ended,
-                Err(_) if connection.has_asked() => connection.await,
-                Err(_) => Ok(()),
-            }
+            drain(&mut connection).await
         }
     };
     if let Err(error) = ended {
         tracing::debug!(peer = %address, %error, "connection ended");
     }
+}
+
+/// Lets a connection finish its requests.
+async fn drain<S, H>(connection: &mut Connection<S, H>) -> Result<(), Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: Handler + Unpin,
+{
+    connection.finish();
+    if let Ok(ended) = timeout(UNASKED_GRACE, &mut *connection).await {
+        return ended;
+    }
+    if !connection.has_asked() {
+        return Ok(());
+    }
+    while !connection.is_stuck() {
+        if let Ok(ended) = timeout(UNREAD_GRACE, &mut *connection).await {
+            return ended;
+        }
+    }
+    Err(Ended::Unread)
 }
 
 /// Resolves when the server is to stop, or the sender is gone.

@@ -5,8 +5,9 @@
 //! frame that it came in, without a copy.
 
 use bytes::{Bytes, BytesMut};
-use futures_util::stream::{Stream, try_unfold};
 use h2::RecvStream;
+
+use super::inbox::Inbox;
 
 /// The compression flag and the length, before each message.
 pub(crate) const PREFIX: usize = 5;
@@ -76,33 +77,15 @@ impl Incoming {
         Ok(whole)
     }
 
-    /// Each message with its prefix.
-    pub(crate) fn messages(
-        self,
-        max_size: usize,
-    ) -> impl Stream<Item = Result<Bytes, Unreadable>> + Send {
-        let start = (self, BytesMut::new());
-        try_unfold(start, move |(mut body, mut buffer)| async move {
-            loop {
-                if let Some(length) = length(&buffer, max_size)?
-                    && buffer.len() >= length
-                {
-                    let message = buffer.split_to(length).freeze();
-                    return Ok(Some((message, (body, buffer))));
-                }
-                match body.data().await? {
-                    Some(part) => buffer.extend_from_slice(&part),
-                    None if buffer.is_empty() => return Ok(None),
-                    None => return Err(Unreadable::EndsEarly(buffer.len())),
-                }
-            }
-        })
+    /// The messages of a stream.
+    pub(crate) fn into_inbox(self) -> Inbox {
+        Inbox::new(self.0)
     }
 }
 
 /// The bytes of the first prefix and message of a body together; `None`: the prefix has not come
 /// whole yet.
-fn length(body: &[u8], max_size: usize) -> Result<Option<usize>, Unreadable> {
+pub(super) fn length(body: &[u8], max_size: usize) -> Result<Option<usize>, Unreadable> {
     let [flag, a, b, c, d, ..] = *body else {
         return Ok(None);
     };

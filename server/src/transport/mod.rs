@@ -5,9 +5,15 @@
 
 mod connection;
 mod exchange;
+mod exchanges;
+mod frames;
+mod header_block;
 mod headers;
+mod inbox;
 mod listener;
 mod messages;
+mod outgoing;
+mod socket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,10 +22,12 @@ use http::Request;
 
 use crate::tls::Identity;
 
-pub(crate) use exchange::{Answering, Body, Reply};
+pub(crate) use exchange::{Answering, Reply};
 pub(crate) use headers::{deadline, encoding, is_grpc};
+pub(crate) use inbox::Inbox;
 pub(crate) use listener::serve;
 pub(crate) use messages::{Incoming, PREFIX, Unreadable};
+pub(crate) use outgoing::{BoxError, Outgoing};
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
