@@ -92,8 +92,9 @@ impl Guard {
             Some(tokens) => {
                 let identity = client.and_then(|client| client.identity.as_ref());
                 let authorization = authorization.map(HeaderValue::as_bytes);
+                let caller = tokens.authenticate(authorization, identity);
                 let access = Access::Scope(Scope::Metrics);
-                tokens.authorize(access, authorization, identity).err()
+                caller.and_then(|caller| caller.check_access(access)).err()
             }
             None if self.by_certificate => Some(PermissionDenied::NoCertificate.into()),
             None => None,

@@ -79,13 +79,18 @@ impl Handler for Router {
             identity: peer.identity.clone(),
             caller: None,
         };
-        if let Some(tokens) = &context.tokens {
+        if let Some(tokens) = &context.tokens
+            && rpc.access != Access::Open
+        {
             let authorization = headers.get(header::AUTHORIZATION);
             let authorization = authorization.map(HeaderValue::as_bytes);
-            match tokens.authorize(rpc.access, authorization, peer.identity.as_ref()) {
-                Ok(caller) => source.caller = caller,
-                Err(error) => refusal = refusal.or(Some(error)),
-            }
+            let caller = tokens.authenticate(authorization, peer.identity.as_ref());
+            let allowed = caller.and_then(|caller| {
+                let allowed = caller.check_access(rpc.access);
+                source.caller = Some(caller);
+                allowed
+            });
+            refusal = refusal.or(allowed.err());
         }
         let call = Call::new(Arc::clone(context), deadline, source);
         let record = Record::start(call, rpc.path, headers, started);

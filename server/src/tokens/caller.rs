@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use metrics::Counter;
 use tokio::time::Instant;
 
-use super::Scope;
 use super::bucket::Bucket;
+use super::{Access, Scope};
 use crate::error::{CallerLimit, PermissionDenied, ServeError};
 
 /// When to ask again if too many rows are in flight: some of them will have been answered.
@@ -57,8 +57,17 @@ impl Caller {
         self.expires.is_some_and(|expires| expires <= now)
     }
 
-    pub(super) fn has_scope(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
+    /// # Errors
+    /// [`ServeError::PermissionDenied`]: the caller lacks the scope that is needed.
+    pub(crate) fn check_access(&self, needed: Access) -> Result<(), ServeError> {
+        match needed {
+            Access::Scope(scope) if !self.scopes.contains(&scope) => Err(PermissionDenied::Scope {
+                caller: Arc::clone(&self.name),
+                scope: scope.as_str(),
+            }
+            .into()),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it may call this model.

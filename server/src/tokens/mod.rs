@@ -21,7 +21,7 @@ pub use file::Scope;
 use self::digest::Digest;
 use self::file::Table;
 use crate::config::ConfigError;
-use crate::error::{PermissionDenied, ServeError, Unauthenticated};
+use crate::error::{ServeError, Unauthenticated};
 use crate::metrics::Metrics;
 use crate::reload::{Current, OptionFile, Source, read_all};
 use crate::tls::Identity;
@@ -91,32 +91,6 @@ impl Tokens {
             return Err(Unauthenticated::Expired.into());
         }
         Ok(Arc::clone(caller))
-    }
-
-    /// [`Tokens::authenticate`] for a call that needs `access`; `None`: anyone may make it.
-    ///
-    /// # Errors
-    /// [`ServeError::Unauthenticated`], and [`ServeError::PermissionDenied`].
-    pub(crate) fn authorize(
-        &self,
-        access: Access,
-        authorization: Option<&[u8]>,
-        identity: Option<&Identity>,
-    ) -> Result<Option<Arc<Caller>>, ServeError> {
-        let needed = match access {
-            Access::Open => return Ok(None),
-            Access::Known => None,
-            Access::Scope(scope) => Some(scope),
-        };
-        let caller = self.authenticate(authorization, identity)?;
-        if let Some(scope) = needed.filter(|scope| !caller.has_scope(*scope)) {
-            return Err(PermissionDenied::Scope {
-                caller: Arc::clone(caller.name()),
-                scope: scope.as_str(),
-            }
-            .into());
-        }
-        Ok(Some(caller))
     }
 }
 

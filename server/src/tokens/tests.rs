@@ -83,21 +83,22 @@ fn scopes_and_models() {
     let lines = "scopes = [\"infer\", \"metrics\"]\nmodels = [\"cnn\", \"mlp\"]";
     let tokens = tokens(&entry("a", TOKEN, lines)).unwrap();
     let bearer = format!("Bearer {TOKEN}");
-    let authorize = |access| tokens.authorize(access, Some(bearer.as_bytes()), None);
+    let caller = tokens.authenticate(Some(bearer.as_bytes()), None).unwrap();
     for access in [
+        Access::Open,
         Access::Known,
         Access::Scope(Scope::Infer),
         Access::Scope(Scope::Metrics),
     ] {
-        assert!(authorize(access).unwrap().is_some());
+        caller.check_access(access).unwrap();
     }
-    assert!(authorize(Access::Open).unwrap().is_none());
-    let refusal = authorize(Access::Scope(Scope::Control)).unwrap_err();
+    let refusal = caller
+        .check_access(Access::Scope(Scope::Control))
+        .unwrap_err();
     assert_eq!(
         refusal.to_string(),
         "caller `a` lacks the scope `control`, which this call needs"
     );
-    let caller = authorize(Access::Known).unwrap().unwrap();
     caller.check_model("mlp").unwrap();
     let refusal = caller.check_model("gan").unwrap_err();
     assert_eq!(
