@@ -16,6 +16,7 @@ use quintet_bundle::Manifest;
 use quintet_bundle::task::IMAGE_GENERATION;
 
 use crate::batching::{BatchReport, DropReason, Observer};
+use crate::log;
 use crate::statistics::Statistics;
 
 /// Declares each metric once: its name, its unit and what Prometheus is told of it.
@@ -68,6 +69,8 @@ declare! {
         "Whether each model version can be called: 1 or 0";
     describe_gauge() SERVER_READY = "quintet_server_ready":
         "Whether this server is ready, as /readyz says: 1 or 0";
+    describe_counter() LOG_LINES_LOST = "quintet_log_lines_lost_total":
+        "Log lines that were not written, by reason: unwritable, or limited as a library wrote too many";
     describe_gauge() BUILD_INFO = "quintet_build_info":
         "What this server is; always 1";
 }
@@ -161,7 +164,13 @@ impl Metrics {
 
     /// The exposition text that Prometheus scrapes.
     pub fn render(&self) -> String {
-        with_local_recorder(&self.0.recorder, || self.0.process.collect());
+        with_local_recorder(&self.0.recorder, || {
+            self.0.process.collect();
+            let lost = log::lost();
+            for (reason, lines) in [("unwritable", lost.unwritable), ("limited", lost.limited)] {
+                metrics::counter!(LOG_LINES_LOST, "reason" => reason).absolute(lines);
+            }
+        });
         self.0.handle.render()
     }
 

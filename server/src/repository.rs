@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use quintet_bundle::{BundleError, discover};
+use quintet_bundle::{BundleError, discover_readable};
 
 use crate::error::ServeError;
 use crate::model::Model;
@@ -53,11 +53,16 @@ impl Repository {
     /// Finds the bundles below `models_dir`; loads none. Without the models of `required` the
     /// server is not ready; empty means every one that is there.
     ///
+    /// A folder in it that cannot be read is passed over with a line in the log.
+    ///
     /// # Errors
-    /// The folder cannot be read.
+    /// `models_dir` itself cannot be read.
     pub fn find(models_dir: &std::path::Path, required: &[String]) -> Result<Self, BundleError> {
         let mut models: BTreeMap<String, Versions> = BTreeMap::new();
-        for found in discover(models_dir)? {
+        let unreadable = |error: BundleError| {
+            tracing::warn!(%error, "a folder in the repository cannot be read");
+        };
+        for found in discover_readable(models_dir, unreadable)? {
             let versions = models.entry(found.name.clone()).or_default();
             let version = ModelVersion {
                 name: found.name,
