@@ -19,6 +19,7 @@ pub mod batching;
 pub mod blocking;
 mod busy_poll;
 pub mod call;
+pub mod clip;
 pub mod config;
 mod deadline;
 pub mod environment;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use quintet_bundle::{BundleError, discover_readable};
 
+use crate::clip::clip;
 use crate::error::ServeError;
 use crate::model::Model;
 
@@ -164,7 +165,8 @@ impl Repository {
     pub fn find_ready(&self, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
         let Some(versions) = self.models.get(name) else {
             return Err(ServeError::ModelNotFound(format!(
-                "there is no model `{name}`; {}",
+                "there is no model `{}`; {}",
+                clip(name),
                 self.inventory()
             )));
         };
@@ -176,7 +178,10 @@ impl Repository {
         let mut known = versions.values();
         let Some(found) = known.find(|known| known.version.to_string() == version) else {
             let known = join(versions.keys());
-            let text = format!("model `{name}` has no version `{version}`; it has {known}");
+            let text = format!(
+                "model `{name}` has no version `{}`; it has {known}",
+                clip(version)
+            );
             return Err(ServeError::ModelNotFound(text));
         };
         found.ready().ok_or_else(|| found.not_ready())

@@ -3,7 +3,7 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use http::{Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use tokio::time::Instant;
 use tonic::service::Routes;
 
@@ -12,7 +12,7 @@ use super::refusal;
 use super::rpc::Rpc;
 use crate::call::{Call, Context};
 use crate::error::ServeError;
-use crate::transport::{self, Answering, Handler, Incoming, Peer};
+use crate::transport::{self, Answering, Handler, Incoming, MAX_METADATA, Peer};
 
 /// The table of calls. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,8 +46,8 @@ impl Router {
         ]);
         Self(Arc::new(Table {
             context,
+            unknown: Rpc::unknown(calls.iter().map(|rpc| rpc.path).collect()),
             calls,
-            unknown: Rpc::tonic("unknown", routes),
         }))
     }
 }
@@ -57,24 +57,39 @@ impl Handler for Router {
     fn call(&self, request: Request<Incoming>, _: &Arc<Peer>) -> Answering {
         let started = Instant::now();
         let rpc = self.0.find(request.uri().path());
-        let headers = request.headers();
-        let (deadline, refusal) = match transport::deadline(headers, started) {
-            Ok(deadline) => (deadline, None),
-            Err(bad) => (None, Some(ServeError::invalid(bad.name, bad.problem))),
-        };
+        let checked = transport::deadline(&request, started);
+        let deadline = *checked.as_ref().unwrap_or(&None);
         let call = Call::new(Arc::clone(&self.0.context), deadline);
-        let record = Record::start(call, rpc.path, headers, started);
-        let Some(error) = refusal else {
-            return (rpc.carry)(record, request);
+        let record = Record::start(call, rpc.path, request.headers(), started);
+        let refusal = match checked {
+            Ok(_) => match check_metadata(request.headers()) {
+                Ok(()) => return (rpc.carry)(record, request),
+                Err(error) => record.end_with(refusal::refuse(&error)),
+            },
+            Err(bad) => {
+                let error = ServeError::invalid(bad.name, bad.problem);
+                let mut refusal = record.end_with(refusal::refuse(&error));
+                *refusal.status_mut() = bad.http;
+                if bad.http == StatusCode::METHOD_NOT_ALLOWED {
+                    let post = HeaderValue::from_static("POST");
+                    refusal.headers_mut().insert(header::ALLOW, post);
+                }
+                refusal
+            }
         };
-        let mut refused = record.end_with(refusal::refuse(&error));
-        if !transport::is_grpc(headers) {
-            // So that a client of another protocol does not take it for a success (gRPC over
-            // HTTP/2, "Requests").
-            *refused.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        }
-        Box::pin(ready(refused))
+        Box::pin(ready(refusal))
     }
+}
+
+fn check_metadata(headers: &HeaderMap) -> Result<(), ServeError> {
+    let size = transport::metadata_size(headers);
+    if size <= MAX_METADATA {
+        return Ok(());
+    }
+    Err(ServeError::Exhausted {
+        reason: format!("metadata: is {size} bytes; at most {MAX_METADATA} are allowed"),
+        retry_after: None,
+    })
 }
 
 impl Table {
