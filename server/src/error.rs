@@ -90,6 +90,17 @@ pub enum ServeError {
         /// When it may ask again.
         retry_after: Duration,
     },
+    /// The caller asks for more than there is.
+    #[error("{reason}")]
+    Exhausted {
+        /// What came and what is allowed.
+        reason: String,
+        /// When asking again may help; `None`: not with the same request.
+        retry_after: Option<Duration>,
+    },
+    /// There is no such call.
+    #[error("{0}")]
+    Unimplemented(String),
     /// Not now: the server is stopping, or the model is still loading or no longer served.
     #[error("{reason}")]
     Unavailable {
@@ -207,7 +218,9 @@ impl ServeError {
             Self::QueueFull { retry_after, .. } | Self::CallerLimit { retry_after, .. } => {
                 Some(*retry_after)
             }
-            Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::Unavailable { retry_after, .. } | Self::Exhausted { retry_after, .. } => {
+                *retry_after
+            }
             _ => None,
         }
     }

@@ -63,8 +63,9 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             };
             let grpc = bind(listen).await?;
             let admin = bind(admin_listen).await?;
+            let shutdown = shutdown::signals()?;
             tracing::info!(grpc = %grpc.local_addr()?, http = %admin.local_addr()?, "listening");
-            let given_up = app.serve(grpc, admin, shutdown::signals()?).await;
+            let given_up = app.serve(grpc, admin, shutdown).await;
             Ok(if given_up == 0 {
                 ExitCode::SUCCESS
             } else {
@@ -73,7 +74,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
         })
 }
 
-#[expect(clippy::print_stderr, reason = "there may be no log yet")]
+/// There may be no log yet, and nobody may read it.
 fn report(error: &dyn std::error::Error) {
-    eprintln!("error: {error}");
+    let _ = writeln!(std::io::stderr(), "error: {error}");
 }

@@ -18,6 +18,7 @@ use quintet_bundle::Manifest;
 use quintet_bundle::task::IMAGE_GENERATION;
 
 use crate::batching::{BatchReport, DropReason, Observer};
+use crate::log;
 use crate::statistics::Statistics;
 
 /// Declares each metric once: its name, its unit and what Prometheus is told of it.
@@ -82,6 +83,8 @@ declare! {
         "Requests that ended, by caller and gRPC code; only with tokens";
     describe_counter() CALLER_ROWS = "quintet_caller_rows_total":
         "Rows that were admitted, by caller; only with tokens";
+    describe_counter() LOG_LINES_LOST = "quintet_log_lines_lost_total":
+        "Log lines that were not written, by reason: unwritable, or limited as a library wrote too many";
     describe_gauge() BUILD_INFO = "quintet_build_info":
         "What this server is; always 1";
 }
@@ -175,7 +178,13 @@ impl Metrics {
 
     /// The exposition text that Prometheus scrapes.
     pub fn render(&self) -> String {
-        with_local_recorder(&self.0.recorder, || self.0.process.collect());
+        with_local_recorder(&self.0.recorder, || {
+            self.0.process.collect();
+            let lost = log::lost();
+            for (reason, lines) in [("unwritable", lost.unwritable), ("limited", lost.limited)] {
+                metrics::counter!(LOG_LINES_LOST, "reason" => reason).absolute(lines);
+            }
+        });
         self.0.handle.render()
     }
 

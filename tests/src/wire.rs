@@ -100,6 +100,18 @@ impl Wire {
             request = request.header(*name, *value);
         }
         let request = request.body(()).expect("the test's headers are legal");
+        self.send_request(request, body).await
+    }
+
+    /// Sends any request and, unless it is `None`, its whole body.
+    ///
+    /// # Errors
+    /// HTTP/2's.
+    pub async fn send_request(
+        &self,
+        request: Request<()>,
+        body: Option<Bytes>,
+    ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
         let is_empty = body.as_ref().is_some_and(Bytes::is_empty);
         let mut requests = self.requests.clone().ready().await?;
         let (response, mut stream) = requests.send_request(request, is_empty)?;

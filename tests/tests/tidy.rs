@@ -134,6 +134,7 @@ fn the_wire_stays_in_one_folder() {
     let words = [
         "tonic",
         "prost",
+        "prost_types",
         "tonic_health",
         "tonic_reflection",
         "tonic_types",

@@ -2,17 +2,21 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::FilterExt as _;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt, registry};
 
 use super::ConfigError;
 use super::value::Problem;
+use crate::log::{LimitByPlace, Lossy};
 
 /// What to log, and how.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LogOptions {
     /// What to log, in the words of tracing's EnvFilter, such as info or quintet_server=debug.
     #[arg(long, env = "QUINTET_LOG", value_name = "FILTER")]
-    #[arg(default_value = "info")]
+    #[arg(default_value = "info,h2=error")]
     pub log: String,
 
     /// How to log: auto (text at a terminal, else JSON), text or json.
@@ -46,10 +50,11 @@ impl LogOptions {
             ),
         })?;
         let terminal = std::io::stderr().is_terminal();
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
+        let lines = fmt::layer()
+            .with_writer(|| Lossy(std::io::stderr()))
+            .log_internal_errors(false)
             .with_ansi(terminal);
+        let filter = filter.and(LimitByPlace::default());
         let is_text = match self.log_format {
             LogFormat::Auto => terminal,
             LogFormat::Text => true,
@@ -57,9 +62,10 @@ impl LogOptions {
         };
         // A subscriber that is there already was set by an embedding program, which wins.
         let _ = if is_text {
-            subscriber.try_init()
+            registry().with(lines.with_filter(filter)).try_init()
         } else {
-            subscriber.json().flatten_event(true).try_init()
+            let lines = lines.json().flatten_event(true);
+            registry().with(lines.with_filter(filter)).try_init()
         };
         Ok(())
     }

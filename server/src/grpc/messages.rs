@@ -11,6 +11,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::fields;
+use super::layout::Layout;
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::flow::within;
@@ -20,20 +21,21 @@ use crate::transport::{Inbox, Incoming, PREFIX, Unreadable};
 pub(super) async fn only<M: Message + Default>(
     body: Incoming,
     call: &Call,
+    layout: Layout,
 ) -> Result<M, ServeError> {
     let max_message_size = call.context().max_message_size;
-    let read = pin!(async { decode(body.only_message(max_message_size).await, None) });
+    let read = pin!(async { decode(body.only_message(max_message_size).await, layout) });
     within(call.deadline(), read).await
 }
 
-/// The messages of a stream, whose lists are in field `request_field` or at the top level.
+/// The messages of a stream.
 pub(super) fn all<M: Message + Default>(
     inbox: Inbox,
     max_message_size: usize,
-    request_field: Option<u32>,
+    layout: Layout,
 ) -> BoxStream<'static, Result<M, ServeError>> {
     let messages = inbox.messages(max_message_size);
-    let messages = messages.map(move |message| decode(message, request_field));
+    let messages = messages.map(move |message| decode(message, layout));
     messages.boxed()
 }
 
@@ -61,11 +63,11 @@ pub(super) fn encode(message: &impl Message, into: &mut BytesMut) {
 /// Decodes a message with its prefix, if it has not too many fields, see [`fields::check`].
 fn decode<M: Message + Default>(
     message: Result<Bytes, Unreadable>,
-    request_field: Option<u32>,
+    layout: Layout,
 ) -> Result<M, ServeError> {
     let mut message = message?;
     message.advance(PREFIX);
-    fields::check(&message, request_field)?;
+    fields::check(&message, layout)?;
     M::decode(message)
         .map_err(|error| ServeError::invalid("request", format!("cannot be read: {error}")))
 }

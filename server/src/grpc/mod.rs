@@ -3,6 +3,7 @@
 mod endless;
 mod fields;
 mod health;
+mod layout;
 mod list_models;
 mod messages;
 mod record;
@@ -12,6 +13,7 @@ mod rpc;
 mod status;
 mod stream;
 mod stream_body;
+mod unknown;
 
 pub use prost::Message;
 pub use rpc::{Items, Rpc};

@@ -3,7 +3,7 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use tokio::time::Instant;
 use tonic::service::Routes;
 
@@ -14,7 +14,7 @@ use crate::call::{Call, Context, Source};
 use crate::config::Reflection;
 use crate::error::ServeError;
 use crate::tokens::Access;
-use crate::transport::{self, Answering, Handler, Incoming, Peer};
+use crate::transport::{self, Answering, Handler, Incoming, MAX_METADATA, Peer};
 
 /// The table of calls. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -44,22 +44,20 @@ impl Router {
             Rpc::tonic("/grpc.health.v1.Health/List", routes),
         ];
         calls.extend(health.map(|rpc| rpc.needs(Access::Open)));
-        let access = match reflection {
-            Reflection::Open => Access::Open,
-            Reflection::Authenticated | Reflection::Off => Access::Known,
-        };
-        // Where it is off, there is no route.
-        calls.extend(
-            [
-                "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-                "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-            ]
-            .map(|path| Rpc::endless(path, routes).needs(access)),
-        );
+        let reflecting = [
+            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        ]
+        .map(|path| Rpc::endless(path, routes));
+        match reflection {
+            Reflection::Open => calls.extend(reflecting.map(|rpc| rpc.needs(Access::Open))),
+            Reflection::Authenticated => calls.extend(reflecting),
+            Reflection::Off => {}
+        }
         Self(Arc::new(Table {
             context,
+            unknown: Rpc::unknown(calls.iter().map(|rpc| rpc.path).collect()),
             calls,
-            unknown: Rpc::tonic("unknown", routes),
         }))
     }
 }
@@ -69,45 +67,72 @@ impl Handler for Router {
     fn call(&self, request: Request<Incoming>, peer: &Arc<Peer>) -> Answering {
         let started = Instant::now();
         let rpc = self.0.find(request.uri().path());
+        let checked = transport::deadline(&request, started);
+        let deadline = *checked.as_ref().unwrap_or(&None);
         let headers = request.headers();
-        let (deadline, mut refusal) = match transport::deadline(headers, started) {
-            Ok(deadline) => (deadline, None),
-            Err(bad) => (None, Some(ServeError::invalid(bad.name, bad.problem))),
+        let (source, allowed) = self.0.authorize(rpc.access, headers, peer);
+        let call = Call::new(Arc::clone(&self.0.context), deadline, source);
+        let record = Record::start(call, rpc.path, headers, started);
+        let refusal = match checked {
+            Ok(_) => match allowed.and_then(|()| check_metadata(headers)) {
+                Ok(()) => return (rpc.carry)(record, request),
+                Err(error) => record.end_with(refusal::refuse(&error)),
+            },
+            Err(bad) => {
+                let error = ServeError::invalid(bad.name, bad.problem);
+                let mut refusal = record.end_with(refusal::refuse(&error));
+                *refusal.status_mut() = bad.http;
+                if bad.http == StatusCode::METHOD_NOT_ALLOWED {
+                    let post = HeaderValue::from_static("POST");
+                    refusal.headers_mut().insert(header::ALLOW, post);
+                }
+                refusal
+            }
         };
-        let context = &self.0.context;
+        Box::pin(ready(refusal))
+    }
+}
+
+fn check_metadata(headers: &HeaderMap) -> Result<(), ServeError> {
+    let size = transport::metadata_size(headers);
+    if size <= MAX_METADATA {
+        return Ok(());
+    }
+    Err(ServeError::Exhausted {
+        reason: format!("metadata: is {size} bytes; at most {MAX_METADATA} are allowed"),
+        retry_after: None,
+    })
+}
+
+impl Table {
+    /// Who makes a call, and whether it is allowed.
+    fn authorize(
+        &self,
+        needed: Access,
+        headers: &HeaderMap,
+        peer: &Peer,
+    ) -> (Source, Result<(), ServeError>) {
         let mut source = Source {
             identity: peer.identity.clone(),
             caller: None,
         };
-        if let Some(tokens) = &context.tokens
-            && rpc.access != Access::Open
-        {
-            let authorization = headers.get(header::AUTHORIZATION);
-            let authorization = authorization.map(HeaderValue::as_bytes);
-            let caller = tokens.authenticate(authorization, peer.identity.as_ref());
-            let allowed = caller.and_then(|caller| {
-                let allowed = caller.check_access(rpc.access);
-                source.caller = Some(caller);
-                allowed
-            });
-            refusal = refusal.or(allowed.err());
-        }
-        let call = Call::new(Arc::clone(context), deadline, source);
-        let record = Record::start(call, rpc.path, headers, started);
-        let Some(error) = refusal else {
-            return (rpc.carry)(record, request);
+        let Some(tokens) = self.context.tokens.as_ref() else {
+            return (source, Ok(()));
         };
-        let mut refused = record.end_with(refusal::refuse(&error));
-        if !transport::is_grpc(headers) {
-            // So that a client of another protocol does not take it for a success (gRPC over
-            // HTTP/2, "Requests").
-            *refused.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        if needed == Access::Open {
+            return (source, Ok(()));
         }
-        Box::pin(ready(refused))
+        let authorization = headers.get(header::AUTHORIZATION);
+        let authorization = authorization.map(HeaderValue::as_bytes);
+        let caller = tokens.authenticate(authorization, peer.identity.as_ref());
+        let allowed = caller.and_then(|caller| {
+            let allowed = caller.check_access(needed);
+            source.caller = Some(caller);
+            allowed
+        });
+        (source, allowed)
     }
-}
 
-impl Table {
     fn find(&self, path: &str) -> &Rpc {
         let known = self.calls.iter().find(|rpc| rpc.path == path);
         known.unwrap_or(&self.unknown)

@@ -13,6 +13,7 @@ use tonic::{Code, Status};
 use tower::Service as _;
 
 use super::endless::until_drained;
+use super::layout::Layout;
 use super::record::Record;
 use super::status::unsupported_encoding;
 use super::{messages, refusal, stream, stream_body};
@@ -36,8 +37,6 @@ pub struct Rpc {
 pub struct Items {
     /// Whether the answers come in the order of the requests, rather than as soon as they are done.
     pub in_order: bool,
-    /// The field of a message that holds the request with its lists; `None`: the message itself.
-    pub request_field: Option<u32>,
 }
 
 impl Rpc {
@@ -77,11 +76,12 @@ impl Rpc {
         A: Message + 'static,
         S: Stream<Item = Result<A, ServeError>> + Send + 'static,
     {
+        let layout = Layout::of_request(path);
         Self::direct(path, move |record, body| {
             let answer = answer.clone();
             Box::pin(async move {
                 let call = &record.call;
-                let message = messages::only(body, call).await;
+                let message = messages::only(body, call, layout).await;
                 let answers = message.and_then(|message| {
                     call.check_accepting()?;
                     Ok(answer(call.clone(), message)?.boxed())
@@ -103,12 +103,13 @@ impl Rpc {
         A: Message + 'static,
         W: Future<Output = A> + Send + 'static,
     {
+        let layout = Layout::of_request(path);
         Self::direct(path, move |record, body| {
             let call = &record.call;
             let inbox = body.into_inbox();
             let answers = call.check_accepting().map(|()| {
                 let max_message_size = call.context().max_message_size;
-                let requests = messages::all(inbox.clone(), max_message_size, items.request_field);
+                let requests = messages::all(inbox.clone(), max_message_size, layout);
                 let (answer, item_call) = (answer.clone(), call.clone());
                 let answer = move |item| answer(item_call.clone(), item);
                 stream::answers(requests, call, items.in_order, answer)
@@ -153,11 +154,12 @@ impl Rpc {
         A: Message + 'static,
         W: Future<Output = Result<A, ServeError>> + Send + 'static,
     {
+        let layout = Layout::of_request(path);
         Self::direct(path, move |record, body| {
             let answer = answer.clone();
             Box::pin(async move {
                 let call = &record.call;
-                let message = messages::only(body, call).await;
+                let message = messages::only(body, call, layout).await;
                 let outcome = match message.and_then(|message| check(call).map(|()| message)) {
                     Ok(message) => answer(call.clone(), message).await,
                     Err(error) => Err(error),

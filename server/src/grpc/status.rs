@@ -7,8 +7,11 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::clip::{clip, clip_to};
 use crate::error::ServeError;
 
+/// The most characters of a message: clients bound their headers at 8 KiB and more.
+const MESSAGE: usize = 4096;
 /// Names the service in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "quintet.v1";
 
@@ -39,45 +42,34 @@ pub(super) fn status(error: &ServeError) -> Status {
             details.set_error_info("TOO_FEW_FOUND", DOMAIN, counts);
             Code::FailedPrecondition
         }
-        ServeError::QueueFull { retry_after, .. } => {
-            details.set_retry_info(Some(*retry_after));
-            Code::ResourceExhausted
-        }
         ServeError::Unauthenticated(why) => {
             details.set_error_info(why.reason(), DOMAIN, []);
             Code::Unauthenticated
         }
         ServeError::PermissionDenied(why) => {
             let caller = why.caller().map(|caller| metadata("caller", caller));
-            details.set_error_info(
-                why.reason(),
-                DOMAIN,
-                caller.into_iter().collect::<HashMap<_, _>>(),
-            );
+            let facts: HashMap<_, _> = caller.into_iter().collect();
+            details.set_error_info(why.reason(), DOMAIN, facts);
             Code::PermissionDenied
         }
-        ServeError::CallerLimit {
-            caller,
-            limit,
-            retry_after,
-        } => {
+        ServeError::CallerLimit { caller, limit, .. } => {
             details.set_error_info(limit.reason(), DOMAIN, [metadata("caller", caller)]);
-            details.set_retry_info(Some(*retry_after));
             Code::ResourceExhausted
         }
-        ServeError::Unavailable { retry_after, .. } => {
-            if retry_after.is_some() {
-                details.set_retry_info(*retry_after);
-            }
-            Code::Unavailable
-        }
+        ServeError::QueueFull { .. } | ServeError::Exhausted { .. } => Code::ResourceExhausted,
+        ServeError::Unavailable { .. } => Code::Unavailable,
+        ServeError::Unimplemented(_) => Code::Unimplemented,
         ServeError::DeadlineExceeded { .. } => Code::DeadlineExceeded,
         ServeError::Internal { id } => {
             details.set_error_info("INTERNAL", DOMAIN, [metadata("error_id", id)]);
             Code::Internal
         }
     };
-    Status::with_error_details(code, error.to_string(), details)
+    if let Some(retry_after) = error.retry_after() {
+        details.set_retry_info(Some(retry_after));
+    }
+    let message = error.to_string();
+    Status::with_error_details(code, clip_to(MESSAGE, &message), details)
 }
 
 fn metadata(key: &str, value: &str) -> (String, String) {
@@ -99,7 +91,8 @@ pub(super) fn trailers(status: &Status) -> Result<HeaderMap, Status> {
 /// A request is compressed: UNIMPLEMENTED with the encodings that are accepted, as gRPC's
 /// "Compression" specification asks, in tonic's words.
 pub(super) fn unsupported_encoding(encoding: &[u8]) -> Status {
-    let encoding = encoding.escape_ascii();
+    let encoding = encoding.escape_ascii().to_string();
+    let encoding = clip(&encoding);
     let words = format!("Content is compressed with `{encoding}` which isn't supported");
     let mut status = Status::unimplemented(words);
     let accepted = MetadataValue::from_static("identity");
@@ -186,6 +179,11 @@ mod tests {
                 },
                 retry_after: second,
             },
+            ServeError::Exhausted {
+                reason: "metadata: is 20000 bytes; at most 16384 are allowed".into(),
+                retry_after: None,
+            },
+            ServeError::Unimplemented("there is no service `x`; there is y".into()),
             ServeError::Unavailable {
                 reason: "loading".into(),
                 retry_after: Some(second),
@@ -206,6 +204,8 @@ mod tests {
             FAILED_PRECONDITION: model `pets` cannot name digits: its labels are cat, dog; exactly 0 to 9 are needed None None None
             FAILED_PRECONDITION: found 3 of 20 images of a 7 with a confidence of at least 0.9 in 5120 candidates, as many as may be drawn for them (max_candidates_per_image); another seed or a lower min_confidence may give more None None Some("TOO_FEW_FOUND {\"candidates\": \"5120\", \"found\": \"3\", \"wanted\": \"20\"}")
             RESOURCE_EXHAUSTED: model `cnn` is busy: the queue holds 512 of at most 512 rows, 1 more do not fit None Some(1s) None
+            RESOURCE_EXHAUSTED: metadata: is 20000 bytes; at most 16384 are allowed None None None
+            UNIMPLEMENTED: there is no service `x`; there is y None None None
             UNAVAILABLE: loading None Some(1s) None
             UNAVAILABLE: broken None None None
             DEADLINE_EXCEEDED: the deadline passed in the queue None None None

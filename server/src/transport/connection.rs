@@ -35,8 +35,9 @@ const MAX_CANCELLED: usize = READ_AT_ONCE / 22;
 /// frame for a stream that has ended counts for ever. No frame stays in h2 here: a turn of input is
 /// bounded ([`super::socket`]), and then requests take what has come ([`super::inbox`]).
 const SMALL_FRAMES: usize = usize::MAX;
-/// The largest header list of a request, in bytes as HTTP/2 counts them.
-const MAX_HEADER_LIST: u32 = 16 << 10;
+/// The largest header list that h2 takes, in bytes as HTTP/2 counts them. It refuses more with 431,
+/// which gRPC has no words for. So the limit proper, [`super::MAX_METADATA`], is checked after it.
+const MAX_HEADER_LIST: u32 = 4 * super::MAX_METADATA as u32;
 /// A connection that has been silent for one to two of these gets a PING, and is ended if it stays
 /// silent for another one.
 const KEEPALIVE: Duration = Duration::from_secs(20);

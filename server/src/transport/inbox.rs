@@ -6,7 +6,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::Stream;
@@ -33,6 +33,8 @@ struct State {
     held: usize,
     /// How the body has ended.
     end: Option<Result<(), h2::Error>>,
+    /// A task that waits for bytes. It may not be the one that fills.
+    reader: Option<Waker>,
 }
 
 impl Inbox {
@@ -42,12 +44,20 @@ impl Inbox {
             buffer: BytesMut::new(),
             held: 0,
             end: None,
+            reader: None,
         })))
     }
 
-    /// Takes the frames that have come.
+    /// Takes the frames that have come, and wakes the task that reads them, if it is another one.
     pub(crate) fn fill(&self, context: &mut Context<'_>) {
-        self.lock().fill(context);
+        let mut state = self.lock();
+        let had = (state.buffer.len(), state.end.is_some());
+        state.fill(context);
+        if had != (state.buffer.len(), state.end.is_some())
+            && let Some(reader) = state.reader.take()
+        {
+            reader.wake();
+        }
     }
 
     /// The next bytes, whatever messages they belong to; `None` at the end.
@@ -61,13 +71,12 @@ impl Inbox {
             let bytes = state.buffer.split().freeze();
             return Poll::Ready(Some(state.release(0).map(|()| bytes)));
         }
-        match &mut state.end {
-            Some(end) => {
-                let end = std::mem::replace(end, Ok(()));
-                Poll::Ready(end.err().map(|error| Err(error.into())))
-            }
-            None => Poll::Pending,
+        if let Some(end) = &mut state.end {
+            let end = std::mem::replace(end, Ok(()));
+            return Poll::Ready(end.err().map(|error| Err(error.into())));
         }
+        state.reader = Some(context.waker().clone());
+        Poll::Pending
     }
 
     /// The messages.

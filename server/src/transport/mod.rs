@@ -23,7 +23,7 @@ use http::Request;
 use crate::tls::Identity;
 
 pub(crate) use exchange::{Answering, Reply};
-pub(crate) use headers::{deadline, encoding, is_grpc};
+pub(crate) use headers::{MAX_METADATA, deadline, encoding, metadata_size};
 pub(crate) use inbox::Inbox;
 pub(crate) use listener::serve;
 pub(crate) use messages::{Incoming, PREFIX, Unreadable};

@@ -14,14 +14,8 @@ use crate::grpc::{self, Items, Rpc};
 use crate::task::picture::Picture;
 use crate::task::wire::{label_name, timing};
 
-/// The field of a ClassifyStreamRequest that holds the request.
-const REQUEST_FIELD: u32 = 2;
-
 pub(super) fn calls(limits: Limits) -> Vec<Rpc> {
-    let items = Items {
-        in_order: false,
-        request_field: Some(REQUEST_FIELD),
-    };
+    let items = Items { in_order: false };
     vec![
         Rpc::unary(
             "/quintet.v1.InferenceService/Classify",

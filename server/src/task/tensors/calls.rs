@@ -20,10 +20,7 @@ use crate::tokens::{Access, Scope};
 /// The protocol's calls.
 pub(crate) fn calls() -> Vec<Rpc> {
     // Triton answers a stream in order, and its callers need not give ids.
-    let items = Items {
-        in_order: true,
-        request_field: None,
-    };
+    let items = Items { in_order: true };
     vec![
         Rpc::unary("/inference.GRPCInferenceService/ModelInfer", infer),
         Rpc::bidirectional(

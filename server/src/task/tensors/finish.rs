@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::contents::{from_bytes, non_finite};
 use super::names_of;
+use crate::clip::clip;
 use crate::error::{ServeError, Violation};
 use crate::model::Model;
 use crate::runtime::{Row, Signature};
@@ -28,9 +29,11 @@ pub(super) fn wanted(
         let problem = match place {
             None => {
                 let known = names_of(&signature.outputs);
-                format!("is `{name}`; the model's outputs are {known}")
+                format!("is `{}`; the model's outputs are {known}", clip(name))
             }
-            Some(place) if wanted.contains(&place) => format!("is `{name}`, a second time"),
+            Some(place) if wanted.contains(&place) => {
+                format!("is `{}`, a second time", clip(name))
+            }
             Some(place) => {
                 wanted.push(place);
                 continue;

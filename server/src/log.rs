@@ -1,0 +1,131 @@
+//! Log lines that cannot be written, and floods of them: they are counted, and the server lives.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::callsite::Identifier;
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Filter};
+
+/// Lines that a library may write in a [`WINDOW`] from one place of its code.
+const LIMIT: u32 = 20;
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// The process has one log.
+static UNWRITABLE: AtomicU64 = AtomicU64::new(0);
+static LIMITED: AtomicU64 = AtomicU64::new(0);
+
+/// Lines that are not in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// They could not be written.
+    pub(crate) unwritable: u64,
+    /// A library has written too many from one place.
+    pub(crate) limited: u64,
+}
+
+/// The lines lost since the process started.
+pub(crate) fn lost() -> Lost {
+    Lost {
+        unwritable: UNWRITABLE.load(Ordering::Relaxed),
+        limited: LIMITED.load(Ordering::Relaxed),
+    }
+}
+
+/// Writes lines, and never fails.
+#[derive(Debug)]
+pub(crate) struct Lossy<W>(pub(crate) W);
+
+impl<W: Write> Write for Lossy<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.0.write_all(line).is_err() {
+            UNWRITABLE.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // A line that it cannot write has been counted.
+        let _ = self.0.flush();
+        Ok(())
+    }
+}
+
+/// Lets each place in a library's code write a few lines at a time.
+#[derive(Debug, Default)]
+pub(crate) struct LimitByPlace(Mutex<HashMap<Identifier, Window>>);
+
+#[derive(Debug)]
+struct Window {
+    started: Instant,
+    lines: u32,
+}
+
+impl LimitByPlace {
+    fn is_within(&self, place: Identifier, now: Instant) -> bool {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = places.entry(place).or_insert(Window {
+            started: now,
+            lines: 0,
+        });
+        if now.duration_since(window.started) >= WINDOW {
+            *window = Window {
+                started: now,
+                lines: 0,
+            };
+        }
+        window.lines = window.lines.saturating_add(1);
+        window.lines <= LIMIT
+    }
+}
+
+impl<S: Subscriber> Filter<S> for LimitByPlace {
+    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        true
+    }
+
+    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
+        let metadata = event.metadata();
+        let is_within = metadata.target().starts_with("quintet")
+            || self.is_within(metadata.callsite(), Instant::now());
+        if !is_within {
+            LIMITED.fetch_add(1, Ordering::Relaxed);
+        }
+        is_within
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_may_write_again_in_the_next_window() {
+        let limit = LimitByPlace::default();
+        let place = tracing::callsite!(name: "place", kind: tracing::metadata::Kind::EVENT, fields: message);
+        let place = Identifier(place);
+        let start = Instant::now();
+        let written = |at| {
+            (0..100)
+                .filter(|_| limit.is_within(place.clone(), at))
+                .count()
+        };
+        assert_eq!(written(start), LIMIT as usize);
+        assert_eq!(written(start + WINDOW / 2), 0);
+        assert_eq!(written(start + WINDOW), LIMIT as usize);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_written_is_counted() {
+        let before = lost().unwritable;
+        let mut full: &mut [u8] = &mut [0; 4];
+        let mut log = Lossy(&mut full);
+        log.write_all(b"one").unwrap();
+        log.write_all(b"two").unwrap();
+        assert!(lost().unwritable > before);
+    }
+}
