@@ -176,7 +176,8 @@ async fn run(mut sources: Vec<Source>, mut hangup: Signal, metrics: Metrics) {
             _ = hangup.recv() => true,
         };
         if forced {
-            tracing::info!("SIGHUP: reading certificates and tokens again");
+            let names: Vec<_> = sources.iter().map(|source| source.name).collect();
+            tracing::info!(sources = names.join(", "), "SIGHUP: reading files again");
         }
         let metrics = metrics.clone();
         let checked = tokio::task::spawn_blocking(move || {

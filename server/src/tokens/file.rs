@@ -81,7 +81,12 @@ impl Table {
     /// What is wrong, and in which entry.
     pub(super) fn parse(content: &[u8], before: &Self, metrics: &Metrics) -> Result<Self, String> {
         let text = std::str::from_utf8(content).map_err(|error| error.to_string())?;
-        let written: Written = toml::from_str(text).map_err(|error| error.to_string())?;
+        let written: Written = toml::from_str(text).map_err(|error| {
+            // Not the line itself, which the error would show: it may hold a secret.
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.unwrap_or_default().matches('\n').count() + 1;
+            format!("line {line}: {}", error.message())
+        })?;
         let mut usages: HashMap<Arc<str>, Arc<Usage>> = before
             .callers()
             .map(|caller| (Arc::clone(&caller.name), Arc::clone(&caller.usage)))

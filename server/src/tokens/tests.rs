@@ -187,6 +187,17 @@ fn files_that_are_refused() {
         assert!(refusal.contains(problem), "{refusal}");
     }
     assert_eq!(tokens("").unwrap().0.get().len(), 0);
+    // A token that stands where its digest belongs is not told.
+    let file = format!("[[token]]\nname = \"a\"\nsha256 = \"{TOKEN}\"\nscope = \"{TOKEN}\"\n");
+    let refusal = tokens(&file).map(|_| ()).unwrap_err();
+    assert!(
+        refusal.starts_with("line 4: unknown field `scope`"),
+        "{refusal}"
+    );
+    assert!(!refusal.contains(TOKEN), "{refusal}");
+    let file = format!("[[token]]\nname = \"a\"\nsha256 = \"{TOKEN}\"\nscopes = [\"infer\"]\n");
+    let refusal = tokens(&file).map(|_| ()).unwrap_err();
+    assert!(!refusal.contains(TOKEN), "{refusal}");
 }
 
 #[tokio::test]
