@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::admin::{self, Admin};
 use crate::batching::Backlog;
@@ -124,34 +124,30 @@ impl App {
         let lifecycle = Arc::new(Lifecycle::default());
         let calls = grpc::calls(&loader.tasks);
         let health = Health::starting(&repository, &calls).await;
+        let budget = config.connections.budget(config.network.max_message_size);
         let context = Context {
             repository: Arc::clone(&repository),
             blocking: Blocking::new(cores()),
             lifecycle: Arc::clone(&lifecycle),
             metrics: metrics.clone(),
             max_message_size: config.network.max_message_size,
+            budget,
         };
         let router = grpc::router(context, calls, &health);
         let pages = admin::routes(Admin {
             metrics: metrics.clone(),
             repository: Arc::clone(&repository),
             lifecycle: Arc::clone(&lifecycle),
+            budget,
         });
+        let bounds = config.connections.bounds();
         let (stop, stopping) = watch::channel(false);
         // Dropped, and so ended, with this function.
         let mut background = tokio::task::JoinSet::new();
-        background.spawn(async move {
-            if let Err(error) = axum::serve(admin_listener, pages).await {
-                tracing::error!(%error, "the admin port is gone");
-            }
-        });
+        background.spawn(admin::serve(admin_listener, pages));
         background.spawn(upkeep(metrics));
-        let mut server = tokio::spawn(transport::serve(
-            grpc_listener,
-            io_threads,
-            router,
-            stopping,
-        ));
+        let server = transport::serve(grpc_listener, io_threads, router, bounds, stopping);
+        let mut server = tokio::spawn(server);
 
         let loading = load_all(&config, &loader, &repository, &health);
         let mut shutdown = pin!(shutdown);
@@ -240,17 +236,16 @@ async fn stop_models(repository: &Repository, server: &mut JoinHandle<()>) {
     for model in &models {
         model.engine.stop();
     }
-    let limit = Instant::now() + LAST_WORDS;
     // An error is a panic in the accept loop; there is nobody left to tell.
-    if !server.is_finished() {
-        let _ = timeout_at(limit, server).await;
+    if !server.is_finished() && timeout(LAST_WORDS, server).await.is_err() {
+        tracing::warn!("some callers have not taken their last answers");
     }
     let joined = tokio::task::spawn_blocking(move || {
         for model in &models {
             model.engine.join();
         }
     });
-    if timeout_at(limit, joined).await.is_err() {
+    if timeout(LAST_WORDS, joined).await.is_err() {
         tracing::warn!("an instance is still running its batch");
     }
 }

@@ -10,6 +10,7 @@ use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::repository::Repository;
+use crate::transport::Budget;
 
 /// What the handlers of all calls share.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     /// In bytes, of a request's message.
     pub(crate) max_message_size: usize,
+    /// Of all requests' messages.
+    pub(crate) budget: Budget,
 }
 
 /// One call of an RPC. Its clones are the same call.

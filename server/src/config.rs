@@ -2,6 +2,7 @@
 //! group of options builds what it configures.
 
 mod batching;
+mod connections;
 mod file;
 mod limits;
 mod log;
@@ -14,6 +15,7 @@ mod tests;
 mod value;
 
 pub use batching::BatchingOptions;
+pub use connections::ConnectionOptions;
 pub use limits::LimitOptions;
 pub use log::{LogFormat, LogOptions};
 pub use network::NetworkOptions;
@@ -60,6 +62,10 @@ pub struct Config {
     /// Where and how connections are served.
     #[command(flatten)]
     pub network: NetworkOptions,
+
+    /// Bounds on connections.
+    #[command(flatten)]
+    pub connections: ConnectionOptions,
 
     /// Where models run.
     #[command(flatten)]

@@ -34,6 +34,7 @@ pub mod metrics;
 pub mod model;
 pub mod repository;
 mod request_id;
+mod resources;
 pub mod runtime;
 pub mod shutdown;
 pub mod statistics;
