@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
 
-use crate::blocking::Blocking;
+use crate::blocking::{Blocking, Lane};
 use crate::error::ServeError;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
@@ -57,9 +57,10 @@ impl Call {
         &self.0.context.repository
     }
 
-    /// The threads for long work.
-    pub fn blocking(&self) -> &Blocking {
-        &self.0.context.blocking
+    /// The threads for long work of the model that the request has reached.
+    pub fn blocking(&self) -> Lane<'_> {
+        let model = self.0.model.get().map_or("", |model| model);
+        self.0.context.blocking.lane(model)
     }
 
     /// The model of this task that a request means, see [`Repository::resolve`]. The metrics of the
