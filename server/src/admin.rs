@@ -1,25 +1,32 @@
 //! The HTTP endpoints: `/metrics` for Prometheus, `/healthz` for liveness, `/readyz` for readiness.
+//!
+//! They have descriptors of their own ([`crate::resources`]), and no peer keeps one for long.
 
-mod listener;
-
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use tokio::net::TcpListener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::{AbortHandle, JoinSet};
 
-use self::listener::{Client, SecureListener};
 use crate::error::{PermissionDenied, ServeError};
 use crate::lifecycle::Lifecycle;
+use crate::log::Seldom;
 use crate::metrics::Metrics;
 use crate::repository::Repository;
-use crate::tls::Handshakes;
+use crate::tls::{Handshakes, Identity};
 use crate::tokens::{Access, Scope, Tokens};
+use crate::transport::{Budget, Endpoint};
 
 /// What the endpoints report.
 #[derive(Debug, Clone)]
@@ -27,7 +34,81 @@ pub(crate) struct Admin {
     pub(crate) metrics: Metrics,
     pub(crate) repository: Arc<Repository>,
     pub(crate) lifecycle: Arc<Lifecycle>,
+    /// Of the requests at the gRPC port.
+    pub(crate) budget: Budget,
     pub(crate) guard: Guard,
+}
+
+/// Connections that are open at once. One more ends the oldest.
+const MAX_CONNECTIONS: usize = 8;
+/// How long a peer may take for the headers of a request, and say nothing between two.
+const HEADERS: Duration = Duration::from_secs(30);
+/// The pause after a failed accept.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves the endpoints until the future is dropped.
+pub(crate) async fn serve(endpoint: Endpoint, admin: Admin) {
+    let Endpoint {
+        listener,
+        handshakes,
+    } = endpoint;
+    let pages = routes(admin);
+    let mut connections = JoinSet::new();
+    let (mut oldest, mut failed) = (VecDeque::new(), Seldom::default());
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                if let Some(times) = failed.times() {
+                    tracing::warn!(%error, times, "admin connections could not be accepted");
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        while connections.try_join_next().is_some() {}
+        oldest.retain(|connection: &AbortHandle| !connection.is_finished());
+        if oldest.len() >= MAX_CONNECTIONS
+            && let Some(connection) = oldest.pop_front()
+        {
+            connection.abort();
+        }
+        let (pages, handshakes) = (pages.clone(), handshakes.clone());
+        oldest.push_back(connections.spawn(async move {
+            match handshakes {
+                Some(handshakes) => secure(stream, &handshakes, pages).await,
+                None => connection(stream, pages).await,
+            }
+        }));
+    }
+}
+
+async fn secure(stream: TcpStream, handshakes: &Handshakes, pages: Router) {
+    let secured = match stream.into_std() {
+        Ok(stream) => handshakes.secure(stream).await,
+        Err(error) => Err(error.into()),
+    };
+    match secured {
+        Ok(secured) => {
+            let client = Client {
+                is_verified: secured.is_verified,
+                identity: secured.identity,
+            };
+            connection(secured.stream, pages.layer(Extension(client))).await;
+        }
+        Err(failure) => tracing::debug!(%failure, "an admin connection did not become secure"),
+    }
+}
+
+/// Serves HTTP/1.1 on any stream of bytes.
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, pages: Router) {
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(pages));
+    if let Err(error) = served.await {
+        tracing::debug!(%error, "an admin connection ended");
+    }
 }
 
 /// Who may read `/metrics`: with neither, anyone; with both, who has either.
@@ -39,19 +120,12 @@ pub(crate) struct Guard {
     pub(crate) tokens: Option<Arc<Tokens>>,
 }
 
-/// Serves the endpoints, plain text or after `handshakes`, until the port is gone.
-pub(crate) async fn serve(listener: TcpListener, handshakes: Option<Handshakes>, admin: Admin) {
-    let pages = routes(admin);
-    let served = match handshakes {
-        Some(handshakes) => {
-            let pages = pages.into_make_service_with_connect_info::<Client>();
-            axum::serve(SecureListener::new(listener, handshakes), pages).await
-        }
-        None => axum::serve(listener, pages).await,
-    };
-    if let Err(error) = served {
-        tracing::error!(%error, "the admin port is gone");
-    }
+/// Who is at the other end of a secure connection.
+#[derive(Debug, Clone)]
+struct Client {
+    /// Whether it has shown a certificate, which is verified then.
+    is_verified: bool,
+    identity: Option<Identity>,
 }
 
 /// The endpoints. Health is open to all: a kubelet has nothing to show.
@@ -66,11 +140,11 @@ fn routes(admin: Admin) -> Router {
 
 async fn guard(
     State(guard): State<Guard>,
-    client: Option<Extension<ConnectInfo<Client>>>,
+    client: Option<Extension<Client>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let client = client.as_ref().map(|client| &client.0.0);
+    let client = client.as_ref().map(|client| &client.0);
     let authorization = request.headers().get(header::AUTHORIZATION);
     match guard.check(client, authorization) {
         Ok(()) => next.run(request).await,
@@ -115,6 +189,7 @@ impl Guard {
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
     admin.metrics.set_ready(admin.unready().is_empty());
+    admin.metrics.bytes_in_flight(admin.budget.used());
     (
         [(
             header::CONTENT_TYPE,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::admin::{self, Admin, Guard};
 use crate::batching::Backlog;
@@ -25,7 +25,7 @@ use crate::repository::{Repository, State};
 use crate::runtime::{Device, Runtime, RuntimeError};
 use crate::security::Security;
 use crate::task::{Task, Tasks};
-use crate::transport;
+use crate::transport::{self, Endpoint};
 
 /// How often recorded samples are folded into their histograms when nobody scrapes.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -133,6 +133,7 @@ impl App {
         let lifecycle = Arc::new(Lifecycle::default());
         let calls = grpc::calls(&loader.tasks);
         let health = Health::starting(&repository, &calls).await;
+        let budget = config.connections.budget(config.network.max_message_size);
         let context = Context {
             repository: Arc::clone(&repository),
             blocking: Blocking::new(cores()),
@@ -140,6 +141,7 @@ impl App {
             metrics: metrics.clone(),
             max_message_size: config.network.max_message_size,
             tokens: security.tokens.clone(),
+            budget,
         };
         let reflection = config.security.reflection;
         let router = grpc::router(context, calls, &health, reflection);
@@ -147,15 +149,21 @@ impl App {
             metrics: metrics.clone(),
             repository: Arc::clone(&repository),
             lifecycle: Arc::clone(&lifecycle),
+            budget,
             guard: Guard {
                 by_certificate: security.metrics_need_certificate,
                 tokens: security.tokens,
             },
         };
+        let bounds = config.connections.bounds();
         let (stop, stopping) = watch::channel(false);
         // Dropped, and so ended, with this function.
         let mut background = tokio::task::JoinSet::new();
-        background.spawn(admin::serve(admin_listener, security.admin, admin));
+        let endpoint = Endpoint {
+            listener: admin_listener,
+            handshakes: security.admin,
+        };
+        background.spawn(admin::serve(endpoint, admin));
         match reload::watch(security.sources, metrics.clone()) {
             Ok(watching) => {
                 background.spawn(watching);
@@ -163,13 +171,12 @@ impl App {
             Err(error) => tracing::error!(%error, "changed files will not be read again"),
         }
         background.spawn(upkeep(metrics));
-        let mut server = tokio::spawn(transport::serve(
-            grpc_listener,
-            io_threads,
-            security.grpc,
-            router,
-            stopping,
-        ));
+        let endpoint = Endpoint {
+            listener: grpc_listener,
+            handshakes: security.grpc,
+        };
+        let server = transport::serve(endpoint, io_threads, router, bounds, stopping);
+        let mut server = tokio::spawn(server);
 
         let loading = load_all(&config, &loader, &repository, &health);
         let mut shutdown = pin!(shutdown);
@@ -258,17 +265,16 @@ async fn stop_models(repository: &Repository, server: &mut JoinHandle<()>) {
     for model in &models {
         model.engine.stop();
     }
-    let limit = Instant::now() + LAST_WORDS;
     // An error is a panic in the accept loop; there is nobody left to tell.
-    if !server.is_finished() {
-        let _ = timeout_at(limit, server).await;
+    if !server.is_finished() && timeout(LAST_WORDS, server).await.is_err() {
+        tracing::warn!("some callers have not taken their last answers");
     }
     let joined = tokio::task::spawn_blocking(move || {
         for model in &models {
             model.engine.join();
         }
     });
-    if timeout_at(limit, joined).await.is_err() {
+    if timeout(LAST_WORDS, joined).await.is_err() {
         tracing::warn!("an instance is still running its batch");
     }
 }

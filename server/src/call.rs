@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
 
-use crate::blocking::Blocking;
+use crate::blocking::{Blocking, Lane};
 use crate::error::ServeError;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
@@ -12,6 +12,7 @@ use crate::model::Model;
 use crate::repository::Repository;
 use crate::tls::Identity;
 use crate::tokens::{Admitted, Caller, Tokens};
+use crate::transport::Budget;
 
 /// What the handlers of all calls share.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Context {
     pub(crate) max_message_size: usize,
     /// `None`: anyone may call.
     pub(crate) tokens: Option<Arc<Tokens>>,
+    /// Of all requests' messages.
+    pub(crate) budget: Budget,
 }
 
 /// One call of an RPC. Its clones are the same call.
@@ -69,9 +72,10 @@ impl Call {
         &self.0.context.repository
     }
 
-    /// The threads for long work.
-    pub fn blocking(&self) -> &Blocking {
-        &self.0.context.blocking
+    /// The threads for long work of the model that the request has reached.
+    pub fn blocking(&self) -> Lane<'_> {
+        let model = self.0.model.get().map_or("", |model| model);
+        self.0.context.blocking.lane(model)
     }
 
     /// The model of this task that a request means, see [`Repository::resolve`]. The metrics of the

@@ -2,6 +2,7 @@
 //! group of options builds what it configures.
 
 mod batching;
+mod connections;
 mod file;
 mod limits;
 mod log;
@@ -16,6 +17,7 @@ mod tls;
 mod value;
 
 pub use batching::BatchingOptions;
+pub use connections::ConnectionOptions;
 pub use limits::LimitOptions;
 pub use log::{LogFormat, LogOptions};
 pub use network::NetworkOptions;
@@ -73,6 +75,10 @@ pub struct Config {
     /// Who may call.
     #[command(flatten)]
     pub security: SecurityOptions,
+
+    /// Bounds on connections.
+    #[command(flatten)]
+    pub connections: ConnectionOptions,
 
     /// Where models run.
     #[command(flatten)]

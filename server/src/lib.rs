@@ -35,6 +35,7 @@ pub mod model;
 mod reload;
 pub mod repository;
 mod request_id;
+mod resources;
 pub mod runtime;
 mod security;
 pub mod shutdown;

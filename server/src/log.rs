@@ -55,6 +55,26 @@ impl<W: Write> Write for Lossy<W> {
     }
 }
 
+/// Something that may happen often, and is told at most once in a [`WINDOW`].
+#[derive(Debug, Default)]
+pub(crate) struct Seldom {
+    told: Option<Instant>,
+    times: u64,
+}
+
+impl Seldom {
+    /// It has happened. How often it has since it was told, if it is to be told now.
+    pub(crate) fn times(&mut self) -> Option<u64> {
+        self.times += 1;
+        let now = Instant::now();
+        if self.told.is_some_and(|told| now - told < WINDOW) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.times))
+    }
+}
+
 /// Lets each place in a library's code write a few lines at a time.
 #[derive(Debug, Default)]
 pub(crate) struct LimitByPlace(Mutex<HashMap<Identifier, Window>>);

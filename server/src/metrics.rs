@@ -83,6 +83,12 @@ declare! {
         "Requests that ended, by caller and gRPC code; only with tokens";
     describe_counter() CALLER_ROWS = "quintet_caller_rows_total":
         "Rows that were admitted, by caller; only with tokens";
+    describe_gauge(Bytes) BYTES_IN_FLIGHT = "quintet_bytes_in_flight":
+        "Bytes of requests from their arrival to their answers, see --max-bytes-in-flight";
+    describe_gauge() CONNECTIONS = "quintet_connections":
+        "Open gRPC connections";
+    describe_counter() TURNED_AWAY = "quintet_connections_turned_away_total":
+        "gRPC connections beyond --max-connections, by kind: new ones refused, or idle ones closed for them";
     describe_counter() LOG_LINES_LOST = "quintet_log_lines_lost_total":
         "Log lines that were not written, by reason: unwritable, or limited as a library wrote too many";
     describe_gauge() BUILD_INFO = "quintet_build_info":
@@ -108,6 +114,9 @@ struct Inner {
     handle: PrometheusHandle,
     process: metrics_process::Collector,
     in_flight: Gauge,
+    connections: Gauge,
+    /// New ones, then idle ones.
+    turned_away: [Counter; 2],
     ready: Gauge,
     requests: RwLock<HashMap<RequestKey, (Counter, Histogram)>>,
 }
@@ -153,7 +162,7 @@ impl Metrics {
             .build_recorder();
         let handle = recorder.handle();
         let process = metrics_process::Collector::new(PROCESS_PREFIX);
-        let (in_flight, ready) = with_local_recorder(&recorder, || {
+        let (in_flight, ready, connections, turned_away) = with_local_recorder(&recorder, || {
             describe();
             process.describe();
             let labels = [
@@ -164,6 +173,8 @@ impl Metrics {
             (
                 metrics::gauge!(REQUESTS_IN_FLIGHT),
                 metrics::gauge!(SERVER_READY),
+                metrics::gauge!(CONNECTIONS),
+                ["new", "idle"].map(|kind| metrics::counter!(TURNED_AWAY, "kind" => kind)),
             )
         });
         Self(Arc::new(Inner {
@@ -171,6 +182,8 @@ impl Metrics {
             handle,
             process,
             in_flight,
+            connections,
+            turned_away,
             ready,
             requests: RwLock::default(),
         }))
@@ -192,6 +205,22 @@ impl Metrics {
     /// memory.
     pub fn upkeep(&self) {
         self.0.handle.run_upkeep();
+    }
+
+    /// Requests hold so many bytes.
+    pub fn bytes_in_flight(&self, bytes: usize) {
+        let gauge = || metrics::gauge!(BYTES_IN_FLIGHT);
+        with_local_recorder(&self.0.recorder, gauge).set(bytes as f64);
+    }
+
+    /// So many connections are open.
+    pub fn connections(&self, open: usize) {
+        self.0.connections.set(open as f64);
+    }
+
+    /// A new connection was refused, or an `idle` one was closed.
+    pub fn turned_away(&self, idle: bool) {
+        self.0.turned_away[usize::from(idle)].increment(1);
     }
 
     /// A request has come in.

@@ -175,10 +175,6 @@ async fn run(mut sources: Vec<Source>, mut hangup: Signal, metrics: Metrics) {
             _ = ticks.tick(), if !sources.is_empty() => false,
             _ = hangup.recv() => true,
         };
-        if forced {
-            let names: Vec<_> = sources.iter().map(|source| source.name).collect();
-            tracing::info!(sources = names.join(", "), "SIGHUP: reading files again");
-        }
         let metrics = metrics.clone();
         let checked = tokio::task::spawn_blocking(move || {
             for source in &mut sources {

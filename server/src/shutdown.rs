@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 /// A SIGTERM that comes so soon after the first is the same request: GNU's `timeout` sends one to
@@ -10,13 +10,14 @@ use tokio::time::Instant;
 const SAME: Duration = Duration::from_secs(1);
 
 /// Resolves at the first SIGINT or SIGTERM. A later SIGTERM, and any second SIGINT, end the process
-/// at once. SIGHUP is a reload, see `reload.rs`.
+/// at once. SIGHUP is logged only; `reload.rs` waits for it too.
 ///
 /// # Errors
 /// When the operating system lets no handler be set.
 pub fn signals() -> std::io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    tokio::spawn(log(signal(SignalKind::hangup())?));
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -35,4 +36,10 @@ pub fn signals() -> std::io::Result<impl Future<Output = ()>> {
             std::process::exit(130);
         });
     })
+}
+
+async fn log(mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        tracing::info!("SIGHUP: certificates and tokens are read again, if there are any");
+    }
 }

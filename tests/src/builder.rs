@@ -148,7 +148,7 @@ impl ServerBuilder {
         self.option("--default-generator", name)
     }
 
-    /// Any option, by its flag.
+    /// Any other option.
     pub fn option(mut self, flag: &'static str, value: impl Into<OsString>) -> Self {
         self.options.insert(flag, value.into());
         self

@@ -1,6 +1,7 @@
 //! The end-to-end tests: one binary, one behaviour a file.
 
 mod batching;
+mod bounds;
 mod classify;
 mod classify_stream;
 mod deadline;

@@ -1,6 +1,7 @@
 //! Messages of prost, from and to the bytes that the transport carries.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{BoxStream, StreamExt as _, poll_fn};
@@ -15,16 +16,23 @@ use super::layout::Layout;
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::flow::within;
-use crate::transport::{Inbox, Incoming, PREFIX, Unreadable};
+use crate::transport::{Charge, Inbox, Incoming, PREFIX, Unreadable};
+
+/// When to ask again while the requests in flight hold too many bytes.
+const NO_ROOM_RETRY: Duration = Duration::from_millis(500);
+
+/// A message, and the room that it takes until it is answered.
+pub(super) type Charged<M> = (M, Charge);
 
 /// The one message of a body, if it comes whole before the deadline.
 pub(super) async fn only<M: Message + Default>(
     body: Incoming,
     call: &Call,
     layout: Layout,
-) -> Result<M, ServeError> {
-    let max_message_size = call.context().max_message_size;
-    let read = pin!(async { decode(body.only_message(max_message_size).await, layout) });
+) -> Result<Charged<M>, ServeError> {
+    let context = call.context();
+    let message = body.only_message(context.max_message_size, context.budget);
+    let read = pin!(async { decode(message.await, layout) });
     within(call.deadline(), read).await
 }
 
@@ -33,7 +41,7 @@ pub(super) fn all<M: Message + Default>(
     inbox: Inbox,
     max_message_size: usize,
     layout: Layout,
-) -> BoxStream<'static, Result<M, ServeError>> {
+) -> BoxStream<'static, Result<Charged<M>, ServeError>> {
     let messages = inbox.messages(max_message_size);
     let messages = messages.map(move |message| decode(message, layout));
     messages.boxed()
@@ -62,18 +70,25 @@ pub(super) fn encode(message: &impl Message, into: &mut BytesMut) {
 
 /// Decodes a message with its prefix, if it has not too many fields, see [`fields::check`].
 fn decode<M: Message + Default>(
-    message: Result<Bytes, Unreadable>,
+    message: Result<(Bytes, Charge), Unreadable>,
     layout: Layout,
-) -> Result<M, ServeError> {
-    let mut message = message?;
+) -> Result<Charged<M>, ServeError> {
+    let (mut message, charge) = message?;
     message.advance(PREFIX);
     fields::check(&message, layout)?;
-    M::decode(message)
-        .map_err(|error| ServeError::invalid("request", format!("cannot be read: {error}")))
+    let message = M::decode(message)
+        .map_err(|error| ServeError::invalid("request", format!("cannot be read: {error}")))?;
+    Ok((message, charge))
 }
 
 impl From<Unreadable> for ServeError {
     fn from(why: Unreadable) -> Self {
-        Self::invalid("request", why.to_string())
+        match why {
+            Unreadable::NoRoom(exceeded) => Self::Exhausted {
+                reason: format!("request: {exceeded}"),
+                retry_after: Some(NO_ROOM_RETRY),
+            },
+            why => Self::invalid("request", why.to_string()),
+        }
     }
 }

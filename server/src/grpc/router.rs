@@ -91,6 +91,14 @@ impl Handler for Router {
         };
         Box::pin(ready(refusal))
     }
+
+    fn connections(&self, open: usize) {
+        self.0.context.metrics.connections(open);
+    }
+
+    fn turned_away(&self, idle: bool) {
+        self.0.context.metrics.turned_away(idle);
+    }
 }
 
 fn check_metadata(headers: &HeaderMap) -> Result<(), ServeError> {

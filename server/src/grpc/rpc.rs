@@ -20,7 +20,7 @@ use super::{messages, refusal, stream, stream_body};
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::tokens::{Access, Scope};
-use crate::transport::{self, Answering, Inbox, Incoming, Reply};
+use crate::transport::{self, Answering, Charge, Inbox, Incoming, Reply};
 
 /// One RPC. Messages are those of prost: see [`Message`].
 pub struct Rpc {
@@ -82,7 +82,7 @@ impl Rpc {
             Box::pin(async move {
                 let call = &record.call;
                 let message = messages::only(body, call, layout).await;
-                let answers = message.and_then(|message| {
+                let answers = message.and_then(|(message, _)| {
                     call.check_accepting()?;
                     Ok(answer(call.clone(), message)?.boxed())
                 });
@@ -106,12 +106,18 @@ impl Rpc {
         let layout = Layout::of_request(path);
         Self::direct(path, move |record, body| {
             let call = &record.call;
-            let inbox = body.into_inbox();
+            let inbox = body.into_inbox(call.context().budget);
             let answers = call.check_accepting().map(|()| {
                 let max_message_size = call.context().max_message_size;
                 let requests = messages::all(inbox.clone(), max_message_size, layout);
                 let (answer, item_call) = (answer.clone(), call.clone());
-                let answer = move |item| answer(item_call.clone(), item);
+                let answer = move |(item, charge)| {
+                    let answer = answer(item_call.clone(), item);
+                    async move {
+                        let _charge: Charge = charge;
+                        answer.await
+                    }
+                };
                 stream::answers(requests, call, items.in_order, answer)
             });
             Box::pin(ready(stream_body::answer(record, answers, Some(inbox))))
@@ -161,7 +167,7 @@ impl Rpc {
                 let call = &record.call;
                 let message = messages::only(body, call, layout).await;
                 let outcome = match message.and_then(|message| check(call).map(|()| message)) {
-                    Ok(message) => answer(call.clone(), message).await,
+                    Ok((message, _charge)) => answer(call.clone(), message).await,
                     Err(error) => Err(error),
                 };
                 record.end_with(match outcome {
@@ -202,7 +208,7 @@ impl Rpc {
             // The router is always ready.
             let mut routes = routes.clone();
             let (head, body) = request.into_parts();
-            let inbox = body.into_inbox();
+            let inbox = body.into_inbox(record.call.context().budget);
             let body = messages::for_tonic(inbox.clone());
             let answering = routes.call(Request::from_parts(head, body));
             Box::pin(async move {

@@ -74,7 +74,7 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Tls(TlsError),
     #[error("{0}")]
-    Io(io::Error),
+    Io(#[from] io::Error),
 }
 
 impl HandshakeThreads {
@@ -132,7 +132,7 @@ impl Handshakes {
             _ => Err(Failure::Io(io::ErrorKind::Interrupted.into())),
         };
         let moved = secured.and_then(|mut secured| {
-            move_here(secured.stream.get_mut().0).map_err(Failure::Io)?;
+            move_here(secured.stream.get_mut().0)?;
             Ok(secured)
         });
         moved.inspect_err(|failure| {
@@ -157,7 +157,7 @@ async fn handshake(
     stream: std::net::TcpStream,
     credentials: &Credentials,
 ) -> Result<Secured, Failure> {
-    let stream = TcpStream::from_std(stream).map_err(Failure::Io)?;
+    let stream = TcpStream::from_std(stream)?;
     // The messages of a handshake are small, and each side waits for the other's.
     let _ = stream.set_nodelay(true);
     let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream)

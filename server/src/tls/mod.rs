@@ -13,5 +13,5 @@ mod unverified;
 
 pub(crate) use certificate::Identity;
 pub(crate) use credentials::{ClientAuth, Credentials, Files, Port};
-pub(crate) use handshake::{HandshakeThreads, Handshakes, Secured};
+pub(crate) use handshake::{HandshakeThreads, Handshakes};
 pub(crate) use unverified::connect as connect_unverified;

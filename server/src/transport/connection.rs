@@ -64,6 +64,8 @@ pub(super) enum Ended {
     Silent,
     #[error("the peer does not take its answers")]
     Unread,
+    #[error("its requests took longer than the grace after its age")]
+    Aged,
 }
 
 /// How long a connection has been silent.
@@ -79,7 +81,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H> Connection<S, H> {
     ///
     /// # Errors
     /// The peer does not speak HTTP/2, or has left.
-    pub(super) async fn open(stream: S, peer: Arc<Peer>, handler: H) -> Result<Self, h2::Error> {
+    pub(super) async fn open(
+        stream: S,
+        peer: Arc<Peer>,
+        handler: H,
+        exchanges: Arc<Exchanges>,
+    ) -> Result<Self, h2::Error> {
         let watch = Arc::<Watch>::default();
         watch.begin_turn();
         let stream = Socket::new(stream, Arc::clone(&watch));
@@ -104,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H> Connection<S, H> {
                 has_pinged: false,
                 timer: Box::pin(sleep(KEEPALIVE)),
             },
-            exchanges: Arc::default(),
+            exchanges,
             has_asked: false,
             fresh: Vec::new(),
         })

@@ -26,6 +26,11 @@ impl Exchanges {
         Exchange(Arc::clone(self))
     }
 
+    /// Whether none is open.
+    pub(super) fn are_none(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 0
+    }
+
     /// Whether the server works on an answer, rather than that a caller does not read one.
     pub(super) fn is_busy(&self) -> bool {
         self.open.load(Ordering::Relaxed) > self.unread.load(Ordering::Relaxed)

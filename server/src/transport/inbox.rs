@@ -12,13 +12,14 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::Stream;
 use h2::RecvStream;
 
+use super::budget::Charge;
 use super::messages::{Unreadable, length};
 
 /// The frames of a request that have come and are not taken. Its clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Inbox(Arc<Mutex<State>>);
 
-/// Its messages, each with its prefix.
+/// Its messages, each with its prefix and its charge.
 #[derive(Debug)]
 pub(crate) struct Messages {
     inbox: Inbox,
@@ -31,18 +32,21 @@ struct State {
     buffer: BytesMut,
     /// Bytes that have not given their room in the caller's window back.
     held: usize,
+    /// For the bytes of the buffer.
+    charge: Charge,
     /// How the body has ended.
-    end: Option<Result<(), h2::Error>>,
+    end: Option<Result<(), Unreadable>>,
     /// A task that waits for bytes. It may not be the one that fills.
     reader: Option<Waker>,
 }
 
 impl Inbox {
-    pub(super) fn new(body: RecvStream) -> Self {
+    pub(super) fn new(body: RecvStream, charge: Charge) -> Self {
         Self(Arc::new(Mutex::new(State {
             body,
             buffer: BytesMut::new(),
             held: 0,
+            charge,
             end: None,
             reader: None,
         })))
@@ -69,11 +73,12 @@ impl Inbox {
         state.fill(context);
         if !state.buffer.is_empty() {
             let bytes = state.buffer.split().freeze();
+            state.charge.split(bytes.len());
             return Poll::Ready(Some(state.release(0).map(|()| bytes)));
         }
         if let Some(end) = &mut state.end {
             let end = std::mem::replace(end, Ok(()));
-            return Poll::Ready(end.err().map(|error| Err(error.into())));
+            return Poll::Ready(end.err().map(Err));
         }
         state.reader = Some(context.waker().clone());
         Poll::Pending
@@ -97,10 +102,15 @@ impl State {
         while self.end.is_none() {
             match self.body.poll_data(context) {
                 Poll::Ready(Some(Ok(data))) => {
+                    let bytes = self.buffer.len() + data.len();
+                    if let Err(exceeded) = self.charge.set(bytes) {
+                        self.end = Some(Err(exceeded.into()));
+                        return;
+                    }
                     self.held += data.len();
                     self.buffer.extend_from_slice(&data);
                 }
-                Poll::Ready(Some(Err(error))) => self.end = Some(Err(error)),
+                Poll::Ready(Some(Err(error))) => self.end = Some(Err(error.into())),
                 Poll::Ready(None) => self.end = Some(Ok(())),
                 Poll::Pending => return,
             }
@@ -108,10 +118,13 @@ impl State {
     }
 
     /// Takes the first message, if it has come whole.
-    fn take(&mut self, max_size: usize) -> Result<Option<Bytes>, Unreadable> {
+    fn take(&mut self, max_size: usize) -> Result<Option<(Bytes, Charge)>, Unreadable> {
         let length = length(&self.buffer, max_size)?;
         let length = length.filter(|length| *length <= self.buffer.len());
-        let message = length.map(|length| self.buffer.split_to(length).freeze());
+        let message = length.map(|length| {
+            let message = self.buffer.split_to(length).freeze();
+            (message, self.charge.split(length))
+        });
         // What is still there belongs to a message that waits, or to one that needs more room.
         let kept = if message.is_some() {
             self.held.min(self.buffer.len())
@@ -133,7 +146,7 @@ impl State {
 }
 
 impl Stream for Messages {
-    type Item = Result<Bytes, Unreadable>;
+    type Item = Result<(Bytes, Charge), Unreadable>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut state = self.inbox.lock();
@@ -147,7 +160,7 @@ impl Stream for Messages {
                 let end = std::mem::replace(end, Ok(()));
                 let left = state.buffer.len();
                 return Poll::Ready(match end {
-                    Err(error) => Some(Err(error.into())),
+                    Err(error) => Some(Err(error)),
                     Ok(()) if left == 0 => None,
                     Ok(()) => {
                         state.buffer.clear();

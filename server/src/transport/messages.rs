@@ -7,6 +7,7 @@
 use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
 
+use super::budget::{Budget, Charge, Exceeded};
 use super::inbox::Inbox;
 
 /// The compression flag and the length, before each message.
@@ -29,6 +30,8 @@ pub(crate) enum Unreadable {
     MoreThanOne,
     #[error("cannot be read: the body ends after {0} bytes")]
     EndsEarly(usize),
+    #[error(transparent)]
+    NoRoom(#[from] Exceeded),
 }
 
 impl Incoming {
@@ -51,17 +54,26 @@ impl Incoming {
         Ok(None)
     }
 
-    /// Reads to the end: the one message, with its prefix.
+    /// Reads to the end: the one message, with its prefix. The budget is charged as long as the
+    /// message is worked on.
     ///
     /// # Errors
-    /// There is not exactly one message, or it is too large.
-    pub(crate) async fn only_message(mut self, max_size: usize) -> Result<Bytes, Unreadable> {
+    /// There is not exactly one message, it is too large, or the budget is used up.
+    pub(crate) async fn only_message(
+        mut self,
+        max_size: usize,
+        budget: Budget,
+    ) -> Result<(Bytes, Charge), Unreadable> {
+        let mut charge = budget.begin();
         let mut whole = self.data().await?.unwrap_or_default();
+        charge.set(whole.len())?;
         let mut needed = only_length(&whole, max_size)?;
         // Most messages come in one frame.
         if let Some(mut part) = self.data().await? {
             let mut parts = BytesMut::from(whole);
             loop {
+                charge.check(needed.unwrap_or_default())?;
+                charge.set(parts.len() + part.len())?;
                 parts.extend_from_slice(&part);
                 needed = only_length(&parts, max_size)?;
                 match self.data().await? {
@@ -74,12 +86,12 @@ impl Incoming {
         if needed != Some(whole.len()) {
             return Err(Unreadable::EndsEarly(whole.len()));
         }
-        Ok(whole)
+        Ok((whole, charge))
     }
 
     /// The messages of a stream.
-    pub(crate) fn into_inbox(self) -> Inbox {
-        Inbox::new(self.0)
+    pub(crate) fn into_inbox(self, budget: Budget) -> Inbox {
+        Inbox::new(self.0, budget.begin())
     }
 }
 

@@ -58,7 +58,7 @@ where
     let mut client = client::Builder::new();
     client.initial_window_size(window);
     let (server, client) = tokio::join!(
-        Connection::open(here, peer(), Answer(answer)),
+        Connection::open(here, peer(), Answer(answer), Arc::default()),
         client.handshake(there)
     );
     let (sender, driver) = client.unwrap();
@@ -184,7 +184,7 @@ async fn a_burst_of_cancelled_requests_costs_no_other_request() {
 #[tokio::test(start_paused = true)]
 async fn who_sends_headers_byte_by_byte_is_ended() {
     let (here, mut there) = duplex(1 << 16);
-    let opening = Connection::open(here, peer(), Answer(unasked));
+    let opening = Connection::open(here, peer(), Answer(unasked), Arc::default());
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     there.write_all(preface).await.unwrap();
     let server = tokio::spawn(opening.await.unwrap());
