@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use crate::blocking::{Blocking, Lane};
 use crate::error::ServeError;
+use crate::flow::Turn;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::model::Model;
@@ -65,6 +66,15 @@ impl Call {
     /// When the caller stops waiting, from `grpc-timeout`.
     pub fn deadline(&self) -> Option<Instant> {
         self.0.deadline
+    }
+
+    /// How a request of this call takes its turn: until its deadline, in the share of its caller.
+    pub fn turn(&self) -> Turn {
+        let flow = self.caller().map(|caller| caller.flow());
+        Turn {
+            deadline: self.deadline(),
+            flow: flow.unwrap_or_default(),
+        }
     }
 
     /// Every model of the server.

@@ -1,6 +1,6 @@
 //! One caller: what it may do, and how much of it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::bucket::Bucket;
 use super::{Access, Scope};
+use crate::batching::Flow;
 use crate::error::{CallerLimit, PermissionDenied, ServeError};
 
 /// When to ask again if too many rows are in flight: some of them will have been answered.
@@ -32,6 +33,7 @@ pub(crate) struct Caller {
 /// What a caller uses now. It outlives a change of the file.
 #[derive(Debug)]
 pub(super) struct Usage {
+    flow: Flow,
     bucket: Mutex<Option<Bucket>>,
     in_flight: AtomicUsize,
     rows: Counter,
@@ -51,6 +53,11 @@ struct Rows {
 impl Caller {
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Its flow in every queue.
+    pub(crate) fn flow(&self) -> Flow {
+        self.usage.flow
     }
 
     pub(super) fn has_expired(&self, now: SystemTime) -> bool {
@@ -136,7 +143,10 @@ impl Caller {
 
 impl Usage {
     pub(super) fn new(rows: Counter) -> Self {
+        /// Flow 0 is that of unknown callers.
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
+            flow: Flow(NEXT.fetch_add(1, Ordering::Relaxed)),
             bucket: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             rows,

@@ -49,7 +49,7 @@ async fn classify(
         Ok((rows, ()))
     });
     let top_k = request.top_k as usize;
-    let served = model.serve(call.deadline(), count, rows, |outputs, ()| {
+    let served = model.serve(call.turn(), count, rows, |outputs, ()| {
         let ranked = outputs.iter().map(|row| classifier.rank(row, top_k));
         ranked.collect::<Option<Vec<_>>>()
     });

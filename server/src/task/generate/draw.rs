@@ -126,7 +126,7 @@ impl Drawing {
                 filter: self.plan.filter.to_string(),
             });
         };
-        let deadline = self.call.deadline();
+        let turn = self.call.turn();
         let (first, count) = (self.progress.drawn, candidates as usize);
         let noise = pin!(async {
             let candidates = first..first + candidates;
@@ -134,20 +134,17 @@ impl Drawing {
         });
         let frames = self
             .model
-            .serve(deadline, count, noise, |frames, ()| Some(frames));
+            .serve(turn, count, noise, |frames, ()| Some(frames));
         let frames = kept.spent.add(frames.await.map_err(name_stage)?);
         let rows = pin!(async {
             let input = self.judge.classifier.input;
             let rows = rows(self.call.blocking(), input, &frames, self.generator.size);
             Ok((rows.await?, ()))
         });
-        let labels = self
-            .judge
-            .model
-            .serve(deadline, count, rows, |outputs, ()| {
-                let likeliest = |row: &Row| self.judge.classifier.rank(row, 1)?.pop();
-                outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
-            });
+        let labels = self.judge.model.serve(turn, count, rows, |outputs, ()| {
+            let likeliest = |row: &Row| self.judge.classifier.rank(row, 1)?.pop();
+            outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
+        });
         let labels = kept.spent.add(labels.await.map_err(name_stage)?);
 
         let (missing, mut passed) = (self.progress.missing(), 0);

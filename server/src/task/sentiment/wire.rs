@@ -52,7 +52,7 @@ async fn sentiment_score(
             truncated,
         })
     };
-    let served = model.serve(call.deadline(), count, rows, |outputs, seen| {
+    let served = model.serve(call.turn(), count, rows, |outputs, seen| {
         outputs.iter().zip(seen).map(sentiment).collect()
     });
     let served = served.await?;

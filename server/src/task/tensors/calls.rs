@@ -90,7 +90,8 @@ async fn infer(
     let timeout = parameters::timeout(&request)?;
     // An overflowing timeout means no deadline.
     let timeout = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let deadline = [call.deadline(), timeout].into_iter().flatten().min();
+    let mut turn = call.turn();
+    turn.deadline = [turn.deadline, timeout].into_iter().flatten().min();
     parameters::check(&request)?;
     let max_rows = model.engine.settings().max_queue_size;
     // As the caller says; a wrong number is refused when it is checked.
@@ -108,7 +109,7 @@ async fn infer(
         let rows = prepare(&model.signature, inputs, max_rows)?;
         Ok((rows, wanted))
     });
-    let served = model.serve(deadline, rows, prepare, |rows, wanted| {
+    let served = model.serve(turn, rows, prepare, |rows, wanted| {
         response(&model, &rows, &wanted, raw)
     });
     let mut response = served.await?.answer;
