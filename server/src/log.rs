@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::callsite::Identifier;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Filter};
+
+use crate::lock::lock;
 
 /// Lines that a library may write in a [`WINDOW`] from one place of its code.
 const LIMIT: u32 = 20;
@@ -87,7 +89,7 @@ struct Window {
 
 impl LimitByPlace {
     fn is_within(&self, place: Identifier, now: Instant) -> bool {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = lock(&self.0);
         let window = places.entry(place).or_insert(Window {
             started: now,
             lines: 0,
