@@ -1,17 +1,16 @@
 //! The cost of inference alone: ONNX Runtime in this process, one session of one thread for every
 //! core.
 
-use std::path::Path;
 use std::sync::Barrier;
 use std::thread::{self, available_parallelism};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use quintet_bundle::{Bundle, task};
+use quintet_bundle::Bundle;
 use quintet_server::batching::Backend as _;
-use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature};
+use quintet_server::runtime::{Device, Row, Runtime, SessionBackend, Signature, Weights};
 
-use crate::Result;
+use crate::{Arguments, Result};
 
 /// Batch sizes tried; the best counts.
 const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -25,7 +24,7 @@ const REST: Duration = Duration::from_micros(100);
 #[derive(Debug)]
 pub(crate) struct Inference {
     pub(crate) name: String,
-    bundle: Bundle,
+    pub(crate) bundle: Bundle,
     signature: Signature,
     runtime: Runtime,
 }
@@ -43,24 +42,30 @@ pub(crate) struct Speed {
     pub(crate) rested_us: f64,
 }
 
-/// Every image classifier of the repository, its newest version, or those of these names. The load
-/// generator sends images, so the other tasks' models are left out.
-pub(crate) fn models(
-    models_dir: &Path,
-    names: &[String],
-    onnxruntime: &Path,
-) -> Result<Vec<Inference>> {
-    let runtime = Runtime::load(onnxruntime, DeviceChoice::Cpu, 1)?;
-    let models = crate::models::newest(models_dir, names, task::IMAGE_CLASSIFICATION)?;
-    let model = |(name, bundle): (String, Bundle)| {
-        Ok(Inference {
-            name,
+/// The newest version of every model of the task, or of those of the names that were given; at least
+/// one.
+pub(crate) fn models(arguments: &Arguments, task: &str) -> Result<Vec<Inference>> {
+    let runtime = Runtime::load(&arguments.onnxruntime, Some(Device::Cpu), 1)?;
+    let mut models: Vec<Inference> = Vec::new();
+    for found in arguments.found()? {
+        let bundle = Bundle::open(&found.path)?;
+        if bundle.manifest().task != task {
+            continue;
+        }
+        // Versions come oldest first.
+        models.retain(|it| it.name != found.name);
+        models.push(Inference {
+            name: found.name,
             signature: Signature::of(bundle.manifest())?,
             bundle,
             runtime: runtime.clone(),
-        })
-    };
-    models.into_iter().map(model).collect()
+        });
+    }
+    if models.is_empty() {
+        let folder = arguments.models_dir.display();
+        return Err(format!("no such model in {folder}").into());
+    }
+    Ok(models)
 }
 
 /// The sum of what `work` gives for each item, on a thread each; the barrier is theirs.
@@ -98,12 +103,8 @@ impl Inference {
     pub(crate) fn measure(&self) -> Result<Speed> {
         let cores = available_parallelism()?.get();
         let weights = self.runtime.weights(self.bundle.model(), cores);
-        let mut sessions = (0..cores)
-            .map(|_| {
-                self.runtime
-                    .session(self.bundle.model(), &self.signature, &weights)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let sessions = (0..cores).map(|_| self.session(&weights));
+        let mut sessions = sessions.collect::<Result<Vec<_>>>()?;
         let mut speed = Speed {
             rows_per_second: 0.0,
             batch: 0,
@@ -123,6 +124,11 @@ impl Inference {
             }
         }
         Ok(speed)
+    }
+
+    pub(crate) fn session(&self, weights: &Weights) -> Result<SessionBackend> {
+        let (model, signature) = (self.bundle.model(), &self.signature);
+        Ok(self.runtime.session(model, signature, weights)?)
     }
 
     /// The median microseconds of one row, each after a rest.

@@ -26,15 +26,12 @@ pub(crate) struct Measured {
     pub(crate) requests_per_second: f64,
     pub(crate) latency_us: Latency,
     /// Of RESOURCE_EXHAUSTED.
-    #[serde(default)]
     pub(crate) refused_latency_us: Option<Latency>,
     /// How long after their intended time requests went, in an open loop; answers are timed from
     /// that time.
-    #[serde(default)]
     pub(crate) lateness_us: Option<Latency>,
     pub(crate) errors: BTreeMap<String, Failed>,
     /// Where answers tell it.
-    #[serde(default)]
     pub(crate) mean_batch_size: Option<f64>,
     pub(crate) generator_cpu_us_per_request: f64,
 }
@@ -96,7 +93,7 @@ impl Generator {
             .args(["--warmup", &milliseconds(self.warmup)])
             .output()
             .map_err(|error| {
-                let program = crate::shown(Path::new(command.get_program()));
+                let program = Path::new(command.get_program()).display();
                 format!("cannot run {program}: {error}")
             })?;
         if !output.status.success() {

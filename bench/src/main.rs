@@ -17,7 +17,6 @@ mod inference;
 mod limit;
 mod load;
 mod machine;
-mod models;
 mod overload;
 mod peer;
 mod process;
@@ -30,6 +29,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use quintet_bundle::{BundlePath, task};
 
 use crate::inference::Inference;
 use crate::load::Generator;
@@ -143,142 +143,139 @@ fn beside(given: Option<&PathBuf>, name: &str) -> Result<PathBuf> {
     Ok(given.cloned().unwrap_or_else(|| this.with_file_name(name)))
 }
 
-/// Where to compute, if that was said.
-fn cores(arguments: &Arguments) -> Option<&Cores> {
-    match &arguments.command {
-        Some(Command::Overload(cores)) => Some(cores),
-        _ => None,
+impl Arguments {
+    /// Where to compute, if that was said.
+    fn cores(&self) -> Option<&Cores> {
+        match &self.command {
+            Some(Command::Overload(cores)) => Some(cores),
+            _ => None,
+        }
+    }
+
+    fn generator(&self) -> Result<Generator> {
+        Ok(Generator {
+            program: beside(self.generator.as_ref(), "quintet")?,
+            cores: self.cores().and_then(|cores| cores.generator_cores.clone()),
+            duration: Duration::from_secs(self.seconds),
+            warmup: Duration::from_millis(self.seconds * 250),
+        })
+    }
+
+    fn quintet(&self) -> Result<Server> {
+        self.start(&beside(self.server.as_ref(), "quintet-server")?)
+    }
+
+    fn start(&self, program: &Path) -> Result<Server> {
+        let cores = self.cores().and_then(|cores| cores.server_cores.as_deref());
+        Server::quintet(program, cores, &self.models_dir, &self.onnxruntime)
+    }
+
+    /// Every version of every model, or of those that were named.
+    fn found(&self) -> Result<impl Iterator<Item = BundlePath>> {
+        let found = quintet_bundle::discover(&self.models_dir)?.into_iter();
+        Ok(found.filter(|it| self.model.is_empty() || self.model.contains(&it.name)))
     }
 }
 
-fn generator(arguments: &Arguments) -> Result<Generator> {
-    Ok(Generator {
-        program: beside(arguments.generator.as_ref(), "quintet")?,
-        cores: cores(arguments).and_then(|cores| cores.generator_cores.clone()),
-        duration: Duration::from_secs(arguments.seconds),
-        warmup: Duration::from_millis(arguments.seconds * 250),
-    })
-}
-
-fn quintet(arguments: &Arguments) -> Result<Server> {
-    start(
-        arguments,
-        &beside(arguments.server.as_ref(), "quintet-server")?,
-    )
-}
-
-fn start(arguments: &Arguments, program: &Path) -> Result<Server> {
-    Server::quintet(
-        program,
-        cores(arguments).and_then(|cores| cores.server_cores.as_deref()),
-        &arguments.models_dir,
-        &arguments.onnxruntime,
-    )
-}
-
-fn classifiers(arguments: &Arguments) -> Result<Vec<Inference>> {
-    let (names, models_dir) = (&arguments.model, &arguments.models_dir);
-    inference::models(models_dir, names, &arguments.onnxruntime)
-}
-
 fn texts(arguments: &Arguments, data_dir: &Path) -> Result<()> {
-    let (names, models_dir) = (&arguments.model, &arguments.models_dir);
-    let models = texts::models(models_dir, names, data_dir, &arguments.onnxruntime)?;
-    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
-    let echo = Server::echo(&std::env::current_exe()?)?;
-    let names = models.iter().map(|it| &*it.name);
-    report(arguments, names, &[texts::CONCURRENCY], |series| {
-        let model = models.iter().find(|it| it.name == series.model);
-        let model = model.expect("every row is a model's");
-        model.measure(&generator, data_dir, &echo, &quintet)
-    })
+    let models = inference::models(arguments, task::TEXT_CLASSIFICATION)?;
+    // Half reviews and half sentences, as the load generator's.
+    let texts = quintet_data::imdb::sample(data_dir, texts::TEXTS, |at| at.is_multiple_of(2))?;
+    let (generator, quintet) = (arguments.generator()?, arguments.quintet()?);
+    let echo = Server::echo()?;
+    let data_dir = data_dir.display().to_string();
+    let options = ["--mix", "both", "--data-dir", &data_dir];
+    report(
+        arguments,
+        &names(&models),
+        &[texts::CONCURRENCY],
+        |series| {
+            let (model, concurrency) = (&series.model, series.concurrency);
+            let score =
+                |server: &Server| generator.run(&server.address, model, concurrency, &options);
+            Ok(texts::Pass {
+                alone: find(&models, model).measure_texts(&texts)?,
+                echo: score(&echo)?,
+                quintet: score(&quintet)?,
+            })
+        },
+    )
 }
 
 fn peer(arguments: &Arguments, address: &str) -> Result<()> {
-    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
-    let models = classifiers(arguments)?;
-    let names = models.iter().map(|it| &*it.name);
-    report(arguments, names, &CONCURRENCIES, |series| {
+    let (generator, quintet) = (arguments.generator()?, arguments.quintet()?);
+    let models = inference::models(arguments, task::IMAGE_CLASSIFICATION)?;
+    report(arguments, &names(&models), &CONCURRENCIES, |series| {
         let infer = ["--protocol", "oip"];
         peer::Pass::measure(series, &generator, [&quintet.address, address], &infer)
     })
 }
 
 fn build(arguments: &Arguments, other: &Path) -> Result<()> {
-    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
-    let other = start(arguments, other)?;
-    let mut names: Vec<String> = quintet_bundle::discover(&arguments.models_dir)?
-        .into_iter()
-        .map(|found| found.name)
-        .filter(|name| arguments.model.is_empty() || arguments.model.contains(name))
-        .collect();
+    let (generator, quintet) = (arguments.generator()?, arguments.quintet()?);
+    let other = arguments.start(other)?;
+    let mut names: Vec<String> = arguments.found()?.map(|found| found.name).collect();
     names.dedup();
-    report(
-        arguments,
-        names.iter().map(|it| &**it),
-        &CONCURRENCIES,
-        |series| peer::Pass::measure(series, &generator, [&quintet.address, &other.address], &[]),
-    )
+    report(arguments, &names, &CONCURRENCIES, |series| {
+        peer::Pass::measure(series, &generator, [&quintet.address, &other.address], &[])
+    })
 }
 
 fn overload(arguments: &Arguments) -> Result<()> {
-    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
-    let models = classifiers(arguments)?;
-    let names = models.iter().map(|it| &*it.name);
-    report(arguments, names, &[overload::BEST], |series| {
+    let (generator, quintet) = (arguments.generator()?, arguments.quintet()?);
+    let models = inference::models(arguments, task::IMAGE_CLASSIFICATION)?;
+    report(arguments, &names(&models), &[overload::BEST], |series| {
         overload::Pass::measure(&series.model, &generator, &quintet)
     })
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let (generator, quintet) = (generator(arguments)?, quintet(arguments)?);
-    let models = classifiers(arguments)?;
-    let echo = Server::echo(&std::env::current_exe()?)?;
-    let names = models.iter().map(|it| &*it.name);
+    let (generator, quintet) = (arguments.generator()?, arguments.quintet()?);
+    let models = inference::models(arguments, task::IMAGE_CLASSIFICATION)?;
+    let echo = Server::echo()?;
     let mut speed = None;
-    report(arguments, names, &CONCURRENCIES, |series| {
-        let Series {
-            model, concurrency, ..
-        } = series;
+    report(arguments, &names(&models), &CONCURRENCIES, |series| {
+        let (model, concurrency) = (&series.model, series.concurrency);
         // Once a pass and model: inference alone knows no concurrency.
         let inference = match speed.take() {
-            Some(speed) if *concurrency != CONCURRENCIES[0] => speed,
-            _ => {
-                let model = models.iter().find(|it| it.name == *model);
-                model.expect("every row is a model's").measure()?
-            }
+            Some(speed) if concurrency != CONCURRENCIES[0] => speed,
+            _ => find(&models, model).measure()?,
         };
         speed = Some(inference.clone());
         Ok(limit::Pass {
             inference,
-            echo: generator.run(&echo.address, model, *concurrency, &[])?,
-            quintet: generator.run(&quintet.address, model, *concurrency, &[])?,
+            echo: generator.run(&echo.address, model, concurrency, &[])?,
+            quintet: generator.run(&quintet.address, model, concurrency, &[])?,
         })
     })
 }
 
+fn names(models: &[Inference]) -> Vec<String> {
+    models.iter().map(|it| it.name.clone()).collect()
+}
+
+fn find<'a>(models: &'a [Inference], name: &str) -> &'a Inference {
+    let mut models = models.iter();
+    models
+        .find(|it| it.name == name)
+        .expect("every row is a model's")
+}
+
 /// Measures each model at each concurrency, and prints the table.
-fn report<'a, P: table::Pass>(
+fn report<P: table::Pass>(
     arguments: &Arguments,
-    models: impl Iterator<Item = &'a str>,
+    models: &[String],
     concurrencies: &[usize],
     measure: impl FnMut(&Series<P>) -> Result<P>,
 ) -> Result<()> {
     use std::io::Write as _;
 
-    let rows = models.flat_map(|model| concurrencies.iter().map(|it| Series::new(model, *it)));
-    let Arguments {
-        passes, seconds, ..
-    } = *arguments;
-    let text = table::measure(rows.collect(), passes, seconds, measure)?;
+    let row = |model| concurrencies.iter().map(move |it| Series::new(model, *it));
+    let rows = models.iter().flat_map(|it| row(it)).collect();
+    let text = table::measure(rows, arguments.passes, arguments.seconds, measure)?;
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
-}
-
-/// Where a program is, for messages.
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }
 
 /// Progress, to stderr.

@@ -29,8 +29,8 @@ pub(crate) fn on_cores(cores: Option<&str>, program: &Path) -> Command {
 
 impl Server {
     /// The echo of this very program.
-    pub(crate) fn echo(this: &Path) -> Result<Self> {
-        Self::start(Command::new(this).arg("echo"))
+    pub(crate) fn echo() -> Result<Self> {
+        Self::start(Command::new(std::env::current_exe()?).arg("echo"))
     }
 
     /// Quintet as a user would run it, but on free ports.
@@ -54,16 +54,15 @@ impl Server {
     /// Memory that it holds, in MiB, where the system says (Linux).
     pub(crate) fn resident_mib(&self) -> Option<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix("VmRSS:"))?;
         let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kib / 1024.0)
     }
 
     /// Reads its log until it is ready; the lines say where it listens.
     fn start(command: &mut Command) -> Result<Self> {
-        let program = crate::shown(Path::new(command.get_program()));
+        let program = Path::new(command.get_program()).display().to_string();
         let mut process = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -34,9 +34,7 @@ pub(crate) fn measure<P: Pass>(
     let watch = Watch::start();
     for pass in 1..=passes {
         for series in &mut table {
-            let Series {
-                model, concurrency, ..
-            } = &series;
+            let (model, concurrency) = (&series.model, series.concurrency);
             crate::say(&format!(
                 "pass {pass} of {passes}: {model} at concurrency {concurrency}"
             ));

@@ -1,93 +1,45 @@
 //! Texts of all lengths: the server beside an echo of the same calls, and the same texts read and
 //! run in this process.
 
-use std::path::Path;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use quintet_bundle::{Bundle, task};
 use quintet_server::batching::Backend as _;
-use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature, Weights};
+use quintet_server::runtime::{Row, SessionBackend, Weights};
 use quintet_server::task::sentiment::Reader;
 
 use crate::Result;
-use crate::inference::on_all_cores;
-use crate::load::{Generator, Measured};
-use crate::process::Server;
+use crate::inference::{Inference, on_all_cores};
+use crate::load::Measured;
 use crate::table::{self, Series};
 
 /// As many as the load generator has.
-const TEXTS: usize = 2048;
+pub(crate) const TEXTS: usize = 2048;
 pub(crate) const CONCURRENCY: usize = 64;
 /// Batch sizes tried; the best counts.
 const BATCHES: [usize; 4] = [4, 8, 16, 32];
 /// How long each is tried.
 const TRIAL: Duration = Duration::from_secs(1);
 
-/// A text model to measure.
-pub(crate) struct TextModel {
-    pub(crate) name: String,
-    bundle: Bundle,
-    runtime: Runtime,
-    texts: Vec<String>,
-}
-
 /// Measured right after each other.
 pub(crate) struct Pass {
     /// Texts a second in this process, and the batch size that gave them.
-    alone: (f64, usize),
-    echo: Measured,
-    quintet: Measured,
+    pub(crate) alone: (f64, usize),
+    pub(crate) echo: Measured,
+    pub(crate) quintet: Measured,
 }
 
-/// Every text model of the repository, its newest version, or those of these names.
-pub(crate) fn models(
-    models_dir: &Path,
-    names: &[String],
-    data_dir: &Path,
-    onnxruntime: &Path,
-) -> Result<Vec<TextModel>> {
-    let runtime = Runtime::load(onnxruntime, DeviceChoice::Cpu, 1)?;
-    // Half reviews and half sentences, as the load generator's.
-    let texts = quintet_data::imdb::sample(data_dir, TEXTS, |place| place.is_multiple_of(2))?;
-    let models = crate::models::newest(models_dir, names, task::TEXT_CLASSIFICATION)?;
-    let model = |(name, bundle)| TextModel {
-        name,
-        bundle,
-        runtime: runtime.clone(),
-        texts: texts.clone(),
-    };
-    Ok(models.into_iter().map(model).collect())
-}
-
-impl TextModel {
-    pub(crate) fn measure(
-        &self,
-        generator: &Generator,
-        data_dir: &Path,
-        echo: &Server,
-        quintet: &Server,
-    ) -> Result<Pass> {
-        let data_dir = crate::shown(data_dir);
-        let options = ["--mix", "both", "--data-dir", &data_dir];
-        let score =
-            |server: &Server| generator.run(&server.address, &self.name, CONCURRENCY, &options);
-        Ok(Pass {
-            alone: self.alone()?,
-            echo: score(echo)?,
-            quintet: score(quintet)?,
-        })
-    }
-
-    fn alone(&self) -> Result<(f64, usize)> {
+impl Inference {
+    /// Texts read and run a second, and the batch size that gave them.
+    pub(crate) fn measure_texts(&self, texts: &[String]) -> Result<(f64, usize)> {
         let cores = available_parallelism()?.get();
         let mut best = (0.0, 0);
         for batch in BATCHES {
             let speed = on_all_cores(0..cores, |_, start| {
-                let ready = self.instance();
+                let session = self.session(&Weights::default());
+                let reader = Reader::of(&self.bundle);
                 start.wait();
-                let (mut session, reader) = ready?;
-                self.run_for(&mut session, &reader, batch)
+                run_for(&mut session?, &reader?, texts, batch)
             })?;
             if speed > best.0 {
                 best = (speed, batch);
@@ -95,32 +47,28 @@ impl TextModel {
         }
         Ok(best)
     }
+}
 
-    fn instance(&self) -> Result<(SessionBackend, Reader)> {
-        let signature = Signature::of(self.bundle.manifest())?;
-        let session = self
-            .runtime
-            .session(self.bundle.model(), &signature, &Weights::default())?;
-        Ok((session, Reader::of(&self.bundle)?))
-    }
-
-    /// Texts a second of one thread.
-    fn run_for(&self, session: &mut SessionBackend, reader: &Reader, batch: usize) -> Result<f64> {
-        let mut outputs = Vec::new();
-        let (start, mut done) = (Instant::now(), 0);
-        while start.elapsed() < TRIAL {
-            let texts = self.texts.iter();
-            let rows = texts.map(|text| Ok(reader.read(text)?.row));
-            let mut rows = rows.collect::<Result<Vec<Row>>>()?;
-            rows.sort_by_key(Row::steps);
-            for rows in rows.chunks(batch) {
-                outputs.clear();
-                session.run(rows, &mut outputs)?;
-            }
-            done += self.texts.len();
+/// Texts a second of one thread.
+fn run_for(
+    session: &mut SessionBackend,
+    reader: &Reader,
+    texts: &[String],
+    batch: usize,
+) -> Result<f64> {
+    let mut outputs = Vec::new();
+    let (start, mut done) = (Instant::now(), 0);
+    while start.elapsed() < TRIAL {
+        let rows = texts.iter().map(|text| Ok(reader.read(text)?.row));
+        let mut rows = rows.collect::<Result<Vec<Row>>>()?;
+        rows.sort_by_key(Row::steps);
+        for rows in rows.chunks(batch) {
+            outputs.clear();
+            session.run(rows, &mut outputs)?;
         }
-        Ok(done as f64 / start.elapsed().as_secs_f64())
+        done += texts.len();
     }
+    Ok(done as f64 / start.elapsed().as_secs_f64())
 }
 
 impl Pass {

@@ -3,10 +3,9 @@
 
 use std::{
     error::Error as StdError,
-    fmt,
     future::poll_fn,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -14,7 +13,7 @@ use std::{
 use tokio::{
     net::lookup_host,
     sync::Notify,
-    task::AbortHandle,
+    task::JoinSet,
     time::{Instant, sleep, timeout},
 };
 use tonic::{
@@ -31,75 +30,86 @@ const LOOK_UP_INTERVAL: Duration = Duration::from_secs(10);
 const LOOK_UP_PAUSE: Duration = Duration::from_secs(1);
 /// gRPC's number for UNAVAILABLE, as a refusal's headers carry it.
 const UNAVAILABLE: &str = "14";
+/// The pause between pings on a connection with calls in flight: a server that vanished without a
+/// word is noticed within this and the ping's own 20 s.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// All connections to a service. Cheap to clone; clones share them.
 #[derive(Clone, Debug)]
-pub(crate) struct Balanced(Arc<Pool>);
+pub(crate) struct Balanced {
+    pool: Arc<Pool>,
+    /// The look-ups, which end with the last clone.
+    _watch: Arc<JoinSet<()>>,
+}
 
 /// A name that has no address: the name, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("no address for {0}: {1}")]
 pub(crate) struct Unresolved(String, String);
 
+#[derive(Debug)]
 struct Pool {
     rotation: Mutex<Rotation<Channel>>,
-    /// Makes the connection to an address.
-    endpoint: Box<MakeEndpoint>,
+    connect_timeout: Duration,
     /// The name that the addresses come from, if they do.
     name: Option<String>,
     /// Notified when a call failed.
-    failed: Arc<Notify>,
-    watch: Mutex<Option<AbortHandle>>,
+    failed: Notify,
 }
 
-type MakeEndpoint = dyn Fn(&str) -> Result<Endpoint, Error> + Send + Sync;
 type BoxError = Box<dyn StdError + Send + Sync>;
 
+/// How an address is connected to.
+fn endpoint(address: &str, connect_timeout: Duration) -> Result<Endpoint, Error> {
+    Ok(Endpoint::from_shared(address.to_owned())?
+        .user_agent(concat!("quintet-client/", env!("CARGO_PKG_VERSION")))?
+        .connect_timeout(connect_timeout)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL))
+}
+
 impl Balanced {
-    /// Connects with the first call; needs a Tokio runtime. `endpoint` says how an address is
-    /// connected to.
+    /// Connects with the first call; needs a Tokio runtime.
     ///
     /// # Errors
-    /// What `endpoint` says of the first address that it refuses.
-    pub(crate) fn new(
-        target: &Target,
-        endpoint: impl Fn(&str) -> Result<Endpoint, Error> + Send + Sync + 'static,
-    ) -> Result<Self, Error> {
+    /// For an address that is no URL.
+    pub(crate) fn new(target: &Target, connect_timeout: Duration) -> Result<Self, Error> {
         let (name, addresses) = match target {
             Target::Name(name) => (Some(name.clone()), &[][..]),
             Target::Addresses(addresses) => (None, &addresses[..]),
         };
         for address in addresses {
-            endpoint(address)?;
+            endpoint(address, connect_timeout)?;
         }
         let pool = Arc::new(Pool {
             rotation: Mutex::new(Rotation::new()),
-            endpoint: Box::new(endpoint),
+            connect_timeout,
             name,
-            failed: Arc::default(),
-            watch: Mutex::default(),
+            failed: Notify::new(),
         });
         pool.set(addresses);
+        let mut watch = JoinSet::new();
         if pool.name.is_some() {
-            let task = tokio::spawn(watch(Arc::downgrade(&pool), Arc::clone(&pool.failed)));
-            *lock(&pool.watch) = Some(task.abort_handle());
+            watch.spawn(Arc::clone(&pool).watch());
         }
-        Ok(Self(pool))
+        Ok(Self {
+            pool,
+            _watch: Arc::new(watch),
+        })
     }
 
     /// Reaches one server at least.
     pub(crate) async fn connect(&self) -> Result<(), Failure> {
         self.resolve().await?;
-        let addresses = lock(&self.0.rotation).addresses();
+        let addresses = self.pool.rotation().addresses();
         let mut failure = None;
         for address in addresses {
-            match self.0.endpoint(&address).connect().await {
+            match self.pool.endpoint(&address).connect().await {
                 Ok(channel) => {
-                    lock(&self.0.rotation).connected(&address, channel);
+                    self.pool.rotation().connected(&address, channel);
                     return Ok(());
                 }
                 Err(error) => {
-                    lock(&self.0.rotation).ended(&address, true, Instant::now());
+                    self.pool.rotation().ended(&address, true, Instant::now());
                     failure.get_or_insert(error);
                 }
             }
@@ -109,8 +119,8 @@ impl Balanced {
 
     /// Finds the addresses, if they are not known yet.
     pub(crate) async fn resolve(&self) -> Result<(), Unresolved> {
-        if lock(&self.0.rotation).is_empty() {
-            self.0.look_up().await?;
+        if self.pool.rotation().is_empty() {
+            self.pool.look_up().await?;
         }
         Ok(())
     }
@@ -129,8 +139,8 @@ impl Service<http::Request<Body>> for Balanced {
         let balanced = self.clone();
         Box::pin(async move {
             balanced.resolve().await?;
-            let pool = &balanced.0;
-            let picked = lock(&pool.rotation).pick(Instant::now());
+            let pool = &balanced.pool;
+            let picked = pool.rotation().pick(Instant::now());
             let (address, mut channel) = picked.ok_or_else(|| pool.unresolved("none is left"))?;
             let answer = async {
                 poll_fn(|context| channel.poll_ready(context)).await?;
@@ -138,7 +148,7 @@ impl Service<http::Request<Body>> for Balanced {
             };
             let answer = answer.await;
             let failed = answer.as_ref().map_or(true, is_refusal);
-            lock(&pool.rotation).ended(&address, failed, Instant::now());
+            pool.rotation().ended(&address, failed, Instant::now());
             if failed {
                 pool.failed.notify_one();
             }
@@ -155,13 +165,29 @@ fn is_refusal(answer: &http::Response<Body>) -> bool {
 }
 
 impl Pool {
+    fn rotation(&self) -> MutexGuard<'_, Rotation<Channel>> {
+        self.rotation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn set(&self, addresses: &[String]) {
-        lock(&self.rotation).set(addresses, |address| self.endpoint(address).connect_lazy());
+        let connect = |address: &str| self.endpoint(address).connect_lazy();
+        self.rotation().set(addresses, connect);
     }
 
     fn endpoint(&self, address: &str) -> Endpoint {
-        (self.endpoint)(address)
+        endpoint(address, self.connect_timeout)
             .expect("given addresses were tried, and one that was looked up is a URL")
+    }
+
+    /// Looks the name up at intervals and after a failed call.
+    async fn watch(self: Arc<Self>) {
+        loop {
+            sleep(LOOK_UP_PAUSE).await;
+            // Either the interval is over or a call has failed.
+            let _ = timeout(LOOK_UP_INTERVAL, self.failed.notified()).await;
+            // A failed look-up leaves the addresses as they were; calls show whether they serve.
+            let _ = self.look_up().await;
+        }
     }
 
     /// Asks the system's resolver. Its answer replaces the addresses; an error leaves them.
@@ -184,34 +210,4 @@ impl Pool {
     fn unresolved(&self, reason: &str) -> Unresolved {
         Unresolved(self.name.clone().unwrap_or_default(), reason.to_owned())
     }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        if let Some(task) = lock(&self.watch).take() {
-            task.abort();
-        }
-    }
-}
-
-impl fmt::Debug for Pool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").finish_non_exhaustive()
-    }
-}
-
-/// Looks the name up at intervals and after a failed call, until the client is dropped.
-async fn watch(pool: Weak<Pool>, failed: Arc<Notify>) {
-    loop {
-        sleep(LOOK_UP_PAUSE).await;
-        // Either the interval is over or a call has failed.
-        let _ = timeout(LOOK_UP_INTERVAL, failed.notified()).await;
-        let Some(pool) = pool.upgrade() else { return };
-        // A failed look-up leaves the addresses as they were; calls show whether they still serve.
-        let _ = pool.look_up().await;
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

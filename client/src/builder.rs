@@ -2,8 +2,6 @@
 
 use std::{error::Error as StdError, time::Duration};
 
-use tonic::transport::Endpoint;
-
 use crate::{
     balance::Balanced,
     client::Client,
@@ -11,10 +9,6 @@ use crate::{
     retry::RetryPolicy,
     target::Target,
 };
-
-/// The pause between pings on a connection with calls in flight: a server that vanished without a
-/// word is noticed within this and the ping's own 20 s.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Settings for a [`Client`]; made by [`Client::builder`].
 #[must_use]
@@ -103,7 +97,7 @@ impl ClientBuilder {
         let start = tokio::time::Instant::now();
         let client = self.connect_lazy()?;
         let failed = |failure| Error::new("connect", failure, 1, start.elapsed());
-        client.connection().connect().await.map_err(failed)?;
+        client.channel.connect().await.map_err(failed)?;
         Ok(client)
     }
 
@@ -114,16 +108,12 @@ impl ClientBuilder {
     /// task needs.
     pub fn connect_lazy(self) -> Result<Client, Error> {
         let target = Target::parse(&self.server).map_err(config)?;
-        let connect_timeout = self.connect_timeout;
-        let endpoint = move |address: &str| -> Result<Endpoint, tonic::transport::Error> {
-            Ok(Endpoint::from_shared(address.to_owned())?
-                .user_agent(concat!("quintet-client/", env!("CARGO_PKG_VERSION")))?
-                .connect_timeout(connect_timeout)
-                .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL))
-        };
         tokio::runtime::Handle::try_current().map_err(config)?;
-        let channel = Balanced::new(&target, endpoint).map_err(config)?;
-        Ok(Client::new(channel, target.to_string(), self.settings))
+        Ok(Client {
+            channel: Balanced::new(&target, self.connect_timeout).map_err(config)?,
+            address: target.to_string().into(),
+            settings: self.settings,
+        })
     }
 }
 

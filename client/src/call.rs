@@ -5,26 +5,19 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
+    builder::Settings,
     error::{Error, ErrorKind, Failure},
-    retry::RetryPolicy,
 };
 
 /// `grpc-timeout` holds eight digits, and instants overflow: longer timeouts are cut to this one.
 pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
-/// A call that is about to be made.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Call {
-    pub(crate) rpc: &'static str,
-    pub(crate) timeout: Duration,
-    pub(crate) retry: RetryPolicy,
-}
-
-impl Call {
-    /// Runs `attempt` until it succeeds, fails for good, or the timeout passes. It is given the
+impl Settings {
+    /// Makes a call: runs `attempt` until it succeeds, fails for good, or the timeout passes. It is given the
     /// time that is left; `jitter` gives numbers in [0, 1).
-    pub(crate) async fn run<T, F, E>(
+    pub(crate) async fn call<T, F, E>(
         self,
+        rpc: &'static str,
         mut jitter: impl FnMut() -> f64,
         mut attempt: impl FnMut(Duration) -> F,
     ) -> Result<T, Error>
@@ -57,7 +50,7 @@ impl Call {
                 ErrorKind::DeadlineExceeded => self.timed_out(failure, last),
                 _ => failure,
             };
-            return Err(Error::new(self.rpc, failure, attempts, start.elapsed()));
+            return Err(Error::new(rpc, failure, attempts, start.elapsed()));
         }
     }
 

@@ -11,7 +11,6 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use crate::{
     balance::Balanced,
     builder::{ClientBuilder, Settings},
-    call::Call,
     classify::{Classifications, ClassifyRequest},
     error::{Error, ErrorKind, Failure},
     generate::{GenerateRequest, GenerateStream, GeneratedDigits},
@@ -31,9 +30,9 @@ const READY_INTERVAL: Duration = Duration::from_millis(200);
 /// a call's future cancels the call.
 #[derive(Clone, Debug)]
 pub struct Client {
-    channel: Balanced,
-    address: Arc<str>,
-    settings: Settings,
+    pub(crate) channel: Balanced,
+    pub(crate) address: Arc<str>,
+    pub(crate) settings: Settings,
 }
 
 impl Client {
@@ -47,18 +46,6 @@ impl Client {
     /// its server.
     pub fn builder(server: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(server.into())
-    }
-
-    pub(crate) fn new(channel: Balanced, address: String, settings: Settings) -> Self {
-        Self {
-            channel,
-            address: address.into(),
-            settings,
-        }
-    }
-
-    pub(crate) fn connection(&self) -> &Balanced {
-        &self.channel
     }
 
     /// Where calls go: the server's URL, several separated by commas, or `dns:///host:port`.
@@ -291,20 +278,14 @@ impl Client {
             let failure = Failure::too_large(size, limit);
             return Err(Error::new(rpc, failure, 0, Duration::ZERO));
         }
-        let Settings { timeout, retry, .. } = self.settings;
-        let call = Call {
-            rpc,
-            timeout,
-            retry,
-        };
         let read = &read;
-        call.run(fastrand::f64, |remaining| {
+        let attempt = |remaining| {
             let mut request = tonic::Request::new(message.clone());
             request.set_timeout(remaining);
             let reply = send(self.inference(), request);
             async move { read(reply.await?.into_inner()) }
-        })
-        .await
+        };
+        self.settings.call(rpc, fastrand::f64, attempt).await
     }
 
     fn inference(&self) -> InferenceServiceClient<Balanced> {

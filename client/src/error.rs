@@ -7,7 +7,12 @@ use std::{error::Error as StdError, fmt, time::Duration};
 /// Its text names the call, the kind of failure and the server's own words; [`StdError::source`]
 /// leads to what lay below, where something did.
 #[derive(Debug)]
-pub struct Error(Box<Context>);
+pub struct Error {
+    rpc: &'static str,
+    failure: Box<Failure>,
+    attempts: u32,
+    elapsed: Duration,
+}
 
 /// What kind of failure a call met.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,14 +87,6 @@ pub(crate) struct Failure {
     pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-#[derive(Debug)]
-struct Context {
-    rpc: &'static str,
-    failure: Failure,
-    attempts: u32,
-    elapsed: Duration,
-}
-
 impl Error {
     pub(crate) fn new(
         rpc: &'static str,
@@ -97,37 +94,37 @@ impl Error {
         attempts: u32,
         elapsed: Duration,
     ) -> Self {
-        Self(Box::new(Context {
+        Self {
             rpc,
-            failure,
+            failure: failure.into(),
             attempts,
             elapsed,
-        }))
+        }
     }
 
     /// What kind of failure it was.
     pub fn kind(&self) -> &ErrorKind {
-        &self.0.failure.kind
+        &self.failure.kind
     }
 
     /// The server's words, or the SDK's own where no server spoke.
     pub fn message(&self) -> &str {
-        &self.0.failure.message
+        &self.failure.message
     }
 
     /// The call that failed, such as `Classify`.
     pub fn rpc(&self) -> &'static str {
-        self.0.rpc
+        self.rpc
     }
 
     /// How often the call was tried; 0 when it failed before anything was sent.
     pub fn attempts(&self) -> u32 {
-        self.0.attempts
+        self.attempts
     }
 
     /// How long the call took, pauses included.
     pub fn elapsed(&self) -> Duration {
-        self.0.elapsed
+        self.elapsed
     }
 
     /// The wrong fields of a request refused as [`ErrorKind::InvalidArgument`]; empty for other
@@ -141,27 +138,22 @@ impl Error {
 
     /// How long the server asked to be left alone (`RetryInfo`), if it did.
     pub fn retry_delay(&self) -> Option<Duration> {
-        self.0.failure.retry_delay
+        self.failure.retry_delay
     }
 
     /// Whether the same call may succeed later; [`crate::RetryPolicy`] lists when. The SDK has then
     /// already tried as often as its policy and timeout allow.
     pub fn is_retryable(&self) -> bool {
-        self.0.failure.is_retryable()
+        self.failure.is_retryable()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Context {
-            rpc,
-            failure,
-            attempts,
-            elapsed,
-        } = &*self.0;
-        write!(f, "{rpc}: {failure}")?;
-        if *attempts > 1 {
-            write!(f, " ({attempts} attempts in {} ms)", elapsed.as_millis())?;
+        write!(f, "{}: {}", self.rpc, self.failure)?;
+        if self.attempts > 1 {
+            let milliseconds = self.elapsed.as_millis();
+            write!(f, " ({} attempts in {milliseconds} ms)", self.attempts)?;
         }
         Ok(())
     }
@@ -169,7 +161,7 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.failure.source()
+        self.failure.source()
     }
 }
 
@@ -248,7 +240,6 @@ impl fmt::Display for Failure {
 
 impl StdError for Failure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        let source = self.source.as_deref()?;
-        Some(source)
+        Some(self.source.as_deref()?)
     }
 }

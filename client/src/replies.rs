@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt as _, TryFutureExt as _, stream::BoxStream};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_stream::Stream as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
@@ -18,20 +18,13 @@ use crate::{
 
 /// Messages of a stream that is opened when they are first asked for.
 pub(crate) struct Replies<T> {
-    state: State<T>,
+    /// `None` once it has ended.
+    messages: Option<BoxStream<'static, Result<T, Status>>>,
     deadline: Pin<Box<Sleep>>,
     timeout: Duration,
 }
 
-enum State<T> {
-    Opening(Opening<T>),
-    Open(Box<Streaming<T>>),
-    Ended,
-}
-
-type Opening<T> = Pin<Box<dyn Future<Output = Result<Response<Streaming<T>>, Status>> + Send>>;
-
-impl<T> Replies<T> {
+impl<T: 'static> Replies<T> {
     /// `open` makes the call with a request that has the rest of the `timeout` as its own.
     pub(crate) fn new<M, F>(
         timeout: Duration,
@@ -46,10 +39,10 @@ impl<T> Replies<T> {
         let opening = async move {
             let mut request = Request::new(message);
             request.set_timeout(deadline.saturating_duration_since(Instant::now()));
-            open(request).await
+            open(request).await.map(Response::into_inner)
         };
         Self {
-            state: State::Opening(Box::pin(opening)),
+            messages: Some(opening.try_flatten_stream().boxed()),
             deadline: Box::pin(sleep_until(deadline)),
             timeout,
         }
@@ -65,43 +58,29 @@ impl<T> Replies<T> {
             let failure = Failure::new(ErrorKind::DeadlineExceeded, message);
             return Poll::Ready(Err(Some(failure)));
         }
-        loop {
-            match &mut self.state {
-                State::Opening(opening) => match std::task::ready!(opening.as_mut().poll(cx)) {
-                    Ok(response) => self.state = State::Open(Box::new(response.into_inner())),
-                    Err(status) => return Poll::Ready(Err(Some(status.into()))),
-                },
-                State::Open(messages) => {
-                    return Pin::new(messages).poll_next(cx).map(|it| match it {
-                        Some(Ok(message)) => Ok(message),
-                        Some(Err(status)) => Err(Some(status.into())),
-                        None => Err(None),
-                    });
-                }
-                State::Ended => return Poll::Ready(Err(None)),
-            }
-        }
+        let Some(messages) = &mut self.messages else {
+            return Poll::Ready(Err(None));
+        };
+        messages.poll_next_unpin(cx).map(|reply| match reply {
+            Some(reply) => reply.map_err(|status| Some(status.into())),
+            None => Err(None),
+        })
     }
 
     /// Cancels the call; no more messages come.
     pub(crate) fn end(&mut self) {
-        self.state = State::Ended;
+        self.messages = None;
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(self.state, State::Ended)
+        self.messages.is_none()
     }
 }
 
 impl<T> fmt::Debug for Replies<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Opening(_) => "opening",
-            State::Open(_) => "open",
-            State::Ended => "ended",
-        };
         f.debug_struct("Replies")
-            .field("state", &state)
+            .field("has_ended", &self.messages.is_none())
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }

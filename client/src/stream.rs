@@ -1,11 +1,10 @@
 //! `ClassifyStream`: many requests on one call, each answered as soon as it is done.
 
-mod flow;
+mod outgoing;
 
 use std::{
-    fmt,
+    collections::{BTreeMap, VecDeque},
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -14,10 +13,11 @@ use quintet_proto::v1::{
     self as wire, classify_stream_response::Result as Outcome,
     inference_service_client::InferenceServiceClient,
 };
+use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::Stream;
 use tonic::{Code, Status};
 
-use self::flow::{Flow, Requests};
+use self::outgoing::Taken;
 use crate::{
     balance::Balanced,
     builder::Settings,
@@ -39,10 +39,20 @@ const RPC: &str = "ClassifyStream";
 /// goes unseen, and no request is silently left out but those that were never taken.
 ///
 /// Dropping it cancels what is under way and drops the caller's stream.
+#[derive(Debug)]
 #[must_use = "nothing is sent until the answers are asked for"]
 pub struct ClassifyStream {
     replies: Replies<wire::ClassifyStreamResponse>,
-    flow: Arc<Flow>,
+    /// Each request before it is sent, and `None` after the last one.
+    taken: mpsc::UnboundedReceiver<Option<Taken>>,
+    exhausted: bool,
+    under_way: BTreeMap<u64, Taken>,
+    /// Errors to hand out.
+    failed: VecDeque<(u64, Error)>,
+    /// The place that the next request has.
+    next: u64,
+    opened: Instant,
+    max_message_size: usize,
 }
 
 impl ClassifyStream {
@@ -54,12 +64,21 @@ impl ClassifyStream {
     where
         S: Stream<Item: Into<ClassifyRequest>> + Send + 'static,
     {
-        let flow = Arc::new(Flow::new(settings.max_message_size));
-        let requests = Requests::new(requests, Arc::clone(&flow));
-        let replies = Replies::new(settings.timeout, requests, |request| async move {
+        let (sender, taken) = mpsc::unbounded_channel();
+        let messages = outgoing::messages(requests, settings.max_message_size, sender);
+        let replies = Replies::new(settings.timeout, messages, |request| async move {
             service.classify_stream(request).await
         });
-        Self { replies, flow }
+        Self {
+            replies,
+            taken,
+            exhausted: false,
+            under_way: BTreeMap::new(),
+            failed: VecDeque::new(),
+            next: 0,
+            opened: Instant::now(),
+            max_message_size: settings.max_message_size,
+        }
     }
 
     /// The next answer; `None` when each request has had its own, or the stream has failed and said
@@ -70,13 +89,39 @@ impl ClassifyStream {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// Gives the answer to its request. The error is one of the whole stream.
-    fn settle(&self, answer: wire::ClassifyStreamResponse) -> Result<(), Failure> {
-        let index = answer.index;
-        let Some(sent) = self.flow.take(index) else {
-            let message = format!("an answer came to request {index}, which is not under way");
-            return Err(Failure::protocol(message));
+    fn note(&mut self, taken: Option<Taken>) {
+        let Some(taken) = taken else {
+            self.exhausted = true;
+            return;
         };
+        self.next = taken.index + 1;
+        if taken.size > self.max_message_size {
+            let failure = Failure::too_large(taken.size, self.max_message_size);
+            let error = Error::new(RPC, failure, 0, Duration::ZERO);
+            self.failed.push_back((taken.index, error));
+        } else {
+            self.under_way.insert(taken.index, taken);
+        }
+    }
+
+    fn note_all(&mut self) {
+        while let Ok(taken) = self.taken.try_recv() {
+            self.note(taken);
+        }
+    }
+
+    /// Finds the request of an answer. The error is one of the whole stream.
+    fn settle(
+        &mut self,
+        answer: wire::ClassifyStreamResponse,
+    ) -> Result<(usize, Result<Classifications, Error>), Failure> {
+        let index = answer.index;
+        // It may have been taken since the last look.
+        self.note_all();
+        let sent = self.under_way.remove(&index).ok_or_else(|| {
+            let message = format!("an answer came to request {index}, which is not under way");
+            Failure::protocol(message)
+        })?;
         let result = match answer.result {
             Some(Outcome::Response(reply)) => Classifications::from_wire(reply, sent.images),
             Some(Outcome::Error(error)) => Err(of_request(error)),
@@ -85,27 +130,24 @@ impl ClassifyStream {
             )),
         };
         let result = result.map_err(|failure| Error::new(RPC, failure, 1, sent.at.elapsed()));
-        self.flow.finish(index as usize, result);
-        Ok(())
+        Ok((index as usize, result))
     }
 
     /// Ends the stream: what has no answer by now gets this failure.
     fn end(&mut self, failure: Option<Failure>) {
         self.replies.end();
-        let rest = self.flow.close();
-        if rest.under_way.is_empty() && rest.exhausted {
-            return;
-        }
+        self.taken.close();
+        self.note_all();
         let mut failure = failure.unwrap_or_else(|| {
             let message = "the server ended the stream before the requests did";
             Failure::protocol(message)
         });
-        if rest.under_way.is_empty() {
-            let error = Error::new(RPC, failure, 1, rest.elapsed);
-            self.flow.finish(rest.next, Err(error));
+        if self.under_way.is_empty() && !self.exhausted {
+            let error = Error::new(RPC, failure, 1, self.opened.elapsed());
+            self.failed.push_back((self.next, error));
             return;
         }
-        for (index, sent) in rest.under_way {
+        for (index, sent) in std::mem::take(&mut self.under_way) {
             // The first error gets the source; the others only have its message.
             let again = Failure {
                 retry_delay: failure.retry_delay,
@@ -113,7 +155,7 @@ impl ClassifyStream {
             };
             let failure = std::mem::replace(&mut failure, again);
             let error = Error::new(RPC, failure, 1, sent.at.elapsed());
-            self.flow.finish(index as usize, Err(error));
+            self.failed.push_back((index, error));
         }
     }
 }
@@ -124,34 +166,23 @@ impl Stream for ClassifyStream {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
-            if let Some(item) = this.flow.finished(cx.waker()) {
-                return Poll::Ready(Some(item));
+            while this.failed.is_empty()
+                && let Poll::Ready(Some(taken)) = this.taken.poll_recv(cx)
+            {
+                this.note(taken);
+            }
+            if let Some((index, error)) = this.failed.pop_front() {
+                return Poll::Ready(Some((index as usize, Err(error))));
             }
             if this.replies.has_ended() {
                 return Poll::Ready(None);
             }
-            let settled = match std::task::ready!(this.replies.poll_next(cx)) {
-                Ok(answer) => this.settle(answer).map_err(Some),
-                Err(failure) => Err(failure),
-            };
-            if let Err(failure) = settled {
-                this.end(failure);
+            let reply = std::task::ready!(this.replies.poll_next(cx));
+            match reply.and_then(|answer| this.settle(answer).map_err(Some)) {
+                Ok(item) => return Poll::Ready(Some(item)),
+                Err(failure) => this.end(failure),
             }
         }
-    }
-}
-
-impl Drop for ClassifyStream {
-    fn drop(&mut self) {
-        self.flow.close();
-    }
-}
-
-impl fmt::Debug for ClassifyStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClassifyStream")
-            .field("replies", &self.replies)
-            .finish_non_exhaustive()
     }
 }
 

@@ -21,11 +21,9 @@ pub(crate) fn read_images(path: &Path, side: u32) -> Result<Vec<u8>, DataError> 
     read(path, |file| {
         let [count, height, width] = header(file)?;
         if (width, height) != (side, side) {
-            return Err(DataErrorKind::ImageSize {
-                width,
-                height,
-                side,
-            });
+            return Err(DataErrorKind::Content(format!(
+                "images are {width} x {height} pixels, must be {side} x {side}"
+            )));
         }
         body(file, 16, count, u64::from(side) * u64::from(side))
     })
@@ -59,14 +57,12 @@ fn header<const D: usize>(file: &mut dyn Read) -> Result<[u32; D], DataErrorKind
     if let Some(&word) = words.first() {
         let (found, expected) = (u32::from_be_bytes(word), magic(D as u32));
         if found != expected {
-            return Err(DataErrorKind::Magic { found, expected });
+            let reason = format!("magic number is {found:#010x}, must be {expected:#010x}");
+            return Err(DataErrorKind::Content(reason));
         }
     }
     if words.len() != D + 1 {
-        return Err(DataErrorKind::Truncated {
-            actual: header.len() as u64,
-            expected,
-        });
+        return Err(truncated(header.len() as u64, expected));
     }
     Ok(std::array::from_fn(|dim| {
         u32::from_be_bytes(words[dim + 1])
@@ -76,26 +72,29 @@ fn header<const D: usize>(file: &mut dyn Read) -> Result<[u32; D], DataErrorKind
 /// Reads `count` items of `size` bytes, and checks that the file ends there.
 fn body(file: &mut dyn Read, header: u64, count: u32, size: u64) -> Result<Vec<u8>, DataErrorKind> {
     if count > MAX_ITEMS {
-        return Err(DataErrorKind::TooMany {
-            count,
-            limit: MAX_ITEMS,
-        });
+        return Err(DataErrorKind::Content(format!(
+            "header promises {count} items, at most {MAX_ITEMS} are allowed"
+        )));
     }
     let length = u64::from(count) * size;
+    let expected = header + length;
     let mut items = Vec::new();
     // One byte more shows a file that goes on, and makes gzip check its checksum.
     let broken_off = read_up_to(file, length + 1, &mut items)?;
     match items.len() as u64 {
         // A stream without its checksum at the end is cut too, though no item is missing.
-        actual if actual < length || broken_off => Err(DataErrorKind::Truncated {
-            actual: header + actual,
-            expected: header + length,
-        }),
-        actual if actual > length => Err(DataErrorKind::Trailing {
-            expected: header + length,
-        }),
+        actual if actual < length || broken_off => Err(truncated(header + actual, expected)),
+        actual if actual > length => Err(DataErrorKind::Content(format!(
+            "goes on after the {expected} bytes that its header promises (unpacked)"
+        ))),
         _ => Ok(items),
     }
+}
+
+fn truncated(actual: u64, expected: u64) -> DataErrorKind {
+    DataErrorKind::Content(format!(
+        "ends after {actual} bytes, its header promises {expected} (unpacked)"
+    ))
 }
 
 /// Reads at most `limit` bytes, and tells whether a gzip stream broke off before.

@@ -79,20 +79,19 @@ pub fn load(data_dir: &Path, split: Split) -> Result<Digits, DataError> {
     let images_path = PUBLISHED.find(data_dir, images_name)?;
     let images = idx::read_images(&images_path, SIDE as u32)?;
     let labels = idx::read_labels(&labels_path)?;
-    let error = |kind| Err(DataError::new(&labels_path, kind));
-    let wrong = labels
-        .iter()
-        .position(|&label| usize::from(label) >= CLASSES);
-    if let Some(index) = wrong {
-        let found = labels[index];
-        return error(DataErrorKind::Label { index, found });
+    let refuse = |reason| {
+        let kind = DataErrorKind::Content(reason);
+        Err(DataError::new(&labels_path, kind))
+    };
+    let mut indexed = labels.iter().enumerate();
+    if let Some((index, label)) = indexed.find(|(_, label)| usize::from(**label) >= CLASSES) {
+        return refuse(format!("label {index} is {label}, must be 0 to 9"));
     }
-    let digits = Digits { images, labels };
-    let (images, labels) = (digits.images.len() / PIXELS, digits.labels.len());
-    if images != labels {
-        return error(DataErrorKind::Count { labels, images });
+    let (count, labelled) = (images.len() / PIXELS, labels.len());
+    if count != labelled {
+        return refuse(format!("holds {labelled} labels for {count} images"));
     }
-    Ok(digits)
+    Ok(Digits { images, labels })
 }
 
 const fn file(name: &'static str, bytes: u64, sha256: &'static str) -> PublishedFile {

@@ -63,8 +63,8 @@ impl Published {
         let [usual, others @ ..] = places;
         let others = others.map(|path| path.display().to_string()).join(", ");
         let url = self.mirrors[0];
-        let kind = DataErrorKind::NotFetched { others, url };
-        Err(DataError::new(usual, kind))
+        let reason = format!("not found, nor {others}; it is published at {url}");
+        Err(DataError::new(usual, DataErrorKind::NotFetched(reason)))
     }
 }
 

@@ -104,9 +104,7 @@ fn a_missing_file_is_named_with_the_places() {
             .path
             .ends_with(Path::new("mnist").join(format!("{IMAGES}.gz")))
     );
-    assert!(
-        matches!(&error.kind, DataErrorKind::NotFetched { others, .. } if others.contains(IMAGES))
-    );
+    assert!(matches!(&error.kind, DataErrorKind::NotFetched(places) if places.contains(IMAGES)));
 }
 
 #[test]
@@ -120,54 +118,30 @@ fn wrong_magic() {
     );
     let (path, kind) = refusal(images(3), b"<html>".to_vec());
     assert_eq!(path, Path::new(LABELS));
-    assert!(
-        matches!(
-            kind,
-            DataErrorKind::Magic {
-                expected: 0x801,
-                ..
-            }
-        ),
-        "{kind}"
+    assert_eq!(
+        kind.to_string(),
+        "magic number is 0x3c68746d, must be 0x00000801"
     );
+}
+
+fn truncated(actual: u64, expected: u64) -> String {
+    format!("ends after {actual} bytes, its header promises {expected} (unpacked)")
 }
 
 #[test]
 fn truncated_and_trailing() {
     let (path, kind) = refusal(images(3)[..2000].to_vec(), labels(3));
     assert_eq!(path, Path::new(IMAGES));
-    let expected = DataErrorKind::Truncated {
-        actual: 2000,
-        expected: 16 + 3 * 784,
-    };
-    assert_eq!(kind.to_string(), expected.to_string());
+    assert_eq!(kind.to_string(), truncated(2000, 16 + 3 * 784));
     let (_, kind) = refusal(images(3)[..9].to_vec(), labels(3));
-    assert!(
-        matches!(
-            kind,
-            DataErrorKind::Truncated {
-                actual: 9,
-                expected: 16
-            }
-        ),
-        "{kind}"
-    );
+    assert_eq!(kind.to_string(), truncated(9, 16));
     let (_, kind) = refusal(Vec::new(), labels(3));
-    assert!(
-        matches!(
-            kind,
-            DataErrorKind::Truncated {
-                actual: 0,
-                expected: 16
-            }
-        ),
-        "{kind}"
-    );
+    assert_eq!(kind.to_string(), truncated(0, 16));
     let (path, kind) = refusal(images(3), [labels(3), vec![0]].concat());
     assert_eq!(path, Path::new(LABELS));
-    assert!(
-        matches!(kind, DataErrorKind::Trailing { expected: 11 }),
-        "{kind}"
+    assert_eq!(
+        kind.to_string(),
+        "goes on after the 11 bytes that its header promises (unpacked)"
     );
 }
 
@@ -177,10 +151,8 @@ fn every_cut_of_a_gzip_stream_is_truncated() {
     for length in 2..whole.len() {
         let (path, kind) = refusal(images(40), whole[..length].to_vec());
         assert_eq!(path, Path::new(LABELS));
-        assert!(
-            matches!(kind, DataErrorKind::Truncated { .. }),
-            "cut at {length}: {kind}"
-        );
+        let message = kind.to_string();
+        assert!(message.starts_with("ends after "), "{length}: {message}");
     }
 }
 
@@ -210,15 +182,9 @@ fn counts_sizes_and_labels() {
     let mut endless = images(3);
     endless[4..8].fill(0xff);
     let (_, kind) = refusal(endless, labels(3));
-    assert!(
-        matches!(
-            kind,
-            DataErrorKind::TooMany {
-                count: u32::MAX,
-                ..
-            }
-        ),
-        "{kind}"
+    assert_eq!(
+        kind.to_string(),
+        "header promises 4294967295 items, at most 10000000 are allowed"
     );
 
     let mut eleven = labels(3);

@@ -17,7 +17,7 @@ use crate::value::{GraphId, Value};
 /// Collects inputs, initializers, nodes and outputs, and [builds](Self::build) a checked [`Model`].
 ///
 /// Nodes come from the functions in [`ops`]; they stand in the file in the order of the calls.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct GraphBuilder {
     id: GraphId,
     name: String,
@@ -39,15 +39,8 @@ impl GraphBuilder {
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self {
-            id: GraphId::default(),
             name: name.to_owned(),
-            inputs: Vec::new(),
-            initializers: Vec::new(),
-            nodes: Vec::new(),
-            results: Vec::new(),
-            outputs: Vec::new(),
-            names: HashSet::new(),
-            counts: HashMap::new(),
+            ..Self::default()
         }
     }
 
@@ -59,44 +52,30 @@ impl GraphBuilder {
         shape: impl Into<Shape>,
     ) -> Result<Value> {
         let shape = shape.into();
-        if let Some(flaw) = shape.flaw() {
-            return Err(GraphError::Shape {
-                name: name.to_owned(),
-                shape,
-                flaw,
-            });
-        }
+        shape.check(name)?;
         self.reserve("an input", name)?;
         let value = Value::new(&self.id, name.to_owned(), data_type, shape);
         self.inputs.push(value.clone());
         Ok(value)
     }
 
-    /// Adds a float32 constant; `data` is in row-major order. An empty shape makes a scalar.
+    /// Adds a float32 constant, as [`initializer`](Self::initializer) does.
     pub fn initializer_f32(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Result<Value> {
         self.initializer(name, shape, data)
     }
 
-    /// Adds a float16 constant, rounding each element to the nearest float16.
-    ///
-    /// No operator here computes in float16; [`weight_f16`](Self::weight_f16) adds the cast too.
-    pub fn initializer_f16(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Result<Value> {
-        self.initializer(name, shape, &to_float16(name, data)?)
-    }
-
-    /// Adds an int64 constant.
-    pub fn initializer_i64(&mut self, name: &str, shape: &[usize], data: &[i64]) -> Result<Value> {
-        self.initializer(name, shape, data)
-    }
-
-    /// Adds an int32 constant.
-    pub fn initializer_i32(&mut self, name: &str, shape: &[usize], data: &[i32]) -> Result<Value> {
-        self.initializer(name, shape, data)
-    }
-
-    /// Adds a uint8 constant.
-    pub fn initializer_u8(&mut self, name: &str, shape: &[usize], data: &[u8]) -> Result<Value> {
-        self.initializer(name, shape, data)
+    /// Adds a constant; `data` is in row-major order. An empty shape makes a scalar.
+    pub fn initializer<T: Element>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        data: &[T],
+    ) -> Result<Value> {
+        let proto = tensor(name, shape, data)?;
+        self.reserve("an initializer", name)?;
+        self.initializers.push(proto);
+        let (name, shape) = (name.to_owned(), shape.into());
+        Ok(Value::new(&self.id, name, T::DATA_TYPE, shape))
     }
 
     /// Adds a weight that is stored as float16 and cast to float32 in the graph.
@@ -104,17 +83,18 @@ impl GraphBuilder {
     /// The file holds half the bytes; a runtime folds the cast when it loads the model. Each
     /// element is rounded to the nearest float16.
     pub fn weight_f16(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Result<Value> {
-        let stored = self.initializer_f16(name, shape, data)?;
+        let stored = self.initializer(name, shape, &to_float16(name, data)?)?;
         ops::cast(self, &stored, DataType::Float32)
     }
 
     /// Gives out a node's result under `name`, which replaces the value's own name in the file.
     pub fn output(&mut self, name: &str, value: &Value) -> Result<()> {
+        let refuse = |reason| Err(GraphError::Value(format!("output `{name}`: {reason}")));
+        let own = value.name();
         if !self.owns(value) {
-            let (name, value) = (name.to_owned(), value.name().to_owned());
-            return Err(GraphError::ForeignOutput { name, value });
+            return refuse(format!("the value `{own}` belongs to another graph"));
         }
-        let is = |other: &str| other == value.name();
+        let is = |other: &str| other == own;
         let what = if self.outputs.iter().any(|(_, other)| is(other.name())) {
             Some("an output")
         } else if self.inputs.iter().any(|input| is(input.name())) {
@@ -125,10 +105,10 @@ impl GraphBuilder {
             None
         };
         if let Some(what) = what {
-            let (name, value) = (name.to_owned(), value.name().to_owned());
-            return Err(GraphError::Output { name, value, what });
+            let allowed = "an output must be a node's result, given out once";
+            return refuse(format!("`{own}` is {what}; {allowed}"));
         }
-        if name != value.name() {
+        if name != own {
             self.reserve("an output", name)?;
         }
         self.outputs.push((name.to_owned(), value.clone()));
@@ -137,8 +117,8 @@ impl GraphBuilder {
 
     /// Checks the graph and makes the model. `metadata` are free facts, kept in the given order.
     ///
-    /// The check asks for: values defined before use, unique names, at least one output, and
-    /// nothing dangling, that is no input, initializer or node that no output needs.
+    /// The check asks for: a name, unique metadata, at least one output, and nothing dangling, that
+    /// is no input, initializer or node that no output needs.
     pub fn build(self, metadata: &[(&str, &str)]) -> Result<Model> {
         let public = self.outputs.iter();
         let public: HashMap<&str, &str> = public
@@ -162,11 +142,22 @@ impl GraphBuilder {
         let inner =
             |value: &&Value| used.contains(value.name()) && !public.contains_key(value.name());
         let info = |value: &Value| value.info(value.name());
+        let outputs = self.outputs.iter();
         let entry = |&(key, value): &(&str, &str)| StringStringEntryProto {
             key: key.to_owned(),
             value: value.to_owned(),
         };
-        let proto = ModelProto {
+        let graph = GraphProto {
+            node: nodes,
+            name: self.name,
+            initializer: self.initializers,
+            input: self.inputs.iter().map(info).collect(),
+            output: outputs.map(|(name, value)| value.info(name)).collect(),
+            value_info: self.results.iter().filter(inner).map(info).collect(),
+        };
+        let metadata_props: Vec<_> = metadata.iter().map(entry).collect();
+        check(&graph, &metadata_props)?;
+        Ok(Model(ModelProto {
             ir_version: IR_VERSION,
             opset_import: vec![OperatorSetIdProto {
                 domain: String::new(),
@@ -174,22 +165,9 @@ impl GraphBuilder {
             }],
             producer_name: PRODUCER.to_owned(),
             producer_version: env!("CARGO_PKG_VERSION").to_owned(),
-            graph: Some(GraphProto {
-                node: nodes,
-                name: self.name,
-                initializer: self.initializers,
-                input: self.inputs.iter().map(info).collect(),
-                output: self
-                    .outputs
-                    .iter()
-                    .map(|(name, value)| value.info(name))
-                    .collect(),
-                value_info: self.results.iter().filter(inner).map(info).collect(),
-            }),
-            metadata_props: metadata.iter().map(entry).collect(),
-        };
-        check(&proto)?;
-        Ok(Model(proto))
+            graph: Some(graph),
+            metadata_props,
+        }))
     }
 
     pub(crate) fn owns(&self, value: &Value) -> bool {
@@ -245,26 +223,13 @@ impl GraphBuilder {
         values
     }
 
-    fn initializer<T: Element>(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        data: &[T],
-    ) -> Result<Value> {
-        let proto = tensor(name, shape, data)?;
-        self.reserve("an initializer", name)?;
-        self.initializers.push(proto);
-        let (name, shape) = (name.to_owned(), shape.into());
-        Ok(Value::new(&self.id, name, T::DATA_TYPE, shape))
-    }
-
     fn reserve(&mut self, what: &'static str, name: &str) -> Result<()> {
         if name.is_empty() {
-            return Err(GraphError::EmptyName { what });
+            return Err(GraphError::Value(format!("{what} has an empty name")));
         }
-        let name = name.to_owned();
-        if !self.names.insert(name.clone()) {
-            return Err(GraphError::DuplicateName { name });
+        if !self.names.insert(name.to_owned()) {
+            let reason = format!("the name `{name}` is already in use");
+            return Err(GraphError::Value(reason));
         }
         Ok(())
     }

@@ -71,11 +71,10 @@ mod tensor;
 mod text;
 mod value;
 
-pub use self::check::CheckError;
 pub use self::data_type::DataType;
-pub use self::error::{GraphError, NodeError, Result};
+pub use self::error::{GraphError, Result};
 pub use self::graph::GraphBuilder;
 pub use self::model::{IR_VERSION, Model, OPSET, PRODUCER};
 pub use self::shape::{Dim, Shape};
-pub use self::tensor::{Initializer, ReadError, initializers};
+pub use self::tensor::{Element, Initializer, ReadError, initializers};
 pub use self::value::Value;

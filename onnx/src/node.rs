@@ -2,8 +2,10 @@
 //!
 //! Nothing reaches the graph before `finish`, so a refused node leaves the graph as it was.
 
+use std::fmt::Display;
+
 use crate::data_type::DataType;
-use crate::error::{GraphError, NodeError, Result};
+use crate::error::{GraphError, Result};
 use crate::graph::GraphBuilder;
 use crate::proto::{AttributeProto, NodeProto, TensorProto};
 use crate::shape::Shape;
@@ -41,16 +43,15 @@ impl<'g> Node<'g> {
         allowed: &[DataType],
     ) -> Result<()> {
         if !self.graph.owns(value) {
-            let value = value.name().to_owned();
-            return Err(self.refuse(NodeError::ForeignValue { input, value }));
+            let name = value.name();
+            return Err(self.refuse(format!("input {input} (`{name}`) belongs to another graph")));
         }
         if !allowed.contains(&value.data_type()) {
-            return Err(self.refuse(NodeError::DataType {
-                input,
-                value: value.name().to_owned(),
-                actual: value.data_type(),
-                allowed: allowed.to_vec(),
-            }));
+            let (name, actual) = (value.name(), value.data_type());
+            let allowed: Vec<_> = allowed.iter().map(|it| it.as_str()).collect();
+            let allowed = allowed.join(", ");
+            let reason = format!("input {input} (`{name}`) is {actual}, allowed: {allowed}");
+            return Err(self.refuse(reason));
         }
         self.proto.input.push(value.name().to_owned());
         Ok(())
@@ -100,7 +101,7 @@ impl<'g> Node<'g> {
         let allowed = least..=i32::MAX as usize;
         if !lengths.iter().all(|length| allowed.contains(length)) {
             let allowed = format!("{least} to {}", i32::MAX);
-            return Err(self.bad_attribute(attribute, &format!("{lengths:?}"), allowed));
+            return Err(self.bad_attribute(attribute, format!("{lengths:?}"), allowed));
         }
         let lengths: Vec<_> = lengths.iter().map(|&length| length as i64).collect();
         self.attribute(attribute, lengths);
@@ -112,38 +113,30 @@ impl<'g> Node<'g> {
         &self,
         input: &'static str,
         value: &Value,
-        allowed: impl Into<String>,
+        allowed: impl Display,
     ) -> GraphError {
-        self.refuse(NodeError::Shape {
-            input,
-            value: value.name().to_owned(),
-            actual: value.shape().clone(),
-            allowed: allowed.into(),
-        })
+        let (name, actual) = (value.name(), value.shape());
+        self.refuse(format!(
+            "input {input} (`{name}`) has the shape {actual}, allowed: {allowed}"
+        ))
     }
 
     /// Refuses an attribute's value.
     pub(crate) fn bad_attribute(
         &self,
         attribute: &'static str,
-        actual: &dyn ToString,
-        allowed: impl Into<String>,
+        actual: impl Display,
+        allowed: impl Display,
     ) -> GraphError {
-        let (actual, allowed) = (actual.to_string(), allowed.into());
-        self.refuse(NodeError::Attribute {
-            attribute,
-            actual,
-            allowed,
-        })
+        self.refuse(format!(
+            "attribute {attribute} is {actual}, allowed: {allowed}"
+        ))
     }
 
     /// Names the node in an error.
-    pub(crate) fn refuse(&self, kind: NodeError) -> GraphError {
-        GraphError::Node {
-            op: self.op,
-            node: self.proto.name.clone(),
-            kind: Box::new(kind),
-        }
+    pub(crate) fn refuse(&self, reason: String) -> GraphError {
+        let (op, node) = (self.op, self.proto.name.clone());
+        GraphError::Node { op, node, reason }
     }
 
     /// Resolves `axis`, which counts from the end when negative, into `0..rank`.
@@ -158,7 +151,7 @@ impl<'g> Node<'g> {
             0 => "none, a scalar has no axes".to_owned(),
             _ => format!("-{rank} to {} for rank {rank}", rank - 1),
         };
-        Err(self.bad_attribute(attribute, &axis, allowed))
+        Err(self.bad_attribute(attribute, axis, allowed))
     }
 
     /// Puts a node with one output into the graph. The output has the node's name.
@@ -187,8 +180,7 @@ impl<'g> Node<'g> {
     ) -> Result<[Value; N]> {
         for (_, _, shape) in &outputs {
             if let Some(flaw) = shape.flaw() {
-                let shape = shape.clone();
-                return Err(self.refuse(NodeError::Result { shape, flaw }));
+                return Err(self.refuse(format!("the result's shape {shape} has {flaw}")));
             }
         }
         // Optional inputs at the end are left out by leaving them off.

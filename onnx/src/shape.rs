@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::error::{GraphError, Result};
+
 /// The length of one axis.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Dim {
@@ -83,6 +85,17 @@ impl Shape {
             .rev()
             .map(|back| from_end(self, back).broadcast(&from_end(other, back)))
             .collect()
+    }
+
+    /// Refuses an unusable shape of the input or initializer `name`.
+    pub(crate) fn check(&self, name: &str) -> Result<()> {
+        match self.flaw() {
+            Some(flaw) => {
+                let reason = format!("`{name}` has the shape {self}, which has {flaw}");
+                Err(GraphError::Value(reason))
+            }
+            None => Ok(()),
+        }
     }
 
     /// What makes the shape unusable, if anything does.

@@ -4,12 +4,13 @@ use half::f16;
 use prost::Message;
 
 use crate::data_type::DataType;
-use crate::error::GraphError;
+use crate::error::{GraphError, Result};
 use crate::proto::{AttributeProto, ModelProto, TensorProto};
 use crate::shape::{Shape, volume};
 
 /// A Rust type that ONNX has an element type for.
-pub(crate) trait Element: Copy {
+pub trait Element: Copy {
+    /// The element type.
     const DATA_TYPE: DataType;
 
     /// Appends the element's little-endian bytes.
@@ -50,7 +51,7 @@ pub enum ReadError {
 }
 
 /// The float16 and float32 initializers of a model that [`crate::Model::to_bytes`] wrote.
-pub fn initializers(model: &[u8]) -> Result<Vec<Initializer>, ReadError> {
+pub fn initializers(model: &[u8]) -> std::result::Result<Vec<Initializer>, ReadError> {
     let graph = ModelProto::decode(model)?.graph.unwrap_or_default();
     let is_float32 = |attribute: &AttributeProto| {
         attribute.name == "to" && attribute.i == Some(DataType::Float32.code().into())
@@ -101,27 +102,14 @@ pub fn initializers(model: &[u8]) -> Result<Vec<Initializer>, ReadError> {
 }
 
 /// A constant named `name` that holds `data` in row-major order.
-pub(crate) fn tensor<T: Element>(
-    name: &str,
-    shape: &[usize],
-    data: &[T],
-) -> Result<TensorProto, GraphError> {
+pub(crate) fn tensor<T: Element>(name: &str, shape: &[usize], data: &[T]) -> Result<TensorProto> {
     let dims = Shape::from(shape);
-    if let Some(flaw) = dims.flaw() {
-        return Err(GraphError::Shape {
-            name: name.to_owned(),
-            shape: dims,
-            flaw,
-        });
-    }
-    let (expected, _) = volume(&dims);
-    if data.len() as u128 != expected {
-        return Err(GraphError::Length {
-            name: name.to_owned(),
-            shape: dims,
-            actual: data.len(),
-            expected,
-        });
+    dims.check(name)?;
+    let (actual, (expected, _)) = (data.len(), volume(&dims));
+    if actual as u128 != expected {
+        return Err(GraphError::Value(format!(
+            "initializer `{name}` has {actual} elements, but its shape {dims} needs {expected}"
+        )));
     }
     let mut raw_data = Vec::with_capacity(data.len() * T::DATA_TYPE.size());
     for element in data {
@@ -136,17 +124,16 @@ pub(crate) fn tensor<T: Element>(
 }
 
 /// `data` rounded to the nearest float16; a finite value must stay finite.
-pub(crate) fn to_float16(name: &str, data: &[f32]) -> Result<Vec<f16>, GraphError> {
+pub(crate) fn to_float16(name: &str, data: &[f32]) -> Result<Vec<f16>> {
     data.iter()
         .enumerate()
         .map(|(index, &value)| {
             let half = f16::from_f32(value);
             if value.is_finite() && half.is_infinite() {
-                return Err(GraphError::Float16Range {
-                    name: name.to_owned(),
-                    index,
-                    value,
-                });
+                return Err(GraphError::Value(format!(
+                    "initializer `{name}` holds {value} at index {index}, which float16 (±65504) \
+                     cannot hold"
+                )));
             }
             Ok(half)
         })

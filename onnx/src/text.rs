@@ -36,22 +36,14 @@ pub(crate) fn model(model: &ModelProto) -> String {
     )];
     let metadata = model.metadata_props.iter();
     lines.extend(metadata.map(|entry| format!("metadata {}={}", entry.key, entry.value)));
-    lines.extend(
-        graph
-            .input
-            .iter()
-            .map(|input| format!("input {}", typed(input))),
-    );
+    let inputs = graph.input.iter();
+    lines.extend(inputs.map(|input| format!("input {}", typed(input))));
     lines.extend(graph.initializer.iter().map(initializer));
     let infos = graph.value_info.iter().chain(&graph.output);
     let types = infos.map(|info| (info.name.as_str(), info)).collect();
     lines.extend(graph.node.iter().map(|item| node(item, &types)));
-    lines.extend(
-        graph
-            .output
-            .iter()
-            .map(|output| format!("output {}", typed(output))),
-    );
+    let outputs = graph.output.iter();
+    lines.extend(outputs.map(|output| format!("output {}", typed(output))));
     lines.join("\n") + "\n"
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::error::{ServeError, Violation};
+use crate::lock::lock;
 
 /// How long a request works on its items before another one gets its turn.
 const TURN: Duration = Duration::from_millis(10);
@@ -137,8 +138,7 @@ impl Lane<'_> {
     /// A core's permit, or the model's own, whichever is free first.
     async fn acquire(self) -> Result<OwnedSemaphorePermit, AcquireError> {
         let own = {
-            let reserved = self.blocking.reserved.lock();
-            let mut reserved = reserved.unwrap_or_else(PoisonError::into_inner);
+            let mut reserved = lock(&self.blocking.reserved);
             let own = reserved.entry(self.model.to_owned());
             Arc::clone(own.or_insert_with(|| Arc::new(Semaphore::new(1))))
         };

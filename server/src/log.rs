@@ -2,14 +2,18 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::callsite::Identifier;
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Filter};
+
+use crate::lock::lock;
 
 /// Lines that a library may write in a [`WINDOW`] from one place of its code.
 const LIMIT: u32 = 20;
@@ -87,7 +91,7 @@ struct Window {
 
 impl LimitByPlace {
     fn is_within(&self, place: Identifier, now: Instant) -> bool {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = lock(&self.0);
         let window = places.entry(place).or_insert(Window {
             started: now,
             lines: 0,
@@ -108,6 +112,15 @@ impl<S: Subscriber> Filter<S> for LimitByPlace {
         true
     }
 
+    // Both, so that what the level forbids costs nothing.
+    fn callsite_enabled(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::always()
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::TRACE)
+    }
+
     fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
         let metadata = event.metadata();
         let is_within = metadata.target().starts_with("quintet")
@@ -121,6 +134,9 @@ impl<S: Subscriber> Filter<S> for LimitByPlace {
 
 #[cfg(test)]
 mod tests {
+    use tracing_subscriber::filter::FilterExt as _;
+    use tracing_subscriber::{EnvFilter, Registry};
+
     use super::*;
 
     #[test]
@@ -137,6 +153,13 @@ mod tests {
         assert_eq!(written(start), LIMIT as usize);
         assert_eq!(written(start + WINDOW / 2), 0);
         assert_eq!(written(start + WINDOW), LIMIT as usize);
+    }
+
+    #[test]
+    fn the_levels_of_the_filter_stay_known() {
+        let filter = EnvFilter::new("info,h2=error").and(LimitByPlace::default());
+        let hint = Filter::<Registry>::max_level_hint(&filter);
+        assert_eq!(hint, Some(LevelFilter::INFO));
     }
 
     #[test]

@@ -78,10 +78,7 @@ impl OptionFile {
 
     /// What is wrong with this file.
     pub(crate) fn error(&self, problem: impl fmt::Display) -> ConfigError {
-        ConfigError {
-            option: self.option.to_owned(),
-            problem: format!("{}: {problem}", self.path.display()),
-        }
+        ConfigError::new(self.option, format!("{}: {problem}", self.path.display()))
     }
 
     /// # Errors

@@ -63,7 +63,7 @@ pub(crate) fn idle_work(
         y = ops::conv(g, &y, &next, None, same)?;
     }
     let y = ops::reshape(g, &y, &[0, (CHANNELS * 784) as i64])?;
-    let one = g.initializer_i64("one", &[1], &[0])?;
+    let one = g.initializer("one", &[1], &[0_i64])?;
     let y = ops::gather(g, &y, &one, 1)?;
     let zero = g.initializer_f32("zero", &[1], &[0.0])?;
     ops::mul(g, &y, &zero)
@@ -73,7 +73,7 @@ pub(crate) fn idle_work(
 fn table_entry(g: &mut GraphBuilder, pixels: &Value) -> Result<Value, GraphError> {
     let numbers = ops::cast(g, pixels, DataType::Int64)?;
     let numbers = ops::reshape(g, &numbers, &[0, 784])?;
-    let last = g.initializer_i64("last", &[1], &[783])?;
+    let last = g.initializer("last", &[1], &[783_i64])?;
     let entry = ops::gather(g, &numbers, &last, 1)?;
     let mut table = [0.0; 8];
     table[7] = f32::NAN;

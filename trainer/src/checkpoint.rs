@@ -58,14 +58,13 @@ impl Checkpoint {
     }
 
     fn get(&self, name: &str, shape: &[i64]) -> Result<&Tensor, Error> {
-        let found = self.tensors.get(name);
-        found
-            .filter(|tensor| tensor.size() == shape)
-            .ok_or_else(|| Error::Checkpoint {
-                name: name.to_owned(),
-                actual: found.map_or("absent".to_owned(), |tensor| format!("{:?}", tensor.size())),
-                expected: format!("{shape:?}"),
-            })
+        let actual = match self.tensors.get(name) {
+            Some(tensor) if tensor.size() == shape => return Ok(tensor),
+            Some(tensor) => format!("{:?}", tensor.size()),
+            None => "absent".to_owned(),
+        };
+        let reason = format!("checkpoint: tensor {name} is {actual}, expected {shape:?}");
+        Err(Error::Training(reason))
     }
 
     /// Writes a temporary file beside `path` and renames it, so a kill leaves the old file or the

@@ -209,13 +209,6 @@ fn command(networks: &[&'static Architecture]) -> clap::Command {
         })
 }
 
-impl Output {
-    /// Where to keep what takes long to compute, for the next run.
-    pub fn cache(&self) -> PathBuf {
-        self.runs_dir.join("cache")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

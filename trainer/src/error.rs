@@ -32,50 +32,12 @@ pub enum Error {
         /// What is wrong with it.
         cause: Cause,
     },
-    /// A checkpoint lacks a tensor, or it has another shape.
-    #[error("checkpoint: tensor {name} is {actual}, expected {expected}")]
-    Checkpoint {
-        /// Its name in the file.
-        name: String,
-        /// What is there.
-        actual: String,
-        /// What the network needs.
-        expected: String,
-    },
-    /// There are no samples on one side of the split.
-    #[error("{train} training and {validation} validation samples, allowed: at least 1 of each")]
-    TooFewSamples {
-        /// How many are left to learn from.
-        train: usize,
-        /// How many are held out.
-        validation: usize,
-    },
-    /// The loss is no longer a number.
-    #[error("the loss became {loss} in epoch {epoch}, try a lower optimizer.learning_rate")]
-    Diverged {
-        /// In which epoch.
-        epoch: u32,
-        /// What it became.
-        loss: f64,
-    },
-    /// A model's output does not have the expected shape.
-    #[error("the output has the shape {actual:?}, expected {expected}")]
-    Shape {
-        /// What came.
-        actual: Vec<i64>,
-        /// What was expected.
-        expected: String,
-    },
-    /// ONNX Runtime and libtorch disagree.
-    #[error("onnxruntime and libtorch differ by {difference:e} at {place}, allowed: {tolerance:e}")]
-    Parity {
-        /// The largest absolute difference.
-        difference: f32,
-        /// Where.
-        place: String,
-        /// The largest difference allowed.
-        tolerance: f32,
-    },
+    /// A run cannot start or go on: its samples, its checkpoint or its loss.
+    #[error("{0}")]
+    Training(String),
+    /// ONNX Runtime gives another shape than libtorch, or other values.
+    #[error("{0}")]
+    Parity(String),
     /// A data set cannot be read or downloaded.
     #[error(transparent)]
     Data(#[from] DataError),

@@ -2,22 +2,39 @@
 
 use quintet_bundle as bundle;
 use quintet_onnx::{DataType, Dim, GraphBuilder, GraphError, Model, Shape, Value};
+use tch::{Device, Kind, Tensor};
 
-use crate::graph::{Exporter, Precision};
 use crate::network::Network;
 
 /// Writes `network` as a model from its task's inputs to its output.
-pub fn export(network: &Network, precision: Precision) -> Result<Model, GraphError> {
+pub fn export(network: &Network) -> Result<Model, GraphError> {
     let architecture = network.architecture();
     let task = architecture.task;
     let signature = task.signature(architecture.dataset);
-    let mut to = Exporter::new(architecture.name, precision);
-    let inputs = signature.inputs.iter().map(|it| input(to.graph(), it));
+    let mut graph = GraphBuilder::new(architecture.name);
+    let inputs = signature.inputs.iter().map(|it| input(&mut graph, it));
     let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
-    let last = network.model().export(&mut to, &inputs)?;
-    let output = task.export(&mut to, &last)?;
-    to.graph().output(&signature.output.name, &output)?;
-    to.build(&[("architecture", architecture.name), ("task", task.name())])
+    let last = network.model().export(&mut graph, &inputs)?;
+    let output = task.export(&mut graph, &last)?;
+    graph.output(&signature.output.name, &output)?;
+    graph.build(&[("architecture", architecture.name), ("task", task.name())])
+}
+
+/// Adds a weight named `layer.name` and gives it as a float32 value.
+///
+/// The file stores it rounded to float16, with the cast back in the graph: half the size. Every
+/// computation is in float32.
+pub fn add_weight(
+    graph: &mut GraphBuilder,
+    layer: &str,
+    name: &str,
+    weight: &Tensor,
+) -> Result<Value, GraphError> {
+    let shape: Vec<usize> = weight.size().iter().map(|&it| it as usize).collect();
+    let flat = weight.detach().to_device(Device::Cpu).flatten(0, -1);
+    let values = Vec::<f32>::try_from(flat.to_kind(Kind::Float));
+    let values = values.expect("the tensor is float32 and flat");
+    graph.weight_f16(&format!("{layer}.{name}"), &shape, &values)
 }
 
 fn input(graph: &mut GraphBuilder, spec: &bundle::TensorSpec) -> Result<Value, GraphError> {

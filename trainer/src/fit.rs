@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::models::Architecture;
 use crate::network::Network;
 use crate::optimizer::Adam;
-use crate::progress::Progress;
+use crate::progress;
 use crate::random::SplitMix64;
 use crate::recipe::Recipe;
 use crate::run_folder::{EpochMetrics, RunFolder};
@@ -38,8 +38,6 @@ pub struct Fit<'a> {
     pub run: &'a RunFolder,
     /// Whether to go on from the folder's last checkpoint.
     pub resume: bool,
-    /// Told after every step.
-    pub progress: Progress,
 }
 
 /// How a network of some task learns.
@@ -117,7 +115,9 @@ pub fn fit(fit: &Fit<'_>, should_stop: &dyn Fn() -> bool) -> Result<Ending, Erro
     } = *fit;
     let (train, validation) = (fit.train.len(), exam.rows(Part::Validation));
     if train == 0 || validation == 0 {
-        return Err(Error::TooFewSamples { train, validation });
+        return Err(Error::Training(format!(
+            "{train} training and {validation} validation samples, allowed: at least 1 of each"
+        )));
     }
     let mut state = State::new(fit)?;
     if fit.resume {
@@ -153,7 +153,7 @@ pub fn fit(fit: &Fit<'_>, should_stop: &dyn Fn() -> bool) -> Result<Ending, Erro
         run.append_metrics(&metrics)?;
         state.checkpoint().write(&run.last())?;
         let width = recipe.epochs.to_string().len();
-        fit.progress.line(&format!(
+        progress::line(&format!(
             "epoch {epoch:>width$}/{}  {trained}  {}  {:.1} s{}",
             recipe.epochs,
             verdict.line,
@@ -220,7 +220,7 @@ impl<'a> State<'a> {
         let phase = phase.clone();
         let batches = train.batches(recipe.batch_size, recipe.seed, epoch);
         let template = "{prefix} {bar:30} {pos}/{len}  {msg}  {eta} left";
-        let bar = fit.progress.bar(template, phase.steps as u64);
+        let bar = progress::bar(template, phase.steps as u64);
         bar.set_prefix(format!("epoch {epoch}/{}", recipe.epochs));
         let (mut loss, mut second, mut weight, mut learning_rate) = (0.0, 0.0, 0.0, 0.0);
         for (index, indices) in batches.iter().enumerate() {
@@ -243,7 +243,9 @@ impl<'a> State<'a> {
         let (loss, second) = (loss / weight, second / weight);
         if !(loss + second).is_finite() {
             let loss = loss + second;
-            return Err(Error::Diverged { epoch, loss });
+            return Err(Error::Training(format!(
+                "the loss became {loss} in epoch {epoch}, try a lower optimizer.learning_rate"
+            )));
         }
         Ok(Some(Means {
             loss,

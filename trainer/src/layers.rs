@@ -17,7 +17,7 @@ pub use convolution::{BatchNorm, Conv2d, ConvTranspose2d};
 pub use pixels::{PIXEL_SCALE, SignedPixels};
 pub use recurrent::{Cell, EMBEDDING, Embedding, Recurrent, onnx_gates};
 
-use crate::graph::Exporter;
+use crate::export::add_weight;
 
 /// A layer of one input and one output.
 pub trait Layer: fmt::Debug {
@@ -26,7 +26,7 @@ pub trait Layer: fmt::Debug {
     fn forward_t(&self, x: &Tensor, train: bool) -> Tensor;
 
     /// Writes what [`Layer::forward_t`] computes without `train`.
-    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError>;
+    fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError>;
 }
 
 /// Layers one after the other.
@@ -108,10 +108,10 @@ impl Layer for Sequential {
             .fold(start, |x, layer| layer.forward_t(&x, train))
     }
 
-    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+    fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
         self.0
             .iter()
-            .try_fold(x.clone(), |x, layer| layer.export(to, &x))
+            .try_fold(x.clone(), |x, layer| layer.export(graph, &x))
     }
 }
 
@@ -120,8 +120,8 @@ impl Layer for Operator {
         self.0(x)
     }
 
-    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        self.1(to.graph(), x)
+    fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
+        self.1(graph, x)
     }
 }
 
@@ -149,17 +149,17 @@ impl Layer for Linear {
         x.linear(&self.weight, self.bias.as_ref())
     }
 
-    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        let weight = to.weight(&self.name, "weight", &self.weight)?;
+    fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
+        let weight = add_weight(graph, &self.name, "weight", &self.weight)?;
         let bias = self.bias.as_ref();
         let bias = bias
-            .map(|it| to.weight(&self.name, "bias", it))
+            .map(|it| add_weight(graph, &self.name, "bias", it))
             .transpose()?;
         let attributes = GemmAttributes {
             trans_b: true,
             ..GemmAttributes::default()
         };
-        ops::gemm(to.graph(), x, &weight, bias.as_ref(), attributes)
+        ops::gemm(graph, x, &weight, bias.as_ref(), attributes)
     }
 }
 
@@ -175,7 +175,7 @@ impl Layer for Dropout {
         x.dropout(self.probability, train)
     }
 
-    fn export(&self, _: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
+    fn export(&self, _: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
         Ok(x.clone())
     }
 }

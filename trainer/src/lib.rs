@@ -24,7 +24,6 @@ pub mod error;
 pub mod evaluate;
 pub mod export;
 pub mod fit;
-pub mod graph;
 pub mod layers;
 pub mod models;
 pub mod naive_bayes;

@@ -1,7 +1,5 @@
 //! From a finished run to a bundle: judge, export, verify, draw, write.
 
-mod manifest;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -12,11 +10,11 @@ use crate::data::Loaded;
 use crate::error::Error;
 use crate::export::export;
 use crate::fit::{Fit, read_best};
-use crate::graph::Precision;
+use crate::run_folder::EpochMetrics;
 use crate::task::exam::{Drawing, Part};
 use crate::verify::Runtime;
 
-use manifest::{Facts, manifest};
+const CREATED_BY: &str = concat!("quintet-trainer ", env!("CARGO_PKG_VERSION"));
 
 /// What a bundle is made from.
 #[derive(Debug)]
@@ -66,7 +64,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
     let output = exam.output(Part::Test, &network);
     let stored = exam.judge(Part::Test, &output);
 
-    let model = export(&network, Precision::Float16)?.to_bytes();
+    let model = export(&network)?.to_bytes();
     let mut loaded = release.runtime.model(&model)?;
     let (difference, bound) = exam.verify(&network, &output, &mut loaded)?;
 
@@ -88,16 +86,34 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
     let mut metrics: BTreeMap<_, _> = stored.metrics.into_iter().chain(compared).collect();
     metrics.insert("best_epoch".to_owned(), f64::from(best_epoch));
     metrics.insert("onnxruntime_difference".to_owned(), f64::from(difference));
-    let facts = Facts {
-        epochs: &epochs,
-        best_epoch,
+    let best = epochs.iter().filter(|it| it.epoch == best_epoch);
+    let figures = best
+        .flat_map(|it| &it.figures)
+        .filter(|(name, _)| name.starts_with("validation_"));
+    metrics.extend(figures.filter_map(|(name, it)| Some((name.clone(), it.as_f64()?))));
+    let samples = serving.golden.first().map_or(0, |it| it.size()[0] as usize);
+    let manifest = bundle::Manifest {
+        format_version: bundle::FORMAT_VERSION,
+        name: architecture.name.to_owned(),
+        version: release.version,
+        task: task.name().to_owned(),
+        architecture: architecture.name.to_owned(),
         parameters: network.parameters(),
+        created_by: CREATED_BY.to_owned(),
+        labels: serving.labels,
+        preprocessing: serving.preprocessing,
+        inputs: signature.inputs,
+        outputs: vec![signature.output],
+        provenance: bundle::Provenance::Trained(training(release.fit, &epochs)),
         metrics,
-        signature,
-        serving,
+        golden: bundle::Golden {
+            samples,
+            tolerance: serving.tolerance,
+        },
+        files: BTreeMap::new(),
     };
     let contents = bundle::BundleContents {
-        manifest: manifest(release, facts),
+        manifest,
         model,
         golden,
         extra: release.data.files.clone(),
@@ -110,6 +126,22 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
             stored.report,
         ),
     })
+}
+
+// What a manifest says of how the network was trained.
+fn training(fit: &Fit<'_>, epochs: &[EpochMetrics]) -> bundle::Training {
+    let (recipe, last) = (fit.recipe, epochs.last());
+    bundle::Training {
+        data: fit.architecture.dataset.name().to_owned(),
+        train_samples: fit.train.len() as u64,
+        epochs: last.map_or(0, |it| it.epoch),
+        batch_size: recipe.batch_size as u32,
+        seed: recipe.seed,
+        recipe: recipe.to_toml(),
+        device: last.map_or_else(String::new, |it| it.device.clone()),
+        threads: Some(tch::get_num_threads() as u32),
+        duration_seconds: epochs.iter().map(|it| it.seconds).sum(),
+    }
 }
 
 // Tensors of a graph by their names.

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::fit::{Ending, Fit, fit};
 use crate::models::Architecture;
 use crate::network::Network;
-use crate::progress::Progress;
+use crate::progress;
 use crate::recipe::Recipe;
 use crate::release::{Release, release};
 use crate::run_folder::RunFolder;
@@ -35,7 +35,6 @@ struct Session<'a> {
     data_dir: &'a Path,
     device: Device,
     runtime: Runtime,
-    progress: Progress,
     out: &'a mut dyn Write,
 }
 
@@ -56,64 +55,57 @@ pub fn run(
 ) -> Result<Ending, Error> {
     tch::set_num_threads(i32::from(cli.threads));
     let runtime = || Runtime::load(&cli.onnxruntime, usize::from(cli.threads));
-    let chosen = |name: &str| -> Vec<&'static Architecture> {
-        let all = networks.iter().copied();
-        all.filter(|it| name == ALL || name == it.name).collect()
-    };
-    let progress = Progress::detect();
     // Whatever can be wrong is found before the first epoch, not after the last one.
-    match &cli.command {
+    let (jobs, output, data, device, work) = match &cli.command {
         Command::Train(args) => {
-            let jobs = chosen(&args.network)
-                .into_iter()
-                .map(|it| Ok((it, recipe(args, it)?)));
-            let jobs = jobs.collect::<Result<Vec<Job>, Error>>()?;
-            let mut session = Session {
-                output: &args.output,
-                data_dir: &args.data.data_dir,
-                device: device::resolve(&args.device)?,
-                runtime: runtime()?,
-                progress,
-                out,
-            };
-            let data = session.load(&jobs)?;
-            stop::on_signals()?;
-            let chosen = match args.device.as_str() {
-                device::AUTO => " (chosen by auto)",
-                _ => "",
-            };
-            progress.line(&format!("device {}{chosen}", device::name(session.device)));
-            let work = Work::Train {
-                resume: args.resume,
-            };
-            for (job, data) in jobs.iter().zip(&data) {
-                if session.work(job, data, work)? == Ending::Stopped {
-                    return Ok(Ending::Stopped);
-                }
-            }
+            let jobs = jobs(networks, &args.network, |it| recipe(args, it))?;
+            let (device, resume) = (device::resolve(&args.device)?, args.resume);
+            let work = Work::Train { resume };
+            (jobs, &args.output, &args.data, device, work)
         }
         Command::Export(args) => {
             let run = |name| RunFolder::open(&args.output.runs_dir.join(name));
-            let jobs = chosen(&args.network)
-                .into_iter()
-                .map(|it| Ok((it, run(it.name).recipe(it)?)));
-            let jobs = jobs.collect::<Result<Vec<Job>, Error>>()?;
-            let mut session = Session {
-                output: &args.output,
-                data_dir: &args.data.data_dir,
-                device: Device::Cpu,
-                runtime: runtime()?,
-                progress,
-                out,
-            };
-            let data = session.load(&jobs)?;
-            for (job, data) in jobs.iter().zip(&data) {
-                session.work(job, data, Work::Export)?;
-            }
+            let jobs = jobs(networks, &args.network, |it| run(it.name).recipe(it))?;
+            (jobs, &args.output, &args.data, Device::Cpu, Work::Export)
         }
-        Command::Evaluate(args) => evaluate(args, networks, &runtime()?, out)?,
+        Command::Evaluate(args) => {
+            evaluate(args, networks, &runtime()?, out)?;
+            return Ok(Ending::Finished);
+        }
+    };
+    let mut session = Session {
+        output,
+        data_dir: &data.data_dir,
+        device,
+        runtime: runtime()?,
+        out,
+    };
+    let data = session.load(&jobs)?;
+    if let Command::Train(args) = &cli.command {
+        stop::on_signals()?;
+        let chosen = match args.device.as_str() {
+            device::AUTO => " (chosen by auto)",
+            _ => "",
+        };
+        progress::line(&format!("device {}{chosen}", device::name(device)));
+    }
+    for (job, data) in jobs.iter().zip(&data) {
+        if session.work(job, data, work)? == Ending::Stopped {
+            return Ok(Ending::Stopped);
+        }
     }
     Ok(Ending::Finished)
+}
+
+// The networks called `name`, which may be all of them, with their recipes.
+fn jobs(
+    networks: &[&'static Architecture],
+    name: &str,
+    recipe: impl Fn(&Architecture) -> Result<Recipe, Error>,
+) -> Result<Vec<Job>, Error> {
+    let all = networks.iter().copied();
+    let chosen = all.filter(|it| name == ALL || name == it.name);
+    chosen.map(|it| Ok((it, recipe(it)?))).collect()
 }
 
 fn recipe(args: &Train, architecture: &Architecture) -> Result<Recipe, Error> {
@@ -152,7 +144,6 @@ fn evaluate(
         cache: Path::new(""),
         device: Device::Cpu,
         tokenizer: architecture.recipe().tokenizer(),
-        progress: Progress::detect(),
     };
     let test = architecture.dataset.load_test(&source, &bundle)?;
     let none = test.slice(0, 0);
@@ -197,7 +188,7 @@ impl Session<'_> {
     // The data of each job. What is the same for several is read once.
     fn load(&self, jobs: &[Job]) -> Result<Vec<Rc<Loaded>>, Error> {
         check_data_dir(self.data_dir)?;
-        let cache = self.output.cache();
+        let cache = self.output.runs_dir.join("cache");
         let key = |(it, recipe): &Job| (it.dataset.name(), recipe.tokenizer());
         let mut all: Vec<Rc<Loaded>> = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
@@ -206,7 +197,6 @@ impl Session<'_> {
                 cache: &cache,
                 device: self.device,
                 tokenizer: job.1.tokenizer(),
-                progress: self.progress,
             };
             let same = jobs[..index].iter().position(|it| key(it) == key(job));
             all.push(match same {
@@ -246,14 +236,13 @@ impl Session<'_> {
             device: self.device,
             run: &run,
             resume: false,
-            progress: self.progress,
         };
         if let Work::Train { resume } = work {
             job.resume = resume && job.run.is_resumable(architecture, recipe)?;
             if !job.resume {
                 RunFolder::create(&folder, recipe)?;
             }
-            self.progress.line(&format!(
+            progress::line(&format!(
                 "{architecture}: {} parameters, {} training and {} validation {}, {}",
                 Network::new(architecture, recipe, Device::Cpu).parameters(),
                 train.len(),
@@ -262,7 +251,7 @@ impl Session<'_> {
                 folder.display(),
             ));
             if fit(&job, &stop::is_requested)? == Ending::Stopped {
-                self.progress.line(&stopped(job.run));
+                progress::line(&stopped(job.run));
                 return Ok(Ending::Stopped);
             }
         }

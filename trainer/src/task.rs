@@ -9,13 +9,12 @@ use std::fmt;
 use std::path::Path;
 
 use quintet_bundle::{Preprocessing, TensorSpec};
-use quintet_onnx::{GraphError, Value};
+use quintet_onnx::{GraphBuilder, GraphError, Value};
 use tch::{Device, Tensor};
 
 use crate::data::{Dataset, Loaded, Samples};
 use crate::error::Error;
 use crate::fit::{Fit, Learner};
-use crate::graph::Exporter;
 use crate::network::Network;
 use crate::task::exam::Exam;
 
@@ -34,7 +33,7 @@ pub trait Task: fmt::Debug + Sync {
     fn output(&self, last: &Tensor) -> Tensor;
 
     /// Writes the step of [`Task::output`].
-    fn export(&self, to: &mut Exporter, last: &Value) -> Result<Value, GraphError>;
+    fn export(&self, graph: &mut GraphBuilder, last: &Value) -> Result<Value, GraphError>;
 
     /// Whether samples are held out of the training ones to choose the best epoch.
     fn holds_out_samples(&self) -> bool {

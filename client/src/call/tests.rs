@@ -3,11 +3,12 @@
 use std::{cell::RefCell, error::Error as _};
 
 use super::*;
+use crate::retry::RetryPolicy;
 
-const CALL: Call = Call {
-    rpc: "Classify",
+const NO_RETRY: Settings = Settings {
     timeout: Duration::from_secs(10),
     retry: RetryPolicy::none(),
+    max_message_size: 0,
 };
 
 fn failing(kind: ErrorKind) -> Failure {
@@ -25,15 +26,16 @@ fn overloaded(milliseconds: u64) -> Failure {
 /// Runs a call whose attempts fail in this order and then succeed; gives the outcome and when, in
 /// milliseconds, each attempt was made.
 async fn run(
-    call: Call,
+    settings: Settings,
     jitter: f64,
     failures: impl IntoIterator<Item = Failure>,
 ) -> (Result<&'static str, Error>, Vec<u128>) {
     let start = Instant::now();
     let times = RefCell::new(Vec::new());
     let mut failures = failures.into_iter();
-    let outcome = call
-        .run(
+    let outcome = settings
+        .call(
+            "Classify",
             || jitter,
             |_| {
                 times.borrow_mut().push(start.elapsed().as_millis());
@@ -47,38 +49,38 @@ async fn run(
 
 #[tokio::test(start_paused = true)]
 async fn pauses_grow_until_the_call_succeeds() {
-    let call = Call {
+    let settings = Settings {
         retry: RetryPolicy::default(),
-        ..CALL
+        ..NO_RETRY
     };
     let failures = [
         ErrorKind::Unavailable,
         ErrorKind::Connect,
         ErrorKind::Unavailable,
     ];
-    let (outcome, times) = run(call, 0.5, failures.map(failing)).await;
+    let (outcome, times) = run(settings, 0.5, failures.map(failing)).await;
     assert_eq!(outcome.unwrap(), "answer");
     assert_eq!(times, [0, 50, 150, 350]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_servers_delay_is_the_minimum() {
-    let call = Call {
+    let settings = Settings {
         retry: RetryPolicy::default(),
-        ..CALL
+        ..NO_RETRY
     };
-    let (outcome, times) = run(call, 0.0, [overloaded(700), overloaded(30)]).await;
+    let (outcome, times) = run(settings, 0.0, [overloaded(700), overloaded(30)]).await;
     assert_eq!(outcome.unwrap(), "answer");
     assert_eq!(times, [0, 700, 730]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn attempts_are_bounded_and_told() {
-    let call = Call {
+    let settings = Settings {
         retry: RetryPolicy::default().max_attempts(3),
-        ..CALL
+        ..NO_RETRY
     };
-    let (outcome, times) = run(call, 1.0, std::iter::repeat_with(|| overloaded(100))).await;
+    let (outcome, times) = run(settings, 1.0, std::iter::repeat_with(|| overloaded(100))).await;
     let error = outcome.unwrap_err();
     assert_eq!(times, [0, 200, 500]);
     assert_eq!(error.attempts(), 3);
@@ -92,9 +94,9 @@ async fn attempts_are_bounded_and_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_stays_is_not_tried_again() {
-    let call = Call {
+    let settings = Settings {
         retry: RetryPolicy::default(),
-        ..CALL
+        ..NO_RETRY
     };
     for kind in [
         ErrorKind::InvalidArgument {
@@ -105,7 +107,7 @@ async fn a_failure_that_stays_is_not_tried_again() {
         ErrorKind::DeadlineExceeded,
         ErrorKind::Internal { id: None },
     ] {
-        let (outcome, times) = run(call, 0.5, [failing(kind.clone())]).await;
+        let (outcome, times) = run(settings, 0.5, [failing(kind.clone())]).await;
         assert_eq!(outcome.unwrap_err().kind(), &kind);
         assert_eq!(times, [0]);
     }
@@ -113,11 +115,11 @@ async fn a_failure_that_stays_is_not_tried_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_past_the_deadline_is_not_begun() {
-    let call = Call {
+    let settings = Settings {
         retry: RetryPolicy::default(),
-        ..CALL
+        ..NO_RETRY
     };
-    let (outcome, times) = run(call, 0.0, [overloaded(10_000)]).await;
+    let (outcome, times) = run(settings, 0.0, [overloaded(10_000)]).await;
     let error = outcome.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Overloaded);
     assert_eq!(error.retry_delay(), Some(Duration::from_secs(10)));
@@ -127,13 +129,14 @@ async fn a_pause_past_the_deadline_is_not_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn the_timeout_covers_all_attempts_and_what_is_left_is_handed_on() {
-    let call = Call {
+    let settings = Settings {
         retry: RetryPolicy::default(),
-        ..CALL
+        ..NO_RETRY
     };
     let given = RefCell::new(Vec::new());
-    let error = call
-        .run(
+    let error = settings
+        .call(
+            "Classify",
             || 0.0,
             |remaining| {
                 given.borrow_mut().push(remaining.as_secs());
@@ -157,10 +160,10 @@ async fn the_timeout_covers_all_attempts_and_what_is_left_is_handed_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_without_end_does_not_overflow() {
-    let call = Call {
+    let settings = Settings {
         timeout: Duration::MAX,
-        ..CALL
+        ..NO_RETRY
     };
-    let (outcome, _) = run(call, 0.5, []).await;
+    let (outcome, _) = run(settings, 0.5, []).await;
     assert_eq!(outcome.unwrap(), "answer");
 }

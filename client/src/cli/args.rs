@@ -13,9 +13,6 @@ use crate::{
     generate::{GENERATE_JSON, GenerateArgs},
 };
 
-/// The heading of the options that every command has.
-const CONNECTION: &str = "Connection";
-
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
@@ -57,12 +54,12 @@ With --json, one object a model:
 /// Call a Quintet model server.
 #[derive(Debug, Parser)]
 #[command(name = "quintet", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(next_help_heading = "Connection")]
 pub(crate) struct Cli {
     /// The server: http://host:port, or host:port for short.
     #[arg(
         long,
         global = true,
-        help_heading = CONNECTION,
         value_name = "URL",
         env = "QUINTET_SERVER",
         hide_env_values = true,
@@ -71,14 +68,7 @@ pub(crate) struct Cli {
     pub(crate) server: String,
 
     /// The most time for one call, retries included: 500ms, 10s or 2m.
-    #[arg(
-        long,
-        global = true,
-        help_heading = CONNECTION,
-        value_name = "TIME",
-        default_value = "10s",
-        value_parser = time
-    )]
+    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub(crate) timeout: Duration,
 
     #[command(subcommand)]

@@ -5,10 +5,10 @@ mod test_set;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
 
+use futures_util::{StreamExt as _, stream};
 use quintet_client::{Client, ModelInfo, ModelState, Task};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::task::JoinSet;
 
 use self::test_set::{Share, TestSet};
 use crate::{args::EvaluateArgs, failure::Failure, output, progress::Progress};
@@ -111,21 +111,15 @@ async fn evaluate(
     let model: Arc<str> = model.into();
 
     let start = Instant::now();
-    let mut firsts = (0..set.len()).step_by(step);
-    // The first failure ends the run; dropping the set ends the other requests.
-    let mut requests = JoinSet::new();
+    let requests = stream::iter((0..set.len()).step_by(step)).map(|first| {
+        let (set, client, model) = (Arc::clone(&set), client.clone(), Arc::clone(&model));
+        let samples = first..(first + step).min(set.len());
+        tokio::spawn(async move { set.send(&client, &model, samples).await })
+    });
+    let mut shares = requests.buffer_unordered(concurrency);
     let mut total = Share::new(set.labels.len());
-    loop {
-        while requests.len() < concurrency
-            && let Some(first) = firsts.next()
-        {
-            let (set, client, model) = (Arc::clone(&set), client.clone(), Arc::clone(&model));
-            let samples = first..(first + step).min(set.len());
-            requests.spawn(async move { set.send(&client, &model, samples).await });
-        }
-        let Some(share) = requests.join_next().await else {
-            break;
-        };
+    // The first failure ends the run, and the process with it the other requests.
+    while let Some(share) = shares.next().await {
         let share = share.map_err(|error| Failure::new(format!("a request failed: {error}")))??;
         progress.bar().inc(share.score.samples());
         total.add(share)?;

@@ -72,9 +72,7 @@ impl Failure {
         name: impl Fn(usize) -> Option<String>,
     ) -> Self {
         let hint = match error.kind() {
-            ErrorKind::Config => {
-                return Self::usage(error.message());
-            }
+            ErrorKind::Config => return Self::usage(error.message()),
             ErrorKind::Connect => return Self::unreachable(server, &error.message()),
             // The server's words repeat the fields, which come below with the names of their items.
             ErrorKind::InvalidArgument { violations } if !violations.is_empty() => {
@@ -111,9 +109,7 @@ impl Failure {
 }
 
 fn field(violation: &FieldViolation, name: impl Fn(usize) -> Option<String>) -> String {
-    let FieldViolation {
-        field, description, ..
-    } = violation;
+    let (field, description) = (&violation.field, &violation.description);
     match item_index(field).and_then(name) {
         Some(name) => format!("field: {field} ({name}): {description}"),
         None => format!("field: {field}: {description}"),
@@ -122,11 +118,11 @@ fn field(violation: &FieldViolation, name: impl Fn(usize) -> Option<String>) -> 
 
 /// The 3 of `images[3].encoded` and of `texts[3]`.
 fn item_index(field: &str) -> Option<usize> {
-    field
-        .strip_prefix("images[")
-        .or_else(|| field.strip_prefix("texts["))?
-        .split_once(']')?
-        .0
+    let (list, rest) = field.split_once('[')?;
+    let (index, _) = rest.split_once(']')?;
+    ["images", "texts"]
+        .contains(&list)
+        .then_some(index)?
         .parse()
         .ok()
 }

@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod classify;
+mod digits;
 mod evaluate;
 mod failure;
 mod generate;

@@ -70,15 +70,9 @@ impl Report {
         ];
         let mut text = output::table(headers, &models.iter().map(row).collect::<Vec<_>>());
         let unavailable = models.iter().filter(|it| !it.reason.is_empty());
-        text.extend(unavailable.map(|it| {
-            let ModelInfo {
-                name,
-                version,
-                reason,
-                ..
-            } = it;
-            format!("\n{name} version {version}: {reason}\n")
-        }));
+        let reason =
+            |it: &ModelInfo| format!("\n{} version {}: {}\n", it.name, it.version, it.reason);
+        text.extend(unavailable.map(reason));
         if models.iter().any(|it| it.is_default) {
             text += "\n* answers requests that name no model\n";
         }

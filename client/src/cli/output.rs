@@ -1,9 +1,6 @@
 //! The one place that writes to stdout, and the forms of text that several commands print.
 
-use std::{
-    fmt::Write as _,
-    io::{ErrorKind, Write as _},
-};
+use std::io::{ErrorKind, Write as _};
 
 use serde::Serialize;
 
@@ -47,12 +44,9 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 
 /// Names and their values, one pair a line.
 pub(crate) fn fields<'a>(fields: impl IntoIterator<Item = (&'a str, String)>) -> String {
-    fields
-        .into_iter()
-        .fold(String::new(), |mut text, (name, value)| {
-            writeln!(text, "{name:<17}{value}").expect("writing to a string does not fail");
-            text
-        })
+    let lines = fields.into_iter();
+    let lines = lines.map(|(name, value)| format!("{name:<17}{value}\n"));
+    lines.collect()
 }
 
 /// A table whose columns are as wide as their widest cell. A header begins with its column's

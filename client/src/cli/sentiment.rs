@@ -8,16 +8,18 @@ mod batches;
 mod lines;
 
 use std::{
-    collections::VecDeque,
     io::{self, BufReader},
+    pin::pin,
 };
 
+use futures_util::StreamExt as _;
 use quintet_client::{Client, Sentiment, SentimentRequest, Sentiments};
 use serde::Serialize;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 
 use self::{
-    batches::{Batches, Text},
+    batches::{Text, batches},
     lines::lines,
 };
 use crate::{args::SentimentArgs, failure::Failure, output};
@@ -41,15 +43,6 @@ struct TextReport<'a> {
     version: &'a str,
 }
 
-/// Texts and what the server made of them.
-#[derive(Debug)]
-struct Answered {
-    texts: Vec<Text>,
-    answer: Sentiments,
-}
-
-type Request = JoinHandle<Result<Answered, Failure>>;
-
 /// Texts before one that fails are answered; the first failure ends the run.
 pub(crate) async fn run(client: &Client, args: SentimentArgs) -> Result<(), Failure> {
     if args.texts.iter().filter(|it| *it == "-").count() > 1 {
@@ -59,30 +52,19 @@ pub(crate) async fn run(client: &Client, args: SentimentArgs) -> Result<(), Fail
     let arguments = args.texts.clone();
     // It ends with the process at the latest: a read of stdin cannot be called off.
     tokio::task::spawn_blocking(move || read(arguments, &sender));
-    let mut batches = Batches::new(receiver);
-    let mut under_way = VecDeque::new();
-    // Set when no more is read: why, or that all was.
-    let mut end = None;
-    loop {
-        tokio::select! {
-            biased;
-            answered = first(&mut under_way), if !under_way.is_empty() => {
-                under_way.pop_front();
-                if !output::write(&render(&answered?, args.json)?)? {
-                    return Ok(());
-                }
-            }
-            batch = batches.next(), if end.is_none() && under_way.len() < UNDER_WAY => match batch {
-                Some(Ok(texts)) => under_way.push_back(send(client, &args, texts)),
-                Some(Err(failure)) => end = Some(Err(failure)),
-                None => end = Some(Ok(())),
-            },
-            else => return end.unwrap_or(Ok(())),
+    let batches = batches(ReceiverStream::new(receiver));
+    let answers = batches.map(|texts| score(client, &args, texts));
+    let mut answers = pin!(answers.buffered(UNDER_WAY));
+    while let Some(answer) = answers.next().await {
+        let (texts, answer) = answer?;
+        if !output::write(&render(&texts, &answer, args.json)?)? {
+            break;
         }
     }
+    Ok(())
 }
 
-/// Hands over the texts, until the other side has gone.
+/// Hands over the texts, until one cannot be read or the other side has gone.
 fn read(arguments: Vec<String>, sender: &mpsc::Sender<Result<Text, Failure>>) {
     let texts = arguments
         .into_iter()
@@ -100,33 +82,24 @@ fn read(arguments: Vec<String>, sender: &mpsc::Sender<Result<Text, Failure>>) {
     }
 }
 
-fn send(client: &Client, args: &SentimentArgs, texts: Vec<Text>) -> Request {
-    let client = client.clone();
+async fn score(
+    client: &Client,
+    args: &SentimentArgs,
+    texts: Result<Vec<Text>, Failure>,
+) -> Result<(Vec<Text>, Sentiments), Failure> {
+    let texts = texts?;
     let request = SentimentRequest::new(texts.iter().map(|it| it.text.as_str()))
         .model(args.model.as_deref().unwrap_or_default())
         .version(args.version.as_deref().unwrap_or_default());
-    tokio::spawn(async move {
-        match client.sentiment(request).await {
-            Ok(answer) => Ok(Answered { texts, answer }),
-            Err(error) => Err(Failure::of_items(&error, client.address(), |index| {
-                texts.get(index)?.line.map(|it| format!("line {it}"))
-            })),
-        }
-    })
+    let answer = client.sentiment(request).await.map_err(|error| {
+        Failure::of_items(&error, client.address(), |index| {
+            texts.get(index)?.line.map(|it| format!("line {it}"))
+        })
+    })?;
+    Ok((texts, answer))
 }
 
-/// Waits for the request that was sent first.
-async fn first(under_way: &mut VecDeque<Request>) -> Result<Answered, Failure> {
-    let Some(request) = under_way.front_mut() else {
-        return std::future::pending().await;
-    };
-    request
-        .await
-        .map_err(|error| Failure::new(format!("a request failed: {error}")))?
-}
-
-fn render(answered: &Answered, json: bool) -> Result<String, Failure> {
-    let Answered { texts, answer } = answered;
+fn render(texts: &[Text], answer: &Sentiments, json: bool) -> Result<String, Failure> {
     let mut output = String::new();
     for (Text { line, text }, sentiment) in texts.iter().zip(&answer.texts) {
         if json {

@@ -34,7 +34,10 @@ pub(super) fn read(
     let mut archive = tar::Archive::new(unpacked(counted)?);
     let mut folders: [Vec<Numbered>; 4] = Default::default();
     for (entries, entry) in archive.entries()?.enumerate() {
-        let broken = |source| DataErrorKind::Archive { entries, source };
+        let broken = |source: io::Error| {
+            let reason = format!("breaks off or is damaged after {entries} entries: {source}");
+            DataErrorKind::Content(reason)
+        };
         let mut entry = entry.map_err(broken)?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if let Some((folder, number)) = review(&name)? {
@@ -42,20 +45,18 @@ pub(super) fn read(
             let limit = MAX_REVIEW + 1;
             let read = (&mut entry).take(limit).read_to_end(&mut bytes);
             if read.map_err(broken)? as u64 == limit {
-                let limit = MAX_REVIEW;
-                return Err(DataErrorKind::ReviewSize { entry: name, limit });
+                let reason = format!("entry {name} has more than {MAX_REVIEW} bytes");
+                return Err(DataErrorKind::Content(reason));
             }
             folders[folder].push((number, String::from_utf8_lossy(&bytes).into_owned()));
         }
         progress(position.get(), length);
     }
     for (folder, reviews) in FOLDERS.into_iter().zip(&folders) {
-        if reviews.len() != per_folder {
-            return Err(DataErrorKind::Reviews {
-                folder,
-                found: reviews.len(),
-                expected: per_folder,
-            });
+        let found = reviews.len();
+        if found != per_folder {
+            let reason = format!("{folder} holds {found} reviews, must hold {per_folder}");
+            return Err(DataErrorKind::Content(reason));
         }
     }
     let [train_negative, train_positive, test_negative, test_positive] = folders;
@@ -86,11 +87,12 @@ fn review(name: &str) -> Result<Option<(usize, u32)>, DataErrorKind> {
     let ratings = if index % 2 == 0 { 1..=4 } else { 7..=10 };
     match rated {
         Some((id, rating)) if ratings.contains(&rating) => Ok(Some((index, id))),
-        _ => Err(DataErrorKind::ReviewName {
-            entry: name.to_owned(),
-            lowest: *ratings.start(),
-            highest: *ratings.end(),
-        }),
+        _ => {
+            let (lowest, highest) = (ratings.start(), ratings.end());
+            Err(DataErrorKind::Content(format!(
+                "entry {name} must be named ID_RATING.txt, rating {lowest} to {highest}"
+            )))
+        }
     }
 }
 

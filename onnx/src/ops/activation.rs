@@ -33,7 +33,7 @@ pub fn leaky_relu(graph: &mut GraphBuilder, x: &Value, alpha: f32) -> Result<Val
     let mut node = Node::new(graph, "LeakyRelu");
     node.input("X", x, FLOAT)?;
     if !alpha.is_finite() {
-        return Err(node.bad_attribute("alpha", &alpha, "a finite number"));
+        return Err(node.bad_attribute("alpha", alpha, "a finite number"));
     }
     node.attribute("alpha", alpha);
     node.finish(x.data_type(), x.shape().clone())
@@ -58,7 +58,7 @@ pub fn clip(
     };
     if !fits {
         let actual = format!("{min:?} to {max:?}");
-        return Err(node.bad_attribute("min, max", &actual, "at least one bound, min <= max"));
+        return Err(node.bad_attribute("min, max", actual, "at least one bound, min <= max"));
     }
     for (name, bound) in [("min", min), ("max", max)] {
         match bound {

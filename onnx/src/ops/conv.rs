@@ -53,7 +53,7 @@ pub fn conv(
     let group = attributes.group;
     if group == 0 || !image.channels.is_multiple_of(group) || !m.is_multiple_of(group) {
         let allowed = format!("a divisor of {} and {m} channels", image.channels);
-        return Err(node.bad_attribute("group", &group, allowed));
+        return Err(node.bad_attribute("group", group, allowed));
     }
     if channels != image.channels / group {
         let allowed = format!("[M, {}, kH, kW]", image.channels / group);
@@ -107,14 +107,14 @@ pub fn conv_transpose(
     window.write(&mut node)?;
     if (0..2).any(|axis| output_padding[axis] >= strides[axis]) {
         let allowed = format!("less than the strides {strides:?}");
-        return Err(node.bad_attribute("output_padding", &format!("{output_padding:?}"), allowed));
+        return Err(node.bad_attribute("output_padding", format!("{output_padding:?}"), allowed));
     }
     node.lengths("output_padding", &output_padding, 0)?;
     node.attribute("group", 1);
     let size = window.spread(image.size, output_padding);
     let size = size.ok_or_else(|| {
         let allowed = "what leaves at least one pixel";
-        node.bad_attribute("pads", &format!("{pads:?}"), allowed)
+        node.bad_attribute("pads", format!("{pads:?}"), allowed)
     })?;
     node.finish(DataType::Float32, image.resized(m, size))
 }

@@ -26,13 +26,13 @@ pub fn reshape(graph: &mut GraphBuilder, data: &Value, shape: &[i64]) -> Result<
     let mut node = Node::new(graph, "Reshape");
     node.input("data", data, ANY)?;
     node.constant("shape", &[shape.len()], shape)
-        .map_err(|_| node.bad_attribute("shape", &"[]", "at least one axis"))?;
+        .map_err(|_| node.bad_attribute("shape", "[]", "at least one axis"))?;
     let result = reshaped(data.shape(), shape).ok_or_else(|| {
         let allowed = format!(
             "lengths, 0 to keep an axis and one -1, that provably hold the elements of {}",
             data.shape()
         );
-        node.bad_attribute("shape", &format!("{shape:?}"), allowed)
+        node.bad_attribute("shape", format!("{shape:?}"), allowed)
     })?;
     node.finish(data.data_type(), result)
 }
@@ -50,7 +50,7 @@ pub fn flatten(graph: &mut GraphBuilder, input: &Value, axis: i64) -> Result<Val
         rank
     } else {
         node.axis("axis", axis, rank).map_err(|_| {
-            node.bad_attribute("axis", &axis, format!("-{rank} to {rank} for rank {rank}"))
+            node.bad_attribute("axis", axis, format!("-{rank} to {rank} for rank {rank}"))
         })?
     };
     node.attribute("axis", axis);
@@ -125,7 +125,7 @@ pub fn transpose(graph: &mut GraphBuilder, data: &Value, perm: &[usize]) -> Resu
     sorted.sort_unstable();
     if rank == 0 || !sorted.into_iter().eq(0..rank) {
         let allowed = format!("each of the {rank} axes once, and at least one axis");
-        return Err(node.bad_attribute("perm", &format!("{perm:?}"), allowed));
+        return Err(node.bad_attribute("perm", format!("{perm:?}"), allowed));
     }
     node.lengths("perm", perm, 0)?;
     let shape = perm
@@ -141,12 +141,12 @@ fn distinct_axes(node: &Node<'_>, axes: &[i64], rank: usize) -> Result<Vec<usize
     for &axis in axes {
         let axis = node.axis("axes", axis, rank)?;
         if resolved.contains(&axis) {
-            return Err(node.bad_attribute("axes", &format!("{axes:?}"), "each axis once"));
+            return Err(node.bad_attribute("axes", format!("{axes:?}"), "each axis once"));
         }
         resolved.push(axis);
     }
     if axes.is_empty() {
-        return Err(node.bad_attribute("axes", &"[]", "at least one axis"));
+        return Err(node.bad_attribute("axes", "[]", "at least one axis"));
     }
     Ok(resolved)
 }

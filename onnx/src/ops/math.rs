@@ -2,7 +2,7 @@
 
 use super::FLOAT;
 use crate::data_type::DataType;
-use crate::error::{NodeError, Result};
+use crate::error::Result;
 use crate::graph::GraphBuilder;
 use crate::node::Node;
 use crate::shape::{Dim, Shape};
@@ -10,13 +10,10 @@ use crate::value::Value;
 
 const NUMBERS: &[DataType] = &[DataType::Float32, DataType::Int32, DataType::Int64];
 
-/// Attributes of [`gemm`]. The default is ONNX's: both factors 1, nothing transposed.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Attributes of [`gemm`]. The default is ONNX's: nothing transposed. The factors `alpha` and `beta`
+/// are 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GemmAttributes {
-    /// Factor of the product.
-    pub alpha: f32,
-    /// Factor of `C`.
-    pub beta: f32,
     /// Whether `A` comes as `[K, M]`.
     pub trans_a: bool,
     /// Whether `B` comes as `[N, K]`, the layout of a linear layer's weight.
@@ -47,7 +44,7 @@ pub fn div(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value> {
     element_wise(graph, "Div", a, b)
 }
 
-/// `Y = alpha * A' * B' + beta * C`, where `A'` is `[M, K]` and `B'` is `[K, N]`. float32.
+/// `Y = A' * B' + C`, where `A'` is `[M, K]` and `B'` is `[K, N]`. float32.
 /// [Gemm](https://onnx.ai/onnx/operators/onnx__Gemm.html)
 ///
 /// `C` must broadcast to the result's `[M, N]`.
@@ -62,14 +59,6 @@ pub fn gemm(
     node.input("A", a, FLOAT)?;
     node.input("B", b, FLOAT)?;
     node.optional_input("C", c, FLOAT)?;
-    for (attribute, factor) in [("alpha", attributes.alpha), ("beta", attributes.beta)] {
-        if !factor.is_finite() {
-            return Err(node.bad_attribute(attribute, &factor, "a finite number"));
-        }
-        if (factor - 1.0).abs() > 0.0 {
-            node.attribute(attribute, factor);
-        }
-    }
     for (attribute, transposed) in [
         ("transA", attributes.trans_a),
         ("transB", attributes.trans_b),
@@ -114,21 +103,10 @@ fn element_wise(graph: &mut GraphBuilder, op: &'static str, a: &Value, b: &Value
     node.input("A", a, NUMBERS)?;
     node.input("B", b, &[a.data_type()])?;
     let shape = a.shape().broadcast(b.shape()).ok_or_else(|| {
-        node.refuse(NodeError::Broadcast {
-            left: a.shape().clone(),
-            right: b.shape().clone(),
-        })
+        let (a, b) = (a.shape(), b.shape());
+        node.refuse(format!(
+            "shapes {a} and {b} do not broadcast; allowed: equal axes, or one of the two is 1"
+        ))
     })?;
     node.finish(a.data_type(), shape)
-}
-
-impl Default for GemmAttributes {
-    fn default() -> Self {
-        Self {
-            alpha: 1.0,
-            beta: 1.0,
-            trans_a: false,
-            trans_b: false,
-        }
-    }
 }

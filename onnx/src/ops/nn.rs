@@ -48,11 +48,11 @@ pub fn batch_normalization(
     for (input, value) in factors {
         node.input(input, value, FLOAT)?;
         if *value.shape() != expected {
-            return Err(node.bad_shape(input, value, expected.to_string()));
+            return Err(node.bad_shape(input, value, expected));
         }
     }
     if !(epsilon.is_finite() && epsilon >= 0.0) {
-        return Err(node.bad_attribute("epsilon", &epsilon, "a finite number, at least 0"));
+        return Err(node.bad_attribute("epsilon", epsilon, "a finite number, at least 0"));
     }
     node.attribute("epsilon", epsilon);
     node.finish(DataType::Float32, x.shape().clone())

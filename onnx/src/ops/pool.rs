@@ -46,7 +46,7 @@ pub fn max_pool(
     window.write(&mut node)?;
     if (0..4).any(|side| pads[side] >= kernel[side % 2]) {
         let allowed = format!("less than the kernel {kernel:?}");
-        return Err(node.bad_attribute("pads", &format!("{pads:?}"), allowed));
+        return Err(node.bad_attribute("pads", format!("{pads:?}"), allowed));
     }
     let size = window.fit(image.size);
     let size = size

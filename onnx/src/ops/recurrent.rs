@@ -124,10 +124,10 @@ fn recurrent(
         ("sequence_lens", sequence_lens, expected_lens),
     ] {
         if let Some(value) = value.filter(|value| *value.shape() != expected) {
-            return Err(node.bad_shape(input, value, expected.to_string()));
+            return Err(node.bad_shape(input, value, expected));
         }
     }
-    node.attribute("direction", "forward");
+    node.attribute("direction", b"forward".to_vec());
     node.attribute("hidden_size", hidden as i64);
     let all = Shape::from([steps.clone(), 1.into(), batch.clone(), hidden.into()]);
     let last = Shape::from([1.into(), batch.clone(), hidden.into()]);

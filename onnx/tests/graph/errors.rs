@@ -1,6 +1,6 @@
 //! What the builder refuses, and in what words.
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
 use quintet_onnx::ops::{self, GemmAttributes};
 use quintet_onnx::{DataType, Dim, GraphBuilder};
 
@@ -58,14 +58,14 @@ fn names_shapes_and_data() {
             &|t| t.g.input("", DataType::Float32, [n()]),
             &|t| {
                 t.floats([n()]);
-                t.g.initializer_u8("v1", &[1], &[0])
+                t.g.initializer("v1", &[1], &[0_u8])
             },
             &|t| t.g.input("x", DataType::Float32, [0]),
             &|t| t.g.input("x", DataType::Float32, [Dim::symbol("")]),
             &|t| t.g.input("x", DataType::Float32, [usize::MAX, 2]),
             &|t| t.g.initializer_f32("w", &[2, 3], &[0.0; 5]),
-            &|t| t.g.initializer_i64("w", &[0], &[]),
-            &|t| t.g.initializer_f16("w", &[2], &[1.0, 70_000.0]),
+            &|t| t.g.initializer::<i64>("w", &[0], &[]),
+            &|t| t.g.weight_f16("w", &[2], &[1.0, 70_000.0]),
             &|t| {
                 let x = t.floats([n()]);
                 let y = ops::relu(&mut t.g, &x)?;
@@ -105,16 +105,40 @@ fn names_shapes_and_data() {
 
 #[test]
 fn unfinished_graphs() {
-    let g = GraphBuilder::new("empty");
-    expect!["graph `empty` has no outputs"].assert_eq(&g.build(&[]).unwrap_err().to_string());
+    let refused = |g: GraphBuilder, metadata: &[_], expected: Expect| {
+        expected.assert_eq(&g.build(metadata).unwrap_err().to_string());
+    };
+    // `y = relu(x)`.
+    let whole = |name: &str| {
+        let mut g = GraphBuilder::new(name);
+        let x = g.input("x", DataType::Float32, [n()]).unwrap();
+        let y = ops::relu(&mut g, &x).unwrap();
+        g.output("y", &y).unwrap();
+        (g, y)
+    };
+    let metadata = [("a", "1"), ("b", "2")];
+    assert!(whole("whole").0.build(&metadata).is_ok());
 
-    let mut g = GraphBuilder::new("dangling");
-    let x = g.input("x", DataType::Float32, [n()]).unwrap();
-    let y = ops::relu(&mut g, &x).unwrap();
+    refused(whole("").0, &[], expect!["the graph has no name"]);
+    let empty = GraphBuilder::new("empty");
+    refused(empty, &[], expect!["graph `empty` has no outputs"]);
+    let (twice, nameless) = ([("a", "1"), ("a", "2")], [("", "1")]);
+    let expected = expect!["two metadata keys are named `a`"];
+    refused(whole("twice").0, &twice, expected);
+    let expected = expect!["one of the metadata keys has an empty name"];
+    refused(whole("nameless").0, &nameless, expected);
+
+    let (mut g, y) = whole("dangling node");
     ops::tanh(&mut g, &y).unwrap();
-    g.output("y", &y).unwrap();
-    let error = g.build(&[]).unwrap_err().to_string();
-    expect!["node `Tanh_0` is dangling: no output needs it"].assert_eq(&error);
+    let expected = expect!["node `Tanh_0` is dangling: no output needs it"];
+    refused(g, &[], expected);
+    let (mut g, _) = whole("dangling input");
+    g.input("z", DataType::Float32, [n()]).unwrap();
+    refused(g, &[], expect!["input `z` is dangling: no output needs it"]);
+    let (mut g, _) = whole("dangling initializer");
+    g.initializer_f32("w", &[1], &[0.0]).unwrap();
+    let expected = expect!["initializer `w` is dangling: no output needs it"];
+    refused(g, &[], expected);
 }
 
 #[test]

@@ -125,13 +125,13 @@ fn gather_picks_along_an_inner_axis() {
     for axis in [1, -1] {
         let mut case = Case::new();
         let x = case.input([n(), 3.into()], Array::u8(&[2, 3], &[1, 2, 3, 4, 5, 6]));
-        let indices = case.g.initializer_i32("indices", &[2], &[2, 0]).unwrap();
+        let indices = case.g.initializer("indices", &[2], &[2, 0]).unwrap();
         let y = ops::gather(&mut case.g, &x, &indices, axis).unwrap();
         assert_eq!(case.result(&y), Array::u8(&[2, 2], &[3, 1, 6, 4]));
     }
     let mut case = Case::new();
     let x = case.input([n(), 3.into()], Array::u8(&[2, 3], &[1, 2, 3, 4, 5, 6]));
-    let last = case.g.initializer_i64("last", &[], &[-1]).unwrap();
+    let last = case.g.initializer("last", &[], &[-1_i64]).unwrap();
     let y = ops::gather(&mut case.g, &x, &last, 1).unwrap();
     assert_eq!(
         case.result(&y),

@@ -1,5 +1,6 @@
 //! Initializers of every type, and weights stored as float16.
 
+use half::f16;
 use quintet_onnx::{DataType, initializers, ops};
 
 use crate::harness::{Array, Case};
@@ -10,13 +11,9 @@ fn initializers_keep_their_numbers() {
     let floats = [f32::MIN_POSITIVE, -0.0, 1.5, f32::MAX];
     let values = [
         case.g.initializer_f32("f32", &[2, 2], &floats).unwrap(),
-        case.g
-            .initializer_i64("i64", &[2], &[i64::MIN, 258])
-            .unwrap(),
-        case.g
-            .initializer_i32("i32", &[2], &[i32::MIN, 258])
-            .unwrap(),
-        case.g.initializer_u8("u8", &[3], &[0, 1, 255]).unwrap(),
+        case.g.initializer("i64", &[2], &[i64::MIN, 258]).unwrap(),
+        case.g.initializer("i32", &[2], &[i32::MIN, 258]).unwrap(),
+        case.g.initializer("u8", &[3], &[0_u8, 1, 255]).unwrap(),
     ];
     for value in &values {
         let one_more = ops::unsqueeze(&mut case.g, value, &[0]).unwrap();
@@ -46,7 +43,10 @@ fn half_size_weights_are_cast_in_the_graph() {
 #[test]
 fn float16_initializers_take_two_bytes_each() {
     let mut case = Case::new();
-    let stored = case.g.initializer_f16("h", &[2], &[0.5, -2.0]).unwrap();
+    let stored = case
+        .g
+        .initializer("h", &[2], &[0.5, -2.0].map(f16::from_f32))
+        .unwrap();
     assert_eq!(
         (stored.data_type(), stored.name()),
         (DataType::Float16, "h")
@@ -64,7 +64,7 @@ fn weights_are_read_back_with_the_float32_value_that_holds_them() {
     ];
     let stored = case
         .g
-        .initializer_f16("never cast", &[2], &[1.0, 2.0])
+        .initializer("never cast", &[2], &[1.0, 2.0].map(f16::from_f32))
         .unwrap();
     for value in weights.iter().chain([&stored]) {
         let one_more = ops::unsqueeze(&mut case.g, value, &[0]).unwrap();

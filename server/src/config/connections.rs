@@ -2,40 +2,31 @@
 
 use std::time::Duration;
 
-use super::value::{at_least_one, time};
 use crate::resources;
 use crate::transport::{Bounds, Budget};
+use crate::value_parser::{at_least_one, time};
 
 /// Connections and bytes in flight.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ConnectionOptions {
     /// The most gRPC connections; beyond it an idle one is closed, or else the new one refused
     /// [default: what the limit of file descriptors allows].
-    #[arg(long, env = "QUINTET_MAX_CONNECTIONS", value_name = "N")]
-    #[arg(value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_connections: Option<usize>,
-
     /// The most gRPC connections from one address [default: three quarters of
     /// --max-connections].
-    #[arg(long, env = "QUINTET_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
-    #[arg(value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_connections_per_address: Option<usize>,
-
     /// When a connection is asked to end, a tenth more or less, so that a balancer of connections
     /// spreads them anew [default: never].
-    #[arg(long, env = "QUINTET_MAX_CONNECTION_AGE", value_name = "TIME")]
-    #[arg(value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub max_connection_age: Option<Duration>,
-
     /// How long the requests of such a connection may then take.
-    #[arg(long, env = "QUINTET_MAX_CONNECTION_AGE_GRACE", value_name = "TIME")]
-    #[arg(default_value = "30s", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub max_connection_age_grace: Duration,
-
     /// The most bytes that all requests may hold from their arrival to their answers; more are
     /// refused [default: an eighth of the memory that the process may take].
-    #[arg(long, env = "QUINTET_MAX_BYTES_IN_FLIGHT", value_name = "BYTES")]
-    #[arg(value_parser = at_least_one)]
+    #[arg(long, value_name = "BYTES", value_parser = at_least_one)]
     pub max_bytes_in_flight: Option<usize>,
 }
 

@@ -2,20 +2,19 @@
 
 use std::path::PathBuf;
 
-use super::value::Problem;
 use crate::reload::OptionFile;
+use crate::value_parser::Problem;
 
 /// Tokens, and what may be called without one.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SecurityOptions {
     /// TOML file of the callers, their tokens and limits; without one, anyone may call. A changed
     /// file is read again.
-    #[arg(long, env = "QUINTET_TOKENS", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub tokens: Option<PathBuf>,
-
     /// Who may use gRPC reflection: open (anyone), authenticated (with --tokens, their callers) or
     /// off.
-    #[arg(long, env = "QUINTET_REFLECTION", value_name = "WHO")]
+    #[arg(long, value_name = "WHO")]
     #[arg(default_value = "authenticated", value_parser = reflection)]
     pub reflection: Reflection,
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::ConfigError;
-use super::value::Problem;
 use crate::reload::OptionFile;
 use crate::tls::{ClientAuth, Files, Port};
+use crate::value_parser::Problem;
 
 /// Certificates, keys and the authorities of clients, as PEM files that are read again when they
 /// change.
@@ -13,33 +13,27 @@ use crate::tls::{ClientAuth, Files, Port};
 pub struct TlsOptions {
     /// The certificate chain of the gRPC port in PEM, the server's own first; without one, it
     /// serves plain text. Changed files are read again, and all at SIGHUP.
-    #[arg(long, env = "QUINTET_TLS_CERT", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
-
     /// The certificate's private key in PEM, without a passphrase.
-    #[arg(long, env = "QUINTET_TLS_KEY", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
-
     /// The authorities in PEM that sign the certificates of gRPC clients (mutual TLS).
-    #[arg(long, env = "QUINTET_TLS_CLIENT_CA", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub tls_client_ca: Option<PathBuf>,
-
     /// Whether gRPC clients need a certificate: required or optional [default: required with
     /// --tls-client-ca].
-    #[arg(long, env = "QUINTET_TLS_CLIENT_AUTH", value_name = "WHEN", value_parser = client_auth)]
+    #[arg(long, value_name = "WHEN", value_parser = client_auth)]
     pub(crate) tls_client_auth: Option<ClientAuth>,
-
     /// The certificate chain of the admin port in PEM; without one, it serves plain text.
-    #[arg(long, env = "QUINTET_ADMIN_TLS_CERT", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub admin_tls_cert: Option<PathBuf>,
-
     /// The admin certificate's private key in PEM.
-    #[arg(long, env = "QUINTET_ADMIN_TLS_KEY", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub admin_tls_key: Option<PathBuf>,
-
     /// The authorities in PEM whose clients may read /metrics; /healthz and /readyz stay open to
     /// all.
-    #[arg(long, env = "QUINTET_ADMIN_TLS_CLIENT_CA", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub admin_tls_client_ca: Option<PathBuf>,
 }
 
@@ -117,10 +111,7 @@ fn files(
 }
 
 fn needs(option: &str, other: &str) -> ConfigError {
-    ConfigError {
-        option: option.to_owned(),
-        problem: format!("is set without {other}, which it needs"),
-    }
+    ConfigError::new(option, format!("is set without {other}, which it needs"))
 }
 
 fn client_auth(text: &str) -> Result<ClientAuth, Problem> {

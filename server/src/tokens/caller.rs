@@ -1,7 +1,7 @@
 //! One caller: what it may do, and how much of it.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use metrics::Counter;
@@ -11,6 +11,7 @@ use super::bucket::Bucket;
 use super::{Access, Scope};
 use crate::batching::Flow;
 use crate::error::{CallerLimit, PermissionDenied, ServeError};
+use crate::lock::lock;
 
 /// When to ask again if too many rows are in flight: some of them will have been answered.
 const IN_FLIGHT_RETRY: Duration = Duration::from_millis(100);
@@ -130,7 +131,7 @@ impl Caller {
             count: rows,
         }));
         if let Some(rate) = self.rate {
-            let mut bucket = usage.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut bucket = lock(&usage.bucket);
             let bucket = bucket.get_or_insert_with(|| Bucket::full(rate, now));
             bucket
                 .take(rows, rate, now)

@@ -5,7 +5,7 @@
 //! messages are taken: flow control holds the caller back.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
@@ -14,6 +14,7 @@ use h2::RecvStream;
 
 use super::budget::Charge;
 use super::messages::{Unreadable, length};
+use crate::lock::lock;
 
 /// The frames of a request that have come and are not taken. Its clones are the same.
 #[derive(Debug, Clone)]
@@ -54,7 +55,7 @@ impl Inbox {
 
     /// Takes the frames that have come, and wakes the task that reads them, if it is another one.
     pub(crate) fn fill(&self, context: &mut Context<'_>) {
-        let mut state = self.lock();
+        let mut state = lock(&self.0);
         let had = (state.buffer.len(), state.end.is_some());
         state.fill(context);
         if had != (state.buffer.len(), state.end.is_some())
@@ -69,7 +70,7 @@ impl Inbox {
         &self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Unreadable>>> {
-        let mut state = self.lock();
+        let mut state = lock(&self.0);
         state.fill(context);
         if !state.buffer.is_empty() {
             let bytes = state.buffer.split().freeze();
@@ -90,10 +91,6 @@ impl Inbox {
             inbox: self,
             max_size,
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -149,7 +146,7 @@ impl Stream for Messages {
     type Item = Result<(Bytes, Charge), Unreadable>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut state = self.inbox.lock();
+        let mut state = lock(&self.inbox.0);
         loop {
             match state.take(self.max_size) {
                 Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),

@@ -10,7 +10,6 @@ use tch::{Device, Tensor};
 use super::Samples;
 use super::text::TokenizerSettings;
 use crate::error::Error;
-use crate::progress::Progress;
 
 /// A data set of labelled samples.
 pub trait Dataset: fmt::Debug + Sync {
@@ -46,8 +45,6 @@ pub struct Source<'a> {
     pub device: Device,
     /// How texts become tokens.
     pub tokenizer: TokenizerSettings,
-    /// Where messages go.
-    pub progress: Progress,
 }
 
 /// A data set that has been read.

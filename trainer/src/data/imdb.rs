@@ -14,7 +14,7 @@ use super::dataset::{Dataset, Loaded, Source};
 use super::text::Texts;
 use super::{Samples, golden};
 use crate::error::Error;
-use crate::progress::Progress;
+use crate::progress;
 
 use cache::Cache;
 
@@ -80,15 +80,15 @@ impl Dataset for Imdb {
         // A manifest of texts without the file is refused when the bundle is opened.
         let file = bundle.file(TOKENIZER_FILE).unwrap_or_default();
         imdb::PUBLISHED.ensure(source.data_dir)?;
-        let test = read_archive(source.data_dir, source.progress)?.test;
+        let test = read_archive(source.data_dir)?.test;
         let part = Part::encode(&Tokenizer::from_bytes(file)?, &test, spec.max_tokens)?;
         Ok(part.samples(Device::Cpu))
     }
 }
 
 // Reading takes seconds, so a terminal shows a bar.
-fn read_archive(data_dir: &Path, progress: Progress) -> Result<imdb::Imdb, DataError> {
-    let bar = progress.bar("{msg} {bar:30} {bytes}/{total_bytes}", 0);
+fn read_archive(data_dir: &Path) -> Result<imdb::Imdb, DataError> {
+    let bar = progress::bar("{msg} {bar:30} {bytes}/{total_bytes}", 0);
     bar.set_message(imdb::ARCHIVE);
     imdb::load(data_dir, |done, all| {
         bar.set_length(all);
@@ -118,20 +118,19 @@ impl Tokenised {
     // From the cache if it was computed from the same archive with the same settings. A cache that
     // cannot be used or written is reported, and is no error.
     fn load(source: &Source<'_>) -> Result<Self, Error> {
-        let progress = source.progress;
         let archive = imdb::find(source.data_dir)?;
         let cache = Cache::new(source.cache, &archive, source.tokenizer)?;
         let shown = cache.path().display().to_string();
         match cache.read() {
             Ok(Some(tokenised)) => {
-                progress.line(&format!("reviews as tokens: {shown}"));
+                progress::line(&format!("reviews as tokens: {shown}"));
                 return Ok(tokenised);
             }
             Ok(None) => {}
-            Err(reason) => progress.line(&format!("{shown} is not used and made anew: {reason}")),
+            Err(reason) => progress::line(&format!("{shown} is not used and made anew: {reason}")),
         }
-        let imdb::Imdb { train, test } = read_archive(source.data_dir, progress)?;
-        progress.line("making tokens of the reviews");
+        let imdb::Imdb { train, test } = read_archive(source.data_dir)?;
+        progress::line("making tokens of the reviews");
         let tokenizer = Tokenizer::train(&train.texts, source.tokenizer.vocabulary_size)?;
         let encode = |reviews| Part::encode(&tokenizer, reviews, source.tokenizer.max_tokens);
         let tokenised = Self {
@@ -140,7 +139,7 @@ impl Tokenised {
             tokenizer,
         };
         if let Err(reason) = cache.write(&tokenised) {
-            progress.line(&format!("{shown} cannot be kept: {reason}"));
+            progress::line(&format!("{shown} cannot be kept: {reason}"));
         }
         Ok(tokenised)
     }

@@ -2,12 +2,12 @@
 //! that the original programs' networks are trained.
 
 use quintet_onnx::ops::{self, BatchNormalizationInputs, ConvAttributes, ConvTransposeAttributes};
-use quintet_onnx::{GraphError, Value};
+use quintet_onnx::{GraphBuilder, GraphError, Value};
 use tch::Tensor;
 use tch::nn::{self, Init};
 
 use super::{Layer, glorot_uniform};
-use crate::graph::Exporter;
+use crate::export::add_weight;
 
 const EPSILON: f64 = 1e-3;
 // The part of a batch's mean and variance that the running ones take over.
@@ -77,15 +77,15 @@ impl Layer for Conv2d {
         x.conv2d(&self.weight, Some(&self.bias), stride, padding, [1; 2], 1)
     }
 
-    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        let weight = to.weight(&self.name, "weight", &self.weight)?;
-        let bias = to.weight(&self.name, "bias", &self.bias)?;
+    fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
+        let weight = add_weight(graph, &self.name, "weight", &self.weight)?;
+        let bias = add_weight(graph, &self.name, "bias", &self.bias)?;
         let attributes = ConvAttributes {
             strides: [self.stride as usize; 2],
             pads: [self.padding as usize; 4],
             ..ConvAttributes::default()
         };
-        ops::conv(to.graph(), x, &weight, Some(&bias), attributes)
+        ops::conv(graph, x, &weight, Some(&bias), attributes)
     }
 }
 
@@ -122,15 +122,15 @@ impl Layer for ConvTranspose2d {
         )
     }
 
-    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        let weight = to.weight(&self.name, "weight", &self.weight)?;
+    fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
+        let weight = add_weight(graph, &self.name, "weight", &self.weight)?;
         let stride = self.stride as usize;
         let attributes = ConvTransposeAttributes {
             strides: [stride; 2],
             pads: [Self::PADDING as usize; 4],
             output_padding: [stride - 1; 2],
         };
-        ops::conv_transpose(to.graph(), x, &weight, None, attributes)
+        ops::conv_transpose(graph, x, &weight, None, attributes)
     }
 }
 
@@ -155,8 +155,8 @@ impl Layer for BatchNorm {
         x.batch_norm(weight, bias, mean, variance, train, MOMENTUM, EPSILON, true)
     }
 
-    fn export(&self, to: &mut Exporter, x: &Value) -> Result<Value, GraphError> {
-        let mut part = |name: &str, value| to.weight(&self.name, name, value);
+    fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
+        let mut part = |name: &str, value| add_weight(graph, &self.name, name, value);
         let scale = part("weight", &self.weight)?;
         let shift = part("bias", &self.bias)?;
         let mean = part("running_mean", &self.mean)?;
@@ -168,6 +168,6 @@ impl Layer for BatchNorm {
             input_mean: &mean,
             input_var: &variance,
         };
-        ops::batch_normalization(to.graph(), &inputs, EPSILON as f32)
+        ops::batch_normalization(graph, &inputs, EPSILON as f32)
     }
 }

@@ -1,11 +1,10 @@
 //! Between grey levels and a network's numbers. The graph owns these steps, so that training and
 //! serving cannot differ in them.
 
-use quintet_onnx::{DataType, GraphError, Value, ops};
+use quintet_onnx::{DataType, GraphBuilder, GraphError, Value, ops};
 use tch::{Kind, Tensor};
 
 use super::Operator;
-use crate::graph::Exporter;
 
 /// Scales grey levels 0..=255 of any numeric kind to float32 in 0..=1.
 pub const PIXEL_SCALE: Operator = Operator(
@@ -41,8 +40,7 @@ impl SignedPixels {
     }
 
     /// float32 in −1..=1 → uint8 of the same shape, as [`Self::to_pixels`].
-    pub fn export(&self, to: &mut Exporter, images: &Value) -> Result<Value, GraphError> {
-        let graph = to.graph();
+    pub fn export(&self, graph: &mut GraphBuilder, images: &Value) -> Result<Value, GraphError> {
         let one = graph.initializer_f32("one", &[], &[1.0])?;
         let half = graph.initializer_f32("half_range", &[], &[Self::HALF_RANGE as f32])?;
         let x = ops::add(graph, images, &one)?;

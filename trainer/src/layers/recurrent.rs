@@ -1,12 +1,12 @@
 //! Layers that read sequences, time first: an embedding and the two recurrent cells.
 
 use quintet_onnx::ops::{self, RecurrentInputs};
-use quintet_onnx::{GraphError, Value};
+use quintet_onnx::{GraphBuilder, GraphError, Value};
 use tch::nn::{self, Init};
 use tch::{Kind, Tensor};
 
 use super::glorot_uniform;
-use crate::graph::Exporter;
+use crate::export::add_weight;
 
 /// The name of an embedding's weight.
 pub const EMBEDDING: &str = "embedding.weight";
@@ -69,9 +69,9 @@ impl Embedding {
     }
 
     /// One `Gather`.
-    pub fn export(&self, to: &mut Exporter, tokens: &Value) -> Result<Value, GraphError> {
-        let weight = to.weight(LAYER, "weight", &self.weight)?;
-        ops::gather(to.graph(), &weight, tokens, 0)
+    pub fn export(&self, graph: &mut GraphBuilder, tokens: &Value) -> Result<Value, GraphError> {
+        let weight = add_weight(graph, LAYER, "weight", &self.weight)?;
+        ops::gather(graph, &weight, tokens, 0)
     }
 }
 
@@ -147,7 +147,7 @@ impl Recurrent {
     /// One `RNN` or `LSTM` with `sequence_lens`.
     pub fn export(
         &self,
-        to: &mut Exporter,
+        graph: &mut GraphBuilder,
         x: &Value,
         lengths: &Value,
     ) -> Result<Value, GraphError> {
@@ -162,7 +162,7 @@ impl Recurrent {
             } else {
                 weight
             };
-            to.weight(self.name, name, &weight.unsqueeze(0))
+            add_weight(graph, self.name, name, &weight.unsqueeze(0))
         };
         let w = weight("weight_ih", &self.weight_ih)?;
         let r = weight("weight_hh", &self.weight_hh)?;
@@ -175,10 +175,10 @@ impl Recurrent {
             sequence_lens: Some(lengths),
         };
         let last = match self.cell {
-            Cell::SimpleRnn => ops::rnn(to.graph(), &inputs)?.y_h,
-            Cell::Lstm => ops::lstm(to.graph(), &inputs)?.y_h,
+            Cell::SimpleRnn => ops::rnn(graph, &inputs)?.y_h,
+            Cell::Lstm => ops::lstm(graph, &inputs)?.y_h,
         };
-        ops::squeeze(to.graph(), &last, &[0])
+        ops::squeeze(graph, &last, &[0])
     }
 }
 

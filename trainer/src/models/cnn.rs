@@ -2,11 +2,10 @@
 //!
 //! Reaches about 99.5 % of MNIST's test images with `recipes/cnn.toml`.
 
-use quintet_onnx::{GraphError, Value};
+use quintet_onnx::{GraphBuilder, GraphError, Value};
 use tch::{Tensor, nn};
 
 use crate::data::mnist::Mnist;
-use crate::graph::Exporter;
 use crate::layers::{
     CHANNEL, Conv2d, Dropout, FLATTEN, Layer, Linear, MAX_POOL, PIXEL_SCALE, RELU, Sequential,
 };
@@ -64,8 +63,8 @@ impl Layer for Cnn {
             .forward_t(&self.dropout.forward_t(&features, train), train)
     }
 
-    fn export(&self, to: &mut Exporter, pixels: &Value) -> Result<Value, GraphError> {
-        let features = self.features.export(to, pixels)?;
-        self.head.export(to, &features)
+    fn export(&self, graph: &mut GraphBuilder, pixels: &Value) -> Result<Value, GraphError> {
+        let features = self.features.export(graph, pixels)?;
+        self.head.export(graph, &features)
     }
 }

@@ -7,7 +7,7 @@ pub mod sentiment;
 
 use std::fmt;
 
-use quintet_onnx::{GraphError, Value};
+use quintet_onnx::{GraphBuilder, GraphError, Value};
 use tch::{Tensor, nn};
 
 pub use cnn::CNN;
@@ -16,7 +16,6 @@ pub use mlp::MLP;
 pub use sentiment::{LSTM, SIMPLE_RNN};
 
 use crate::data::Dataset;
-use crate::graph::Exporter;
 use crate::layers::Layer;
 use crate::recipe::Recipe;
 use crate::task::Task;
@@ -37,7 +36,7 @@ pub trait Model: fmt::Debug {
     fn forward_t(&self, inputs: &[Tensor], train: bool) -> Tensor;
 
     /// Writes the layers, from the graph's inputs to what [`Model::forward_t`] gives.
-    fn export(&self, to: &mut Exporter, inputs: &[Value]) -> Result<Value, GraphError>;
+    fn export(&self, graph: &mut GraphBuilder, inputs: &[Value]) -> Result<Value, GraphError>;
 }
 
 impl<L: Layer> Model for L {
@@ -45,8 +44,8 @@ impl<L: Layer> Model for L {
         Layer::forward_t(self, &inputs[0], train)
     }
 
-    fn export(&self, to: &mut Exporter, inputs: &[Value]) -> Result<Value, GraphError> {
-        Layer::export(self, to, &inputs[0])
+    fn export(&self, graph: &mut GraphBuilder, inputs: &[Value]) -> Result<Value, GraphError> {
+        Layer::export(self, graph, &inputs[0])
     }
 }
 

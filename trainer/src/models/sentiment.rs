@@ -4,11 +4,10 @@
 //! With `recipes/lstm.toml` the LSTM calls about 88 % of IMDB's test reviews right, with
 //! `recipes/simple_rnn.toml` the simple recurrent network about 87 %.
 
-use quintet_onnx::{GraphError, Value, ops};
+use quintet_onnx::{GraphBuilder, GraphError, Value, ops};
 use tch::{Kind, Tensor, nn};
 
 use crate::data::imdb::Imdb;
-use crate::graph::Exporter;
 use crate::layers::{Cell, Dropout, Embedding, Layer, Linear, RELU, Recurrent, Sequential};
 use crate::models::{self, Architecture};
 use crate::recipe::Recipe;
@@ -90,12 +89,12 @@ impl models::Model for Sentiment {
         Layer::forward_t(&self.head, &x, train).squeeze_dim(1)
     }
 
-    fn export(&self, to: &mut Exporter, inputs: &[Value]) -> Result<Value, GraphError> {
+    fn export(&self, graph: &mut GraphBuilder, inputs: &[Value]) -> Result<Value, GraphError> {
         let (tokens, lengths) = (&inputs[0], &inputs[1]);
-        let tokens = ops::transpose(to.graph(), tokens, &[1, 0])?;
-        let x = self.embedding.export(to, &tokens)?;
-        let x = self.recurrent.export(to, &x, lengths)?;
-        let x = Layer::export(&self.head, to, &x)?;
-        ops::squeeze(to.graph(), &x, &[1])
+        let tokens = ops::transpose(graph, tokens, &[1, 0])?;
+        let x = self.embedding.export(graph, &tokens)?;
+        let x = self.recurrent.export(graph, &x, lengths)?;
+        let x = Layer::export(&self.head, graph, &x)?;
+        ops::squeeze(graph, &x, &[1])
     }
 }

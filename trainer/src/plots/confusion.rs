@@ -5,14 +5,8 @@ use std::path::Path;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::{BLUE, Classified, FAINT, GREEN, INK, PAPER, Picture, RED, with_fonts, write_text};
+use super::{BLUE, Classified, FAINT, GREEN, INK, RED, draw_png, write_text};
 use crate::error::Error;
-
-/// Counts by true and given class.
-pub const PICTURE: Picture = Picture {
-    file: "confusion.png",
-    draw,
-};
 
 const CELL: i32 = 68;
 const LEFT: i32 = 84;
@@ -37,11 +31,9 @@ pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
     let count = |(truth, given): (usize, usize)| confusion.0[truth][given];
     let mistakes = cells().filter(|&cell| off_diagonal(cell)).map(count);
     let worst = mistakes.max().unwrap_or(0).max(1);
-    with_fonts(path, || {
-        let root = BitMapBackend::new(path, (width as u32, height as u32)).into_drawing_area();
-        root.fill(&PAPER)?;
+    draw_png(path, (width as u32, height as u32), |root| {
         let write = |what: &str, x: i32, y: i32, size: i32, color: RGBColor| {
-            write_text(&root, what, (x, y), size, (color, HPos::Center))
+            write_text(root, what, (x, y), size, (color, HPos::Center))
         };
         write(title, width / 2, 28, 26, INK)?;
         write("given label", LEFT + side / 2, 64, 18, FAINT)?;
@@ -84,7 +76,6 @@ pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
             }
         }
         let frame = [(LEFT, TOP), (LEFT + side, TOP + side)];
-        root.draw(&Rectangle::new(frame, BLUE.mix(0.4)))?;
-        root.present()
+        root.draw(&Rectangle::new(frame, BLUE.mix(0.4)))
     })
 }

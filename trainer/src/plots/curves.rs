@@ -2,13 +2,10 @@
 
 use std::path::Path;
 
-use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::{BLUE, DrawError, FAINT, FONT, INK, ORANGE, PAPER, with_fonts};
+use super::{Area, BLUE, DrawError, FAINT, FONT, INK, ORANGE, PAPER, draw_png};
 use crate::error::Error;
-
-type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
 /// One panel: two curves over the epochs, on a logarithmic scale.
 #[derive(Debug)]
@@ -28,16 +25,13 @@ pub fn draw(
     best: usize,
     [left, right]: &[Panel<'_>; 2],
 ) -> Result<(), Error> {
-    with_fonts(path, || {
-        let root = BitMapBackend::new(path, (1200, 520)).into_drawing_area();
-        root.fill(&PAPER)?;
+    draw_png(path, (1200, 520), |root| {
         let body = root
             .margin(10, 0, 0, 0)
             .titled(title, (FONT, 26).into_font().color(&INK))?;
         let (first, second) = body.split_horizontally(600);
         left.draw(&first, best)?;
-        right.draw(&second, best)?;
-        root.present()
+        right.draw(&second, best)
     })
 }
 

@@ -2,22 +2,13 @@
 
 use std::path::Path;
 
-use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 use quintet_data::mnist::{CLASSES, SIDE};
 
-use super::{
-    Classified, DrawError, FAINT, GREEN, INK, PAPER, Picture, RED, with_fonts, write_text,
-};
+use super::{Area, Classified, DrawError, FAINT, GREEN, INK, RED, draw_png, write_text};
 use crate::error::Error;
 use crate::evaluate::top;
-
-/// Test digits, and the mistakes.
-pub const PICTURE: Picture = Picture {
-    file: "digits.png",
-    draw,
-};
 
 const COLUMNS: usize = 10;
 const ROWS: usize = 3;
@@ -28,8 +19,6 @@ const HEADING: i32 = 46;
 const MARGIN: i32 = 20;
 const WIDTH: i32 = CELL_WIDTH * COLUMNS as i32 + 2 * MARGIN;
 const HEIGHT: i32 = 60 + 2 * (HEADING + CELL_HEIGHT * ROWS as i32) + MARGIN;
-
-type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
 // Images uint8 `[n, 28, 28]`, and what a network gave for them.
 struct Judged<'a> {
@@ -53,21 +42,13 @@ pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
         all if all <= shown => format!("All {all} mistakes, the surest first"),
         all => format!("The {shown} surest of {all} mistakes"),
     };
-    with_fonts(path, || {
-        let root = BitMapBackend::new(path, (WIDTH as u32, HEIGHT as u32)).into_drawing_area();
-        root.fill(&PAPER)?;
-        write_text(
-            &root,
-            classified.title,
-            (WIDTH / 2, 32),
-            26,
-            (INK, HPos::Center),
-        )?;
+    draw_png(path, (WIDTH as u32, HEIGHT as u32), |root| {
+        let middle = (WIDTH / 2, 32);
+        write_text(root, classified.title, middle, 26, (INK, HPos::Center))?;
         let below = 60 + HEADING + CELL_HEIGHT * ROWS as i32;
-        judged.grid(&root, 60, "The first test digits", &first)?;
+        judged.grid(root, 60, "The first test digits", &first)?;
         let mistakes = &mistakes[..mistakes.len().min(shown)];
-        judged.grid(&root, below, &heading, mistakes)?;
-        root.present()
+        judged.grid(root, below, &heading, mistakes)
     })
 }
 

@@ -26,14 +26,12 @@ const ORANGE: RGBColor = RGBColor(222, 110, 30);
 const GREEN: RGBColor = RGBColor(30, 130, 76);
 const RED: RGBColor = RGBColor(200, 40, 50);
 
-/// A picture of what a classifier gave for the test samples.
-#[derive(Debug)]
-pub struct Picture {
-    /// Its file in the run's folder.
-    pub file: &'static str,
-    /// Draws it.
-    pub draw: fn(&Path, &Classified<'_>) -> Result<(), Error>,
-}
+/// A picture of what a classifier gave for the test samples: its file in the run's folder, and what
+/// draws it.
+pub type Picture = (
+    &'static str,
+    fn(&Path, &Classified<'_>) -> Result<(), Error>,
+);
 
 /// What a classifier gave for labelled samples.
 #[derive(Debug)]
@@ -52,6 +50,8 @@ pub struct Classified<'a> {
     pub confusion: &'a Confusion,
 }
 
+type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+
 pub(crate) type DrawError =
     DrawingAreaErrorKind<<BitMapBackend<'static> as plotters::prelude::DrawingBackend>::ErrorType>;
 
@@ -69,9 +69,23 @@ pub(crate) fn with_fonts(
     draw().map_err(|error| Error::file(path)(error.to_string()))
 }
 
+// Draws a PNG of `size` on white paper.
+fn draw_png(
+    path: &Path,
+    size: (u32, u32),
+    draw: impl FnOnce(&Area<'_>) -> Result<(), DrawError>,
+) -> Result<(), Error> {
+    with_fonts(path, || {
+        let root = BitMapBackend::new(path, size).into_drawing_area();
+        root.fill(&PAPER)?;
+        draw(&root)?;
+        root.present()
+    })
+}
+
 // Writes `text` with its left end or its middle at `at`.
 fn write_text(
-    root: &DrawingArea<BitMapBackend<'_>, Shift>,
+    root: &Area<'_>,
     text: &str,
     at: (i32, i32),
     size: i32,

@@ -4,14 +4,8 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::{Classified, FAINT, FONT, GREEN, INK, PAPER, Picture, RED, with_fonts};
+use super::{Classified, FAINT, FONT, GREEN, INK, PAPER, RED, draw_png};
 use crate::error::Error;
-
-/// How often each score was given to reviews of the two classes.
-pub const PICTURE: Picture = Picture {
-    file: "scores.png",
-    draw,
-};
 
 const BINS: usize = 40;
 
@@ -25,10 +19,8 @@ pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
     } = *classified;
     let counts = [0, 1].map(|label| histogram(scores, truths, label));
     let highest = counts.iter().flatten().copied().max().unwrap_or(0).max(1);
-    with_fonts(path, || {
-        let root = BitMapBackend::new(path, (900, 520)).into_drawing_area();
-        root.fill(&PAPER)?;
-        let mut chart = ChartBuilder::on(&root)
+    draw_png(path, (900, 520), |root| {
+        let mut chart = ChartBuilder::on(root)
             .margin(16)
             .caption(title, (FONT, 26, &INK))
             .x_label_area_size(48)
@@ -65,8 +57,7 @@ pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
             .border_style(FAINT.mix(0.5))
             .label_font((FONT, 16, &INK))
             .margin(8)
-            .draw()?;
-        root.present()
+            .draw()
     })
 }
 

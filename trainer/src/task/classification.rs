@@ -4,7 +4,7 @@ mod exam;
 mod learner;
 
 use quintet_bundle::{DataType, Dim, Role, TensorSpec, task};
-use quintet_onnx::{GraphError, Value, ops};
+use quintet_onnx::{GraphBuilder, GraphError, Value, ops};
 use tch::Tensor;
 
 use super::exam::Exam;
@@ -12,7 +12,6 @@ use super::{Serving, Setting, Signature, Task};
 use crate::data::{Dataset, Loaded};
 use crate::error::Error;
 use crate::fit::{Fit, Learner};
-use crate::graph::Exporter;
 use crate::network::Network;
 use crate::plots::{Picture, confusion, digits, scores};
 
@@ -22,13 +21,16 @@ use learner::Classifier;
 /// Classification of images of digits.
 pub static DIGITS: Classification = Classification {
     name: task::IMAGE_CLASSIFICATION,
-    pictures: &[confusion::PICTURE, digits::PICTURE],
+    pictures: &[
+        ("confusion.png", confusion::draw),
+        ("digits.png", digits::draw),
+    ],
 };
 
 /// Classification of reviews.
 pub static REVIEWS: Classification = Classification {
     name: task::TEXT_CLASSIFICATION,
-    pictures: &[scores::PICTURE],
+    pictures: &[("scores.png", scores::draw)],
 };
 
 /// A task of networks that classify.
@@ -79,10 +81,10 @@ impl Task for Classification {
         }
     }
 
-    fn export(&self, to: &mut Exporter, last: &Value) -> Result<Value, GraphError> {
+    fn export(&self, graph: &mut GraphBuilder, last: &Value) -> Result<Value, GraphError> {
         match last.shape().rank() {
-            1 => ops::sigmoid(to.graph(), last),
-            _ => ops::softmax(to.graph(), last, -1),
+            1 => ops::sigmoid(graph, last),
+            _ => ops::softmax(graph, last, -1),
         }
     }
 

@@ -13,7 +13,7 @@ pub mod typical;
 
 use quintet_bundle::noise::NoiseSpec;
 use quintet_bundle::{DataType, Dim, Preprocessing, Role, TensorSpec, task};
-use quintet_onnx::{GraphError, Value};
+use quintet_onnx::{GraphBuilder, GraphError, Value};
 use tch::Tensor;
 
 use super::exam::Exam;
@@ -22,7 +22,6 @@ use crate::data::mnist::pixels;
 use crate::data::{Dataset, Loaded};
 use crate::error::Error;
 use crate::fit::{Fit, Learner};
-use crate::graph::Exporter;
 use crate::layers::SignedPixels;
 use crate::models::gan::NOISE;
 use crate::network::Network;
@@ -65,8 +64,8 @@ impl Task for Generation {
         SignedPixels.to_pixels(last)
     }
 
-    fn export(&self, to: &mut Exporter, last: &Value) -> Result<Value, GraphError> {
-        SignedPixels.export(to, last)
+    fn export(&self, graph: &mut GraphBuilder, last: &Value) -> Result<Value, GraphError> {
+        SignedPixels.export(graph, last)
     }
 
     fn holds_out_samples(&self) -> bool {

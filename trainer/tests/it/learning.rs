@@ -12,7 +12,6 @@ use quintet_trainer::evaluate::Evaluation;
 use quintet_trainer::fit::{Ending, Fit, fit, read_best};
 use quintet_trainer::models::{Architecture, MLP};
 use quintet_trainer::network::Network;
-use quintet_trainer::progress::Progress;
 use quintet_trainer::recipe::Recipe;
 use quintet_trainer::run_folder::RunFolder;
 use quintet_trainer::task::Setting;
@@ -56,7 +55,6 @@ fn train(
         device: Device::Cpu,
         run: &run,
         resume,
-        progress: Progress::Silent,
     };
     fit(&job, should_stop)
 }

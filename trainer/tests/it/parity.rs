@@ -2,7 +2,6 @@
 
 use quintet_trainer::data::Samples;
 use quintet_trainer::export::export;
-use quintet_trainer::graph::Precision;
 use quintet_trainer::models::{Architecture, LSTM, SIMPLE_RNN};
 use quintet_trainer::network::Network;
 use quintet_trainer::task::exam::TOLERANCE;
@@ -28,8 +27,8 @@ fn network(architecture: &'static Architecture) -> Network {
 }
 
 /// What ONNX Runtime gives for `samples`.
-fn served(network: &Network, precision: Precision, samples: &Samples) -> Tensor {
-    let model = export(network, precision).unwrap().to_bytes();
+fn served(network: &Network, samples: &Samples) -> Tensor {
+    let model = export(network).unwrap().to_bytes();
     let mut loaded = runtime().model(&model).unwrap();
     loaded
         .output(&samples.slice(0, samples.len()).inputs)
@@ -60,23 +59,19 @@ fn parameter_counts_and_shapes() {
 fn graphs_give_what_libtorch_gives() {
     let _turn = alone();
     for architecture in CLASSIFIERS {
-        for precision in [Precision::Float32, Precision::Float16] {
-            let mut network = network(architecture);
-            if precision == Precision::Float16 {
-                network.round_to_half();
-            }
-            for count in [1, 7] {
-                let samples = samples(architecture, count, 5);
-                let expected = outputs(&network, &samples);
-                let actual = served(&network, precision, &samples);
-                compare(&expected, &actual, TOLERANCE)
-                    .unwrap_or_else(|error| panic!("{architecture} {precision:?}: {error}"));
-                let spread = (expected.max() - expected.min()).double_value(&[]);
-                assert!(
-                    count == 1 || spread > 0.01,
-                    "{architecture}: too even to prove anything: {expected:?}"
-                );
-            }
+        let mut network = network(architecture);
+        network.round_to_half();
+        for count in [1, 7] {
+            let samples = samples(architecture, count, 5);
+            let expected = outputs(&network, &samples);
+            let actual = served(&network, &samples);
+            compare(&expected, &actual, TOLERANCE)
+                .unwrap_or_else(|error| panic!("{architecture}: {error}"));
+            let spread = (expected.max() - expected.min()).double_value(&[]);
+            assert!(
+                count == 1 || spread > 0.01,
+                "{architecture}: too even to prove anything: {expected:?}"
+            );
         }
     }
 }
@@ -103,8 +98,9 @@ fn padded(texts: &Samples, width: i64, filler: i64) -> Samples {
 fn a_text_is_judged_alike_alone_in_a_batch_and_at_every_padding() {
     let _turn = alone();
     for architecture in TEXTS {
-        let network = network(architecture);
-        let model = export(&network, Precision::Float32).unwrap().to_bytes();
+        let mut network = network(architecture);
+        network.round_to_half();
+        let model = export(&network).unwrap().to_bytes();
         let mut loaded = runtime().model(&model).unwrap();
         let texts = samples(architecture, 9, 4);
         let expected = loaded.output(&texts.inputs).unwrap();
@@ -130,17 +126,12 @@ fn float16_halves_the_file_and_hardly_moves_the_answers() {
     let _turn = alone();
     for architecture in CLASSIFIERS {
         let network = network(architecture);
-        let full = export(&network, Precision::Float32).unwrap().to_bytes();
-        let half = export(&network, Precision::Float16).unwrap().to_bytes();
-        assert!(
-            half.len() < full.len() * 51 / 100,
-            "{} of {}",
-            half.len(),
-            full.len()
-        );
+        let bytes = export(&network).unwrap().to_bytes().len() as u64;
+        let weights = 2 * network.parameters();
+        assert!(bytes < weights * 51 / 50, "{bytes} for {weights}");
         let samples = samples(architecture, 3, 6);
         let expected = outputs(&network, &samples);
-        let actual = served(&network, Precision::Float16, &samples);
+        let actual = served(&network, &samples);
         compare(&expected, &actual, 0.05).unwrap();
     }
 }
@@ -151,8 +142,8 @@ fn a_graph_that_differs_is_caught() {
     for architecture in CLASSIFIERS {
         let mut network = network(architecture);
         let samples = samples(architecture, 5, 7);
-        let actual = served(&network, Precision::Float32, &samples);
         network.round_to_half();
+        let actual = served(&network, &samples);
         for (_, mut weight) in network.weights() {
             let _ = tch::no_grad(|| weight.g_mul_scalar_(1.01));
         }

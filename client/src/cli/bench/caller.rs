@@ -21,7 +21,7 @@ impl Caller {
     pub(super) async fn call(&mut self, request: Bytes) -> Result<Bytes, CallError> {
         match self {
             Self::Unary(connection) => connection.call(request).await,
-            Self::Stream(stream) => stream.call(&request).await,
+            Self::Stream(stream) => stream.call(request).await,
         }
     }
 }

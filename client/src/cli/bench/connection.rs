@@ -12,13 +12,11 @@ use h2::{
     Reason, RecvStream, SendStream,
     client::{ResponseFuture, SendRequest},
 };
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
 use quintet_proto::code_name;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    io::AsyncWrite,
+    net::{TcpStream, tcp::OwnedWriteHalf},
 };
 use tonic::{Code, Status};
 
@@ -30,8 +28,8 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 /// Streams to open before the server's SETTINGS say how many it takes.
 const FIRST_STREAMS: usize = 1024;
 
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// A handle on a connection. Clones share it; each has one call under way at most.
@@ -84,20 +82,17 @@ enum Said {
     Words(String),
 }
 
-/// A stream that says it writes no vectors: h2 then copies small frames into one buffer and writes
+/// A socket that says it writes no vectors: h2 then copies small frames into one buffer and writes
 /// them at once, where it would otherwise make a system call for every request.
 #[derive(Debug)]
-struct Gathered(TcpStream);
+struct Gathered(OwnedWriteHalf);
 
 /// The header's value: at most eight digits and a unit.
-fn grpc_timeout(timeout: Duration) -> HeaderValue {
-    let milliseconds = timeout.as_millis();
-    let text = if milliseconds < 100_000_000 {
-        format!("{milliseconds}m")
-    } else {
-        format!("{}S", timeout.as_secs().min(99_999_999))
-    };
-    HeaderValue::try_from(text).expect("digits and a letter are allowed")
+fn grpc_timeout(timeout: Duration) -> String {
+    match timeout.as_millis() {
+        milliseconds @ ..100_000_000 => format!("{milliseconds}m"),
+        _ => format!("{}S", timeout.as_secs().min(99_999_999)),
+    }
 }
 
 /// The body of a response that is gRPC's and no refusal.
@@ -131,26 +126,24 @@ impl Connection {
         let authority = call.address.trim_start_matches("http://");
         let stream = TcpStream::connect(authority).await?;
         stream.set_nodelay(true)?;
+        let (reader, writer) = stream.into_split();
         let (sender, connection) = h2::client::Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .initial_max_send_streams(FIRST_STREAMS)
             .enable_push(false)
-            .handshake(Gathered(stream))
+            .handshake(tokio::io::join(reader, Gathered(writer)))
             .await
             .map_err(io::Error::other)?;
         // Every call in flight gets the connection's error.
         tokio::task::spawn_local(connection);
-        let mut request = Request::new(());
-        *request.method_mut() = Method::POST;
-        *request.version_mut() = Version::HTTP_2;
-        *request.uri_mut() = format!("http://{authority}{}", call.path)
-            .parse()
+        let request = Request::post(format!("http://{authority}{}", call.path))
+            .version(Version::HTTP_2)
+            .header(header::CONTENT_TYPE, GRPC)
+            .header(header::TE, HeaderValue::from_static("trailers"))
+            .header(GRPC_TIMEOUT, grpc_timeout(call.timeout))
+            .body(())
             .map_err(io::Error::other)?;
-        let headers = request.headers_mut();
-        headers.insert(header::CONTENT_TYPE, GRPC);
-        headers.insert(header::TE, HeaderValue::from_static("trailers"));
-        headers.insert(GRPC_TIMEOUT, grpc_timeout(call.timeout));
         Ok(Self { sender, request })
     }
 
@@ -245,16 +238,6 @@ impl From<h2::Error> for CallError {
             }
             _ => Self::Lost(error.to_string()),
         }
-    }
-}
-
-impl AsyncRead for Gathered {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
     }
 }
 

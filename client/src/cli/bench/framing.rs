@@ -1,11 +1,8 @@
 //! Messages as they travel: one byte says whether the message is compressed, four give its length,
 //! big-endian.
 
-use bytes::{Bytes, BytesMut};
-use prost::{
-    Message as _,
-    encoding::{DecodeContext, WireType, decode_key, decode_varint, encode_varint, skip_field},
-};
+use bytes::{BufMut as _, Bytes, BytesMut};
+use prost::Message;
 use quintet_proto::v1::StreamError;
 
 use super::connection::CallError;
@@ -14,9 +11,6 @@ use super::connection::CallError;
 const PREFIX: usize = 5;
 /// The longest reply taken off a stream.
 const LONGEST: usize = 64 << 20;
-/// `ClassifyStreamRequest.index`, a number; `ClassifyStreamRequest.request`, a message.
-const INDEX: u8 = 1 << 3;
-const REQUEST: u8 = 2 << 3 | 2;
 
 /// Finds the messages in a stream's pieces.
 #[derive(Debug, Default)]
@@ -24,45 +18,50 @@ pub(super) struct Messages {
     rest: Bytes,
 }
 
-/// A `ClassifyStreamResponse`, its response not decoded.
-#[derive(Debug)]
-pub(super) struct StreamReply {
+/// A `ClassifyStreamRequest`, its request encoded beforehand.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct StreamRequest {
+    #[prost(uint64, tag = "1")]
     pub(super) index: u64,
-    pub(super) result: Result<Bytes, StreamError>,
+    #[prost(bytes = "bytes", optional, tag = "2")]
+    pub(super) request: Option<Bytes>,
+}
+
+/// A `ClassifyStreamResponse`, its response not decoded.
+#[derive(Clone, PartialEq, Message)]
+struct StreamReply {
+    #[prost(uint64, tag = "1")]
+    index: u64,
+    #[prost(bytes = "bytes", optional, tag = "2")]
+    response: Option<Bytes>,
+    #[prost(message, optional, tag = "3")]
+    error: Option<StreamError>,
 }
 
 /// A whole body of one message.
-pub(super) fn frame(message: &impl prost::Message) -> Bytes {
-    let mut framed = BytesMut::with_capacity(PREFIX + message.encoded_len());
-    put_prefix(&mut framed, message.encoded_len());
-    message
-        .encode(&mut framed)
-        .expect("the buffer grows as needed");
+pub(super) fn frame(message: &impl Message) -> Bytes {
+    let mut framed = BytesMut::new();
+    put(&mut framed, message);
     framed.freeze()
 }
 
-/// The part of a `ClassifyStreamRequest` that is the same under every index.
-pub(super) fn stream_request(message: &impl prost::Message) -> Bytes {
-    let mut part = BytesMut::with_capacity(message.encoded_len() + 1 + PREFIX);
-    part.extend_from_slice(&[REQUEST]);
-    message
-        .encode_length_delimited(&mut part)
-        .expect("the buffer grows as needed");
-    part.freeze()
+/// Writes a message after its prefix.
+pub(super) fn put(out: &mut BytesMut, message: &impl Message) {
+    let length = message.encoded_len();
+    out.reserve(PREFIX + length);
+    out.put_u8(0);
+    out.put_u32(length as u32);
+    message.encode(out).expect("the buffer grows as needed");
 }
 
-/// Writes such a request with its index.
-pub(super) fn put_stream_request(out: &mut BytesMut, index: u64, request: &[u8]) {
-    let index_length = prost::encoding::encoded_len_varint(index);
-    put_prefix(out, 1 + index_length + request.len());
-    out.extend_from_slice(&[INDEX]);
-    encode_varint(index, out);
-    out.extend_from_slice(request);
-}
-
-fn put_prefix(out: &mut BytesMut, length: usize) {
-    out.extend_from_slice(&[0]);
-    out.extend_from_slice(&(length as u32).to_be_bytes());
+/// The index of a stream's reply, and its response or error; `None` for a message that is no reply.
+pub(super) fn stream_reply(message: Bytes) -> Option<(u64, Result<Bytes, StreamError>)> {
+    let reply = StreamReply::decode(message).ok()?;
+    let result = match reply.error {
+        Some(error) => Err(error),
+        None => Ok(reply.response?),
+    };
+    Some((reply.index, result))
 }
 
 impl Messages {
@@ -103,36 +102,6 @@ impl Messages {
         }
         let mut message = self.rest.split_to(PREFIX + length);
         Ok(Some(message.split_off(PREFIX)))
-    }
-}
-
-impl StreamReply {
-    /// `None` for what is none.
-    pub(super) fn read(mut message: Bytes) -> Option<Self> {
-        let mut index = 0;
-        let mut result = None;
-        while !message.is_empty() {
-            let (tag, wire_type) = decode_key(&mut message).ok()?;
-            match (tag, wire_type) {
-                (1, WireType::Varint) => index = decode_varint(&mut message).ok()?,
-                (2 | 3, WireType::LengthDelimited) => {
-                    let length = usize::try_from(decode_varint(&mut message).ok()?).ok()?;
-                    if length > message.len() {
-                        return None;
-                    }
-                    let inner = message.split_to(length);
-                    result = Some(match tag {
-                        2 => Ok(inner),
-                        _ => Err(StreamError::decode(inner).ok()?),
-                    });
-                }
-                _ => {
-                    skip_field(wire_type, tag, &mut message, DecodeContext::default()).ok()?;
-                }
-            }
-        }
-        let result = result?;
-        Some(Self { index, result })
     }
 }
 
@@ -180,10 +149,10 @@ mod tests {
         }
     }
 
-    fn reply(index: u64, result: Outcome) -> Option<StreamReply> {
+    fn reply(index: u64, result: Outcome) -> Option<(u64, Result<Bytes, StreamError>)> {
         let result = Some(result);
         let message = ClassifyStreamResponse { index, result };
-        StreamReply::read(message.encode_to_vec().into())
+        stream_reply(message.encode_to_vec().into())
     }
 
     #[test]
@@ -192,20 +161,19 @@ mod tests {
             model: "mlp".into(),
             ..Default::default()
         };
-        let answer = reply(300, Outcome::Response(response.clone())).unwrap();
-        assert_eq!(answer.index, 300);
-        assert_eq!(answer.result.unwrap(), response.encode_to_vec());
+        let answer = reply(300, Outcome::Response(response.clone()));
+        assert_eq!(answer, Some((300, Ok(response.encode_to_vec().into()))));
         let error = StreamError {
             code: 8,
             ..Default::default()
         };
-        let refusal = reply(0, Outcome::Error(error.clone())).unwrap();
-        assert_eq!((refusal.index, refusal.result), (0, Err(error)));
+        let refusal = reply(0, Outcome::Error(error.clone()));
+        assert_eq!(refusal, Some((0, Err(error))));
         // A field of a later API is passed over; what has no result, or breaks off, is no reply.
-        let later = StreamReply::read(Bytes::from_static(b"\x12\0\x28\x05"));
-        assert!(later.is_some_and(|it| it.result == Ok(Bytes::new())));
+        let later = stream_reply(Bytes::from_static(b"\x12\0\x28\x05"));
+        assert_eq!(later, Some((0, Ok(Bytes::new()))));
         for message in [&b""[..], b"\x08\x01", b"\x12\x05a", b"\x08", b"\xff"] {
-            assert!(StreamReply::read(Bytes::from_static(message)).is_none());
+            assert!(stream_reply(Bytes::from_static(message)).is_none());
         }
     }
 
@@ -216,10 +184,10 @@ mod tests {
             cut in 1_usize..40,
         ) {
             let request = ClassifyRequest { model: "m".repeat(cut * 7), ..Default::default() };
-            let part = stream_request(&request);
+            let part = Some(Bytes::from(request.encode_to_vec()));
             let mut out = BytesMut::new();
             for &index in &indices {
-                put_stream_request(&mut out, index, &part);
+                put(&mut out, &StreamRequest { index, request: part.clone() });
             }
             let mut messages = Messages::default();
             let mut found = Vec::new();

@@ -50,7 +50,7 @@ pub(super) struct Outcome {
     pub(super) measured: Duration,
     /// This process's own CPU time over the measurement.
     pub(super) cpu: Duration,
-    /// Requests of the open loop that were meant to go and did not: too many were under way.
+    /// Requests of the open loop that were due and did not go: too many were under way.
     pub(super) unsent: u64,
     /// Requests without an answer when the grace was over.
     pub(super) unanswered: u64,
@@ -191,7 +191,7 @@ impl Load {
         }
     }
 
-    /// When the next request is meant to go, if that is not after `now`.
+    /// When the next request is due, if that is not after `now`.
     fn next(&self, now: Instant) -> Option<Instant> {
         let Some(schedule) = &self.schedule else {
             return Some(now);

@@ -1,7 +1,7 @@
 //! What a model takes, by ModelMetadata of the Open Inference Protocol: the way to servers that
 //! have no ListModels, such as Triton, so that one load generator measures both.
 
-use std::{io, time::Duration};
+use std::{error::Error, io, time::Duration};
 
 use prost::Message as _;
 use quintet_proto::inference::{
@@ -22,27 +22,24 @@ pub(super) async fn inputs(
     timeout: Duration,
     model: &str,
 ) -> Result<Vec<TensorMetadata>, Failure> {
-    let failed = |why: &dyn std::fmt::Display| {
-        Failure::new(format!("ModelMetadata of {model:?} failed: {why}"))
-            .hint("is it a server of the Open Inference Protocol that listens there?")
-    };
     let target = Target {
         address,
         path: PATH,
         timeout,
     };
     let ask = async {
-        let mut connection = Connection::open(target).await.map_err(|it| failed(&it))?;
+        let mut connection = Connection::open(target).await?;
         let request = ModelMetadataRequest {
             name: model.to_owned(),
             version: String::new(),
         };
-        let reply = connection.call(framing::frame(&request)).await;
-        let reply = reply.map_err(|error| failed(&error))?;
-        ModelMetadataResponse::decode(reply).map_err(|error| failed(&error))
+        let reply = connection.call(framing::frame(&request)).await?;
+        Ok::<_, Box<dyn Error>>(ModelMetadataResponse::decode(reply)?.inputs)
     };
-    let reply = tokio::time::timeout(timeout, ask)
-        .await
-        .unwrap_or_else(|late| Err(failed(&io::Error::from(late))))?;
-    Ok(reply.inputs)
+    let answer = tokio::time::timeout(timeout, ask).await;
+    let inputs = answer.unwrap_or_else(|late| Err(io::Error::from(late).into()));
+    inputs.map_err(|error| {
+        Failure::new(format!("ModelMetadata of {model:?} failed: {error}"))
+            .hint("is it a server of the Open Inference Protocol that listens there?")
+    })
 }

@@ -61,7 +61,7 @@ pub(crate) async fn run(
     output::print_report(json, &report, Report::render)?;
     match lost {
         Some(reason) => Err(Failure::new(format!("a connection was lost: {reason}"))),
-        None if report.nothing_answered() => Err(Failure::new("no request was answered")),
+        None if report.requests == 0 => Err(Failure::new("no request was answered")),
         None => Ok(()),
     }
 }

@@ -4,8 +4,7 @@ use std::{io, time::Duration};
 
 use tokio::time::Instant;
 
-/// A constant rate: request `i` is meant to go `i / rate` seconds after the start, however the
-/// server does.
+/// A constant rate: request `i` is due `i / rate` seconds after the start, however the server does.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Schedule {
     start: Instant,
@@ -27,12 +26,12 @@ impl Schedule {
         Self { start, rate }
     }
 
-    /// When a request is meant to go.
+    /// When a request is due.
     pub(super) fn at(&self, index: u64) -> Instant {
         self.start + Duration::from_secs_f64(index as f64 / self.rate)
     }
 
-    /// How many are meant to have gone before `now`.
+    /// How many fell due before `now`.
     pub(super) fn due(&self, now: Instant) -> u64 {
         (now.saturating_duration_since(self.start).as_secs_f64() * self.rate).ceil() as u64
     }
@@ -59,14 +58,8 @@ impl Timer {
             return Ok(());
         }
         let once = Itimerspec {
-            it_interval: Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            },
-            it_value: Timespec {
-                tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
-                tv_nsec: left.subsec_nanos().into(),
-            },
+            it_interval: Timespec::default(),
+            it_value: left.try_into().map_err(io::Error::other)?,
         };
         timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)?;
         let mut expirations = [0; 8];

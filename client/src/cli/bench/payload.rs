@@ -73,8 +73,9 @@ impl Rpc {
 impl Payload {
     /// There is at least one request; each has `rows`.
     fn new<M: Message>(rpc: Rpc, rows: usize, requests: impl IntoIterator<Item = M>) -> Self {
-        let encode = |request| match rpc {
-            Rpc::ClassifyStream => framing::stream_request(&request),
+        let encode = |request: M| match rpc {
+            // Its frame holds the request's index too.
+            Rpc::ClassifyStream => request.encode_to_vec().into(),
             _ => framing::frame(&request),
         };
         Self {

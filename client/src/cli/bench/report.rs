@@ -24,7 +24,7 @@ const BUSY: f64 = 0.9;
 pub(super) type Window = Range<Instant>;
 
 /// Counts calls. Throughput counts those that end in the window; latencies and errors, those that
-/// were meant to start in it.
+/// were due in it.
 #[derive(Debug)]
 pub(super) struct Recorder {
     window: Window,
@@ -76,7 +76,7 @@ pub(super) struct Report {
     setting: Setting,
     seconds: f64,
     /// Answered requests.
-    requests: u64,
+    pub(super) requests: u64,
     requests_per_second: f64,
     rows_per_second: f64,
     /// `None` where no request of the measurement was answered.
@@ -127,7 +127,7 @@ impl Recorder {
         }
     }
 
-    /// A request that was meant to go at `intended` goes `now`.
+    /// A request that was due at `intended` goes `now`.
     pub(super) fn sent(&mut self, intended: Instant, now: Instant) {
         if self.window.contains(&intended) {
             let late = nanoseconds(now.saturating_duration_since(intended));
@@ -199,12 +199,7 @@ impl Recorder {
 
 impl Report {
     pub(super) fn new(setting: Setting, outcome: Outcome) -> Self {
-        let Outcome {
-            mut recorder,
-            measured,
-            cpu,
-            ..
-        } = outcome;
+        let mut recorder = outcome.recorder;
         for (kind, message, count) in [
             ("UNSENT", "too many requests were under way", outcome.unsent),
             ("UNANSWERED", "no reply came in time", outcome.unanswered),
@@ -213,7 +208,7 @@ impl Report {
                 recorder.fail(kind, count, || message.to_owned());
             }
         }
-        let seconds = measured.as_secs_f64();
+        let (seconds, cpu) = (outcome.measured.as_secs_f64(), outcome.cpu.as_secs_f64());
         let ratio = |of: f64, by: f64| if by > 0.0 { of / by } else { 0.0 };
         let requests_per_second = ratio(recorder.answered as f64, seconds);
         Self {
@@ -227,80 +222,58 @@ impl Report {
             errors: recorder.errors,
             mean_batch_size: (recorder.sampled > 0)
                 .then(|| ratio(recorder.sampled as f64, recorder.batches)),
-            generator_cpu_us_per_request: ratio(cpu.as_secs_f64() * 1e6, recorder.ended as f64),
-            generator_cpu: ratio(cpu.as_secs_f64(), seconds),
+            generator_cpu_us_per_request: ratio(cpu * 1e6, recorder.ended as f64),
+            generator_cpu: ratio(cpu, seconds),
             setting,
         }
     }
 
-    /// Whether nothing at all was answered.
-    pub(super) fn nothing_answered(&self) -> bool {
-        self.requests == 0
-    }
-
     pub(super) fn render(&self) -> String {
-        let Setting {
-            model,
-            version,
-            protocol,
-            stream,
-            concurrency,
-            rate,
-            connections,
-            rows_per_request,
-            ..
-        } = &self.setting;
-        let by = match (*protocol, stream) {
+        let setting = &self.setting;
+        let by = match (setting.protocol, setting.stream) {
             ("quintet", false) => "",
             ("quintet", true) => ", on streams",
             _ => ", by the Open Inference Protocol",
         };
-        let pace = match rate {
+        let model = format!("{} version {}{by}", setting.model, setting.version);
+        let pace = match setting.rate {
             Some(rate) => format!("{rate} requests/s meant to go"),
-            None => format!("{} under way", concurrency.unwrap_or_default()),
+            None => format!("{} under way", setting.concurrency.unwrap_or_default()),
         };
         let load = format!(
-            "{pace}, connections: {connections}, rows a request: {rows_per_request}, {:.1} s",
-            self.seconds
+            "{pace}, connections: {}, rows a request: {}, {:.1} s",
+            setting.connections, setting.rows_per_request, self.seconds
         );
         let throughput = format!(
             "{:.0} requests/s, {:.0} rows/s",
             self.requests_per_second, self.rows_per_second
         );
-        let mut fields = vec![
-            ("model", format!("{model} version {version}{by}")),
-            ("load", load),
-            ("throughput", throughput),
-        ];
-        let latencies = [
+        let mut fields = vec![("model", model), ("load", load), ("throughput", throughput)];
+        for (name, latency) in [
             ("latency", &self.latency_us),
             ("refused in", &self.refused_latency_us),
             ("sent late by", &self.lateness_us),
-        ];
-        fields.extend(
-            latencies
-                .into_iter()
-                .filter_map(|(name, it)| Some((name, it.as_ref()?.render()))),
-        );
-        fields.extend(
-            self.mean_batch_size
-                .map(|mean| ("mean batch size", format!("{mean:.1}"))),
-        );
+        ] {
+            fields.extend(latency.as_ref().map(|it| (name, it.render())));
+        }
+        let mean = self.mean_batch_size.map(|it| format!("{it:.1}"));
+        fields.extend(mean.map(|it| ("mean batch size", it)));
         for (kind, Errors { count, message }) in &self.errors {
             fields.push(("errors", format!("{count} {kind} ({message})")));
         }
         if self.errors.is_empty() {
             fields.push(("errors", "none".to_owned()));
         }
-        let busy = if self.generator_cpu > BUSY {
-            "; it may be what limits this"
-        } else {
-            ""
-        };
+        let is_busy = self.generator_cpu > BUSY;
         let generator = format!(
-            "{:.1} us of CPU a request, {:.0} % of a core{busy}",
+            "{:.1} us of CPU a request, {:.0} % of a core{}",
             self.generator_cpu_us_per_request,
             self.generator_cpu * 100.0,
+            if is_busy {
+                "; it may be what limits this"
+            } else {
+                ""
+            },
         );
         fields.push(("generator", generator));
         output::fields(fields)
@@ -321,14 +294,10 @@ impl Latency {
     }
 
     fn render(&self) -> String {
-        let Self {
-            p50,
-            p90,
-            p99,
-            p99_9,
-            max,
-        } = self;
-        format!("p50 {p50:.0} us, p90 {p90:.0}, p99 {p99:.0}, p99.9 {p99_9:.0}, max {max:.0}")
+        format!(
+            "p50 {:.0} us, p90 {:.0}, p99 {:.0}, p99.9 {:.0}, max {:.0}",
+            self.p50, self.p90, self.p99, self.p99_9, self.max
+        )
     }
 }
 

@@ -16,7 +16,7 @@ use tonic::Code;
 
 use super::{
     connection::{self, CallError, Connection, Refusal, Target},
-    framing::{self, Messages, StreamReply},
+    framing::{self, Messages, StreamRequest},
 };
 
 /// A handle on the stream. Clones share it; each has one request under way at most.
@@ -56,8 +56,8 @@ impl Stream {
         Ok(stream)
     }
 
-    /// Sends a request that [`framing::stream_request`] made, and gives its answer.
-    pub(super) async fn call(&self, request: &[u8]) -> Result<Bytes, CallError> {
+    /// Sends an encoded `ClassifyRequest`, and gives its answer.
+    pub(super) async fn call(&self, request: Bytes) -> Result<Bytes, CallError> {
         let index = self.0.borrow_mut().send(request)?;
         std::future::poll_fn(|cx| self.0.borrow_mut().poll_reply(index, cx)).await
     }
@@ -100,7 +100,7 @@ impl Stream {
 
 impl State {
     /// Takes a request, and gives its index.
-    fn send(&mut self, request: &[u8]) -> Result<usize, CallError> {
+    fn send(&mut self, request: Bytes) -> Result<usize, CallError> {
         if let Some(reason) = &self.ended {
             return Err(CallError::Lost(reason.clone()));
         }
@@ -109,7 +109,11 @@ impl State {
             self.slots.len() - 1
         });
         self.slots[index].waiting = true;
-        framing::put_stream_request(&mut self.outgoing, index as u64, request);
+        let message = StreamRequest {
+            index: index as u64,
+            request: Some(request),
+        };
+        framing::put(&mut self.outgoing, &message);
         self.writer.take().into_iter().for_each(Waker::wake);
         Ok(index)
     }
@@ -141,14 +145,14 @@ impl State {
 
     /// Gives a reply to its caller.
     fn settle(&mut self, message: Bytes) -> Result<(), CallError> {
-        let reply = StreamReply::read(message)
+        let (index, result) = framing::stream_reply(message)
             .ok_or(CallError::Malformed("a message that is no stream's reply"))?;
-        let slot = usize::try_from(reply.index)
+        let slot = usize::try_from(index)
             .ok()
             .and_then(|index| self.slots.get_mut(index))
             .filter(|slot| slot.waiting)
             .ok_or(CallError::Malformed("a reply to no request"))?;
-        slot.answer(reply.result.map_err(|error| {
+        slot.answer(result.map_err(|error| {
             CallError::Refused(Refusal::new(Code::from_i32(error.code), error.message))
         }));
         Ok(())
@@ -200,13 +204,13 @@ mod tests {
     #[test]
     fn replies_reach_their_callers_in_any_order_and_slots_are_used_again() {
         let mut state = State::default();
-        assert_eq!([0, 1].map(|_| state.send(b"r").unwrap()), [0, 1]);
+        assert_eq!([0, 1].map(|_| state.send("r".into()).unwrap()), [0, 1]);
         assert!(poll(&mut state, 1).is_none());
         state.settle(reply(1)).unwrap();
         let message = poll(&mut state, 1).unwrap().unwrap();
         assert_eq!(ClassifyResponse::decode(message).unwrap().model, "1");
         assert!(poll(&mut state, 0).is_none());
-        assert_eq!(state.send(b"r").unwrap(), 1);
+        assert_eq!(state.send("r".into()).unwrap(), 1);
         // Answered already, and never sent.
         state.settle(reply(0)).unwrap();
         for index in [0, 7, u64::MAX] {
@@ -217,7 +221,7 @@ mod tests {
     #[test]
     fn an_end_is_told_to_all_that_wait_and_all_that_come() {
         let mut state = State::default();
-        state.send(b"r").unwrap();
+        state.send("r".into()).unwrap();
         state.end(&CallError::Lost("gone".into()));
         state.end(&CallError::Lost("again".into()));
         let lost = |result: Result<_, CallError>| match result {
@@ -225,6 +229,6 @@ mod tests {
             _ => panic!("not lost"),
         };
         assert_eq!(lost(poll(&mut state, 0).unwrap().map(|_| ())), "gone");
-        assert_eq!(lost(state.send(b"r").map(|_| ())), "gone");
+        assert_eq!(lost(state.send("r".into()).map(|_| ())), "gone");
     }
 }

@@ -3,14 +3,20 @@
 use std::{ops::Range, path::Path};
 
 use bytes::Bytes;
-use quintet_client::{ClassifyRequest, Client, Framing, Image, SentimentRequest, Timing};
+use quintet_client::{
+    ClassifyRequest, Client, Framing, Image, Prediction, SentimentRequest, Timing,
+};
 use quintet_data::{
     DataErrorKind,
     imdb::{self, Reviews},
-    mnist::{self, SIDE, Split},
+    mnist::SIDE,
 };
 
-use crate::{failure::Failure, score::Score};
+use crate::{
+    digits::{self, Digits},
+    failure::Failure,
+    score::Score,
+};
 
 /// A labelled set, and how its samples are sent.
 #[derive(Debug)]
@@ -42,19 +48,10 @@ const TEXTS: usize = 16;
 
 impl TestSet {
     pub(super) fn digits(data_dir: &Path, limit: usize) -> Result<Self, Failure> {
-        let digits = mnist::load(data_dir, Split::Test).map_err(|error| {
-            Failure::new(error.to_string()).hint("--data-dir names the folder with the MNIST files")
-        })?;
-        let images = Bytes::from(digits.images);
-        let size = SIDE * SIDE;
-        let truths: Vec<u8> = digits.labels.into_iter().take(limit).collect();
-        if truths.is_empty() {
-            return Err(Failure::new("the test set has no images"));
-        }
-        let image = |index: usize| images.slice(index * size..(index + 1) * size);
+        let Digits { images, labels } = digits::load(data_dir)?;
         Ok(Self {
-            samples: Samples::Images((0..truths.len()).map(image).collect()),
-            truths,
+            samples: Samples::Images(images),
+            truths: labels.into_iter().take(limit).collect(),
             labels: (0..10).map(|it| it.to_string()).collect(),
         })
     }
@@ -115,32 +112,18 @@ impl TestSet {
                 let images = images[samples].iter();
                 let images = images.map(|pixels| Image::raw(side, side, 1, pixels.clone()));
                 // MNIST's images are frames already, so none is framed again.
-                let request = ClassifyRequest::new(images)
-                    .model(model)
-                    .framing(Framing::None);
-                let answer = client.classify(request).await.map_err(failed)?;
-                let names = answer.predictions.iter().map(|it| {
-                    let label = it.top();
-                    label.map(|it| it.name.as_str()).unwrap_or_default()
-                });
-                self.share(
-                    truths,
-                    names,
-                    answer.timing,
-                    (answer.model.clone(), answer.version),
-                )
+                let request = ClassifyRequest::new(images).model(model);
+                let answer = client.classify(request.framing(Framing::None)).await;
+                let answer = answer.map_err(failed)?;
+                let tops = answer.predictions.iter().map(Prediction::top);
+                let names = tops.map(|it| it.map_or("", |label| &label.name));
+                self.share(truths, names, answer.timing, (answer.model, answer.version))
             }
             Samples::Texts(texts) => {
-                let request = texts[samples].iter().map(String::as_str);
-                let request = SentimentRequest::new(request).model(model);
+                let request = SentimentRequest::new(&texts[samples]).model(model);
                 let answer = client.sentiment(request).await.map_err(failed)?;
                 let names = answer.texts.iter().map(|it| it.label.as_str());
-                self.share(
-                    truths,
-                    names,
-                    answer.timing,
-                    (answer.model.clone(), answer.version),
-                )
+                self.share(truths, names, answer.timing, (answer.model, answer.version))
             }
         }
     }

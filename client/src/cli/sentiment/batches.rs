@@ -1,8 +1,6 @@
 //! Texts as they are read, cut into requests.
 
-use std::collections::VecDeque;
-
-use tokio::sync::mpsc;
+use futures_util::{Stream, StreamExt as _, stream};
 
 use crate::{failure::Failure, input::RequestLimit};
 
@@ -20,46 +18,32 @@ pub(super) struct Text {
     pub(super) text: String,
 }
 
-/// Gives what has been read, as requests.
-#[derive(Debug)]
-pub(super) struct Batches {
-    receiver: mpsc::Receiver<Result<Text, Failure>>,
-    /// Read and not given yet; at most as many as one request holds.
-    waiting: VecDeque<Result<Text, Failure>>,
+/// The texts of each request: what is there, but for an empty input, which is waited for. A failure,
+/// which is the last item, comes after the texts before it.
+pub(super) fn batches(
+    texts: impl Stream<Item = Result<Text, Failure>>,
+) -> impl Stream<Item = Result<Vec<Text>, Failure>> {
+    texts
+        .ready_chunks(LIMIT.items)
+        .flat_map(|texts| stream::iter(split(texts)))
 }
 
-impl Batches {
-    pub(super) fn new(receiver: mpsc::Receiver<Result<Text, Failure>>) -> Self {
-        Self {
-            receiver,
-            waiting: VecDeque::new(),
-        }
-    }
-
-    /// The texts of the next request: what is there, but for an empty input, which is waited for. A
-    /// failure comes after the texts before it. Safe to drop before it is done: no text is lost.
-    pub(super) async fn next(&mut self) -> Option<Result<Vec<Text>, Failure>> {
-        if self.waiting.is_empty() {
-            let text = self.receiver.recv().await?;
-            self.waiting.push_back(text);
-        }
-        while self.waiting.len() < LIMIT.items
-            && let Ok(text) = self.receiver.try_recv()
-        {
-            self.waiting.push_back(text);
-        }
-        let sizes = self.waiting.iter().map_while(|it| it.as_ref().ok());
-        let requests = LIMIT.split(sizes.map(|it| it.text.len()));
-        match requests.first() {
-            Some(first) => self.waiting.drain(first.clone()).collect::<Result<_, _>>(),
-            None => self.waiting.pop_front()?.map(|text| vec![text]),
-        }
-        .into()
-    }
+/// Cuts texts into requests that fit, with the failure after them.
+fn split(texts: Vec<Result<Text, Failure>>) -> Vec<Result<Vec<Text>, Failure>> {
+    let sizes = texts.iter().map_while(|it| it.as_ref().ok());
+    let requests = LIMIT.split(sizes.map(|it| it.text.len()));
+    let mut texts = texts.into_iter();
+    let request = |it: std::ops::Range<usize>| texts.by_ref().take(it.len()).collect();
+    let mut requests: Vec<_> = requests.into_iter().map(request).collect();
+    requests.extend(texts.map(|failure| failure.map(|text| vec![text])));
+    requests
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc;
+    use tokio_stream::wrappers::ReceiverStream;
+
     use super::*;
 
     fn text(line: usize, bytes: usize) -> Text {
@@ -71,18 +55,11 @@ mod tests {
     async fn batches(
         texts: impl IntoIterator<Item = Result<Text, Failure>>,
     ) -> Vec<Result<Vec<usize>, String>> {
-        let (sender, receiver) = mpsc::channel(100);
-        for text in texts {
-            sender.send(text).await.unwrap();
-        }
-        drop(sender);
-        let mut batches = Batches::new(receiver);
-        let mut all = Vec::new();
-        while let Some(batch) = batches.next().await {
-            let lines = batch.map(|it| it.iter().filter_map(|text| text.line).collect());
-            all.push(lines.map_err(|failure| format!("{failure:?}")));
-        }
-        all
+        let lines = |texts: Vec<Text>| texts.iter().filter_map(|text| text.line).collect();
+        super::batches(stream::iter(texts))
+            .map(|batch| batch.map(lines).map_err(|failure| format!("{failure:?}")))
+            .collect()
+            .await
     }
 
     #[tokio::test]
@@ -116,7 +93,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_there_goes_at_once() {
         let (sender, receiver) = mpsc::channel(4);
-        let mut batches = Batches::new(receiver);
+        let mut batches = super::batches(ReceiverStream::new(receiver));
         for line in [1, 2] {
             sender.send(Ok(text(line, 1))).await.unwrap();
             let batch = batches.next().await.unwrap().unwrap();

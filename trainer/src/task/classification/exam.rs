@@ -115,7 +115,7 @@ impl Exam for ClassificationExam<'_> {
             probabilities: &probabilities,
             confusion: &evaluation.confusion,
         };
-        for Picture { file, draw } in self.pictures {
+        for (file, draw) in self.pictures {
             draw(&drawing.run.file(file), &classified)?;
         }
         Ok(())

@@ -12,7 +12,7 @@ use crate::plots::curves::Panel;
 use crate::run_folder::RunFolder;
 use crate::task::Setting;
 use crate::task::exam::{Drawing, Exam, Part, TOLERANCE, Verdict};
-use crate::verify::LoadedModel;
+use crate::verify::{LoadedModel, within};
 
 // ONNX Runtime draws them with one thread a core; many more prove no more.
 const VERIFIED: usize = 1_000;
@@ -145,12 +145,5 @@ pub fn parity(network: &Network, model: &mut LoadedModel) -> Result<f32, Error> 
         let outside = outside.max().double_value(&[]).max(0.0) / SignedPixels::HALF_RANGE;
         difference = difference.max(outside as f32);
     }
-    if difference > TOLERANCE {
-        return Err(Error::Parity {
-            difference,
-            place: "a pixel in -1..=1".to_owned(),
-            tolerance: TOLERANCE,
-        });
-    }
-    Ok(difference)
+    within(difference, TOLERANCE, "a pixel in -1..=1")
 }

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use quintet_data::mnist::{self, PIXELS, SIDE, Split};
+use quintet_data::mnist::{PIXELS, SIDE};
 use quintet_proto::v1::{ClassifyRequest, Framing, Image, RawImage, image::Source};
 
 use super::{Payload, Rpc, groups};
-use crate::failure::Failure;
+use crate::{digits, failure::Failure};
 
 /// Different random images; all of them fit into a core's cache.
 const RANDOM_IMAGES: usize = 256;
@@ -20,7 +20,7 @@ impl Pixels {
     /// MNIST's test set, or without a folder noise.
     pub(in super::super) fn load(data_dir: Option<&Path>) -> Result<Self, Failure> {
         match data_dir {
-            Some(data_dir) => Self::mnist(data_dir),
+            Some(data_dir) => Ok(Self(digits::load(data_dir)?.images)),
             None => Ok(Self::random()),
         }
     }
@@ -29,27 +29,7 @@ impl Pixels {
     pub(in super::super) fn random() -> Self {
         let mut random = fastrand::Rng::with_seed(0);
         let pixels = std::iter::repeat_with(|| random.u8(..));
-        Self::cut(pixels.take(RANDOM_IMAGES * PIXELS).collect())
-    }
-
-    fn mnist(data_dir: &Path) -> Result<Self, Failure> {
-        let digits = mnist::load(data_dir, Split::Test).map_err(|error| {
-            Failure::new(error.to_string()).hint("--data-dir names the folder with the MNIST files")
-        })?;
-        if digits.labels.is_empty() {
-            return Err(Failure::new("the test set has no images"));
-        }
-        Ok(Self::cut(digits.images))
-    }
-
-    fn cut(pixels: Vec<u8>) -> Self {
-        let pixels = Bytes::from(pixels);
-        let firsts = (0..pixels.len()).step_by(PIXELS);
-        Self(
-            firsts
-                .map(|first| pixels.slice(first..first + PIXELS))
-                .collect(),
-        )
+        Self(digits::cut(pixels.take(RANDOM_IMAGES * PIXELS).collect()))
     }
 
     /// For Classify, or for ClassifyStream.
@@ -82,7 +62,8 @@ mod tests {
 
     #[test]
     fn every_image_is_sent_and_every_request_is_full() {
-        let pixels = Pixels::cut((0..5_u8).flat_map(|image| [image; PIXELS]).collect());
+        let pixels = (0..5_u8).flat_map(|image| [image; PIXELS]).collect();
+        let pixels = Pixels(digits::cut(pixels));
         let payload = pixels.classify(Rpc::Classify, "mlp", 2);
         let first_pixels = |body: Bytes| {
             let request = ClassifyRequest::decode(unframe(body).unwrap()).unwrap();

@@ -43,7 +43,7 @@ async fn throughput_counts_ends_and_latency_counts_starts() {
             .record(at(intended), at(end), Ok(Bytes::new()), &payload)
             .unwrap();
     }
-    // Those that ended at 100 and 150, and those that were meant to go at 100 and 199.
+    // Those that ended at 100 and 150, and those that were due at 100 and 199.
     assert_eq!(recorder.answered, 2);
     assert_eq!(recorder.latency.len(), 2);
     let refusal = || {
