@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::time::Instant;
 use tracing::callsite::Identifier;
 use tracing::level_filters::LevelFilter;
@@ -40,13 +42,25 @@ pub(crate) fn lost() -> Lost {
     }
 }
 
-/// Writes lines, and never fails.
+/// Writes lines to a descriptor, and neither fails nor waits for a reader: a pipe that nobody reads
+/// is full at some time.
 #[derive(Debug)]
 pub(crate) struct Lossy<W>(pub(crate) W);
 
-impl<W: Write> Write for Lossy<W> {
+impl<W: Write + AsFd> Lossy<W> {
+    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+        // A pipe that is writable has room for a page.
+        let mut room = [PollFd::new(&self.0, PollFlags::OUT)];
+        if poll(&mut room, Some(&Timespec::default()))? == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.0.write_all(line)
+    }
+}
+
+impl<W: Write + AsFd> Write for Lossy<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.0.write_all(line).is_err() {
+        if self.write_line(line).is_err() {
             UNWRITABLE.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
@@ -163,12 +177,17 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_cannot_be_written_is_counted() {
+    fn lines_without_a_reader_are_counted() {
         let before = lost().unwritable;
-        let mut full: &mut [u8] = &mut [0; 4];
-        let mut log = Lossy(&mut full);
-        log.write_all(b"one").unwrap();
-        log.write_all(b"two").unwrap();
-        assert!(lost().unwritable > before);
+        let (reader, pipe) = io::pipe().unwrap();
+        let mut log = Lossy(pipe);
+        // Full at last, and then closed.
+        while lost().unwritable == before {
+            log.write_all(&[b'x'; 1000]).unwrap();
+        }
+        let full = lost().unwritable;
+        drop(reader);
+        log.write_all(b"line").unwrap();
+        assert!(lost().unwritable > full);
     }
 }

@@ -46,7 +46,7 @@ impl LogOptions {
         })?;
         let terminal = std::io::stderr().is_terminal();
         let lines = fmt::layer()
-            .with_writer(|| Lossy(std::io::stderr()))
+            .with_writer(|| Lossy(std::io::stderr().lock()))
             .log_internal_errors(false)
             .with_ansi(terminal);
         let filter = filter.and(LimitByPlace::default());
