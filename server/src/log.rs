@@ -10,10 +10,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::time::Instant;
 use tracing::callsite::Identifier;
-use tracing::level_filters::LevelFilter;
-use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::layer::{Context, Filter};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
 
 use crate::lock::lock;
 
@@ -121,23 +119,12 @@ impl LimitByPlace {
     }
 }
 
-impl<S: Subscriber> Filter<S> for LimitByPlace {
-    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        true
-    }
-
-    // Both, so that what the level forbids costs nothing.
-    fn callsite_enabled(&self, _: &'static Metadata<'static>) -> Interest {
-        Interest::always()
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::TRACE)
-    }
-
-    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
+impl<S: Subscriber> Layer<S> for LimitByPlace {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let metadata = event.metadata();
-        let is_within = metadata.target().starts_with("quintet")
+        // Who asks for debug wants all of it.
+        let is_within = *metadata.level() > Level::INFO
+            || metadata.target().starts_with("quintet")
             || self.is_within(metadata.callsite(), Instant::now());
         if !is_within {
             LIMITED.fetch_add(1, Ordering::Relaxed);
@@ -148,8 +135,9 @@ impl<S: Subscriber> Filter<S> for LimitByPlace {
 
 #[cfg(test)]
 mod tests {
-    use tracing_subscriber::filter::FilterExt as _;
-    use tracing_subscriber::{EnvFilter, Registry};
+    use tracing::level_filters::LevelFilter;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::{EnvFilter, registry};
 
     use super::*;
 
@@ -169,11 +157,14 @@ mod tests {
         assert_eq!(written(start + WINDOW), LIMIT as usize);
     }
 
+    /// What the level forbids must cost nothing.
     #[test]
-    fn the_levels_of_the_filter_stay_known() {
-        let filter = EnvFilter::new("info,h2=error").and(LimitByPlace::default());
-        let hint = Filter::<Registry>::max_level_hint(&filter);
-        assert_eq!(hint, Some(LevelFilter::INFO));
+    fn the_level_of_the_filter_stays_known() {
+        let lines = registry()
+            .with(EnvFilter::new("info,h2=error"))
+            .with(LimitByPlace::default())
+            .with(tracing_subscriber::fmt::layer());
+        assert_eq!(lines.max_level_hint(), Some(LevelFilter::INFO));
     }
 
     #[test]
