@@ -216,3 +216,33 @@ async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
     }
     (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// A caller who has said this and says no more.
+    async fn says(words: &[u8]) -> (Vec<u8>, Duration) {
+        let (here, mut there) = duplex(1 << 16);
+        let pages = Router::new().route("/healthz", get(async || "alive\n"));
+        tokio::spawn(connection(here, pages));
+        there.write_all(words).await.unwrap();
+        let (started, mut answer) = (Instant::now(), Vec::new());
+        there.read_to_end(&mut answer).await.unwrap();
+        (answer, started.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_ends_without_headers_or_between_requests() {
+        for words in ["", "GET /healthz HTTP/1.1\r\nhost:"] {
+            let (_, took) = says(words.as_bytes()).await;
+            assert_eq!(took.as_secs(), HEADERS.as_secs(), "{words:?}");
+        }
+        let (answer, took) = says(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert!(answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(b"alive\n"));
+        assert_eq!(took.as_secs(), HEADERS.as_secs());
+    }
+}

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::time::Instant;
 use tracing::callsite::Identifier;
-use tracing::level_filters::LevelFilter;
-use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::layer::{Context, Filter};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
 
 use crate::lock::lock;
 
@@ -40,13 +40,25 @@ pub(crate) fn lost() -> Lost {
     }
 }
 
-/// Writes lines, and never fails.
+/// Writes lines to a descriptor, and neither fails nor waits for a reader: a pipe that nobody reads
+/// is full at some time.
 #[derive(Debug)]
 pub(crate) struct Lossy<W>(pub(crate) W);
 
-impl<W: Write> Write for Lossy<W> {
+impl<W: Write + AsFd> Lossy<W> {
+    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+        // A pipe that is writable has room for a page.
+        let mut room = [PollFd::new(&self.0, PollFlags::OUT)];
+        if poll(&mut room, Some(&Timespec::default()))? == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.0.write_all(line)
+    }
+}
+
+impl<W: Write + AsFd> Write for Lossy<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.0.write_all(line).is_err() {
+        if self.write_line(line).is_err() {
             UNWRITABLE.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
@@ -107,23 +119,12 @@ impl LimitByPlace {
     }
 }
 
-impl<S: Subscriber> Filter<S> for LimitByPlace {
-    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        true
-    }
-
-    // Both, so that what the level forbids costs nothing.
-    fn callsite_enabled(&self, _: &'static Metadata<'static>) -> Interest {
-        Interest::always()
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::TRACE)
-    }
-
-    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
+impl<S: Subscriber> Layer<S> for LimitByPlace {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let metadata = event.metadata();
-        let is_within = metadata.target().starts_with("quintet")
+        // Who asks for debug wants all of it.
+        let is_within = *metadata.level() > Level::INFO
+            || metadata.target().starts_with("quintet")
             || self.is_within(metadata.callsite(), Instant::now());
         if !is_within {
             LIMITED.fetch_add(1, Ordering::Relaxed);
@@ -134,8 +135,9 @@ impl<S: Subscriber> Filter<S> for LimitByPlace {
 
 #[cfg(test)]
 mod tests {
-    use tracing_subscriber::filter::FilterExt as _;
-    use tracing_subscriber::{EnvFilter, Registry};
+    use tracing::level_filters::LevelFilter;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::{EnvFilter, registry};
 
     use super::*;
 
@@ -155,20 +157,28 @@ mod tests {
         assert_eq!(written(start + WINDOW), LIMIT as usize);
     }
 
+    /// What the level forbids must cost nothing.
     #[test]
-    fn the_levels_of_the_filter_stay_known() {
-        let filter = EnvFilter::new("info,h2=error").and(LimitByPlace::default());
-        let hint = Filter::<Registry>::max_level_hint(&filter);
-        assert_eq!(hint, Some(LevelFilter::INFO));
+    fn the_level_of_the_filter_stays_known() {
+        let lines = registry()
+            .with(EnvFilter::new("info,h2=error"))
+            .with(LimitByPlace::default())
+            .with(tracing_subscriber::fmt::layer());
+        assert_eq!(lines.max_level_hint(), Some(LevelFilter::INFO));
     }
 
     #[test]
-    fn a_line_that_cannot_be_written_is_counted() {
+    fn lines_without_a_reader_are_counted() {
         let before = lost().unwritable;
-        let mut full: &mut [u8] = &mut [0; 4];
-        let mut log = Lossy(&mut full);
-        log.write_all(b"one").unwrap();
-        log.write_all(b"two").unwrap();
-        assert!(lost().unwritable > before);
+        let (reader, pipe) = io::pipe().unwrap();
+        let mut log = Lossy(pipe);
+        // Full at last, and then closed.
+        while lost().unwritable == before {
+            log.write_all(&[b'x'; 1000]).unwrap();
+        }
+        let full = lost().unwritable;
+        drop(reader);
+        log.write_all(b"line").unwrap();
+        assert!(lost().unwritable > full);
     }
 }

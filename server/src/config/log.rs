@@ -2,8 +2,7 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::filter::FilterExt as _;
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt, registry};
 
@@ -46,18 +45,18 @@ impl LogOptions {
         })?;
         let terminal = std::io::stderr().is_terminal();
         let lines = fmt::layer()
-            .with_writer(|| Lossy(std::io::stderr()))
+            .with_writer(|| Lossy(std::io::stderr().lock()))
             .log_internal_errors(false)
             .with_ansi(terminal);
-        let filter = filter.and(LimitByPlace::default());
+        let limited = registry().with(filter).with(LimitByPlace::default());
         let format = self.log_format;
         let is_text = format == LogFormat::Text || (format == LogFormat::Auto && terminal);
         // A subscriber that is there already was set by an embedding program, which wins.
         let _ = if is_text {
-            registry().with(lines.with_filter(filter)).try_init()
+            limited.with(lines).try_init()
         } else {
             let lines = lines.json().flatten_event(true);
-            registry().with(lines.with_filter(filter)).try_init()
+            limited.with(lines).try_init()
         };
         Ok(())
     }
