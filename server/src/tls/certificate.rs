@@ -35,7 +35,10 @@ impl Identity {
             let mut names = certificate.subject().iter_common_name();
             names.next()?.as_str().ok()
         };
-        let name = uri.or_else(dns).or_else(common_name)?;
+        // A name of another kind must not pass for a URI.
+        let is_no_uri = |name: &&str| !name.contains([':', '/']);
+        let other = || dns().or_else(common_name).filter(is_no_uri);
+        let name = uri.or_else(other)?;
         // A name of other characters is one that a log reader could mistake for another.
         let is_plain = name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         let is_fit = is_plain && (1..=MAX_IDENTITY).contains(&name.len());

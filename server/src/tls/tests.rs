@@ -120,6 +120,7 @@ fn identities_are_uri_then_dns_then_common_name() {
         (vec![], "two\nlines", None),
         (vec![], &long, None),
         (vec![], "", None),
+        (vec![], "spiffe://x/y", None),
     ] {
         let mut params = CertificateParams::default();
         params.subject_alt_names = names;
