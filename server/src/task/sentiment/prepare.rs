@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::Limits;
 use super::finish::Output;
-use crate::blocking::Blocking;
+use crate::blocking::Lane;
 use crate::error::{ServeError, Violation};
 use crate::runtime::Row;
 
@@ -43,7 +43,7 @@ pub struct Reading {
 
 /// Tokenises texts: long ones on a blocking thread.
 pub(super) async fn read(
-    blocking: &Blocking,
+    blocking: Lane<'_>,
     limits: Limits,
     reader: Arc<Reader>,
     texts: Vec<String>,

@@ -30,6 +30,7 @@ async fn sentiment_score(
     let model = call.resolve(NAME, &request.model, &request.version)?;
     let count = request.texts.len();
     ServeError::check_count("texts", count, limits.max_texts_per_request)?;
+    let _admitted = call.admit(count)?;
     let refuse_unreadable = request.on_unreadable == v1::OnUnreadable::Error as i32;
     let texts = request.texts;
     let reader = model.state::<Reader>()?;
@@ -61,7 +62,7 @@ async fn sentiment_score(
             ..seen
         })
     };
-    let served = model.serve(call.deadline(), count, rows, |outputs, seen| {
+    let served = model.serve(call.turn(), count, rows, |outputs, seen| {
         outputs.iter().zip(seen).map(sentiment).collect()
     });
     let served = served.await?;
