@@ -99,32 +99,35 @@ fn sentiment() {
     check(
         &["sentiment"],
         &expect![[r#"
-        Say of texts how well they speak of their subject
+            Say of texts how well they speak of their subject
 
-        Usage: quintet sentiment [OPTIONS] <TEXT>...
+            Usage: quintet sentiment [OPTIONS] <TEXT>...
 
-        Arguments:
-          <TEXT>...  Texts; - reads one from each line of stdin, of at most 1 MiB, and answers as they come
+            Arguments:
+              <TEXT>...  Texts; - reads one from each line of stdin, of at most 1 MiB, and answers as they come
 
-        Options:
-              --model <MODEL>      The model's name [default: the server's default sentiment model]
-              --version <VERSION>  The model's version [default: the newest that is ready]
-              --json               Print JSON, one object a line
-          -h, --help               Print help
+            Options:
+                  --model <MODEL>      The model's name [default: the server's default sentiment model]
+                  --version <VERSION>  The model's version [default: the newest that is ready]
+                  --strict             Fail at a text of which the model knows no word, instead of printing
+                                       UNKNOWN
+                  --json               Print JSON, one object a line
+              -h, --help               Print help
 
-        Connection:
-              --server <URL>    The server: http://host:port, or host:port for short [env: QUINTET_SERVER]
-                                [default: http://127.0.0.1:50051]
-              --timeout <TIME>  The most time for one call, retries included: 500ms, 10s or 2m [default:
-                                10s]
+            Connection:
+                  --server <URL>    The server: http://host:port, or host:port for short [env: QUINTET_SERVER]
+                                    [default: http://127.0.0.1:50051]
+                  --timeout <TIME>  The most time for one call, retries included: 500ms, 10s or 2m [default:
+                                    10s]
 
-        Prints each text's likelier label, its score, which is how probable the positive label is, and
-        the text's start, in the order of the texts. An empty line is an empty text. The first failure
-        ends it, with the texts before answered.
-        With --json, one object a text:
-          line (its number in stdin), text, label, score (0 to 1), tokens (that the model read),
-          truncated (whether there were more), model, version
-    "#]],
+            Prints each text's likelier label, its score, which is how probable the positive label is, and
+            the text's start, in the order of the texts. An empty line is an empty text. The first failure
+            ends it, with the texts before answered.
+            With --json, one object a text:
+              line (its number in stdin), text, label, score (0 to 1), tokens (that the model read),
+              truncated (whether there were more), known_tokens (in the model's vocabulary),
+              language_supported (whether at least half are known), model, version
+        "#]],
     );
 }
 
