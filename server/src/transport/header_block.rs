@@ -60,8 +60,30 @@ enum Text {
 impl HeaderBlock {
     /// Walks over the next bytes of a block and makes an `:authority` in them acceptable to h2.
     pub(super) fn walk(&mut self, bytes: &mut [u8]) {
-        for byte in bytes {
-            self.next = self.step(byte);
+        let mut at = 0;
+        while at < bytes.len() {
+            let skipped = self.skip(bytes.len() - at);
+            if skipped == 0 {
+                self.next = self.step(&mut bytes[at]);
+            }
+            at += skipped.max(1);
+        }
+    }
+
+    /// Passes over a string that is none of `:authority`'s. Returns how many of the next `count`
+    /// bytes belong to it.
+    fn skip(&mut self, count: usize) -> usize {
+        let is_authority = self.is_authority;
+        match &mut self.next {
+            Next::Text { text, left, .. } if !is_authority => {
+                let skipped = (*left).min(count as u64);
+                *left -= skipped;
+                if *left == 0 {
+                    self.next = text.after();
+                }
+                skipped as usize
+            }
+            _ => 0,
         }
     }
 
