@@ -12,10 +12,11 @@ mod metadata;
 mod pace;
 mod payload;
 mod report;
+mod servers;
 mod stream;
 mod subject;
 
-use std::{io, num::NonZeroUsize, time::Duration};
+use std::{num::NonZeroUsize, rc::Rc, time::Duration};
 
 use quintet_client::Client;
 use tokio::runtime::{Builder, LocalOptions};
@@ -23,13 +24,13 @@ use tokio::runtime::{Builder, LocalOptions};
 pub(crate) use self::args::{BENCH_JSON, BenchArgs};
 use self::{
     caller::Caller,
-    connection::{CallError, Connection, Target},
+    connection::{CallError, Target},
     load::Plan,
     payload::{Answer, Payload, Rpc},
     report::{Report, Setting},
-    stream::Stream,
+    servers::Servers,
 };
-use crate::{failure::Failure, output};
+use crate::{connection::ConnectionArgs, failure::Failure, output};
 
 /// The default concurrency of a closed loop.
 const CONCURRENCY: usize = 64;
@@ -41,7 +42,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The load runs on a thread of its own, with its own runtime.
 pub(crate) async fn run(
     client: &Client,
-    timeout: Duration,
+    connection: ConnectionArgs,
     args: BenchArgs,
 ) -> Result<(), Failure> {
     let client = client.clone();
@@ -52,8 +53,10 @@ pub(crate) async fn run(
             .build_local(LocalOptions::default())
             .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
         runtime.block_on(async {
-            let payload = subject::payload(&client, timeout, &args).await?;
-            bench(client.address(), timeout, &args, payload).await
+            let servers = Rc::new(Servers::new(&client, &connection)?);
+            let timeout = connection.timeout;
+            let payload = subject::payload(&client, &servers, timeout, &args).await?;
+            bench(client.address(), servers, timeout, &args, payload).await
         })
     })
     .await
@@ -69,6 +72,7 @@ pub(crate) async fn run(
 /// The report, and why the run ended early if it did.
 async fn bench(
     address: &str,
+    servers: Rc<Servers>,
     timeout: Duration,
     args: &BenchArgs,
     payload: Payload,
@@ -76,7 +80,7 @@ async fn bench(
     let rpc = payload.rpc();
     let grace = timeout + GRACE;
     let target = Target {
-        address,
+        servers,
         path: rpc.path(),
         timeout: match rpc {
             // The deadline is the whole stream's: the first request's, the load's and what is
@@ -87,12 +91,8 @@ async fn bench(
     };
     let mut callers = Vec::new();
     for _ in 0..args.connections.get() {
-        let caller = tokio::time::timeout(timeout, open(target, rpc)).await;
-        let caller = caller
-            .map_err(io::Error::from)
-            .flatten()
-            .map_err(|error| Failure::unreachable(address, &error))?;
-        callers.push(caller);
+        let caller = Caller::open(target.clone(), rpc, timeout).await;
+        callers.push(caller.map_err(|error| Failure::unreachable(address, &error))?);
     }
     let first = first_answer(&mut callers[0], &payload).await?;
 
@@ -130,13 +130,6 @@ async fn bench(
     Ok((Report::new(setting, outcome), lost))
 }
 
-async fn open(target: Target<'_>, rpc: Rpc) -> io::Result<Caller> {
-    Ok(match rpc {
-        Rpc::ClassifyStream => Caller::Stream(Stream::open(target).await?),
-        _ => Caller::Unary(Connection::open(target).await?.into()),
-    })
-}
-
 /// One request before the load: a model that is not there shows at once, and the server says which
 /// it took.
 async fn first_answer(caller: &mut Caller, payload: &Payload) -> Result<Answer, Failure> {
@@ -149,7 +142,7 @@ async fn first_answer(caller: &mut Caller, payload: &Payload) -> Result<Answer, 
                 failure.hint("quintet models lists what the server has, and what is ready")
             }
             CallError::Malformed(_) => failure.hint(no_quintet),
-            CallError::Reset(_) | CallError::Lost(_) => failure,
+            _ => failure,
         }
     })?;
     payload
