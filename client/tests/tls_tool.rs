@@ -136,4 +136,9 @@ async fn bench_goes_over_tls_with_a_token_to_all_addresses_of_a_name() {
         assert_eq!(call.metadata("authorization"), Some("Bearer secret"));
         assert_eq!(call.metadata("x-team"), Some("blue"));
     }
+    let plain = server.url().replace("https://", "http://");
+    let finished = run(&plain, &["bench", "--timeout", "3s"]).await;
+    assert_eq!(finished.code, Some(1));
+    let reason = "https:// is for TLS";
+    assert!(finished.stderr.contains(reason), "{}", finished.stderr);
 }

@@ -16,9 +16,9 @@ mod servers;
 mod stream;
 mod subject;
 
-use std::{num::NonZeroUsize, rc::Rc, time::Duration};
+use std::{fmt::Display, num::NonZeroUsize, rc::Rc, time::Duration};
 
-use quintet_client::Client;
+use quintet_client::{Client, ErrorKind};
 use tokio::runtime::{Builder, LocalOptions};
 
 pub(crate) use self::args::{BENCH_JSON, BenchArgs};
@@ -56,7 +56,7 @@ pub(crate) async fn run(
             let servers = Rc::new(Servers::new(&client, &connection)?);
             let timeout = connection.timeout;
             let payload = subject::payload(&client, &servers, timeout, &args).await?;
-            bench(client.address(), servers, timeout, &args, payload).await
+            bench(&client, servers, timeout, &args, payload).await
         })
     })
     .await
@@ -71,7 +71,7 @@ pub(crate) async fn run(
 
 /// The report, and why the run ended early if it did.
 async fn bench(
-    address: &str,
+    client: &Client,
     servers: Rc<Servers>,
     timeout: Duration,
     args: &BenchArgs,
@@ -92,9 +92,12 @@ async fn bench(
     let mut callers = Vec::new();
     for _ in 0..args.connections.get() {
         let caller = Caller::open(target.clone(), rpc, timeout).await;
-        callers.push(caller.map_err(|error| Failure::unreachable(address, &error))?);
+        match caller {
+            Ok(caller) => callers.push(caller),
+            Err(error) => return Err(unreachable(client, &error).await),
+        }
     }
-    let first = first_answer(&mut callers[0], &payload).await?;
+    let first = first_answer(client, &mut callers[0], &payload).await?;
 
     let most = match args.rate {
         None => CONCURRENCY,
@@ -113,7 +116,7 @@ async fn bench(
         .map_err(|error| Failure::new(format!("cannot keep the time: {error}")))?;
     let lost = outcome.lost.take();
     let setting = Setting {
-        server: address.to_owned(),
+        server: client.address().to_owned(),
         model: first.model,
         version: first.version,
         protocol: match rpc {
@@ -130,21 +133,39 @@ async fn bench(
     Ok((Report::new(setting, outcome), lost))
 }
 
+/// A server without a connection; the SDK says best why there is none.
+async fn unreachable(client: &Client, reason: &dyn Display) -> Failure {
+    match client.health(None).await {
+        Err(error) if *error.kind() == ErrorKind::Connect => {
+            Failure::of_call(client.address())(error)
+        }
+        _ => Failure::unreachable(client.address(), reason),
+    }
+}
+
 /// One request before the load: a model that is not there shows at once, and the server says which
 /// it took.
-async fn first_answer(caller: &mut Caller, payload: &Payload) -> Result<Answer, Failure> {
+async fn first_answer(
+    client: &Client,
+    caller: &mut Caller,
+    payload: &Payload,
+) -> Result<Answer, Failure> {
     let no_quintet = "is it a Quintet server that listens there?";
     let refused = |why: String| Failure::new(format!("the first request failed: {why}"));
-    let message = caller.call(payload.next()).await.map_err(|error| {
-        let failure = refused(error.to_string());
-        match error {
-            CallError::Refused(_) => {
-                failure.hint("quintet models lists what the server has, and what is ready")
-            }
-            CallError::Malformed(_) => failure.hint(no_quintet),
-            _ => failure,
+    let message = match caller.call(payload.next()).await {
+        Ok(message) => message,
+        Err(error) => {
+            let failure = refused(error.to_string());
+            return Err(match error {
+                CallError::Refused(_) => {
+                    failure.hint("quintet models lists what the server has, and what is ready")
+                }
+                CallError::Malformed(_) => failure.hint(no_quintet),
+                CallError::Reset(_) => failure,
+                _ => unreachable(client, &error).await,
+            });
         }
-    })?;
+    };
     payload
         .read(message)
         .ok_or_else(|| refused("the answer is not one to it".to_owned()).hint(no_quintet))

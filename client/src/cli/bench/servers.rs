@@ -24,7 +24,8 @@ pub(super) struct Servers {
     urls: Vec<String>,
     is_name: bool,
     next: Cell<usize>,
-    tls: TlsConnector,
+    /// For those over TLS.
+    tls: Option<TlsConnector>,
     server_name: Option<String>,
     /// The token and the metadata.
     pub(super) headers: HeaderMap,
@@ -36,17 +37,20 @@ impl Servers {
         let tls = connection.tls()?;
         let name = client.address().strip_prefix("dns:///");
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let urls = match name {
+        let urls: Vec<_> = match name {
             Some(name) => vec![format!("{scheme}://{name}")],
             None => client.address().split(',').map(str::to_owned).collect(),
         };
-        let config = tls.unwrap_or_default().client_config();
-        let config = config.map_err(Failure::of_call(client.address()))?;
+        let is_tls = urls.iter().any(|url| url.starts_with("https://"));
+        let config = is_tls.then(|| tls.unwrap_or_default().client_config());
+        let config = config
+            .transpose()
+            .map_err(Failure::of_call(client.address()))?;
         Ok(Self {
             urls,
             is_name: name.is_some(),
             next: Cell::new(0),
-            tls: Arc::new(config).into(),
+            tls: config.map(|it| Arc::new(it).into()),
             server_name: connection.tls_server_name.clone(),
             headers: client.headers(),
         })
@@ -62,10 +66,12 @@ impl Servers {
             return Ok((Box::new(stream), Uri::from_static("http://localhost")));
         }
         let uri: Uri = url.parse().map_err(io::Error::other)?;
-        let is_tls = url.starts_with("https://");
+        let tls = self.tls.as_ref().filter(|_| url.starts_with("https://"));
         let host = uri.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let port = uri
+            .port_u16()
+            .unwrap_or(if tls.is_some() { 443 } else { 80 });
         let addresses: Vec<SocketAddr> = lookup_host((host, port)).await?.collect();
         let addresses = match turn.checked_rem(addresses.len()) {
             Some(place) if self.is_name => &addresses[place..=place],
@@ -73,12 +79,12 @@ impl Servers {
         };
         let stream = TcpStream::connect(addresses).await?;
         stream.set_nodelay(true)?;
-        if !is_tls {
+        let Some(tls) = tls else {
             return Ok((Box::new(stream), uri));
-        }
+        };
         let name = self.server_name.as_deref().unwrap_or(host).to_owned();
         let name = ServerName::try_from(name).map_err(io::Error::other)?;
-        let stream = self.tls.connect(name, stream).await?;
+        let stream = tls.connect(name, stream).await?;
         Ok((Box::new(stream), uri))
     }
 }
