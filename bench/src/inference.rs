@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use quintet_bundle::Bundle;
 use quintet_server::batching::Backend as _;
-use quintet_server::runtime::{DeviceChoice, Row, Runtime, SessionBackend, Signature, Weights};
+use quintet_server::runtime::{Device, Row, Runtime, SessionBackend, Signature, Weights};
 
 use crate::{Arguments, Result};
 
@@ -45,7 +45,7 @@ pub(crate) struct Speed {
 /// The newest version of every model of the task, or of those of the names that were given; at least
 /// one.
 pub(crate) fn models(arguments: &Arguments, task: &str) -> Result<Vec<Inference>> {
-    let runtime = Runtime::load(&arguments.onnxruntime, DeviceChoice::Cpu, 1)?;
+    let runtime = Runtime::load(&arguments.onnxruntime, Some(Device::Cpu), 1)?;
     let mut models: Vec<Inference> = Vec::new();
     for found in arguments.found()? {
         let bundle = Bundle::open(&found.path)?;

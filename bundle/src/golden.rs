@@ -102,15 +102,14 @@ impl GoldenSamples {
                 .ok_or_else(|| format!("tensor `{name}` has the unsupported type {dtype:?}"))?;
             let tensor = Tensor::from_bytes(*datatype, view.shape(), view.data().to_vec())
                 .map_err(|error| format!("tensor `{name}` is broken: {error}"))?;
-            let (side, name) = if let Some(input) = name.strip_prefix(INPUT) {
-                (&mut samples.inputs, input)
+            if let Some(input) = name.strip_prefix(INPUT) {
+                samples.inputs.insert(input.to_owned(), tensor);
             } else if let Some(output) = name.strip_prefix(OUTPUT) {
-                (&mut samples.outputs, output)
+                samples.outputs.insert(output.to_owned(), tensor);
             } else {
                 let allowed = "must be named `input.<name>` or `output.<name>`";
                 return Err(format!("tensor `{name}` {allowed}"));
-            };
-            side.insert(name.to_owned(), tensor);
+            }
         }
         Ok(samples)
     }

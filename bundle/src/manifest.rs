@@ -85,7 +85,7 @@ impl Manifest {
             .and_then(toml::Value::as_integer)
         {
             Some(1) => {
-                v1::upgrade(&mut table);
+                v1::upgrade(&mut table)?;
                 table.try_into().map_err(parse_error)?
             }
             version => {

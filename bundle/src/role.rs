@@ -22,7 +22,7 @@ pub enum Role {
     Pixels,
     /// Input `[N, size]`: what a generator makes an image of.
     Noise,
-    /// Output `[N, classes]`: what each class is worth, in `[0, 1]`.
+    /// Output `[N, classes]`: the probability of each class; those of a row sum to 1.
     Probabilities,
     /// Output `[N, classes]`: the same before the softmax.
     Logits,
@@ -74,25 +74,11 @@ impl Role {
             Self::Score => (spec.datatype == Float32 && rank == 1, "FP32 [N]"),
         }
     }
-
-    /// The role's name in a manifest: `attention_mask`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tokens => "tokens",
-            Self::Lengths => "lengths",
-            Self::AttentionMask => "attention_mask",
-            Self::TokenTypeIds => "token_type_ids",
-            Self::Pixels => "pixels",
-            Self::Noise => "noise",
-            Self::Probabilities => "probabilities",
-            Self::Logits => "logits",
-            Self::Score => "score",
-        }
-    }
 }
 
+/// The role's name in a manifest: `attention_mask`.
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.serialize(f)
     }
 }

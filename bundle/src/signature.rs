@@ -68,7 +68,7 @@ impl TensorSpec {
     pub fn of_role(role: Role, datatype: DataType, shape: impl Into<Vec<Dim>>) -> Self {
         Self {
             role: Some(role),
-            ..Self::new(role.as_str(), datatype, shape)
+            ..Self::new(role.to_string(), datatype, shape)
         }
     }
 

@@ -52,6 +52,25 @@ fn format_version_1_of_a_text_model() {
 }
 
 #[test]
+fn format_version_1_has_no_fields_of_version_2() {
+    let as_v1 = |text: &str| text.replacen("format_version = 2", "format_version = 1", 1);
+    let role = V1.replacen("[[inputs]]", "[[inputs]]\nrole = \"pixels\"", 1);
+    for (text, field) in [
+        (as_v1(V2), "provenance"),
+        (as_v1(IMPORTED_V2), "provenance"),
+        (
+            V1.replacen("[training]", "[metrics]\n[training]", 1),
+            "metrics",
+        ),
+        (role, "inputs.role"),
+    ] {
+        let error = Manifest::from_toml(&text).unwrap_err();
+        let words = format!("{field} is set, must be left out where format_version is 1");
+        assert_eq!(error.to_string(), words);
+    }
+}
+
+#[test]
 fn format_version_2_says_the_same_as_version_1() {
     assert_eq!(
         Manifest::from_toml(V2).unwrap(),

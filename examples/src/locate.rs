@@ -1,16 +1,15 @@
 //! A task: which ring does each point lie in?
 
-use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use quintet_bundle::{Bundle, Manifest};
+use quintet_bundle::Bundle;
 use quintet_server::call::Call;
 use quintet_server::error::ServeError;
 use quintet_server::grpc::Rpc;
 use quintet_server::runtime::{Row, Rows, Signature};
-use quintet_server::task::{Task, TaskState};
+use quintet_server::task::{Opened, Task};
 
 use crate::scaling::Scaling;
 
@@ -54,18 +53,7 @@ impl Task for Locate {
         NAME
     }
 
-    fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        manifest
-            .spec::<Scaling>()
-            .map(drop)
-            .map_err(|error| error.to_string())
-    }
-
-    fn open(
-        &self,
-        bundle: &Bundle,
-        _: &mut Signature,
-    ) -> Result<TaskState, Box<dyn Error + Send + Sync>> {
+    fn open(&self, bundle: &Bundle, _: &mut Signature) -> Opened {
         Ok(Arc::new(bundle.manifest().spec::<Scaling>()?))
     }
 

@@ -49,7 +49,7 @@ fn engine(max_inline_compute: Duration) -> Engine<Nothing> {
         max_queue_delay: Duration::ZERO,
         max_queue_size: 1024,
         max_queue_bytes: usize::MAX,
-        instances: 1,
+        instances: Some(1),
         max_inline_compute,
     };
     let parts = Parts {

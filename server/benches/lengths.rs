@@ -22,7 +22,7 @@ use quintet_server::batching::{
     Settings,
 };
 use quintet_server::runtime::{
-    DeviceChoice, Measure, Port, Row, Runtime, Sequence, SessionBackend, Signature, Weights,
+    Device, Measure, Port, Row, Runtime, Sequence, SessionBackend, Signature, Weights,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -116,7 +116,7 @@ fn lstm() -> Result<Vec<u8>, GraphError> {
 }
 
 fn engine() -> Engine<SessionBackend> {
-    let runtime = Runtime::load(Path::new(LIBRARY), DeviceChoice::Cpu, 1)
+    let runtime = Runtime::load(Path::new(LIBRARY), Some(Device::Cpu), 1)
         .expect("`deploy/fetch.py onnxruntime` fetches the library");
     let port = |name: &str, datatype, is_sequence| Port {
         role: None,
@@ -149,7 +149,7 @@ fn engine() -> Engine<SessionBackend> {
         max_queue_delay: Duration::ZERO,
         max_queue_size: 1024,
         max_queue_bytes: usize::MAX,
-        instances,
+        instances: Some(instances),
         max_inline_compute: Duration::from_micros(250),
     };
     let parts = Parts {

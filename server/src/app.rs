@@ -74,8 +74,8 @@ impl Config {
         tasks: impl IntoIterator<Item = Box<dyn Task>>,
     ) -> Result<App, StartError> {
         let runtime = self.runtime.load()?;
-        let tasks = Tasks::new(self.limits.build(), tasks);
-        let repository = self.repository.find(&tasks)?;
+        let tasks = Tasks::new(self.limits, tasks);
+        let repository = self.repository.find()?;
         let metrics = Metrics::new(Runtime::version());
         let enough = match runtime.device() {
             device @ Device::Cpu => self.runtime.instances(device),

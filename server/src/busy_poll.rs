@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// This I/O thread's requests in flight, and whether to poll for the next.
+#[derive(Default)]
 struct State {
     /// How long to poll. Zero: never.
     time: Duration,
@@ -38,7 +39,7 @@ struct Arrivals(u8);
 pub(crate) struct UnderWay(());
 
 thread_local! {
-    static HERE: RefCell<State> = const { RefCell::new(State::new(Duration::ZERO)) };
+    static HERE: RefCell<State> = RefCell::default();
 }
 
 /// Counts a request that arrived at `now` on this thread. The messages of a stream are not counted:
@@ -59,7 +60,10 @@ pub(crate) fn serve_this_thread(
     time: Duration,
     permits: Arc<Semaphore>,
 ) -> impl Future<Output = Infallible> {
-    HERE.set(State::new(time));
+    HERE.set(State {
+        time,
+        ..State::default()
+    });
     async move {
         let mut last = None;
         loop {
@@ -92,18 +96,6 @@ async fn idle_after(last: Option<Instant>) -> Instant {
         })
     })
     .await
-}
-
-impl State {
-    const fn new(time: Duration) -> Self {
-        Self {
-            time,
-            under_way: 0,
-            idle_since: None,
-            arrivals: Arrivals(0),
-            poller: None,
-        }
-    }
 }
 
 impl Arrivals {

@@ -1,9 +1,9 @@
-//! What the server can be told: by flag, by `QUINTET_*` variable or in a TOML file, in that order. Each
-//! group of options builds what it configures.
+//! What the server can be told: by flag, by variable or in a TOML file, in that order. The variable
+//! of `--max-batch-size` is `QUINTET_MAX_BATCH_SIZE`. Each group of options builds what it
+//! configures.
 
 mod batching;
 mod file;
-mod limits;
 mod log;
 mod network;
 mod repository;
@@ -11,10 +11,7 @@ mod runtime;
 mod shutdown;
 #[cfg(test)]
 mod tests;
-mod value;
 
-pub use batching::BatchingOptions;
-pub use limits::LimitOptions;
 pub use log::{LogFormat, LogOptions};
 pub use network::NetworkOptions;
 pub use repository::RepositoryOptions;
@@ -22,65 +19,54 @@ pub use runtime::{RuntimeOptions, cores};
 pub use shutdown::ShutdownOptions;
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::error::{ContextKind, ContextValue};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use quintet_bundle::Manifest;
 
 use self::file::File;
-use self::value::Origin;
 use crate::batching::Settings;
 use crate::runtime::Device;
+use crate::task::Limits;
+use crate::value_parser::Problem;
 
 /// The Quintet model server: gRPC with dynamic batching over ONNX Runtime.
 ///
-/// Every option can also stand in the file named by --config, under the same name with underscores; those of batching
-/// in the table `batching` for all models and in `models.NAME` for one.
+/// Every option can also stand in the file named by --config, under the same name with underscores;
+/// those of batching in the table `batching` for all models and in `models.NAME` for one.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "quintet-server", version)]
 pub struct Config {
     /// What to do instead of serving.
     #[command(subcommand)]
     pub command: Option<Command>,
-
     /// TOML file with these options; flags and variables win over it.
-    #[arg(
-        long = "config",
-        id = "config",
-        env = "QUINTET_CONFIG",
-        value_name = "FILE"
-    )]
+    #[arg(long = "config", id = "config", value_name = "FILE")]
     file: Option<PathBuf>,
-
     /// Which models are served.
     #[command(flatten)]
     pub repository: RepositoryOptions,
-
     /// Where and how connections are served.
     #[command(flatten)]
     pub network: NetworkOptions,
-
     /// Where models run.
     #[command(flatten)]
     pub runtime: RuntimeOptions,
-
     /// Batching of every model; in the file, the table `batching`.
     #[command(flatten)]
-    pub batching: BatchingOptions,
-
+    pub batching: Settings,
     /// Batching of single models, in the file only: `models.NAME`.
     #[arg(skip)]
-    pub models: BTreeMap<String, BatchingOptions>,
-
+    pub models: BTreeMap<String, Settings>,
     /// Bounds on requests.
     #[command(flatten)]
-    pub limits: LimitOptions,
-
+    pub limits: Limits,
     /// How the server ends.
     #[command(flatten)]
     pub shutdown: ShutdownOptions,
-
     /// What is logged.
     #[command(flatten)]
     pub log: LogOptions,
@@ -89,7 +75,8 @@ pub struct Config {
 /// What the program can do beside serving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Subcommand)]
 pub enum Command {
-    /// Ask the running server that has these options whether it is ready: exit code 0 if it is, else 1 and the reason.
+    /// Ask the running server that has these options whether it is ready: exit code 0 if it is, else 1
+    /// and the reason.
     ///
     /// It finds the server by --admin-listen, QUINTET_ADMIN_LISTEN or the file.
     Healthcheck,
@@ -106,8 +93,8 @@ pub struct ConfigError {
 }
 
 impl Config {
-    /// Reads a command line, of which the program's name is the first, the variables, and the file that
-    /// they name. Ends the process, as clap does, for `--help` and for flags that do not exist.
+    /// Reads a command line, whose first word is the program's name, the variables, and the file that
+    /// they name. Ends the process, as clap does, for `--help` and for a flag that does not exist.
     ///
     /// # Errors
     /// [`ConfigError`], naming the option, what came and what is allowed.
@@ -115,38 +102,68 @@ impl Config {
         arguments: impl IntoIterator<Item = impl Into<OsString>>,
     ) -> Result<Self, ConfigError> {
         let mut arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-        let command = Self::command();
-        let mut matches = Origin::CommandLine.parse(command.clone(), &arguments)?;
+        let command = Self::command().mut_args(|argument| {
+            let variable = format!("QUINTET_{}", argument.get_id().as_str().to_uppercase());
+            argument.env(variable)
+        });
+        let mut matches = parse(command.clone(), arguments.clone(), None)?;
         let mut models = BTreeMap::new();
         if let Some(path) = matches.get_one::<PathBuf>("config").cloned() {
             let file = File::read(&path)?;
-            // What the command line and the variables leave open, the file's arguments say.
-            let place = arguments.len().min(1);
-            arguments.splice(place..place, file.arguments(&command, &matches)?);
-            matches = Origin::File(&path).parse(command, &arguments)?;
+            // The file's options come after the program's name, before a subcommand.
+            let start = arguments.len().min(1);
+            arguments.splice(start..start, file.flags(&command, &matches)?);
+            matches = parse(command, arguments, Some((&file, "")))?;
             models = file.models(&matches)?;
         }
-        let config = Self::from_arg_matches(&matches).expect("every option has been parsed");
-        let config = Self { models, ..config };
+        let config = Self::from_arg_matches(&matches).expect("every option was parsed");
         config.batching.check("", &config.limits)?;
-        for (name, batching) in &config.models {
+        for (name, batching) in &models {
             batching.check(&format!("models.{name}."), &config.limits)?;
         }
-        Ok(config)
+        Ok(Self { models, ..config })
     }
 
-    /// The batching settings of one model on this device.
+    /// The batching settings of one model on this device, instances included.
     pub fn batching(&self, manifest: &Manifest, device: Device) -> Settings {
-        let options = self.models.get(&manifest.name).unwrap_or(&self.batching);
+        let settings = self.models.get(&manifest.name).unwrap_or(&self.batching);
+        let instances = settings.instances;
         Settings {
-            max_batch_size: options.max_batch_size,
-            max_queue_delay: options.max_queue_delay,
-            max_queue_size: options.max_queue_size,
-            max_queue_bytes: options.max_queue_bytes,
-            instances: options
-                .instances
-                .unwrap_or_else(|| self.runtime.instances(device)),
-            max_inline_compute: options.max_inline_compute,
+            instances: instances.or_else(|| Some(self.runtime.instances(device))),
+            ..*settings
         }
     }
+}
+
+impl ConfigError {
+    fn new(option: impl Into<String>, problem: impl Into<String>) -> Self {
+        let (option, problem) = (option.into(), problem.into());
+        Self { option, problem }
+    }
+}
+
+/// Parses arguments. Mistakes on the command line are told as clap tells them, and end the process.
+/// Mistakes in a table of the file, named by its prefix such as `models.cnn.`, are errors.
+fn parse(
+    command: clap::Command,
+    arguments: Vec<OsString>,
+    table: Option<(&File, &str)>,
+) -> Result<ArgMatches, ConfigError> {
+    command.try_get_matches_from(arguments).map_err(|error| {
+        let option = match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(argument)) => argument.split(' ').next().unwrap_or_default(),
+            _ => "",
+        };
+        let option = option.trim_start_matches('-').replace('-', "_");
+        let problem = error.source().and_then(|source| source.downcast_ref());
+        match (problem, table) {
+            (Some(Problem(problem)), None) => ConfigError::new(option, problem),
+            (None, None) => error.exit(),
+            (Some(Problem(problem)), Some((file, prefix))) => {
+                let problem = format!("{problem} ({})", file.place(prefix, &option));
+                ConfigError::new(format!("{prefix}{option}"), problem)
+            }
+            (None, Some((file, prefix))) => file.refuse(prefix, &option, &error.to_string()),
+        }
+    })
 }

@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// The deadlines that tasks of this thread wait for.
+#[derive(Default)]
 struct Deadlines {
     /// Whether [`serve_this_thread`] wakes them.
     is_served: bool,
@@ -35,7 +36,7 @@ struct Due {
 }
 
 thread_local! {
-    static HERE: RefCell<Deadlines> = const { RefCell::new(Deadlines::new()) };
+    static HERE: RefCell<Deadlines> = RefCell::default();
 }
 
 /// The result of `work`, or `None` if the deadline expires first. The caller drops `work`.
@@ -63,7 +64,7 @@ pub(crate) async fn before<T>(
 pub(crate) fn serve_this_thread() -> impl Future<Output = Infallible> {
     HERE.set(Deadlines {
         is_served: true,
-        ..Deadlines::new()
+        ..Deadlines::default()
     });
     async {
         let mut timer = pin!(sleep_until(Instant::now()));
@@ -92,16 +93,6 @@ pub(crate) fn serve_this_thread() -> impl Future<Output = Infallible> {
 }
 
 impl Deadlines {
-    const fn new() -> Self {
-        Self {
-            is_served: false,
-            waiting: BTreeMap::new(),
-            count: 0,
-            armed: None,
-            timer_task: None,
-        }
-    }
-
     fn pop_due(&mut self, now: Instant) -> Option<Waker> {
         let first = self.waiting.first_entry()?;
         (first.key().0 <= now).then(|| first.remove())

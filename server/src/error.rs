@@ -93,7 +93,8 @@ pub enum ServeError {
 }
 
 /// One thing that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {description}")]
 pub struct Violation {
     /// Path of the field, such as `images[3].encoded`.
     pub field: String,
@@ -172,7 +173,10 @@ impl ServeError {
                 stage: "in the queue",
             },
             Failure::Stopped => Self::draining(),
-            Failure::Retired => Self::retired(model),
+            Failure::Retired => Self::Unavailable {
+                reason: format!("this version of model `{model}` is no longer served"),
+                retry_after: Some(RETIRED_RETRY),
+            },
             Failure::Backend(message) => {
                 let id = crate::request_id::next();
                 tracing::error!(error_id = %id, model = &**model, error = %message, "a batch failed");
@@ -197,14 +201,6 @@ impl ServeError {
         Self::Internal { id }
     }
 
-    /// The version of `model` that the request had been given to is no longer served.
-    fn retired(model: &str) -> Self {
-        Self::Unavailable {
-            reason: format!("this version of model `{model}` is no longer served"),
-            retry_after: Some(RETIRED_RETRY),
-        }
-    }
-
     /// The server is stopping.
     pub fn draining() -> Self {
         Self::Unavailable {
@@ -225,10 +221,7 @@ impl Violation {
 }
 
 fn join(violations: &[Violation]) -> String {
-    let lines: Vec<_> = violations
-        .iter()
-        .map(|violation| format!("{}: {}", violation.field, violation.description))
-        .collect();
+    let lines: Vec<_> = violations.iter().map(ToString::to_string).collect();
     lines.join("; ")
 }
 

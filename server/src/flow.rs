@@ -56,7 +56,7 @@ impl Model {
         let work = pin!(async {
             let (rows, kept) = prepare.await?;
             let preprocess = started.elapsed();
-            self.metrics.preprocessed(preprocess);
+            self.metrics.preprocess.record(preprocess);
 
             let Answer { outputs, timing } = self.run(rows, deadline).await?;
             let ran = Instant::now();
@@ -65,7 +65,7 @@ impl Model {
                 ServeError::from_failure(&self.name, Failure::Backend(words.to_owned()))
             })?;
             let postprocess = ran.elapsed();
-            self.metrics.postprocessed(postprocess);
+            self.metrics.postprocess.record(postprocess);
             let took = started.elapsed();
             let statistics = &self.metrics.statistics;
             statistics.succeeded(took, preprocess, timing, postprocess);

@@ -104,10 +104,12 @@ type RequestKey = (&'static str, Arc<str>, &'static str);
 pub struct ModelMetrics {
     /// Sums that can be read back.
     pub statistics: Statistics,
-    preprocess: Histogram,
+    /// Decoding and pre-processing of a request.
+    pub preprocess: Histogram,
     queue: Histogram,
     compute: Histogram,
-    postprocess: Histogram,
+    /// Making answers of outputs, or encoding their pictures.
+    pub postprocess: Histogram,
     batch_size: Histogram,
     elements_real: Counter,
     elements_padding: Counter,
@@ -263,16 +265,6 @@ impl Metrics {
 }
 
 impl ModelMetrics {
-    /// Decoding and pre-processing of a request took this long.
-    pub fn preprocessed(&self, took: Duration) {
-        self.preprocess.record(took);
-    }
-
-    /// Making answers of outputs took this long, or encoding their pictures.
-    pub fn postprocessed(&self, took: Duration) {
-        self.postprocess.record(took);
-    }
-
     /// Counts a generator's images that were kept, and those that were filtered out.
     pub fn judged(&self, kept: u64, filtered: u64) {
         self.candidates_kept.increment(kept);

@@ -12,7 +12,7 @@ use crate::batching::{BackendError, Backlog, Clock, Cost, Engine, Parts, Setting
 use crate::error::ServeError;
 use crate::metrics::{Metrics, ModelMetrics};
 use crate::runtime::{Device, Runtime, RuntimeError, SessionBackend, Signature};
-use crate::task::{TaskState, Tasks, UnsupportedModel};
+use crate::task::{TaskState, Tasks};
 
 /// A model version that has been verified and can be called.
 #[derive(Debug)]
@@ -60,12 +60,14 @@ pub enum LoadError {
     /// ONNX Runtime refuses it.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// No task of this server fits it.
-    #[error(transparent)]
-    Unsupported(#[from] UnsupportedModel),
-    /// Its task cannot open it, for example without a tokeniser.
-    #[error("{0}")]
-    Task(Box<dyn std::error::Error + Send + Sync>),
+    /// No task of this server can serve it.
+    #[error("a model for {task} cannot be served: {reason}")]
+    Task {
+        /// The task in its manifest.
+        task: String,
+        /// What it lacks.
+        reason: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// It does not compute what the trainer computed.
     #[error("the golden samples do not agree at batch size {batch_size}: {mismatch}")]
     Golden {
@@ -92,18 +94,20 @@ impl Loader {
     ) -> Result<Model, LoadError> {
         let bundle = Bundle::open(path)?;
         let manifest = bundle.manifest().clone();
-        let task = self.tasks.serving(&manifest)?;
         let mut signature = Signature::of(&manifest).map_err(RuntimeError::from)?;
-        let state = task
-            .open(&bundle, &mut signature)
-            .map_err(LoadError::Task)?;
+        let state = self.tasks.open(&bundle, &mut signature);
+        let state = state.map_err(|reason| LoadError::Task {
+            task: manifest.task.clone(),
+            reason,
+        })?;
         let settings = settings(&manifest);
 
-        let weights = self.runtime.weights(bundle.model(), settings.instances);
+        let instances = settings.instances.unwrap_or(1);
+        let weights = self.runtime.weights(bundle.model(), instances);
         let samples = warm_up::samples(&bundle, &signature)?;
         let max_batch_size = settings.max_batch_size;
         let mut backends = Vec::new();
-        for _ in 0..settings.instances {
+        for _ in 0..instances {
             let mut backend = self.runtime.session(bundle.model(), &signature, &weights)?;
             warm_up::prove(&mut backend, &bundle, &samples, max_batch_size)?;
             backends.push(backend);

@@ -183,8 +183,8 @@ impl Repository {
         if let Some(name) = self.defaults.get(task) {
             return Ok(name);
         }
-        let serves = |name: &&str| self.newest_ready_for(task, name).is_some();
-        if let Some(name) = self.names().find(serves) {
+        let does = |name: &&str| self.newest_ready(name).is_some_and(|it| it.task() == task);
+        if let Some(name) = self.names().find(does) {
             return Ok(name);
         }
         let mut unready = self.models.iter();
@@ -198,12 +198,8 @@ impl Repository {
 
     /// The newest ready version of each model of this task, by name.
     pub fn ready_for(&self, task: &str) -> impl Iterator<Item = Arc<Model>> {
-        self.names()
-            .filter_map(move |name| self.newest_ready_for(task, name))
-    }
-
-    fn newest_ready_for(&self, task: &str, name: &str) -> Option<Arc<Model>> {
-        self.newest_ready(name).filter(|model| model.task() == task)
+        let models = self.names().filter_map(|name| self.newest_ready(name));
+        models.filter(move |model| model.task() == task)
     }
 
     fn newest_ready(&self, name: &str) -> Option<Arc<Model>> {
@@ -241,18 +237,12 @@ impl ModelVersion {
 
     /// The error of a version that is not ready.
     fn not_ready(&self) -> ServeError {
-        let name = &self.name;
-        let (reason, retry_after) = match self.state() {
-            State::Unavailable(reason) => {
-                (format!("model `{name}` cannot be served: {reason}"), None)
-            }
-            _ => (
-                format!("model `{name}` is still loading"),
-                Some(LOADING_RETRY),
-            ),
+        let (state, retry_after) = match self.state() {
+            State::Unavailable(reason) => (format!("cannot be served: {reason}"), None),
+            _ => ("is still loading".to_owned(), Some(LOADING_RETRY)),
         };
         ServeError::Unavailable {
-            reason,
+            reason: format!("model `{}` {state}", self.name),
             retry_after,
         }
     }

@@ -1,6 +1,6 @@
 //! The signals that end the server.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Resolves at the first SIGINT or SIGTERM. A second one ends the process at once.
 ///
@@ -20,10 +20,7 @@ pub fn signals() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-async fn next(
-    interrupt: &mut tokio::signal::unix::Signal,
-    terminate: &mut tokio::signal::unix::Signal,
-) {
+async fn next(interrupt: &mut Signal, terminate: &mut Signal) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -10,7 +10,7 @@ use crate::batching::{BatchReport, Timing};
 
 /// Counts and sums of durations, written with relaxed atomics: a reading may fall between two of
 /// one request.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Statistics {
     last_inference: AtomicU64,
     /// Requests that were answered, from their arrival to their answer.
@@ -41,14 +41,8 @@ impl Statistics {
     /// All zero, for a model whose runs take up to `max_batch_size` rows.
     pub fn new(max_batch_size: usize) -> Self {
         Self {
-            last_inference: AtomicU64::new(0),
-            success: Sum::default(),
-            fail: Sum::default(),
-            queue: Sum::default(),
-            compute_input: Sum::default(),
-            compute_infer: Sum::default(),
-            compute_output: Sum::default(),
             runs: (0..max_batch_size).map(|_| Sum::default()).collect(),
+            ..Self::default()
         }
     }
 

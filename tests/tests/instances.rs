@@ -5,7 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use quintet_bundle::{Bundle, DataType};
 use quintet_server::batching::Backend as _;
-use quintet_server::runtime::{DeviceChoice, Row, Runtime, Signature, Weights};
+use quintet_server::runtime::{Device, Row, Runtime, Signature, Weights};
 
 use crate::support::committed_models;
 
@@ -37,7 +37,7 @@ fn rows(signature: &Signature) -> Vec<Row> {
 #[test]
 fn instances_that_share_weights_compute_the_same() {
     let library = std::env::var_os("ORT_DYLIB_PATH").expect("cargo sets it");
-    let runtime = Runtime::load(Path::new(&library), DeviceChoice::Cpu, 1).expect("it loads");
+    let runtime = Runtime::load(Path::new(&library), Some(Device::Cpu), 1).expect("it loads");
     for model in ["cnn", "gan", "lstm", "mlp", "simple_rnn"] {
         let Some(models) = committed_models(&[model]) else {
             return;

@@ -3,7 +3,8 @@
 
 use toml::{Table, Value};
 
-use crate::{FORMAT_VERSION, Role, text};
+use crate::error::check;
+use crate::{FORMAT_VERSION, ManifestError, Role, text};
 
 /// Keys of `training` that belong to every model.
 const OF_THE_MODEL: [&str; 3] = ["parameters", "created_by", "metrics"];
@@ -18,8 +19,14 @@ const ROLES: [Role; 6] = [
     Role::Score,
 ];
 
-/// Rewrites a manifest of version 1. What does not belong there stays, to be refused later.
-pub(super) fn upgrade(manifest: &mut Table) {
+/// Rewrites a manifest of version 1. What no version knows stays, to be refused later.
+///
+/// # Errors
+/// It has a field of version 2.
+pub(super) fn upgrade(manifest: &mut Table) -> Result<(), ManifestError> {
+    for field in ["provenance"].iter().chain(&OF_THE_MODEL) {
+        refuse(field, manifest.get(*field))?;
+    }
     manifest.insert("format_version".into(), FORMAT_VERSION.into());
     if let Some(Value::Table(mut training)) = manifest.remove("training") {
         for key in OF_THE_MODEL {
@@ -36,11 +43,11 @@ pub(super) fn upgrade(manifest: &mut Table) {
             .flatten()
             .filter_map(Value::as_table_mut)
         {
+            refuse(&format!("{side}.role"), tensor.get("role"))?;
             let name = tensor.get("name").and_then(Value::as_str);
-            let Some(role) = ROLES.iter().find(|role| Some(role.as_str()) == name) else {
-                continue;
-            };
-            tensor.insert("role".into(), role.as_str().into());
+            let role = ROLES.iter().find(|role| Some(&*role.to_string()) == name);
+            let Some(role) = role else { continue };
+            tensor.insert("role".into(), role.to_string().into());
             if (side, *role) == ("inputs", Role::Noise) {
                 let shape = tensor.get("shape").and_then(Value::as_array);
                 noise = shape.and_then(|shape| shape.get(1)).cloned();
@@ -54,6 +61,13 @@ pub(super) fn upgrade(manifest: &mut Table) {
         let spec = [("kind".into(), "noise".into()), ("size".into(), size)];
         manifest.insert("preprocessing".into(), Table::from_iter(spec).into());
     }
+    Ok(())
+}
+
+/// Refuses a field of version 2.
+fn refuse(field: &str, value: Option<&Value>) -> Result<(), ManifestError> {
+    let allowed = "left out where format_version is 1";
+    check(value.is_none(), field, "set", allowed)
 }
 
 fn upgrade_preprocessing(settings: &mut Table) {

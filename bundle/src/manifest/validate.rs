@@ -121,13 +121,9 @@ impl Manifest {
                 && let [_, Dim::Fixed(classes)] = shape[..]
             {
                 let labels = self.labels.len();
+                let found = format!("a list of {labels}");
                 let allowed = format!("a list of {classes}, as output {name} has classes");
-                check(
-                    labels == classes,
-                    "labels",
-                    format!("a list of {labels}"),
-                    allowed,
-                )?;
+                check(labels == classes, "labels", found, allowed)?;
             }
         }
         Ok(())
@@ -161,12 +157,8 @@ fn is_dim(dim: &Dim) -> bool {
 fn check_sha256(field: &str, value: &str) -> Checked {
     let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     let fits = value.len() == 64 && value.bytes().all(hex);
-    check(
-        fits,
-        field,
-        format!("{value:?}"),
-        "64 lower-case hex digits",
-    )
+    let allowed = "64 lower-case hex digits";
+    check(fits, field, format!("{value:?}"), allowed)
 }
 
 fn fits_toml(field: &str, value: u64) -> Checked {

@@ -54,13 +54,9 @@ impl PreprocessingKind for TextSpec {
         let fits = (1..=MAX_TOKENS).contains(&self.max_tokens);
         let allowed = format!("1 to {MAX_TOKENS}");
         check(fits, "preprocessing.max_tokens", self.max_tokens, allowed)?;
-        let fits = (0..=i64::from(i32::MAX)).contains(&self.pad_token_id);
+        let padding = self.pad_token_id;
+        let fits = (0..=i64::from(i32::MAX)).contains(&padding);
         let allowed = "the number of a token, at most an INT32";
-        check(
-            fits,
-            "preprocessing.pad_token_id",
-            self.pad_token_id,
-            allowed,
-        )
+        check(fits, "preprocessing.pad_token_id", padding, allowed)
     }
 }

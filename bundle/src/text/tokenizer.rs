@@ -15,7 +15,9 @@ use tokenizers::{
 };
 
 use super::scanner::Scanner;
-use super::{Side, TextSpec};
+use super::{Side, TOKENIZER_FILE, TextSpec};
+use crate::ManifestError;
+use crate::error::check;
 
 /// The special tokens, in the order of their numbers. No text can spell them: [`WORD`] matches no
 /// brackets.
@@ -139,6 +141,18 @@ impl Tokenizer {
     /// How many different tokens there are.
     pub fn vocabulary_size(&self) -> usize {
         self.inner.get_vocab_size(true)
+    }
+
+    /// Checks that the padding that a manifest names is one of these tokens.
+    ///
+    /// # Errors
+    /// [`ManifestError::field`] of `preprocessing.pad_token_id`.
+    pub fn check(&self, spec: &TextSpec) -> Result<(), ManifestError> {
+        let (padding, tokens) = (spec.pad_token_id, self.vocabulary_size());
+        let fits = usize::try_from(padding).is_ok_and(|padding| padding < tokens);
+        let last = tokens.saturating_sub(1);
+        let allowed = format!("0 to {last}, as {TOKENIZER_FILE} has {tokens} tokens");
+        check(fits, "preprocessing.pad_token_id", padding, allowed)
     }
 
     /// The tokens of `text`, cut as `spec` says. Special tokens stay when a text is cut, but for

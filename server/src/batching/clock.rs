@@ -11,6 +11,8 @@ use std::time::Duration;
 /// A point on the [`Clock`]; the standard monotonic one, whatever tests do with the clock.
 pub use std::time::Instant;
 
+use crate::lock::lock;
+
 /// Where the batching core reads time and sleeps.
 #[derive(Debug, Clone, Default)]
 pub struct Clock(Option<Arc<Mutex<Instant>>>);
@@ -25,7 +27,7 @@ impl Clock {
     pub fn now(&self) -> Instant {
         match &self.0 {
             None => Instant::now(),
-            Some(manual) => *manual.lock().unwrap_or_else(PoisonError::into_inner),
+            Some(manual) => *lock(manual),
         }
     }
 
@@ -60,7 +62,7 @@ mod manual {
         /// Moves a manual clock on. The engine's sleepers look again only when they are woken.
         pub(in crate::batching) fn advance(&self, by: Duration) {
             let manual = self.0.as_ref().expect("only a manual clock is advanced");
-            *manual.lock().unwrap_or_else(PoisonError::into_inner) += by;
+            *lock(manual) += by;
         }
     }
 }

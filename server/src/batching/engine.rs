@@ -6,7 +6,7 @@
 //! everything longer goes to the threads.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use smallvec::SmallVec;
@@ -18,6 +18,7 @@ use super::pool::Pool;
 use super::request::{Failure, Gather, Ticket};
 use super::state::Phase;
 use super::{Backend, BackendFactory, Clock, Cost, Observer, Settings};
+use crate::lock::lock;
 
 /// The batching core of one model version.
 pub struct Engine<B: Backend> {
@@ -63,7 +64,7 @@ impl<B: Backend> Engine<B> {
                         pool.run(job);
                     }
                 })?;
-            engine.threads().push(thread);
+            lock(&engine.threads).push(thread);
         }
         Ok(engine)
     }
@@ -79,7 +80,7 @@ impl<B: Backend> Engine<B> {
             return Ok(());
         }
         // Their bytes are not known yet.
-        pool.admit(&pool.lock(), Amount { rows, bytes: 0 })
+        pool.admit(&lock(&pool.state), Amount { rows, bytes: 0 })
     }
 
     /// Puts a request's rows, one at least, into the queue; the ticket resolves to one output per
@@ -100,7 +101,7 @@ impl<B: Backend> Engine<B> {
         let pool = &self.pool;
         let amount = Amount::of(&rows);
         let gather = Arc::new(Gather::new(amount, deadline));
-        let mut state = pool.lock();
+        let mut state = lock(&pool.state);
         pool.admit(&state, amount)?;
         let was_empty = state.queue.depth() == 0;
         state.queue.push(&gather, rows, pool.clock.now());
@@ -163,14 +164,10 @@ impl<B: Backend> Engine<B> {
 
     /// Waits until every thread has ended, after [`Engine::stop`] or [`Engine::retire`].
     pub fn join(&self) {
-        for thread in std::mem::take(&mut *self.threads()) {
+        for thread in std::mem::take(&mut *lock(&self.threads)) {
             // A backend's panics are caught inside; there is nothing to learn from its result.
             let _ = thread.join();
         }
-    }
-
-    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

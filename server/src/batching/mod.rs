@@ -38,6 +38,7 @@ mod lanes;
 mod pool;
 mod queue;
 mod request;
+mod settings;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ pub use cost::Cost;
 pub use engine::{Engine, Parts};
 pub use queue::QueueFull;
 pub use request::{Answer, Failure, Ticket, Timing};
+pub use settings::Settings;
 pub use wake::WakeQueue;
 
 use std::sync::Arc;
@@ -93,26 +95,6 @@ pub struct BackendError(pub String);
 
 /// Makes an instance: at start, and again after one has panicked.
 pub type BackendFactory<B> = Arc<dyn Fn() -> Result<B, BackendError> + Send + Sync>;
-
-/// How requests become batches, in Triton's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// The most rows that one run takes.
-    pub max_batch_size: usize,
-    /// How long the oldest row may wait for a fuller batch while an instance is idle. Zero: not at
-    /// all.
-    pub max_queue_delay: Duration,
-    /// The most rows that may wait; a request that would exceed it is refused.
-    pub max_queue_size: usize,
-    /// The most bytes that these rows may hold, as [`BatchRow::bytes`] counts them. An empty queue
-    /// takes any request.
-    pub max_queue_bytes: usize,
-    /// Backends, and threads to run them on.
-    pub instances: usize,
-    /// A caller runs what waits on its own thread if this is expected to take less time. Zero:
-    /// never.
-    pub max_inline_compute: Duration,
-}
 
 /// Why waiting rows left the queue without an answer.
 // The metrics name these in the same order.

@@ -1,7 +1,7 @@
 //! What an engine's threads and callers share: the queue, the idle instances, and who sleeps.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use super::amount::Amount;
@@ -13,6 +13,7 @@ use super::queue::{Next, Queue};
 use super::request::{Failure, Gather};
 use super::state::{Phase, Speed, State};
 use super::{Backend, Clock, DropReason, Observer, Settings};
+use crate::lock::lock;
 
 /// The shared part of an engine.
 pub(super) struct Pool<B: Backend> {
@@ -20,7 +21,7 @@ pub(super) struct Pool<B: Backend> {
     pub(super) clock: Clock,
     observer: Arc<dyn Observer>,
     backlog: Arc<Backlog>,
-    state: Mutex<State<B>>,
+    pub(super) state: Mutex<State<B>>,
     /// Notified when a sleeping thread should look at the queue.
     pub(super) wake: Condvar,
     /// Set when rows have come since the last [`super::Engine::dispatch`].
@@ -80,7 +81,7 @@ impl<B: Backend> Pool<B> {
 
     /// Moves on to a phase, if no later one has begun.
     pub(super) fn advance(&self, phase: Phase) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.phase = state.phase.max(phase);
         if state.phase == Phase::Stopped {
             state.queue.fail(&Failure::Stopped);
@@ -93,13 +94,9 @@ impl<B: Backend> Pool<B> {
     /// A caller has gone: gives back the places that its rows hold in the queue.
     pub(super) fn leave(&self, gather: &Gather<B::Output>) {
         gather.end();
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.queue.leave(gather, self.clock.now());
         self.report(&mut state);
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, State<B>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reports the depth of the queue to the observer and the backlog.
@@ -126,7 +123,7 @@ impl<B: Backend> Pool<B> {
     /// Sleeps until there is a batch and an instance for it; `None` when there never will be. Of an
     /// engine that has ended, it frees the instances as they become idle.
     pub(super) fn next_job(&self) -> Option<Job<B>> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         // Whoever gives an instance back looks for sleepers. Without instances there is nothing to
         // wait for.
         while state.instances > 0 {
@@ -144,7 +141,7 @@ impl<B: Backend> Pool<B> {
                         state.instances -= idle.len();
                         drop(state);
                         drop(idle);
-                        state = self.lock();
+                        state = lock(&self.state);
                         continue;
                     }
                     Next::Sleep => {}
@@ -165,7 +162,7 @@ impl<B: Backend> Pool<B> {
     /// A job for a caller's own thread, and how long it is expected to take, if that is within
     /// `budget`.
     pub(super) fn take_short_job(&self, budget: Duration) -> Option<(Job<B>, Duration)> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let rows = state.queue.depth().min(self.settings.max_batch_size);
         let max = state.batch_limit(&self.settings);
         let expected = state.speed?.unit * state.queue.next_cost(max);
@@ -200,10 +197,10 @@ impl<B: Backend> Pool<B> {
         let (compute, instance) = instance.run(batch, &self.clock, &*self.observer);
         let instance = instance.or_else(|| {
             self.observer.instance_replaced();
-            let factory = self.lock().factory.clone();
+            let factory = lock(&self.state).factory.clone();
             Instance::replacement(&factory?)
         });
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let latest = Speed {
             row: compute / extent.rows.max(1) as u32,
             unit: compute.as_secs_f64() * 1e9 / state.queue.cost.of_run(extent),
@@ -226,7 +223,7 @@ impl<B: Backend> Pool<B> {
 
     /// Wakes a thread if there is something for it to do.
     pub(super) fn wake_sleeper(&self) {
-        let needs_wake = self.lock().needs_wake();
+        let needs_wake = lock(&self.state).needs_wake();
         if needs_wake {
             self.wake.notify_one();
         }

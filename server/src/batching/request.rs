@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::clock::Instant;
 use super::pool::Pool;
 use super::queue::QueueFull;
 use super::wake::{Sleeper, wake};
+use crate::lock::lock;
 
 /// What a caller gets when all its rows are done.
 #[derive(Debug)]
@@ -131,7 +132,7 @@ impl<O> Gather<O> {
         outputs: impl Iterator<Item = O>,
         timing: Timing,
     ) -> Option<Sleeper> {
-        let mut collected = self.collected();
+        let mut collected = lock(&self.collected);
         let collected = &mut *collected;
         for (slot, output) in collected.outputs[first..].iter_mut().zip(outputs) {
             *slot = Some(output);
@@ -156,14 +157,8 @@ impl<O> Gather<O> {
     /// comes.
     pub(super) fn fail(&self, failure: Failure) {
         self.end();
-        let caller = self.collected().reply(Err(failure));
+        let caller = lock(&self.collected).reply(Err(failure));
         wake(caller.into_iter().collect());
-    }
-
-    fn collected(&self) -> MutexGuard<'_, Collected<O>> {
-        self.collected
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -179,7 +174,7 @@ impl<B: Backend> Future for Ticket<B> {
     type Output = Result<Answer<B::Output>, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut collected = self.gather.collected();
+        let mut collected = lock(&self.gather.collected);
         if let Some(reply) = collected.reply.take() {
             drop(collected);
             self.pool = None;

@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use smallvec::smallvec;
 
 use super::*;
+use crate::lock::lock;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -79,23 +80,23 @@ impl Observer for Seen {
 impl<B: Backend> Engine<B> {
     /// Makes every sleeping thread look at the queue and the clock again.
     pub(super) fn nudge(&self) {
-        drop(self.pool.lock());
+        drop(lock(&self.pool.state));
         self.pool.wake.notify_all();
     }
 
     /// Rows waiting now.
     pub(super) fn queue_depth(&self) -> usize {
-        self.pool.lock().queue.depth()
+        lock(&self.pool.state).queue.depth()
     }
 
     /// Threads that sleep now.
     pub(super) fn sleepers(&self) -> usize {
-        self.pool.lock().sleepers
+        lock(&self.pool.state).sleepers
     }
 
     /// Requests that the queue holds, those of callers that have gone included.
     pub(super) fn entries(&self) -> usize {
-        self.pool.lock().queue.entries()
+        lock(&self.pool.state).queue.entries()
     }
 }
 
@@ -122,13 +123,13 @@ fn settings() -> Settings {
         max_queue_delay: Duration::ZERO,
         max_queue_size: 8,
         max_queue_bytes: usize::MAX,
-        instances: 1,
+        instances: Some(1),
         max_inline_compute: Duration::ZERO,
     }
 }
 
 fn parts<B: Backend>(settings: Settings, factory: BackendFactory<B>) -> Parts<B> {
-    let backends = (0..settings.instances).map(|_| factory().unwrap());
+    let backends = (0..settings.instances.unwrap()).map(|_| factory().unwrap());
     Parts {
         settings,
         cost: Cost::default(),
@@ -283,7 +284,7 @@ fn a_full_batch_waits_for_no_delay() {
 #[test]
 fn rows_that_take_long_are_shared_out_evenly() {
     let bench = bench(Settings {
-        instances: 2,
+        instances: Some(2),
         max_batch_size: 8,
         ..settings()
     });
@@ -310,7 +311,7 @@ fn rows_that_take_long_are_shared_out_evenly() {
 #[test]
 fn of_rows_that_take_very_long_a_part_is_left_to_instances_that_run() {
     let bench = bench(Settings {
-        instances: 2,
+        instances: Some(2),
         max_batch_size: 8,
         max_queue_size: 16,
         ..settings()
@@ -339,7 +340,7 @@ fn of_rows_that_take_very_long_a_part_is_left_to_instances_that_run() {
 #[test]
 fn several_instances_share_what_waits() {
     let bench = bench(Settings {
-        instances: 2,
+        instances: Some(2),
         ..settings()
     });
     bench.until_asleep(2);
@@ -363,7 +364,7 @@ proptest! {
     ) {
         let bench = bench(Settings {
             max_batch_size,
-            instances,
+            instances: Some(instances),
             max_queue_size: 1_000,
             ..settings()
         });

@@ -7,10 +7,12 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
 use smallvec::SmallVec;
+
+use crate::lock::lock;
 
 /// The tasks of one thread that are to be woken there.
 #[derive(Debug, Default)]
@@ -50,7 +52,7 @@ impl WakeQueue {
         let mut awake = Vec::new();
         std::future::poll_fn(|context| {
             loop {
-                let mut state = self.lock();
+                let mut state = lock(&self.state);
                 if state.waiting.is_empty() {
                     state.server = Some(context.waker().clone());
                     return Poll::Pending;
@@ -64,17 +66,13 @@ impl WakeQueue {
     }
 
     fn put(&self, wakers: impl Iterator<Item = Waker>) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.waiting.extend(wakers);
         let server = state.server.take();
         drop(state);
         if let Some(server) = server {
             server.wake();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,19 +5,16 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 use super::ConfigError;
-use super::value::Problem;
+use crate::value_parser::Problem;
 
 /// What to log, and how.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LogOptions {
     /// What to log, in the words of tracing's EnvFilter, such as info or quintet_server=debug.
-    #[arg(long, env = "QUINTET_LOG", value_name = "FILTER")]
-    #[arg(default_value = "info")]
+    #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: String,
-
     /// How to log: auto (text at a terminal, else JSON), text or json.
-    #[arg(long, env = "QUINTET_LOG_FORMAT", value_name = "FORMAT")]
-    #[arg(default_value = "auto", value_parser = format)]
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = format)]
     pub log_format: LogFormat,
 }
 
@@ -38,23 +35,18 @@ impl LogOptions {
     /// # Errors
     /// When the filter cannot be read.
     pub fn init(&self) -> Result<(), ConfigError> {
-        let filter = EnvFilter::try_new(&self.log).map_err(|error| ConfigError {
-            option: "log".to_owned(),
-            problem: format!(
-                "`{}`: {error}; write info, debug or quintet_server=debug",
-                self.log
-            ),
+        let filter = &self.log;
+        let filter = EnvFilter::try_new(filter).map_err(|error| {
+            let allowed = "write info, debug or quintet_server=debug";
+            ConfigError::new("log", format!("`{filter}`: {error}; {allowed}"))
         })?;
         let terminal = std::io::stderr().is_terminal();
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
             .with_ansi(terminal);
-        let is_text = match self.log_format {
-            LogFormat::Auto => terminal,
-            LogFormat::Text => true,
-            LogFormat::Json => false,
-        };
+        let format = self.log_format;
+        let is_text = format == LogFormat::Text || (format == LogFormat::Auto && terminal);
         // A subscriber that is there already was set by an embedding program, which wins.
         let _ = if is_text {
             subscriber.try_init()

@@ -5,39 +5,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::runtime::cores;
-use super::value::{at_least_one, time};
 use crate::batching::Backlog;
 use crate::io_threads::IoThreads;
+use crate::value_parser::{at_least_one, time};
 
 /// Addresses, I/O threads and the size of messages.
 #[derive(Debug, Clone, clap::Args)]
 pub struct NetworkOptions {
     /// Where gRPC is served.
-    #[arg(long, env = "QUINTET_LISTEN", value_name = "ADDR")]
-    #[arg(default_value = "127.0.0.1:50051")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
     pub listen: SocketAddr,
-
     /// Where /metrics, /healthz and /readyz are served over HTTP.
-    #[arg(long, env = "QUINTET_ADMIN_LISTEN", value_name = "ADDR")]
-    #[arg(default_value = "127.0.0.1:9464")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464")]
     pub admin_listen: SocketAddr,
-
     /// Threads that serve gRPC connections, each with a runtime of its own [default: one per core].
-    #[arg(long, env = "QUINTET_IO_THREADS", value_name = "N")]
-    #[arg(value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub io_threads: Option<usize>,
-
     // A caller on the same machine, or one or two switches away, sends its next request
     // in this time.
     /// How long an I/O thread that has answered everything looks for the next request before it
     /// sleeps, while requests come that soon as a rule; 0s: not at all.
-    #[arg(long, env = "QUINTET_BUSY_POLL", value_name = "TIME")]
-    #[arg(default_value = "200us", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "200us", value_parser = time)]
     pub busy_poll: Duration,
-
     /// The largest request in bytes.
-    #[arg(long, env = "QUINTET_MAX_MESSAGE_SIZE", value_name = "BYTES")]
-    #[arg(default_value = "16777216", value_parser = at_least_one)]
+    #[arg(long, value_name = "BYTES", default_value = "16777216", value_parser = at_least_one)]
     pub max_message_size: usize,
 }
 

@@ -4,60 +4,58 @@ use std::path::PathBuf;
 
 use crate::app::StartError;
 use crate::repository::Repository;
-use crate::task::Tasks;
+use crate::task::{classify, generate, sentiment};
 
 /// The model repository, and the models in it that are special.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RepositoryOptions {
     /// The model repository: a folder of NAME/VERSION/ bundles.
-    #[arg(long, env = "QUINTET_MODELS_DIR", value_name = "DIR")]
-    #[arg(default_value = "models")]
+    #[arg(long, value_name = "DIR", default_value = "models")]
     pub models_dir: PathBuf,
-
     /// The classifier for requests that name no model [default: the first by name that is ready].
-    #[arg(long, env = "QUINTET_DEFAULT_CLASSIFIER", value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL")]
     pub default_classifier: Option<String>,
-
     /// The sentiment model for requests that name no model [default: the first by name that is
     /// ready].
-    #[arg(long, env = "QUINTET_DEFAULT_SENTIMENT_MODEL", value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL")]
     pub default_sentiment_model: Option<String>,
-
     /// The generator for requests that name no model [default: the first by name that is ready].
-    #[arg(long, env = "QUINTET_DEFAULT_GENERATOR", value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL")]
     pub default_generator: Option<String>,
-
     /// Models without which the server is not ready, separated by commas [default: all in the
     /// repository].
-    #[arg(long, env = "QUINTET_REQUIRED_MODELS", value_name = "MODELS")]
-    #[arg(value_delimiter = ',')]
+    #[arg(long, value_name = "MODELS", value_delimiter = ',')]
     pub required_models: Vec<String>,
 }
 
 impl RepositoryOptions {
-    /// Finds the models, and the default ones of `tasks`; loads none.
+    /// Finds the models, and the default ones of the tasks; loads none.
     ///
     /// # Errors
     /// [`StartError::Repository`], and [`StartError::DefaultModel`].
-    pub fn find(&self, tasks: &Tasks) -> Result<Repository, StartError> {
+    pub fn find(&self) -> Result<Repository, StartError> {
         // An empty list reads as one empty name: of a variable that is set to nothing.
         let required = self.required_models.iter().filter(|name| !name.is_empty());
         let required: Vec<String> = required.cloned().collect();
         let mut repository = Repository::find(&self.models_dir, &required)?;
-        for (task, option, model) in tasks.iter().filter_map(|task| {
-            let option = task.default_option()?;
-            let model = match option {
-                "default_classifier" => self.default_classifier.clone(),
-                "default_sentiment_model" => self.default_sentiment_model.clone(),
-                "default_generator" => self.default_generator.clone(),
-                _ => None,
-            };
-            Some((task, option, model?))
-        }) {
+        for (task, option, model) in [
+            (
+                classify::NAME,
+                "default_classifier",
+                &self.default_classifier,
+            ),
+            (
+                sentiment::NAME,
+                "default_sentiment_model",
+                &self.default_sentiment_model,
+            ),
+            (generate::NAME, "default_generator", &self.default_generator),
+        ] {
+            let Some(model) = model.clone() else { continue };
             if !repository.names().any(|known| known == model) {
                 return Err(StartError::DefaultModel { option, model });
             }
-            repository.set_default(task.name(), model);
+            repository.set_default(task, model);
         }
         Ok(repository)
     }

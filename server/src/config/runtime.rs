@@ -3,27 +3,23 @@
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use super::value::{Problem, at_least_one};
 use crate::environment::ort_dylib_path;
 use crate::runtime::{Device, DeviceChoice, Runtime, RuntimeError};
+use crate::value_parser::at_least_one;
 
 /// ONNX Runtime, its device and its threads.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RuntimeOptions {
     /// Where models run: auto, cpu, cuda or cuda:N. A CUDA device asked for by name is had or the
     /// start fails.
-    #[arg(long, env = "QUINTET_DEVICE", value_name = "DEVICE")]
-    #[arg(default_value = "auto", value_parser = device)]
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = Device::choice)]
     pub device: DeviceChoice,
-
     /// ONNX Runtime's shared library [default: $ORT_DYLIB_PATH, else lib/libonnxruntime.so beside
     /// the program].
-    #[arg(long, env = "QUINTET_ONNXRUNTIME", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub onnxruntime: Option<PathBuf>,
-
     /// Threads that one run of a model may use inside ONNX Runtime.
-    #[arg(long, env = "QUINTET_INTRA_OP_THREADS", value_name = "N")]
-    #[arg(default_value = "1", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
     pub intra_op_threads: usize,
 }
 
@@ -59,8 +55,4 @@ impl RuntimeOptions {
 /// Cores that this process may use; the cgroup's quota counts.
 pub fn cores() -> usize {
     available_parallelism().map_or(1, usize::from)
-}
-
-fn device(text: &str) -> Result<DeviceChoice, Problem> {
-    text.parse().map_err(Problem)
 }

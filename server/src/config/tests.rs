@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::task::Tasks;
 
 fn config(arguments: &[&str]) -> Result<Config, ConfigError> {
     Config::read(["quintet-server"].iter().chain(arguments))
@@ -84,7 +83,11 @@ fn what_cannot_be_used_is_named() {
         ),
         (vec!["--config", &unknown], "config", "max_bach_size"),
         (vec!["--config", &misplaced], "config", "`instances`"),
-        (vec!["--config", &no_number], "config", "'many'"),
+        (
+            vec!["--config", &no_number],
+            "config",
+            "io_threads is a string; an integer",
+        ),
         (
             vec!["--config", &late],
             "shutdown_delay",
@@ -104,6 +107,55 @@ fn what_cannot_be_used_is_named() {
 }
 
 #[test]
+fn an_option_in_the_file_is_named_with_its_line() {
+    let too_large = "max_batch_size = 99999999999999999999999999";
+    for (text, option, words) in [
+        (
+            "# late\nshutdown_delay = \"late\"",
+            "shutdown_delay",
+            "30s or 2min (FILE:2)",
+        ),
+        (
+            "[batching]\n\ninstances = 0",
+            "instances",
+            "at least 1 is needed (FILE:3)",
+        ),
+        (
+            "[models]\nmlp.instances = 0",
+            "models.mlp.instances",
+            "at least 1 is needed (FILE:2)",
+        ),
+        (
+            "[models.mlp]\n\n\nlisten = 1",
+            "config",
+            "FILE:4: unknown option `listen`",
+        ),
+        (
+            "\nlog = 1.5",
+            "config",
+            "FILE:2: log is a float; a text, an integer",
+        ),
+        (
+            "\n\nlisten = \"here\"",
+            "config",
+            "FILE:3: error: invalid value 'here' for '--listen",
+        ),
+        (
+            "\n[models.mlp]\nmax_batch_size = \"8\"",
+            "config",
+            "FILE:3: max_batch_size is a string",
+        ),
+        (too_large, "config", "FILE: TOML parse error at line 1"),
+    ] {
+        let (_folder, path) = file(text);
+        let error = config(&["--config", &path]).unwrap_err();
+        assert_eq!(error.option, option, "{error}");
+        let problem = error.problem.replace(&path, "FILE");
+        assert!(problem.contains(words), "{error}");
+    }
+}
+
+#[test]
 fn a_models_own_table_wins_over_flags() {
     let (_folder, path) = file(
         "required_models = [\"cnn\", \"mlp\"]\nmax_texts_per_request = 9\n[models.cnn]\nmax_batch_size = 3\n",
@@ -112,7 +164,7 @@ fn a_models_own_table_wins_over_flags() {
     assert_eq!(config.batching.max_batch_size, 4);
     assert_eq!(config.models["cnn"].max_batch_size, 3);
     assert_eq!(config.repository.required_models, ["cnn", "mlp"]);
-    assert_eq!(config.limits.max_texts_per_request, 9);
+    assert_eq!(config.limits.sentiment.max_texts_per_request, 9);
 }
 
 #[test]
@@ -123,10 +175,7 @@ fn an_empty_list_of_required_models_means_all() {
     for list in [["--config", path.as_str()], ["--required-models", ""]] {
         let arguments = [&["--models-dir", models.as_str()][..], &list].concat();
         let config = config(&arguments).unwrap();
-        let repository = config
-            .repository
-            .find(&Tasks::new(config.limits.build(), []))
-            .unwrap();
+        let repository = config.repository.find().unwrap();
         let all = ["there is no model in the repository"];
         assert_eq!(repository.unready(), all, "{list:?}");
     }

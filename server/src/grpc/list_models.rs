@@ -58,7 +58,7 @@ fn describe(model: &Model, info: &mut v1::ModelInfo) {
     info.inputs = model.signature.inputs.iter().map(tensor).collect();
     info.outputs = model.signature.outputs.iter().map(tensor).collect();
     info.device = model.device.to_string();
-    info.instances = settings.instances as u32;
+    info.instances = settings.instances.unwrap_or_default() as u32;
     info.max_batch_size = settings.max_batch_size as u32;
     info.parameters = manifest.parameters;
     info.metrics = manifest.metrics.clone().into_iter().collect();

@@ -1,19 +1,8 @@
 //! The device that is asked for, and the one that models run on.
 
 use std::fmt;
-use std::str::FromStr;
 
-/// What `--device` asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DeviceChoice {
-    /// CUDA where it works, else the CPU.
-    #[default]
-    Auto,
-    /// The CPU.
-    Cpu,
-    /// This CUDA device, or none at all.
-    Cuda(i32),
-}
+use crate::value_parser::Problem;
 
 /// Where models run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,19 +13,24 @@ pub enum Device {
     Cuda(i32),
 }
 
-impl FromStr for DeviceChoice {
-    type Err = String;
+/// What `--device` asks for; `None`: CUDA where it works, else the CPU.
+pub type DeviceChoice = Option<Device>;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl Device {
+    /// Reads what `--device` asks for.
+    pub(crate) fn choice(text: &str) -> Result<DeviceChoice, Problem> {
         match text {
-            "auto" => Ok(Self::Auto),
-            "cpu" => Ok(Self::Cpu),
-            "cuda" => Ok(Self::Cuda(0)),
+            "auto" => Ok(None),
+            "cpu" => Ok(Some(Self::Cpu)),
+            "cuda" => Ok(Some(Self::Cuda(0))),
             _ => text
                 .strip_prefix("cuda:")
                 .and_then(|index| index.parse::<u8>().ok())
-                .map(|index| Self::Cuda(i32::from(index)))
-                .ok_or_else(|| format!("`{text}` is none of auto, cpu, cuda, cuda:0, cuda:1, ...")),
+                .map(|index| Some(Self::Cuda(index.into())))
+                .ok_or_else(|| {
+                    let allowed = "auto, cpu, cuda, cuda:0, cuda:1, ...";
+                    Problem(format!("`{text}` is none of {allowed}"))
+                }),
         }
     }
 }
@@ -57,15 +51,15 @@ mod tests {
     #[test]
     fn device_names() {
         for (text, choice) in [
-            ("auto", DeviceChoice::Auto),
-            ("cpu", DeviceChoice::Cpu),
-            ("cuda", DeviceChoice::Cuda(0)),
-            ("cuda:3", DeviceChoice::Cuda(3)),
+            ("auto", None),
+            ("cpu", Some(Device::Cpu)),
+            ("cuda", Some(Device::Cuda(0))),
+            ("cuda:3", Some(Device::Cuda(3))),
         ] {
-            assert_eq!(text.parse(), Ok(choice));
+            assert_eq!(Device::choice(text).unwrap(), choice);
         }
         for text in ["gpu", "cuda:", "cuda:-1", "CPU", ""] {
-            let error = text.parse::<DeviceChoice>().unwrap_err();
+            let Problem(error) = Device::choice(text).unwrap_err();
             assert!(error.contains("none of auto, cpu"), "{error}");
         }
     }

@@ -16,7 +16,7 @@ pub use signature::{Measure, Port, Sequence, Signature, SignatureError};
 pub use weights::Weights;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ort::environment::Environment;
 use ort::ep;
@@ -25,6 +25,7 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use crate::environment::is_telemetry_disabled;
+use crate::lock::lock;
 
 /// ONNX Runtime, loaded and with its device chosen. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -94,16 +95,12 @@ impl Runtime {
         let environment = environment(library).map_err(refuse)?;
         let mut runtime = Self {
             environment,
-            device: match choice {
-                DeviceChoice::Auto => Device::Cuda(0),
-                DeviceChoice::Cpu => Device::Cpu,
-                DeviceChoice::Cuda(index) => Device::Cuda(index),
-            },
+            device: choice.unwrap_or(Device::Cuda(0)),
             intra_op_threads,
         };
         // Registering CUDA's provider opens its library and finds the driver.
         match runtime.builder() {
-            Err(_) if choice == DeviceChoice::Auto => runtime.device = Device::Cpu,
+            Err(_) if choice.is_none() => runtime.device = Device::Cpu,
             made => drop(made?),
         }
         Ok(runtime)
@@ -176,7 +173,7 @@ impl Runtime {
 /// and all that follow share it.
 fn environment(library: &Path) -> Result<Environment, String> {
     static SHARED: Mutex<Option<Environment>> = Mutex::new(None);
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut shared = lock(&SHARED);
     if let Some(environment) = &*shared {
         return Ok(environment.clone());
     }

@@ -16,7 +16,7 @@ use std::error::Error;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use quintet_bundle::{Bundle, Manifest};
+use quintet_bundle::Bundle;
 
 use crate::grpc::Rpc;
 use crate::runtime::Signature;
@@ -24,35 +24,20 @@ use crate::runtime::Signature;
 /// What a task keeps of one model; [`Model::state`](crate::model::Model::state) gives it back.
 pub type TaskState = Arc<dyn Any + Send + Sync>;
 
+/// What a task keeps of a model, or why it cannot serve the model.
+pub type Opened = Result<TaskState, Box<dyn Error + Send + Sync>>;
+
 /// One thing that models do and callers ask for.
 pub trait Task: Debug + Send + Sync {
     /// The task's name in a manifest.
     fn name(&self) -> &'static str;
 
-    /// Checks that the task can serve the model.
+    /// Checks that the task can serve the model, and opens what it needs of it. It may also
+    /// restrict the values that an input of the model takes.
     ///
     /// # Errors
     /// Why it cannot.
-    fn check(&self, manifest: &Manifest) -> Result<(), String>;
-
-    /// Opens what the task needs of a model that it has checked. It may also restrict the values
-    /// that an input of the model takes.
-    ///
-    /// # Errors
-    /// The bundle lacks something.
-    fn open(
-        &self,
-        _bundle: &Bundle,
-        _signature: &mut Signature,
-    ) -> Result<TaskState, Box<dyn Error + Send + Sync>> {
-        Ok(Arc::new(()))
-    }
-
-    /// The option that names the model for requests that name none, if there is one. They get the
-    /// first by name that is ready where it is not set.
-    fn default_option(&self) -> Option<&'static str> {
-        None
-    }
+    fn open(&self, bundle: &Bundle, signature: &mut Signature) -> Opened;
 
     /// The task's rows in the table of calls, the busiest first.
     fn calls(&self) -> Vec<Rpc>;
@@ -62,23 +47,19 @@ pub trait Task: Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Tasks(Arc<[Box<dyn Task>]>);
 
-/// The limits of the built-in tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The limits of the built-in tasks, which are options of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+#[group(skip)]
 pub struct Limits {
     /// Of images.
+    #[command(flatten)]
     pub classify: classify::Limits,
     /// Of texts.
+    #[command(flatten)]
     pub sentiment: sentiment::Limits,
     /// Of images from noise.
+    #[command(flatten)]
     pub generate: generate::Limits,
-}
-
-/// A model that no task of this server can serve.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a model for {task} cannot be served: {reason}")]
-pub struct UnsupportedModel {
-    task: String,
-    reason: String,
 }
 
 impl Tasks {
@@ -97,18 +78,14 @@ impl Tasks {
         self.0.iter().map(|task| &**task)
     }
 
-    /// The task that serves the model.
+    /// Opens a model for its task.
     ///
     /// # Errors
-    /// There is none.
-    pub fn serving(&self, manifest: &Manifest) -> Result<&dyn Task, UnsupportedModel> {
-        let name = manifest.task.as_str();
+    /// This server has no such task, or the task cannot serve the model.
+    pub(crate) fn open(&self, bundle: &Bundle, signature: &mut Signature) -> Opened {
+        let name = &bundle.manifest().task;
         let task = self.iter().find(|task| task.name() == name);
-        let task = task.ok_or_else(|| "this server has no such task".to_owned());
-        let checked = task.and_then(|task| task.check(manifest).map(|()| task));
-        checked.map_err(|reason| UnsupportedModel {
-            task: name.to_owned(),
-            reason,
-        })
+        let task = task.ok_or("this server has no such task")?;
+        task.open(bundle, signature)
     }
 }

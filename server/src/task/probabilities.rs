@@ -14,6 +14,9 @@ pub(super) struct Probabilities {
     are_logits: bool,
 }
 
+/// How far the sum of probabilities may be from 1: a softmax in float16 rounds each of them.
+const SUM_TOLERANCE: f32 = 0.01;
+
 /// Most classifiers have no more classes than this.
 type Values = SmallVec<[f32; 16]>;
 
@@ -43,21 +46,25 @@ impl Probabilities {
         }
     }
 
-    /// The probability of each class. `None`: the row holds something that is no finite number.
+    /// The probability of each class. `None`: a logit is no finite number, or the probabilities are
+    /// no distribution: numbers from 0 to 1 that sum to 1.
     pub(super) fn values(self, row: &Row) -> Option<Values> {
         let (numbers, _) = row.get(self.output)?.as_chunks();
         let mut values: Values = numbers.iter().map(|it| f32::from_le_bytes(*it)).collect();
+        if !self.are_logits {
+            let in_range = values.iter().all(|value| (0.0..=1.0).contains(value));
+            let sum: f32 = values.iter().sum();
+            return (in_range && (sum - 1.0).abs() <= SUM_TOLERANCE).then_some(values);
+        }
         if values.iter().any(|value| !value.is_finite()) {
             return None;
         }
-        if self.are_logits {
-            let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            for value in &mut values {
-                *value = (*value - largest).exp();
-            }
-            let sum: f32 = values.iter().sum();
-            values.iter_mut().for_each(|value| *value /= sum);
+        let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        for value in &mut values {
+            *value = (*value - largest).exp();
         }
+        let sum: f32 = values.iter().sum();
+        values.iter_mut().for_each(|value| *value /= sum);
         Some(values)
     }
 }
@@ -88,5 +95,14 @@ mod tests {
         assert_eq!(values(false, &[0.5, f32::NAN]), None);
         assert_eq!(values(true, &[f32::INFINITY, 0.0]), None);
         assert_eq!(values(true, &[]).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn what_is_no_distribution_is_no_answer() {
+        for numbers in [[-0.1, 1.1], [0.5, 0.52], [0.0, 0.0], [1.0, 1.0]] {
+            assert_eq!(values(false, &numbers), None, "{numbers:?}");
+        }
+        // The rounding of float16 is allowed.
+        assert!(values(false, &[0.333_25, 0.333_25, 0.333_25]).is_some());
     }
 }

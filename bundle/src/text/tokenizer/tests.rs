@@ -38,6 +38,21 @@ fn the_commonest_words_come_first_and_the_alphabet_breaks_ties() {
 }
 
 #[test]
+fn padding_is_a_token_of_the_vocabulary() {
+    let tokenizer = Tokenizer::train(["good film"], 5).unwrap();
+    for (pad_token_id, fits) in [(0, true), (4, true), (5, false), (-1, false)] {
+        let spec = TextSpec {
+            pad_token_id,
+            ..TextSpec::end_of(200)
+        };
+        let checked = tokenizer.check(&spec).map_err(|error| error.to_string());
+        let words = "must be 0 to 4, as tokenizer.json has 5 tokens";
+        let error = format!("preprocessing.pad_token_id is {pad_token_id}, {words}");
+        assert_eq!(checked, if fits { Ok(()) } else { Err(error) });
+    }
+}
+
+#[test]
 fn spellings_of_the_same_words() {
     let tokenizer = trained();
     let expected = tokens(tokenizer, "don't miss a good film !");

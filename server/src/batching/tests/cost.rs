@@ -98,6 +98,24 @@ fn a_narrow_run_never_counts_more_than_a_wider_one() {
 }
 
 #[test]
+fn widths_whose_runs_take_long_are_not_measured() {
+    let (mut widest, mut total) = (0, 0.0);
+    let cost = Cost::measure(32, 65_536, |rows, width| {
+        widest = widest.max(width);
+        total += attention(rows, width);
+        Ok::<_, ()>(Duration::from_secs_f64(attention(rows, width) * 1e-6))
+    });
+    let cost = cost.unwrap();
+    // The first width at which four rows take more than a tenth of a second.
+    assert_eq!(widest, 256);
+    assert!(total < 2e6, "{total}");
+    // Beyond it, each step adds as much as the last that were measured.
+    let step = of_run(&cost, 1, 256) - of_run(&cost, 1, 255);
+    let far = of_run(&cost, 1, 256) + step * f64::from(65_536 - 256);
+    assert_close(of_run(&cost, 1, 65_536), far);
+}
+
+#[test]
 fn a_model_whose_runs_take_one_row_is_measured_with_one() {
     let cost = measured(recurrent, 1);
     assert_eq!(cost.efficient_rows(), 0);

@@ -111,7 +111,7 @@ fn whoever_drops_an_engine_waits_for_no_batch_and_frees_no_instance() {
         Ok(Freed(gated, freed.clone()))
     });
     let settings = Settings {
-        instances: 2,
+        instances: Some(2),
         ..settings()
     };
     let engine = Engine::start("test", parts(settings, factory)).unwrap();

@@ -3,7 +3,6 @@
 mod prepare;
 mod wire;
 
-use std::error::Error;
 use std::sync::Arc;
 
 use quintet_bundle::image::ImageInput;
@@ -11,20 +10,24 @@ pub use quintet_bundle::task::IMAGE_CLASSIFICATION as NAME;
 use quintet_bundle::{Bundle, Manifest};
 
 use super::probabilities::Probabilities;
-use super::{Task, TaskState};
+use super::{Opened, Task};
 use crate::grpc::Rpc;
 use crate::runtime::{Row, Signature};
+use crate::value_parser::at_least_one;
 
 /// The task. It keeps a `Classifier` of each model.
 #[derive(Debug)]
 pub struct Classify(pub Limits);
 
 /// What one request may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+#[group(skip)]
 pub struct Limits {
-    /// Images in one request.
-    pub max_images: usize,
-    /// Pixels of one image.
+    /// The most images that one request may hold.
+    #[arg(long, value_name = "N", default_value = "256", value_parser = at_least_one)]
+    pub max_images_per_request: usize,
+    /// The most pixels that one image may have.
+    #[arg(long, value_name = "N", default_value = "16777216")]
     pub max_image_pixels: u64,
 }
 
@@ -65,20 +68,8 @@ impl Task for Classify {
         NAME
     }
 
-    fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        Classifier::of(manifest).map(drop)
-    }
-
-    fn open(
-        &self,
-        bundle: &Bundle,
-        _: &mut Signature,
-    ) -> Result<TaskState, Box<dyn Error + Send + Sync>> {
+    fn open(&self, bundle: &Bundle, _: &mut Signature) -> Opened {
         Ok(Arc::new(Classifier::of(bundle.manifest())?))
-    }
-
-    fn default_option(&self) -> Option<&'static str> {
-        Some("default_classifier")
     }
 
     fn calls(&self) -> Vec<Rpc> {

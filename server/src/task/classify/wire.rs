@@ -43,7 +43,7 @@ async fn classify(
     let model = call.resolve(NAME, &request.model, &request.version)?;
     let count = request.images.len();
     // Before anything is done for each of them.
-    ServeError::check_count("images", count, limits.max_images)?;
+    ServeError::check_count("images", count, limits.max_images_per_request)?;
     let framing = framing(request.framing)?;
     let pictures = request.images.into_iter().enumerate().map(picture);
     let pictures = ServeError::collect(pictures)?;

@@ -188,7 +188,7 @@ impl Drawing {
             digit.image = Some(picture);
         }
         let took = started.elapsed();
-        self.model.metrics.postprocessed(took);
+        self.model.metrics.postprocess.record(took);
         let mut spent = kept.spent;
         spent.preprocess += took;
         let (generator, classifier) = (&self.model, &self.judge.model);

@@ -12,7 +12,6 @@ mod plan;
 mod progress;
 mod wire;
 
-use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,22 +20,27 @@ use quintet_bundle::noise::{self, NoiseSpec};
 pub use quintet_bundle::task::IMAGE_GENERATION as NAME;
 use quintet_bundle::{Bundle, DataType, Dim, Manifest, Role};
 
-use super::{Task, TaskState};
+use super::{Opened, Task};
 use crate::grpc::Rpc;
 use crate::runtime::{Rows, Signature};
+use crate::value_parser::at_least_one;
 
 /// The task. It keeps a `Generator` of each model.
 #[derive(Debug)]
 pub struct Generate(pub Limits);
 
 /// What one request may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+#[group(skip)]
 pub struct Limits {
-    /// Images in one answer.
-    pub max_images: usize,
-    /// Images on one stream.
-    pub max_images_per_stream: usize,
-    /// Candidates that may be drawn for each image asked for.
+    /// The most images that one GenerateDigits may ask for.
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = at_least_one)]
+    pub max_images_per_generation: usize,
+    /// The most images that one GenerateDigitsStream may ask for.
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = at_least_one)]
+    pub max_images_per_generation_stream: usize,
+    /// How many candidates may be drawn for each image asked for, where not every one will do.
+    #[arg(long, value_name = "N", default_value = "256", value_parser = at_least_one)]
     pub max_candidates_per_image: usize,
 }
 
@@ -96,20 +100,8 @@ impl Task for Generate {
         NAME
     }
 
-    fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        Generator::of(manifest).map(drop)
-    }
-
-    fn open(
-        &self,
-        bundle: &Bundle,
-        _: &mut Signature,
-    ) -> Result<TaskState, Box<dyn Error + Send + Sync>> {
+    fn open(&self, bundle: &Bundle, _: &mut Signature) -> Opened {
         Ok(Arc::new(Generator::of(bundle.manifest())?))
-    }
-
-    fn default_option(&self) -> Option<&'static str> {
-        Some("default_generator")
     }
 
     fn calls(&self) -> Vec<Rpc> {

@@ -73,9 +73,12 @@ impl Plan {
         }
         let count = request.count;
         let (limit, option) = match delivery {
-            Delivery::Whole => (limits.max_images, "max_images_per_generation"),
+            Delivery::Whole => (
+                limits.max_images_per_generation,
+                "max_images_per_generation",
+            ),
             Delivery::Stream => (
-                limits.max_images_per_stream,
+                limits.max_images_per_generation_stream,
                 "max_images_per_generation_stream",
             ),
         };
@@ -145,8 +148,8 @@ mod tests {
     use super::*;
 
     const LIMITS: Limits = Limits {
-        max_images: 8,
-        max_images_per_stream: 20,
+        max_images_per_generation: 8,
+        max_images_per_generation_stream: 20,
         max_candidates_per_image: 16,
     };
 

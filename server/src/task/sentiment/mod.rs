@@ -6,27 +6,29 @@ mod wire;
 
 pub use prepare::{Reader, Reading};
 
-use std::error::Error;
 use std::sync::Arc;
 
 pub use quintet_bundle::task::TEXT_CLASSIFICATION as NAME;
-use quintet_bundle::text::TextSpec;
-use quintet_bundle::{Bundle, Manifest, Role};
+use quintet_bundle::{Bundle, Role};
 
-use super::{Task, TaskState};
+use super::{Opened, Task};
 use crate::grpc::Rpc;
 use crate::runtime::{Port, Signature};
+use crate::value_parser::at_least_one;
 
 /// The task. It keeps a [`Reader`] of each model.
 #[derive(Debug)]
 pub struct Sentiment(pub Limits);
 
 /// What one request may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+#[group(skip)]
 pub struct Limits {
-    /// Texts in one request.
-    pub max_texts: usize,
-    /// Bytes of one text.
+    /// The most texts that one request may hold.
+    #[arg(long, value_name = "N", default_value = "256", value_parser = at_least_one)]
+    pub max_texts_per_request: usize,
+    /// The longest text in bytes; all of it is tokenised, though the model may read its end only.
+    #[arg(long, value_name = "BYTES", default_value = "1048576", value_parser = at_least_one)]
     pub max_text_bytes: usize,
 }
 
@@ -36,28 +38,13 @@ impl Task for Sentiment {
     }
 
     /// Checks that the model takes tokens and gives the probability of the second of two labels.
-    fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        let spec: Result<TextSpec, _> = manifest.spec();
-        spec.map_err(|error| error.to_string())?;
-        prepare::inputs(manifest)?;
-        finish::Output::of(manifest).map(drop)
-    }
-
-    fn open(
-        &self,
-        bundle: &Bundle,
-        signature: &mut Signature,
-    ) -> Result<TaskState, Box<dyn Error + Send + Sync>> {
+    fn open(&self, bundle: &Bundle, signature: &mut Signature) -> Opened {
         let reader = Reader::of(bundle)?;
         let tokens = |port: &&mut Port| port.role == Some(Role::Tokens);
         if let Some(port) = signature.inputs.iter_mut().find(tokens) {
             port.values = Some(reader.vocabulary_size());
         }
         Ok(Arc::new(reader))
-    }
-
-    fn default_option(&self) -> Option<&'static str> {
-        Some("default_sentiment_model")
     }
 
     fn calls(&self) -> Vec<Rpc> {

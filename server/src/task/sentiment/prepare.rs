@@ -65,18 +65,23 @@ pub(super) async fn read(
 }
 
 impl Reader {
-    /// The reader of a bundle that the task has checked.
+    /// The reader of a bundle.
     ///
     /// # Errors
-    /// The bundle's tokeniser is missing or cannot be read.
+    /// The model does not read tokens or gives no score, or the bundle's tokeniser is missing,
+    /// cannot be read or lacks the token for padding.
     pub fn of(bundle: &Bundle) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let manifest = bundle.manifest();
+        let spec = manifest.spec()?;
+        let (inputs, output) = (inputs(manifest)?, Output::of(manifest)?);
         let json = bundle.file(TOKENIZER_FILE).unwrap_or_default();
+        let tokenizer = Tokenizer::from_bytes(json)?;
+        tokenizer.check(&spec)?;
         Ok(Self {
-            tokenizer: Tokenizer::from_bytes(json)?,
-            spec: manifest.spec()?,
-            inputs: inputs(manifest)?,
-            output: Output::of(manifest)?,
+            tokenizer,
+            spec,
+            inputs,
+            output,
         })
     }
 

@@ -29,7 +29,7 @@ async fn sentiment_score(
 ) -> Result<v1::SentimentScoreResponse, ServeError> {
     let model = call.resolve(NAME, &request.model, &request.version)?;
     let count = request.texts.len();
-    ServeError::check_count("texts", count, limits.max_texts)?;
+    ServeError::check_count("texts", count, limits.max_texts_per_request)?;
     let texts = request.texts;
     let reader = model.state::<Reader>()?;
     let output = reader.output;

@@ -29,33 +29,18 @@ pub(super) fn into_bytes(
     if others > 0 {
         return Err(format!("fills {} lists; one is allowed", others + 1));
     }
-    match (list, datatype) {
-        (Some("uint_contents"), DataType::Uint8) => {
-            let narrow = |(place, value): (usize, &u32)| {
-                u8::try_from(*value)
-                    .map_err(|_| format!("element {place} is {value}; UINT8 holds 0 to 255"))
-            };
-            let values = contents.uint_contents.iter().enumerate();
-            let bytes: Vec<u8> = values.map(narrow).collect::<Result<_, _>>()?;
-            Ok(bytes.into())
-        }
-        (Some("int_contents"), DataType::Int32) => Ok(copy(&contents.int_contents)),
-        (Some("int64_contents"), DataType::Int64) => Ok(copy(&contents.int64_contents)),
-        (Some("fp32_contents"), DataType::Float32) => Ok(copy(&contents.fp32_contents)),
-        (list, datatype) => {
-            let problem = match list {
-                Some(list) => format!("has {list}"),
-                None => "is empty, and so is raw_input_contents".to_owned(),
-            };
-            let ours = match datatype {
-                DataType::Uint8 => "uint_contents",
-                DataType::Int32 => "int_contents",
-                DataType::Int64 => "int64_contents",
-                DataType::Float32 => "fp32_contents",
-            };
-            Err(format!("{problem}; {datatype} belongs in {ours}"))
-        }
-    }
+    let (ours, bytes) = match datatype {
+        DataType::Uint8 => ("uint_contents", narrow(&contents.uint_contents)),
+        DataType::Int32 => ("int_contents", Ok(copy(&contents.int_contents))),
+        DataType::Int64 => ("int64_contents", Ok(copy(&contents.int64_contents))),
+        DataType::Float32 => ("fp32_contents", Ok(copy(&contents.fp32_contents))),
+    };
+    let problem = match list {
+        Some(list) if list == ours => return bytes,
+        Some(list) => format!("has {list}"),
+        None => "is empty, and so is raw_input_contents".to_owned(),
+    };
+    Err(format!("{problem}; {datatype} belongs in {ours}"))
 }
 
 /// Little-endian elements as the list for their type.
@@ -72,6 +57,15 @@ pub(super) fn from_bytes(bytes: &[u8], datatype: DataType) -> InferTensorContent
         DataType::Float32 => contents.fp32_contents = values(bytes, f32::from_le_bytes),
     }
     contents
+}
+
+/// The values as bytes, which the protocol has no list for.
+fn narrow(values: &[u32]) -> Result<Bytes, String> {
+    let narrow = |(place, value): (usize, &u32)| {
+        u8::try_from(*value)
+            .map_err(|_| format!("element {place} is {value}; UINT8 holds 0 to 255"))
+    };
+    values.iter().enumerate().map(narrow).collect()
 }
 
 /// The values as they lie in memory, which is little-endian wherever this server builds.

@@ -67,7 +67,7 @@ pub(super) fn config(model: &Model) -> oip::ModelConfig {
     };
     let group = oip::ModelInstanceGroup {
         name: format!("{}_0", model.name),
-        count: settings.instances as i32,
+        count: settings.instances.unwrap_or_default() as i32,
         gpus,
         kind: kind.into(),
     };

@@ -8,7 +8,7 @@ use quintet_proto::inference::model_infer_response::InferOutputTensor;
 use smallvec::SmallVec;
 
 use super::contents::{from_bytes, non_finite};
-use super::names_of;
+use super::find;
 use crate::error::{ServeError, Violation};
 use crate::model::Model;
 use crate::runtime::{Row, Signature};
@@ -23,20 +23,14 @@ pub(super) fn wanted(
     }
     let mut wanted = SmallVec::new();
     let mut violations = Vec::new();
-    for (index, InferRequestedOutputTensor { name, .. }) in outputs.iter().enumerate() {
-        let place = signature.outputs.iter().position(|port| port.name == *name);
-        let problem = match place {
-            None => {
-                let known = names_of(&signature.outputs);
-                format!("is `{name}`; the model's outputs are {known}")
+    let ports = ("outputs", &signature.outputs[..]);
+    for (index, output) in outputs.iter().enumerate() {
+        match find(ports, &output.name, |place| wanted.contains(&place)) {
+            Ok(place) => wanted.push(place),
+            Err(problem) => {
+                violations.push(Violation::new(format!("outputs[{index}].name"), problem));
             }
-            Some(place) if wanted.contains(&place) => format!("is `{name}`, a second time"),
-            Some(place) => {
-                wanted.push(place);
-                continue;
-            }
-        };
-        violations.push(Violation::new(format!("outputs[{index}].name"), problem));
+        }
     }
     ServeError::check(violations)?;
     Ok(wanted)

@@ -17,9 +17,21 @@ pub(crate) fn shape(port: &Port) -> impl Iterator<Item = i64> {
     std::iter::once(-1).chain(port.open_row_shape())
 }
 
-fn names_of(ports: &[Port]) -> String {
-    let names: Vec<_> = ports.iter().map(|port| port.name.as_str()).collect();
-    names.join(", ")
+/// The place of the port of this name among a model's `inputs` or `outputs`, unless it is taken.
+fn find(
+    (side, ports): (&str, &[Port]),
+    name: &str,
+    is_taken: impl Fn(usize) -> bool,
+) -> Result<usize, String> {
+    match ports.iter().position(|port| port.name == name) {
+        Some(place) if is_taken(place) => Err(format!("is `{name}`, a second time")),
+        Some(place) => Ok(place),
+        None => {
+            let names: Vec<_> = ports.iter().map(|port| port.name.as_str()).collect();
+            let names = names.join(", ");
+            Err(format!("is `{name}`; the model's {side} are {names}"))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use quintet_proto::inference::model_infer_request::InferInputTensor;
 use smallvec::{SmallVec, smallvec};
 
 use super::contents::{into_bytes, non_finite};
-use super::{names_of, shape};
+use super::{find, shape};
 use crate::error::{ServeError, Violation};
 use crate::runtime::{Measure, Port, Rows, Signature, element};
 
@@ -73,16 +73,15 @@ pub(super) fn prepare(
 
 fn places(ports: &[Port], inputs: &[Input], violations: &mut Vec<Violation>) -> Places {
     let mut places: Places = smallvec![None; ports.len()];
-    for (index, (InferInputTensor { name, .. }, _)) in inputs.iter().enumerate() {
-        let problem = match ports.iter().position(|port| port.name == *name) {
-            None => format!("is `{name}`; the model's inputs are {}", names_of(ports)),
-            Some(place) if places[place].is_some() => format!("is `{name}`, a second time"),
-            Some(place) => {
-                places[place] = Some(index);
-                continue;
+    for (index, (input, _)) in inputs.iter().enumerate() {
+        match find(("inputs", ports), &input.name, |place| {
+            places[place].is_some()
+        }) {
+            Ok(place) => places[place] = Some(index),
+            Err(problem) => {
+                violations.push(Violation::new(format!("inputs[{index}].name"), problem));
             }
-        };
-        violations.push(Violation::new(format!("inputs[{index}].name"), problem));
+        }
     }
     for (port, place) in ports.iter().zip(&places) {
         if place.is_none() {

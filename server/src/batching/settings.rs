@@ -1,0 +1,36 @@
+//! How requests become batches, in Triton's words. These settings are options of the server.
+
+use std::time::Duration;
+
+use crate::value_parser::{at_least_one, time};
+
+/// Batching of all models, or of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+pub struct Settings {
+    /// The most rows that one run takes.
+    #[arg(long, value_name = "ROWS", default_value = "32", value_parser = at_least_one)]
+    pub max_batch_size: usize,
+    /// How long the oldest row may wait for company while an instance is idle.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
+    pub max_queue_delay: Duration,
+    // The default is less than the requests that one connection may have open: a caller with a
+    // single connection is refused when the server is full, rather than held back on its own side.
+    /// The most rows that may wait for one model; more are refused.
+    #[arg(long, value_name = "ROWS", default_value = "512", value_parser = at_least_one)]
+    pub max_queue_size: usize,
+    // As `BatchRow::bytes` counts them. The default holds the largest request of the default
+    // limits: 256 images of 224 x 224 x 3 float32 are 147 MiB. Rows as small as MNIST's meet the
+    // bound in rows first.
+    /// The most bytes that the rows waiting for one model may hold; more are refused, but an empty
+    /// queue takes any request.
+    #[arg(long, value_name = "BYTES", default_value = "268435456", value_parser = at_least_one)]
+    pub max_queue_bytes: usize,
+    /// Instances of each model, a thread and a session each [default: one per core on a CPU, one on
+    /// a GPU].
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub instances: Option<usize>,
+    /// A batch that is expected to take no longer runs on the I/O thread that brought it; 0s: none
+    /// does.
+    #[arg(long, value_name = "TIME", default_value = "250us", value_parser = time)]
+    pub max_inline_compute: Duration,
+}
