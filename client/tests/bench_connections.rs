@@ -50,45 +50,19 @@ async fn closing(
 type Connection = h2::server::Connection<tokio::net::TcpStream, Bytes>;
 
 #[tokio::test]
-async fn another_connection_is_opened_when_one_closes() {
+async fn another_connection_is_opened_when_one_closes_until_there_is_none() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = listener.local_addr().unwrap().to_string();
     let abrupt = |it: &mut Connection| it.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
     let server = async {
-        closing(&listener, Connection::graceful_shutdown)
-            .await
-            .unwrap();
-        // The third has what is left of the load, and its client goes at the end.
+        // Whether the peer was still there at the end is not what counts.
+        let _ = closing(&listener, Connection::graceful_shutdown).await;
         let _ = closing(&listener, abrupt).await;
-        let _ = closing(&listener, |_| ()).await;
-        std::future::pending::<()>().await;
-    };
-    let args = "bench --duration 1s --warmup 0s --json --connections 1";
-    let args: Vec<&str> = args.split_whitespace().collect();
-    let finished = tokio::select! {
-        finished = run(&url, &args) => finished,
-        () = server => unreachable!("it never ends"),
-    };
-    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
-    let report = report(&finished);
-    assert!(report["requests"].as_u64() > Some(100));
-    // At most the calls that were under way when the connection broke off.
-    let lost = report["errors"]["LOST"]["count"].as_u64();
-    assert!(lost.unwrap_or_default() <= 64, "{lost:?}");
-}
-
-#[tokio::test]
-async fn without_another_connection_it_ends_with_what_was_measured() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = listener.local_addr().unwrap().to_string();
-    let server = async {
-        closing(&listener, Connection::graceful_shutdown)
-            .await
-            .unwrap();
+        let _ = closing(&listener, Connection::graceful_shutdown).await;
         drop(listener);
         std::future::pending::<()>().await;
     };
-    let args = "bench --duration 30s --warmup 0s --json --timeout 300ms";
+    let args = "bench --duration 60s --warmup 0s --json --timeout 300ms";
     let args: Vec<&str> = args.split_whitespace().collect();
     let finished = tokio::select! {
         finished = run(&url, &args) => finished,
@@ -97,7 +71,14 @@ async fn without_another_connection_it_ends_with_what_was_measured() {
     assert_eq!(finished.code, Some(1));
     let why = "no other could be opened";
     assert!(finished.stderr.contains(why), "{}", finished.stderr);
-    assert!(report(&finished)["seconds"].as_f64() < Some(30.0));
+    let report = report(&finished);
+    assert!(report["seconds"].as_f64() < Some(60.0));
+    // Two connections have answered 50 each, but for the request before the load.
+    assert!(report["requests"].as_u64() >= Some(99), "{report}");
+    assert!(
+        report["errors"]["LOST"]["count"].as_u64() > Some(0),
+        "{report}"
+    );
 }
 
 /// A framed answer to a request of one image.
