@@ -2,7 +2,6 @@
 //! calls in turn.
 
 use std::{
-    error::Error as StdError,
     future::poll_fn,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -19,10 +18,15 @@ use tokio::{
 use tonic::{
     body::Body,
     codegen::{Service, http},
-    transport::{Channel, Endpoint, Error},
 };
 
-use crate::{error::Failure, proxied::as_grpc, rotation::Rotation, target::Target};
+use crate::{
+    error::Failure,
+    proxied::as_grpc,
+    rotation::Rotation,
+    target::Target,
+    transport::{BoxError, Connection, Transport},
+};
 
 /// How often a name is looked up again, so that new servers get calls.
 const LOOK_UP_INTERVAL: Duration = Duration::from_secs(10);
@@ -30,9 +34,6 @@ const LOOK_UP_INTERVAL: Duration = Duration::from_secs(10);
 const LOOK_UP_PAUSE: Duration = Duration::from_secs(1);
 /// gRPC's number for UNAVAILABLE, as a refusal's headers carry it.
 const UNAVAILABLE: &str = "14";
-/// The pause between pings on a connection with calls in flight: a server that vanished without a
-/// word is noticed within this and the ping's own 20 s.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// All connections to a service. Cheap to clone; clones share them.
 #[derive(Clone, Debug)]
@@ -49,22 +50,12 @@ pub(crate) struct Unresolved(String, String);
 
 #[derive(Debug)]
 struct Pool {
-    rotation: Mutex<Rotation<Channel>>,
-    connect_timeout: Duration,
-    /// The name that the addresses come from, if they do.
+    rotation: Mutex<Rotation<Connection>>,
+    transport: Transport,
+    /// The URL of the name that the addresses come from, if they do.
     name: Option<String>,
     /// Notified when a call failed.
     failed: Notify,
-}
-
-type BoxError = Box<dyn StdError + Send + Sync>;
-
-/// How an address is connected to.
-fn endpoint(address: &str, connect_timeout: Duration) -> Result<Endpoint, Error> {
-    Ok(Endpoint::from_shared(address.to_owned())?
-        .user_agent(concat!("quintet-client/", env!("CARGO_PKG_VERSION")))?
-        .connect_timeout(connect_timeout)
-        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL))
 }
 
 impl Balanced {
@@ -72,29 +63,45 @@ impl Balanced {
     ///
     /// # Errors
     /// For an address that is no URL.
-    pub(crate) fn new(target: &Target, connect_timeout: Duration) -> Result<Self, Error> {
+    pub(crate) fn new(target: &Target, transport: Transport) -> Result<Self, BoxError> {
         let (name, addresses) = match target {
             Target::Name(name) => (Some(name.clone()), &[][..]),
             Target::Addresses(addresses) => (None, &addresses[..]),
         };
-        for address in addresses {
-            endpoint(address, connect_timeout)?;
+        for address in addresses.iter().chain(&name) {
+            transport.check(address)?;
         }
+        let balanced = Self::over(transport, name);
+        balanced.pool.set(addresses);
+        Ok(balanced)
+    }
+
+    /// All calls go through one connection of the caller's.
+    pub(crate) fn through(connection: &Connection, transport: Transport) -> Self {
+        let balanced = Self::over(transport, None);
+        let address = [String::new()];
+        balanced
+            .pool
+            .rotation()
+            .set(&address, |_| connection.clone());
+        balanced
+    }
+
+    fn over(transport: Transport, name: Option<String>) -> Self {
         let pool = Arc::new(Pool {
             rotation: Mutex::new(Rotation::new()),
-            connect_timeout,
+            transport,
             name,
             failed: Notify::new(),
         });
-        pool.set(addresses);
         let mut watch = JoinSet::new();
         if pool.name.is_some() {
             watch.spawn(Arc::clone(&pool).watch());
         }
-        Ok(Self {
+        Self {
             pool,
             _watch: Arc::new(watch),
-        })
+        }
     }
 
     /// Reaches one server at least.
@@ -103,9 +110,10 @@ impl Balanced {
         let addresses = self.pool.rotation().addresses();
         let mut failure = None;
         for address in addresses {
-            match self.pool.endpoint(&address).connect().await {
-                Ok(channel) => {
-                    self.pool.rotation().connected(&address, channel);
+            let origin = self.pool.origin(&address);
+            match self.pool.transport.connect(&address, origin).await {
+                Ok(connection) => {
+                    self.pool.rotation().connected(&address, connection);
                     return Ok(());
                 }
                 Err(error) => {
@@ -141,10 +149,11 @@ impl Service<http::Request<Body>> for Balanced {
             balanced.resolve().await?;
             let pool = &balanced.pool;
             let picked = pool.rotation().pick(Instant::now());
-            let (address, mut channel) = picked.ok_or_else(|| pool.unresolved("none is left"))?;
+            let (address, mut connection) =
+                picked.ok_or_else(|| pool.unresolved("none is left"))?;
             let answer = async {
-                poll_fn(|context| channel.poll_ready(context)).await?;
-                channel.call(request).await.map(as_grpc)
+                poll_fn(|context| connection.poll_ready(context)).await?;
+                connection.call(request).await.map(as_grpc)
             };
             let answer = answer.await;
             let failed = answer.as_ref().map_or(true, is_refusal);
@@ -152,7 +161,7 @@ impl Service<http::Request<Body>> for Balanced {
             if failed {
                 pool.failed.notify_one();
             }
-            answer.map_err(BoxError::from)
+            answer
         })
     }
 }
@@ -165,18 +174,18 @@ fn is_refusal(answer: &http::Response<Body>) -> bool {
 }
 
 impl Pool {
-    fn rotation(&self) -> MutexGuard<'_, Rotation<Channel>> {
+    fn rotation(&self) -> MutexGuard<'_, Rotation<Connection>> {
         self.rotation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, addresses: &[String]) {
-        let connect = |address: &str| self.endpoint(address).connect_lazy();
+        let connect = |address: &str| self.transport.connect_lazy(address, self.origin(address));
         self.rotation().set(addresses, connect);
     }
 
-    fn endpoint(&self, address: &str) -> Endpoint {
-        endpoint(address, self.connect_timeout)
-            .expect("given addresses were tried, and one that was looked up is a URL")
+    /// The server that requests name: of a name's addresses, each is that name's.
+    fn origin<'a>(&'a self, address: &'a str) -> &'a str {
+        self.name.as_deref().unwrap_or(address)
     }
 
     /// Looks the name up at intervals and after a failed call.
@@ -192,12 +201,12 @@ impl Pool {
 
     /// Asks the system's resolver. Its answer replaces the addresses; an error leaves them.
     async fn look_up(&self) -> Result<(), Unresolved> {
-        let Some(name) = &self.name else {
+        let Some((scheme, name)) = self.name.as_ref().and_then(|it| it.split_once("://")) else {
             return Ok(());
         };
-        let found = lookup_host(name.as_str()).await;
+        let found = lookup_host(name).await;
         let found = found.map_err(|error| self.unresolved(&error.to_string()))?;
-        let mut addresses: Vec<String> = found.map(|it| format!("http://{it}")).collect();
+        let mut addresses: Vec<String> = found.map(|it| format!("{scheme}://{it}")).collect();
         // Clients that start together should not all begin with the same server.
         fastrand::shuffle(&mut addresses);
         if addresses.is_empty() {
@@ -208,6 +217,8 @@ impl Pool {
     }
 
     fn unresolved(&self, reason: &str) -> Unresolved {
-        Unresolved(self.name.clone().unwrap_or_default(), reason.to_owned())
+        let name = self.name.as_deref().unwrap_or_default();
+        let name = name.split_once("://").map_or(name, |it| it.1);
+        Unresolved(name.to_owned(), reason.to_owned())
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
+use tonic::Request;
 
 use crate::{
     builder::Settings,
@@ -13,10 +14,33 @@ use crate::{
 pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
 impl Settings {
+    /// Whether the metadata may go where calls go.
+    pub(crate) fn check_credentials(&self) -> Result<(), Error> {
+        let Some(address) = self
+            .exposed
+            .as_ref()
+            .filter(|_| self.metadata.has_credentials())
+        else {
+            return Ok(());
+        };
+        Err(Error::config(format!(
+            "a token would go to {address} in plain text; use TLS, or allow it with \
+             token_in_plain_text"
+        )))
+    }
+
+    /// The request of an attempt.
+    pub(crate) fn request<M>(&self, message: M, timeout: Duration, request_id: &str) -> Request<M> {
+        let mut request = Request::new(message);
+        *request.metadata_mut() = self.metadata.of_call(request_id);
+        request.set_timeout(timeout);
+        request
+    }
+
     /// Makes a call: runs `attempt` until it succeeds, fails for good, or the timeout passes. It is given the
     /// time that is left; `jitter` gives numbers in [0, 1).
     pub(crate) async fn call<T, F, E>(
-        self,
+        &self,
         rpc: &'static str,
         mut jitter: impl FnMut() -> f64,
         mut attempt: impl FnMut(Duration) -> F,
@@ -56,7 +80,7 @@ impl Settings {
 
     /// A timeout says less than the failure before it, which was to be retried, so the error has
     /// both.
-    fn timed_out(self, failure: Failure, last: Option<Failure>) -> Failure {
+    fn timed_out(&self, failure: Failure, last: Option<Failure>) -> Failure {
         let mut message = failure.message.clone();
         if message.is_empty() {
             message = format!("no answer within {:?}", self.timeout);

@@ -39,6 +39,8 @@ pub struct Classifications {
     pub version: String,
     /// Where the time went.
     pub timing: Timing,
+    /// The call's id (`x-request-id`), which the server's log has too.
+    pub request_id: String,
 }
 
 /// What the model sees in one image.
@@ -153,7 +155,11 @@ impl<const N: usize> From<[Image; N]> for ClassifyRequest {
 impl Classifications {
     /// Takes the reply to a request of that many images; another number of answers would pair them
     /// wrongly.
-    pub(crate) fn from_wire(reply: wire::ClassifyResponse, images: usize) -> Result<Self, Failure> {
+    pub(crate) fn from_wire(
+        reply: wire::ClassifyResponse,
+        request_id: String,
+        images: usize,
+    ) -> Result<Self, Failure> {
         let answers = reply.classifications.len();
         if answers != images {
             let message = format!("{answers} answers came for {images} images");
@@ -164,6 +170,7 @@ impl Classifications {
             model: reply.model,
             version: reply.version,
             timing: reply.timing.unwrap_or_default().into(),
+            request_id,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt::Display, sync::Arc, time::Duration};
 use quintet_proto::v1::{self as wire, inference_service_client::InferenceServiceClient};
 use tokio::time::{Instant, sleep};
 use tokio_stream::Stream;
-use tonic::{Response, Status};
+use tonic::{Response, Status, codegen::http};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Failure},
     generate::{GenerateRequest, GenerateStream, GeneratedDigits},
     health::ServingStatus,
+    metadata::request_id,
     model::ModelInfo,
     retry::RetryPolicy,
     sentiment::{SentimentRequest, Sentiments},
@@ -36,14 +37,16 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts a client for the server at `server`: `http://host:port`, or `host:port` for short.
+    /// Starts a client for the server at `server`: `http://host:port`, or `host:port` for short, in
+    /// plain text, `https://host:port` over TLS, or `unix:///path` by a Unix socket.
     ///
     /// Several servers that serve the same models, separated by commas, get calls in turn. So do
     /// all addresses of a name, written `dns:///host:port`: it is looked up again every 10 s and
     /// when a server fails, so that servers may come and go. A server that cannot be reached, or
     /// refuses calls as UNAVAILABLE, is left alone for 250 ms to 5 s; with the
     /// [retries](RetryPolicy), a restart of one server is not seen by callers. A stream stays with
-    /// its server.
+    /// its server. With [`ClientBuilder::tls`], such a name's servers are called over TLS, and their
+    /// certificates are for that name.
     pub fn builder(server: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(server.into())
     }
@@ -53,6 +56,12 @@ impl Client {
         &self.address
     }
 
+    /// The headers of each call by this client's [token](ClientBuilder::token) and
+    /// [metadata](ClientBuilder::metadata), for callers with connections of their own.
+    pub fn headers(&self) -> http::HeaderMap {
+        self.settings.metadata.headers()
+    }
+
     /// The same connection with another [timeout](ClientBuilder::timeout), for a caller with a
     /// deadline of its own.
     #[must_use]
@@ -60,6 +69,38 @@ impl Client {
         let mut client = self.clone();
         client.settings.timeout = timeout;
         client
+    }
+
+    /// The same connection with another [timeout of streams](ClientBuilder::stream_timeout).
+    #[must_use]
+    pub fn with_stream_timeout(&self, stream_timeout: Duration) -> Self {
+        let mut client = self.clone();
+        client.settings.stream_timeout = Some(stream_timeout);
+        client
+    }
+
+    /// The same connection with one more entry of [metadata](ClientBuilder::metadata), such as a
+    /// `traceparent`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for a key that gRPC sets itself, a key or value that HTTP/2 does not
+    /// carry, or an `authorization` that may not
+    /// [go in plain text](ClientBuilder::token_in_plain_text).
+    ///
+    /// ```no_run
+    /// # async fn example(client: quintet_client::Client, image: quintet_client::Image)
+    /// # -> Result<(), quintet_client::Error> {
+    /// let answer = client.with_metadata("x-request-id", "order-17")?.classify(image).await?;
+    /// assert_eq!(answer.request_id, "order-17");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_metadata(&self, key: &str, value: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let mut client = self.clone();
+        let metadata = Arc::make_mut(&mut client.settings.metadata);
+        metadata.add(key, value.as_ref()).map_err(Error::config)?;
+        client.settings.check_credentials()?;
+        Ok(client)
     }
 
     /// Names what is in each image: one [`crate::Image`], several, or a whole [`ClassifyRequest`].
@@ -78,7 +119,7 @@ impl Client {
             "Classify",
             request,
             |mut service, request| async move { service.classify(request).await },
-            |reply| Classifications::from_wire(reply, images),
+            |reply, id| Classifications::from_wire(reply, id, images),
         )
         .await
     }
@@ -88,8 +129,8 @@ impl Client {
     ///
     /// For callers with much to send: it costs less a request than [`Self::classify`], and a
     /// request is taken from `requests` only when there is room for it, so that the stream may be
-    /// endless. The client's [timeout](ClientBuilder::timeout) is the whole stream's, from this
-    /// call on; see [`Self::with_timeout`]. Nothing is tried again: an [`Error::is_retryable`]
+    /// endless. The client's [stream timeout](ClientBuilder::stream_timeout), or without one its
+    /// [timeout](ClientBuilder::timeout), is the whole stream's, from this call on. Nothing is tried again: an [`Error::is_retryable`]
     /// request can be sent again by the caller. Answers must be read while there are requests to
     /// send.
     ///
@@ -108,7 +149,7 @@ impl Client {
     where
         S: Stream<Item: Into<ClassifyRequest>> + Send + 'static,
     {
-        ClassifyStream::new(self.inference(), requests, self.settings)
+        ClassifyStream::new(self.inference(), requests, &self.settings)
     }
 
     /// Says of each text how likely it is that it speaks well of its subject: of one text, several,
@@ -128,7 +169,7 @@ impl Client {
             "SentimentScore",
             request,
             |mut service, request| async move { service.sentiment_score(request).await },
-            |reply| Sentiments::from_wire(reply, texts),
+            |reply, id| Sentiments::from_wire(reply, id, texts),
         )
         .await
     }
@@ -167,7 +208,7 @@ impl Client {
             "GenerateDigits",
             request,
             |mut service, request| async move { service.generate_digits(request).await },
-            |reply| GeneratedDigits::from_wire(reply, count, layout),
+            |reply, id| GeneratedDigits::from_wire(reply, id, count, layout),
         )
         .await
     }
@@ -175,8 +216,8 @@ impl Client {
     /// Makes many images, some at a time, as fast as they are read: those of [`Self::generate`] in
     /// the same order, for counts that it refuses.
     ///
-    /// The client's [timeout](ClientBuilder::timeout) is the whole stream's, from this call on; see
-    /// [`Self::with_timeout`]. Nothing is tried again: the same request with the seed that the
+    /// The client's [timeout](ClientBuilder::timeout) bounds the wait for each part, and its
+    /// [stream timeout](ClientBuilder::stream_timeout), if it has one, the whole stream. Nothing is tried again: the same request with the seed that the
     /// first part returned makes the same images.
     ///
     /// ```no_run
@@ -191,7 +232,7 @@ impl Client {
     /// # }
     /// ```
     pub fn generate_stream(&self, request: impl Into<GenerateRequest>) -> GenerateStream {
-        GenerateStream::new(self.inference(), request.into(), self.settings.timeout)
+        GenerateStream::new(self.inference(), request.into(), &self.settings)
     }
 
     /// Every model version of the server's repository: by name, then by version, oldest first.
@@ -200,7 +241,7 @@ impl Client {
             "ListModels",
             wire::ListModelsRequest {},
             |mut service, request| async move { service.list_models(request).await },
-            |reply| Ok(reply.models.into_iter().map(Into::into).collect()),
+            |reply, _| Ok(reply.models.into_iter().map(Into::into).collect()),
         )
         .await
     }
@@ -221,7 +262,7 @@ impl Client {
                 let mut health = HealthClient::new(self.channel.clone());
                 async move { health.check(request).await }
             },
-            |reply| Ok(reply.status().into()),
+            |reply, _| Ok(reply.status().into()),
         )
         .await
     }
@@ -267,7 +308,7 @@ impl Client {
         rpc: &'static str,
         message: Q,
         send: impl Fn(InferenceServiceClient<Balanced>, tonic::Request<Q>) -> F,
-        read: impl Fn(R) -> Result<T, Failure>,
+        read: impl Fn(R, String) -> Result<T, Failure>,
     ) -> Result<T, Error>
     where
         Q: prost::Message + Clone,
@@ -278,14 +319,18 @@ impl Client {
             let failure = Failure::too_large(size, limit);
             return Err(Error::new(rpc, failure, 0, Duration::ZERO));
         }
-        let read = &read;
+        let (id, read) = (&*self.settings.metadata.request_id(), &read);
         let attempt = |remaining| {
-            let mut request = tonic::Request::new(message.clone());
-            request.set_timeout(remaining);
+            let request = self.settings.request(message.clone(), remaining, id);
             let reply = send(self.inference(), request);
-            async move { read(reply.await?.into_inner()) }
+            async move {
+                let reply = reply.await?;
+                let id = request_id(reply.metadata()).unwrap_or_else(|| id.to_owned());
+                read(reply.into_inner(), id)
+            }
         };
-        self.settings.call(rpc, fastrand::f64, attempt).await
+        let outcome = self.settings.call(rpc, fastrand::f64, attempt).await;
+        outcome.map_err(|error| error.of_request(id))
     }
 
     fn inference(&self) -> InferenceServiceClient<Balanced> {

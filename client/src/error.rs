@@ -49,9 +49,11 @@ pub enum ErrorKind {
     Cancelled,
     /// The request or its answer is larger than one side takes (`OUT_OF_RANGE`).
     MessageTooLarge,
-    /// A proxy in front of the server wants other credentials (`PERMISSION_DENIED`,
-    /// `UNAUTHENTICATED`).
-    Denied,
+    /// The server, or a proxy in front of it, does not know the caller: there is no token, or it is
+    /// wrong or has expired (`UNAUTHENTICATED`).
+    Unauthenticated,
+    /// The caller is known and not allowed to make this call (`PERMISSION_DENIED`).
+    PermissionDenied,
     /// The server does not know the call (`UNIMPLEMENTED`): another or an older server.
     Unimplemented,
     /// The server failed (`INTERNAL`, `DATA_LOSS`).
@@ -84,6 +86,8 @@ pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) message: String,
     pub(crate) retry_delay: Option<Duration>,
+    /// The server's id of the call, once it has answered.
+    pub(crate) request_id: Option<String>,
     pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -102,6 +106,20 @@ impl Error {
         }
     }
 
+    /// A client's own settings are wrong.
+    pub(crate) fn config(reason: impl Into<String>) -> Self {
+        let failure = Failure::new(ErrorKind::Config, reason);
+        Self::new("connect", failure, 0, Duration::ZERO)
+    }
+
+    /// Names the call, if the server may have seen it and has not named it otherwise.
+    pub(crate) fn of_request(mut self, id: &str) -> Self {
+        if self.attempts > 0 && self.failure.kind != ErrorKind::Connect {
+            self.failure.request_id.get_or_insert_with(|| id.to_owned());
+        }
+        self
+    }
+
     /// What kind of failure it was.
     pub fn kind(&self) -> &ErrorKind {
         &self.failure.kind
@@ -115,6 +133,12 @@ impl Error {
     /// The call that failed, such as `Classify`.
     pub fn rpc(&self) -> &'static str {
         self.rpc
+    }
+
+    /// The call's id (`x-request-id`), which the server's log has too: the server's own, or the one
+    /// that was sent where no answer came. `None` if nothing was sent, or the connection failed.
+    pub fn request_id(&self) -> Option<&str> {
+        self.failure.request_id.as_deref()
     }
 
     /// How often the call was tried; 0 when it failed before anything was sent.
@@ -177,7 +201,8 @@ impl fmt::Display for ErrorKind {
             Self::DeadlineExceeded => "deadline exceeded",
             Self::Cancelled => "cancelled",
             Self::MessageTooLarge => "message too large",
-            Self::Denied => "denied",
+            Self::Unauthenticated => "unauthenticated",
+            Self::PermissionDenied => "permission denied",
             Self::Unimplemented => "unimplemented",
             Self::Internal { .. } => "internal server error",
             Self::Connect => "connection failed",
@@ -193,6 +218,7 @@ impl Failure {
             kind,
             message: message.into(),
             retry_delay: None,
+            request_id: None,
             source: None,
         }
     }

@@ -61,6 +61,8 @@ pub struct GeneratedDigits {
     /// Where the time went, the generator's and the classifier's together; on a stream, this
     /// part's.
     pub timing: Timing,
+    /// The call's id (`x-request-id`), which the server's log has too.
+    pub request_id: String,
 }
 
 /// A generated image, and what a classifier sees in it.
@@ -158,6 +160,7 @@ impl GeneratedDigits {
     /// of images or another layout is an error.
     pub(crate) fn from_wire(
         reply: wire::GenerateDigitsResponse,
+        request_id: String,
         count: u32,
         layout: wire::Layout,
     ) -> Result<Self, Failure> {
@@ -166,11 +169,15 @@ impl GeneratedDigits {
             let message = format!("{images} images came where {count} were asked for");
             return Err(Failure::protocol(message));
         }
-        Self::part(reply, layout)
+        Self::part(reply, request_id, layout)
     }
 
     /// Takes some of the images.
-    fn part(reply: wire::GenerateDigitsResponse, layout: wire::Layout) -> Result<Self, Failure> {
+    fn part(
+        reply: wire::GenerateDigitsResponse,
+        request_id: String,
+        layout: wire::Layout,
+    ) -> Result<Self, Failure> {
         let grid = layout == wire::Layout::Grid;
         if grid && reply.sheet.is_none() {
             let message = "an answer without the sheet that was asked for";
@@ -202,6 +209,7 @@ impl GeneratedDigits {
             classifier: reply.classifier,
             classifier_version: reply.classifier_version,
             timing: reply.timing.unwrap_or_default().into(),
+            request_id,
         })
     }
 }

@@ -136,20 +136,39 @@
 //! # }
 //! ```
 //!
+//! Call a server over TLS with a token and a client certificate, and name a call for its log:
+//!
+//! ```no_run
+//! # async fn example(image: quintet_client::Image) -> Result<(), Box<dyn std::error::Error>> {
+//! use quintet_client::{Client, Tls};
+//!
+//! let client = Client::builder("https://models.example:443")
+//!     .tls(
+//!         Tls::new()
+//!             .ca_certificates(std::fs::read("ca.pem")?)
+//!             .identity(std::fs::read("cert.pem")?, std::fs::read("key.pem")?),
+//!     )
+//!     .token(std::env::var("QUINTET_TOKEN")?)
+//!     .connect()
+//!     .await?;
+//! let answer = client.with_metadata("x-request-id", "order-17")?.classify(image).await?;
+//! println!("{}", answer.request_id);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Time
 //!
 //! A client's timeout bounds a whole call: connecting, every attempt, and the pauses between them.
 //! What is left of it travels with each attempt as `grpc-timeout`, so that the server drops work
-//! nobody waits for. Dropping a call's future cancels the call. A stream's timeout is that of all
-//! its requests. What is tried again, and after which pause, is [`RetryPolicy`]'s page.
+//! nobody waits for. Dropping a call's future cancels the call. A stream can have a timeout of its
+//! own, [`ClientBuilder::stream_timeout`]. What is tried again, and after which pause, is [`RetryPolicy`]'s page.
 //!
 //! # Features
 //!
 //! - `cli` (default) builds the command line tool `quintet`. A service that embeds the SDK turns it
 //!   off with `default-features = false`.
 //! - `serde` derives `Serialize` for models, labels, sentiments and timings.
-//!
-//! Connections are plain HTTP/2; put a proxy in front where TLS is needed.
 
 mod balance;
 mod builder;
@@ -158,8 +177,10 @@ mod classify;
 mod client;
 mod error;
 mod generate;
+mod greeting;
 mod health;
 mod image;
+mod metadata;
 mod model;
 mod proxied;
 mod replies;
@@ -169,6 +190,8 @@ mod sentiment;
 mod status;
 mod stream;
 mod target;
+mod tls;
+mod transport;
 
 pub use builder::ClientBuilder;
 pub use classify::{Classifications, ClassifyRequest, Framing, Label, Prediction, Timing};
@@ -183,3 +206,4 @@ pub use model::{ModelInfo, ModelState, Task, TensorMetadata};
 pub use retry::RetryPolicy;
 pub use sentiment::{Sentiment, SentimentRequest, Sentiments};
 pub use stream::ClassifyStream;
+pub use tls::Tls;

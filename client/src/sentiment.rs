@@ -24,6 +24,8 @@ pub struct Sentiments {
     pub version: String,
     /// Where the time went.
     pub timing: Timing,
+    /// The call's id (`x-request-id`), which the server's log has too.
+    pub request_id: String,
 }
 
 /// What the model makes of one text.
@@ -112,6 +114,7 @@ impl Sentiments {
     /// wrongly.
     pub(crate) fn from_wire(
         reply: wire::SentimentScoreResponse,
+        request_id: String,
         texts: usize,
     ) -> Result<Self, Failure> {
         let answers = reply.sentiments.len();
@@ -132,6 +135,7 @@ impl Sentiments {
             model: reply.model,
             version: reply.version,
             timing: reply.timing.unwrap_or_default().into(),
+            request_id,
         })
     }
 }

@@ -7,6 +7,8 @@ use tonic_types::{ErrorInfo, StatusExt as _};
 
 use crate::balance::Unresolved;
 use crate::error::{ErrorKind, Failure, FieldViolation};
+use crate::metadata::request_id;
+use crate::transport::Refused;
 
 /// Under which key of `google.rpc.ErrorInfo` the server names an internal error.
 const ERROR_ID: &str = "error_id";
@@ -31,6 +33,7 @@ impl From<Status> for Failure {
             kind: kind(&status, &details),
             message: status.message().to_owned(),
             retry_delay: details.retry_info().and_then(|it| it.retry_delay),
+            request_id: request_id(status.metadata()),
             source: Some(status.into()),
         }
     }
@@ -74,7 +77,8 @@ fn kind(status: &Status, details: &tonic_types::ErrorDetails) -> ErrorKind {
         }
         Code::Cancelled | Code::Aborted => ErrorKind::Cancelled,
         Code::OutOfRange => ErrorKind::MessageTooLarge,
-        Code::PermissionDenied | Code::Unauthenticated => ErrorKind::Denied,
+        Code::PermissionDenied => ErrorKind::PermissionDenied,
+        Code::Unauthenticated => ErrorKind::Unauthenticated,
         Code::Unimplemented => ErrorKind::Unimplemented,
         Code::Internal | Code::DataLoss => {
             let id = details
@@ -102,7 +106,10 @@ fn connection_message(cause: &(dyn StdError + 'static)) -> String {
     let deepest = chain(cause)
         .last()
         .map_or_else(String::new, ToString::to_string);
-    if chain(cause).any(|it| it.is::<ConnectError>() || it.is::<Unresolved>()) {
+    let never_made = |it: &(dyn StdError + 'static)| {
+        it.is::<ConnectError>() || it.is::<Unresolved>() || it.is::<Refused>()
+    };
+    if chain(cause).any(never_made) {
         deepest
     } else {
         format!("the connection was lost: {deepest}")
@@ -137,7 +144,7 @@ mod tests {
             (Code::DeadlineExceeded, ErrorKind::DeadlineExceeded, false),
             (Code::NotFound, ErrorKind::NotFound, false),
             (Code::AlreadyExists, ErrorKind::Protocol, false),
-            (Code::PermissionDenied, ErrorKind::Denied, false),
+            (Code::PermissionDenied, ErrorKind::PermissionDenied, false),
             (Code::ResourceExhausted, ErrorKind::Overloaded, false),
             (
                 Code::FailedPrecondition,
@@ -150,7 +157,7 @@ mod tests {
             (Code::Internal, ErrorKind::Internal { id: None }, false),
             (Code::Unavailable, ErrorKind::Unavailable, true),
             (Code::DataLoss, ErrorKind::Internal { id: None }, false),
-            (Code::Unauthenticated, ErrorKind::Denied, false),
+            (Code::Unauthenticated, ErrorKind::Unauthenticated, false),
         ];
         for (code, kind, retryable) in table {
             let failure = Failure::from(Status::new(code, "words"));

@@ -23,7 +23,7 @@ use crate::{
     builder::Settings,
     classify::{Classifications, ClassifyRequest},
     error::{Error, Failure},
-    replies::Replies,
+    replies::{Limits, Replies},
 };
 
 const RPC: &str = "ClassifyStream";
@@ -38,6 +38,7 @@ const RPC: &str = "ClassifyStream";
 /// under way, the error comes under the place that the next request would have had. So no failure
 /// goes unseen, and no request is silently left out but those that were never taken.
 ///
+/// It is a [`futures_core::Stream`](https://docs.rs/futures-core), too.
 /// Dropping it cancels what is under way and drops the caller's stream.
 #[derive(Debug)]
 #[must_use = "nothing is sent until the answers are asked for"]
@@ -59,16 +60,19 @@ impl ClassifyStream {
     pub(crate) fn new<S>(
         mut service: InferenceServiceClient<Balanced>,
         requests: S,
-        settings: Settings,
+        settings: &Settings,
     ) -> Self
     where
         S: Stream<Item: Into<ClassifyRequest>> + Send + 'static,
     {
         let (sender, taken) = mpsc::unbounded_channel();
         let messages = outgoing::messages(requests, settings.max_message_size, sender);
-        let replies = Replies::new(settings.timeout, messages, |request| async move {
-            service.classify_stream(request).await
-        });
+        let replies = Replies::new(
+            settings,
+            Limits::of_all(settings),
+            messages,
+            |request| async move { service.classify_stream(request).await },
+        );
         Self {
             replies,
             taken,
@@ -123,14 +127,21 @@ impl ClassifyStream {
             Failure::protocol(message)
         })?;
         let result = match answer.result {
-            Some(Outcome::Response(reply)) => Classifications::from_wire(reply, sent.images),
+            Some(Outcome::Response(reply)) => {
+                let id = self.replies.request_id().to_owned();
+                Classifications::from_wire(reply, id, sent.images)
+            }
             Some(Outcome::Error(error)) => Err(of_request(error)),
             None => Err(Failure::protocol(
                 "an answer came that is neither a response nor an error",
             )),
         };
-        let result = result.map_err(|failure| Error::new(RPC, failure, 1, sent.at.elapsed()));
+        let result = result.map_err(|failure| self.error(failure, sent.at));
         Ok((index as usize, result))
+    }
+
+    fn error(&self, failure: Failure, since: Instant) -> Error {
+        Error::new(RPC, failure, 1, since.elapsed()).of_request(self.replies.request_id())
     }
 
     /// Ends the stream: what has no answer by now gets this failure.
@@ -143,7 +154,7 @@ impl ClassifyStream {
             Failure::protocol(message)
         });
         if self.under_way.is_empty() && !self.exhausted {
-            let error = Error::new(RPC, failure, 1, self.opened.elapsed());
+            let error = self.error(failure, self.opened);
             self.failed.push_back((self.next, error));
             return;
         }
@@ -151,10 +162,11 @@ impl ClassifyStream {
             // The first error gets the source; the others only have its message.
             let again = Failure {
                 retry_delay: failure.retry_delay,
+                request_id: failure.request_id.clone(),
                 ..Failure::new(failure.kind.clone(), failure.message.clone())
             };
             let failure = std::mem::replace(&mut failure, again);
-            let error = Error::new(RPC, failure, 1, sent.at.elapsed());
+            let error = self.error(failure, sent.at);
             self.failed.push_back((index, error));
         }
     }

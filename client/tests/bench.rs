@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-use quintet_proto::v1::{ClassifyRequest, ClassifyResponse};
+use quintet_proto::v1::ClassifyResponse;
 use serde_json::Value;
-use tokio::net::TcpListener;
+
 use tonic::Status;
 
 use crate::{
@@ -318,66 +317,4 @@ async fn a_first_call_that_fails_ends_it() {
             .stderr
             .starts_with("error: cannot reach the server")
     );
-}
-
-#[tokio::test]
-async fn a_lost_connection_ends_it_with_what_was_measured() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = async {
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut connection = h2::server::handshake(stream).await.unwrap();
-        let mut answered = 0;
-        while let Some(Ok((_, mut respond))) = connection.accept().await {
-            let reply = http::Response::builder()
-                .header("content-type", "application/grpc")
-                .body(())
-                .unwrap();
-            let mut stream = respond.send_response(reply, false).unwrap();
-            stream.send_data(framed_seven(), false).unwrap();
-            let trailers = [("grpc-status", "0")].map(|(name, value)| {
-                (
-                    http::HeaderName::from_static(name),
-                    http::HeaderValue::from_static(value),
-                )
-            });
-            stream
-                .send_trailers(trailers.into_iter().collect())
-                .unwrap();
-            answered += 1;
-            if answered == 50 {
-                connection.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
-            }
-        }
-        std::future::pending::<()>().await;
-    };
-    let url = address.to_string();
-    let finished = tokio::select! {
-        finished = run(&url, &["bench", "--duration", "30s", "--warmup", "0s", "--json"]) => finished,
-        () = server => unreachable!("it never ends"),
-    };
-    assert_eq!(finished.code, Some(1));
-    assert!(
-        finished
-            .stderr
-            .starts_with("error: a connection was lost: the server closed the connection"),
-        "{}",
-        finished.stderr
-    );
-    assert!(report(&finished)["seconds"].as_f64() < Some(30.0));
-}
-
-/// A framed answer to a request of one image.
-fn framed_seven() -> Bytes {
-    use prost::Message as _;
-
-    let request = ClassifyRequest {
-        images: vec![quintet_proto::v1::Image::default()],
-        ..ClassifyRequest::default()
-    };
-    let message = sevens(&request).encode_to_vec();
-    let mut framed = vec![0];
-    framed.extend_from_slice(&(message.len() as u32).to_be_bytes());
-    framed.extend(message);
-    framed.into()
 }

@@ -185,6 +185,7 @@ async fn a_refused_image_is_named() {
         &expect![[r#"
             error: Classify: invalid argument
               field: images[1].encoded (DIR/b.txt): starts like neither a PNG nor a JPEG
+              request id: ID
         "#]],
     );
 }

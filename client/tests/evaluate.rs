@@ -134,6 +134,7 @@ async fn evaluate_ends_with_the_first_failure() {
         &expect![[r#"
             error: Classify: not found: no model "x"; there is mlp
               hint: quintet models lists what the server has
+              request id: ID
         "#]],
     );
 }

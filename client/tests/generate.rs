@@ -237,6 +237,7 @@ async fn too_many_for_a_sheet_are_told_where_they_can_go() {
         &expect![[r#"
             error: GenerateDigits: invalid argument
               field: count: is 101; 1 to 100 are allowed
+              request id: ID
               hint: a folder takes larger counts: --out DIR
         "#]],
     );

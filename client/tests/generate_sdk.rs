@@ -7,7 +7,7 @@ use quintet_proto::v1 as wire;
 
 use crate::support::{
     FakeServer,
-    generator::{DRAWN, EMPTY, LOST, RARE, SHORT},
+    generator::{DRAWN, EMPTY, LOST, RARE, SHORT, STALLED},
 };
 
 /// The rest of a stream: candidates, or the kind of the error.
@@ -141,7 +141,7 @@ async fn an_answer_of_another_length_is_a_protocol_error() {
 #[tokio::test]
 async fn a_stream_gives_all_images_in_order() {
     let server = FakeServer::answering().await;
-    let client = server.client().with_timeout(Duration::from_secs(7));
+    let client = server.client().with_stream_timeout(Duration::from_secs(7));
     let mut parts = client.generate_stream(GenerateRequest::new(200).digit(2));
     let first = parts.next().await.unwrap().unwrap();
     assert_eq!((first.digits.len(), first.seed), (16, DRAWN));
@@ -151,6 +151,46 @@ async fn a_stream_gives_all_images_in_order() {
     let timeout = &server.images()[0].1;
     let microseconds: u64 = timeout.strip_suffix('u').unwrap().parse().unwrap();
     assert!((1..=7_000_000).contains(&microseconds), "{timeout}");
+}
+
+#[tokio::test]
+async fn the_wait_for_each_part_is_bounded_and_the_whole_if_asked() {
+    let server = FakeServer::answering().await;
+    let client = server.client().with_timeout(Duration::from_millis(300));
+    let request = GenerateRequest::new(40).seed(STALLED);
+    for (client, message) in [
+        (client.clone(), "no message came within 300ms"),
+        (
+            client
+                .with_timeout(Duration::MAX)
+                .with_stream_timeout(Duration::from_millis(400)),
+            "the stream did not end within 400ms",
+        ),
+    ] {
+        let mut parts = client.generate_stream(request.clone());
+        assert!(parts.next().await.unwrap().is_ok());
+        let error = parts.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::DeadlineExceeded);
+        assert_eq!(error.message(), message);
+        assert!(parts.next().await.is_none());
+    }
+    // Without a stream timeout the server is told of no time that ends soon.
+    let timeout = &server.images()[0].1;
+    assert!(timeout.ends_with(['H', 'M', 'S']), "{timeout}");
+}
+
+#[tokio::test]
+async fn streams_are_those_of_the_futures_crates() {
+    use futures_util::{StreamExt as _, TryStreamExt as _};
+
+    let client = FakeServer::answering().await;
+    let (server, client) = (&client, client.client());
+    let parts: Vec<_> = client.generate_stream(40).try_collect().await.unwrap();
+    assert_eq!(parts.iter().map(|it| it.digits.len()).sum::<usize>(), 40);
+    let images = tokio_stream::iter(vec![Image::encoded("a file"); 3]);
+    let answers: Vec<_> = client.classify_stream(images).collect().await;
+    assert!(answers.iter().all(|(_, answer)| answer.is_ok()));
+    assert_eq!(server.calls().len(), 3);
 }
 
 #[tokio::test]

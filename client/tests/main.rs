@@ -12,6 +12,8 @@ mod balance;
 #[cfg(feature = "cli")]
 mod bench;
 #[cfg(feature = "cli")]
+mod bench_connections;
+#[cfg(feature = "cli")]
 mod commands;
 #[cfg(feature = "cli")]
 mod evaluate;
@@ -29,3 +31,7 @@ mod sdk;
 mod sentiment;
 mod stream;
 mod support;
+mod tls;
+#[cfg(feature = "cli")]
+mod tls_tool;
+mod transports;

@@ -37,9 +37,16 @@ async fn wrong_usage_has_its_own_exit_code() {
     ] {
         assert_eq!(run("localhost:1", args).await.code, Some(2), "{args:?}");
     }
-    let finished = run("https://localhost:1", &["models"]).await;
-    assert_eq!(finished.code, Some(2));
-    assert!(finished.stderr.contains("TLS"), "{}", finished.stderr);
+    for (server, args, reason) in [
+        ("ftp://localhost:1", &[][..], "unknown scheme"),
+        ("http://localhost:1", &["--tls"], "plain text"),
+        ("localhost:1", &["--tls-key", "key.pem"], "go together"),
+        ("localhost:1", &["--metadata", "te=1"], "gRPC sets"),
+    ] {
+        let finished = run(server, &[&["models"], args].concat()).await;
+        assert_eq!(finished.code, Some(2), "{args:?}");
+        assert!(finished.stderr.contains(reason), "{}", finished.stderr);
+    }
 }
 
 #[tokio::test]

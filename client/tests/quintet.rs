@@ -17,6 +17,7 @@ pub(crate) fn quintet(server: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quintet"));
     command
         .env_remove("QUINTET_SERVER")
+        .env_remove("QUINTET_TOKEN")
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command.args(args).args(["--server", server]);
@@ -46,7 +47,8 @@ pub(crate) fn images(names: &[&str]) -> (TempDir, Vec<String>) {
 }
 
 impl Finished {
-    /// Checks all of it; the folder's own path reads `DIR` and the server's `SERVER`.
+    /// Checks all of it; the folder's own path reads `DIR`, the server's `SERVER`, and a call's id
+    /// `ID`.
     #[track_caller]
     #[expect(
         clippy::too_many_arguments,
@@ -61,7 +63,15 @@ impl Finished {
         stderr: &Expect,
     ) {
         let folder = folder.display().to_string();
-        let neutral = |text: &str| text.replace(&folder, "DIR").replace(server, "SERVER");
+        let neutral = |text: &str| {
+            let text = text.replace(&folder, "DIR").replace(server, "SERVER");
+            let lines = text.split_inclusive('\n');
+            let lines = lines.map(|line| match line.split_once("request id: ") {
+                Some((start, _)) => format!("{start}request id: ID\n"),
+                None => line.to_owned(),
+            });
+            lines.collect::<String>()
+        };
         stderr.assert_eq(&neutral(&self.stderr));
         stdout.assert_eq(&neutral(&self.stdout));
         assert_eq!(self.code, Some(code));

@@ -1,11 +1,14 @@
 //! A scripted server on a free port.
 
+pub(crate) mod certificates;
 pub(crate) mod generator;
 mod models;
+mod service;
 mod tensors;
 
 use std::{
     net::SocketAddr,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -13,26 +16,30 @@ use quintet_client::Client;
 use quintet_proto::{
     inference::grpc_inference_service_server::GrpcInferenceServiceServer,
     v1::{
-        Classification, ClassifyRequest, ClassifyResponse, ClassifyStreamRequest,
-        ClassifyStreamResponse, GenerateDigitsRequest, GenerateDigitsResponse, Label,
-        ListModelsRequest, ListModelsResponse, Sentiment, SentimentScoreRequest,
-        SentimentScoreResponse, StreamError, Timing,
-        classify_stream_response::Result as Outcome,
-        inference_service_server::{InferenceService, InferenceServiceServer},
+        Classification, ClassifyRequest, ClassifyResponse, GenerateDigitsRequest, Label,
+        SentimentScoreRequest, Timing, inference_service_server::InferenceServiceServer,
     },
 };
-use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
-use tonic::{Code, Request, Response, Status, Streaming, codegen::BoxStream, transport::Server};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener},
+    task::JoinHandle,
+};
+use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tonic::{
+    Status,
+    metadata::MetadataMap,
+    transport::{Server, ServerTlsConfig, server::Connected},
+};
 use tonic_health::server::HealthReporter;
-use tonic_types::{ErrorDetails, StatusExt as _};
 
-use self::tensors::Tensors;
+use self::{service::Service, tensors::Tensors};
 
 /// A server that answers `Classify`, and the requests of `ClassifyStream`, as a test says, `SentimentScore` by
-/// [`feeling`], and `GenerateDigits` by [`generator`]. It ends with the value.
+/// the love that a text speaks of, and `GenerateDigits` by [`generator`]. It ends with the value.
 pub(crate) struct FakeServer {
-    address: SocketAddr,
+    /// Its URL.
+    url: String,
     calls: Calls,
     texts: Texts,
     images: Arc<generator::Requests>,
@@ -46,21 +53,18 @@ pub(crate) struct FakeServer {
 pub(crate) struct Received {
     pub(crate) message: ClassifyRequest,
     pub(crate) grpc_timeout: String,
+    pub(crate) metadata: MetadataMap,
+}
+
+impl Received {
+    /// The value of an ASCII key.
+    pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key)?.to_str().ok()
+    }
 }
 
 type Calls = Arc<Mutex<Vec<Received>>>;
 type Texts = Arc<Mutex<Vec<SentimentScoreRequest>>>;
-
-/// Answers the n-th call, from 0; `None` never answers.
-type Script =
-    Box<dyn Fn(usize, &ClassifyRequest) -> Option<Result<ClassifyResponse, Status>> + Send + Sync>;
-
-struct Service {
-    calls: Calls,
-    texts: Texts,
-    images: Arc<generator::Requests>,
-    script: Arc<Script>,
-}
 
 async fn bound(address: &str) -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind(address).await.expect("the port is free");
@@ -83,6 +87,43 @@ impl FakeServer {
         F: Send + Sync + 'static,
     {
         let (listener, address) = bound(address).await;
+        let incoming = TcpListenerStream::new(listener);
+        Self::serve(
+            Server::builder(),
+            incoming,
+            format!("http://{address}"),
+            script,
+        )
+    }
+
+    /// A server over TLS whose `Classify` says "7" to everything.
+    pub(crate) async fn over_tls(tls: ServerTlsConfig) -> Self {
+        let (listener, address) = bound("127.0.0.1:0").await;
+        let builder = Server::builder().tls_config(tls).expect("good settings");
+        let url = format!("https://localhost:{}", address.port());
+        let incoming = TcpListenerStream::new(listener);
+        Self::serve(builder, incoming, url, |_, request| {
+            Some(Ok(sevens(request)))
+        })
+    }
+
+    /// A server at a Unix socket whose `Classify` says "7" to everything.
+    pub(crate) fn at_socket(path: &Path) -> Self {
+        let listener = UnixListener::bind(path).expect("the path is free");
+        let incoming = UnixListenerStream::new(listener);
+        let url = format!("unix://{}", path.display());
+        Self::serve(Server::builder(), incoming, url, |_, request| {
+            Some(Ok(sevens(request)))
+        })
+    }
+
+    fn serve<I, IO, F>(mut builder: Server, incoming: I, url: String, script: F) -> Self
+    where
+        I: tokio_stream::Stream<Item = std::io::Result<IO>> + Send + 'static,
+        IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+        F: Fn(usize, &ClassifyRequest) -> Option<Result<ClassifyResponse, Status>>,
+        F: Send + Sync + 'static,
+    {
         let (calls, texts) = (Calls::default(), Texts::default());
         let images = Arc::<generator::Requests>::default();
         let service = Service {
@@ -92,14 +133,14 @@ impl FakeServer {
             script: Arc::new(Box::new(script)),
         };
         let (health, health_service) = tonic_health::server::health_reporter();
-        let server = Server::builder()
+        let server = builder
             .add_service(InferenceServiceServer::new(service))
             .add_service(GrpcInferenceServiceServer::new(Tensors))
             .add_service(health_service)
-            .serve_with_incoming(TcpListenerStream::new(listener));
+            .serve_with_incoming(incoming);
         let task = tokio::spawn(async move { server.await.expect("the server runs") });
         Self {
-            address,
+            url,
             calls,
             texts,
             images,
@@ -116,7 +157,7 @@ impl FakeServer {
             .serve_with_incoming(TcpListenerStream::new(listener));
         let task = tokio::spawn(async move { server.await.expect("the server runs") });
         Self {
-            address,
+            url: format!("http://{address}"),
             calls: Calls::default(),
             texts: Texts::default(),
             images: Arc::default(),
@@ -136,7 +177,7 @@ impl FakeServer {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -218,150 +259,5 @@ pub(crate) fn digits(request: &ClassifyRequest, digit: impl Fn(usize) -> u32) ->
             compute_us: 1500,
             batch_size: 4,
         }),
-    }
-}
-
-/// Half of the love that a text speaks of, in three words; one that says "refuse" is refused.
-fn feeling(index: usize, text: &str) -> Result<Sentiment, Status> {
-    if text.contains("refuse") {
-        let details = ErrorDetails::with_bad_request_violation(
-            format!("texts[{index}]"),
-            "speaks of refusal",
-        );
-        return Err(Status::with_error_details(
-            Code::InvalidArgument,
-            "bad text",
-            details,
-        ));
-    }
-    let positive = text.contains("love");
-    Ok(Sentiment {
-        score: if positive { 0.9375 } else { 0.125 },
-        label: if positive { "POSITIVE" } else { "NEGATIVE" }.into(),
-        tokens: text.split_whitespace().count() as u32 + 1,
-        truncated: text.len() > 1000,
-        known_tokens: text.split_whitespace().count() as u32,
-        language_supported: true,
-    })
-}
-
-impl Service {
-    /// Notes a request, and gives the script's answer to it.
-    fn answer(
-        calls: &Calls,
-        script: &Script,
-        received: Received,
-    ) -> Option<Result<ClassifyResponse, Status>> {
-        let message = received.message.clone();
-        let number = {
-            let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
-            calls.push(received);
-            calls.len() - 1
-        };
-        script(number, &message)
-    }
-}
-
-fn grpc_timeout<T>(request: &Request<T>) -> String {
-    let timeout = request.metadata().get("grpc-timeout");
-    let timeout = timeout.and_then(|it| it.to_str().ok());
-    timeout.unwrap_or_default().to_owned()
-}
-
-#[tonic::async_trait]
-impl InferenceService for Service {
-    async fn classify_stream(
-        &self,
-        request: Request<Streaming<ClassifyStreamRequest>>,
-    ) -> Result<Response<BoxStream<ClassifyStreamResponse>>, Status> {
-        let grpc_timeout = grpc_timeout(&request);
-        let (calls, script) = (Arc::clone(&self.calls), Arc::clone(&self.script));
-        let answers = request.into_inner().filter_map(move |request| {
-            let ClassifyStreamRequest { index, request } = match request {
-                Ok(request) => request,
-                Err(status) => return Some(Err(status)),
-            };
-            let received = Received {
-                message: request.unwrap_or_default(),
-                grpc_timeout: grpc_timeout.clone(),
-            };
-            let result = match Self::answer(&calls, &script, received)? {
-                Ok(response) => Outcome::Response(response),
-                Err(status) => Outcome::Error(StreamError {
-                    code: status.code().into(),
-                    message: status.message().into(),
-                    retry_after_ms: 0,
-                }),
-            };
-            let result = Some(result);
-            Some(Ok(ClassifyStreamResponse { index, result }))
-        });
-        Ok(Response::new(Box::pin(answers)))
-    }
-
-    async fn sentiment_score(
-        &self,
-        request: Request<SentimentScoreRequest>,
-    ) -> Result<Response<SentimentScoreResponse>, Status> {
-        let request = request.into_inner();
-        self.texts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(request.clone());
-        let texts = request.texts.iter().enumerate();
-        let sentiments = texts.map(|(index, text)| feeling(index, text));
-        Ok(Response::new(SentimentScoreResponse {
-            sentiments: sentiments.collect::<Result<_, _>>()?,
-            model: "lstm".into(),
-            version: "1".into(),
-            timing: Some(Timing {
-                preprocess_us: 20,
-                queue_us: 10,
-                compute_us: 900,
-                batch_size: 2,
-            }),
-        }))
-    }
-
-    async fn classify(
-        &self,
-        request: Request<ClassifyRequest>,
-    ) -> Result<Response<ClassifyResponse>, Status> {
-        let received = Received {
-            grpc_timeout: grpc_timeout(&request),
-            message: request.into_inner(),
-        };
-        match Self::answer(&self.calls, &self.script, received) {
-            Some(answer) => answer.map(Response::new),
-            None => std::future::pending().await,
-        }
-    }
-
-    async fn generate_digits(
-        &self,
-        request: Request<GenerateDigitsRequest>,
-    ) -> Result<Response<GenerateDigitsResponse>, Status> {
-        let grpc_timeout = grpc_timeout(&request);
-        let request = request.into_inner();
-        generator::note(&self.images, &request, grpc_timeout);
-        generator::whole(&request).map(Response::new)
-    }
-
-    async fn generate_digits_stream(
-        &self,
-        request: Request<GenerateDigitsRequest>,
-    ) -> Result<Response<BoxStream<GenerateDigitsResponse>>, Status> {
-        let grpc_timeout = grpc_timeout(&request);
-        let request = request.into_inner();
-        generator::note(&self.images, &request, grpc_timeout);
-        let messages = tokio_stream::iter(generator::messages(&request));
-        Ok(Response::new(Box::pin(messages)))
-    }
-
-    async fn list_models(
-        &self,
-        _: Request<ListModelsRequest>,
-    ) -> Result<Response<ListModelsResponse>, Status> {
-        Ok(Response::new(models::list()))
     }
 }

@@ -1,15 +1,21 @@
 //! The call loop on a paused clock: pauses and errors.
 
-use std::{cell::RefCell, error::Error as _};
+use std::{cell::RefCell, error::Error as _, sync::Arc};
 
 use super::*;
 use crate::retry::RetryPolicy;
 
-const NO_RETRY: Settings = Settings {
-    timeout: Duration::from_secs(10),
-    retry: RetryPolicy::none(),
-    max_message_size: 0,
-};
+/// The timeout is 10 s.
+fn settings(retry: RetryPolicy) -> Settings {
+    Settings {
+        timeout: Duration::from_secs(10),
+        stream_timeout: None,
+        retry,
+        max_message_size: 0,
+        metadata: Arc::default(),
+        exposed: None,
+    }
+}
 
 fn failing(kind: ErrorKind) -> Failure {
     Failure::new(kind, "words")
@@ -49,10 +55,7 @@ async fn run(
 
 #[tokio::test(start_paused = true)]
 async fn pauses_grow_until_the_call_succeeds() {
-    let settings = Settings {
-        retry: RetryPolicy::default(),
-        ..NO_RETRY
-    };
+    let settings = settings(RetryPolicy::default());
     let failures = [
         ErrorKind::Unavailable,
         ErrorKind::Connect,
@@ -65,10 +68,7 @@ async fn pauses_grow_until_the_call_succeeds() {
 
 #[tokio::test(start_paused = true)]
 async fn the_servers_delay_is_the_minimum() {
-    let settings = Settings {
-        retry: RetryPolicy::default(),
-        ..NO_RETRY
-    };
+    let settings = settings(RetryPolicy::default());
     let (outcome, times) = run(settings, 0.0, [overloaded(700), overloaded(30)]).await;
     assert_eq!(outcome.unwrap(), "answer");
     assert_eq!(times, [0, 700, 730]);
@@ -76,10 +76,7 @@ async fn the_servers_delay_is_the_minimum() {
 
 #[tokio::test(start_paused = true)]
 async fn attempts_are_bounded_and_told() {
-    let settings = Settings {
-        retry: RetryPolicy::default().max_attempts(3),
-        ..NO_RETRY
-    };
+    let settings = settings(RetryPolicy::default().max_attempts(3));
     let (outcome, times) = run(settings, 1.0, std::iter::repeat_with(|| overloaded(100))).await;
     let error = outcome.unwrap_err();
     assert_eq!(times, [0, 200, 500]);
@@ -94,10 +91,7 @@ async fn attempts_are_bounded_and_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_stays_is_not_tried_again() {
-    let settings = Settings {
-        retry: RetryPolicy::default(),
-        ..NO_RETRY
-    };
+    let settings = settings(RetryPolicy::default());
     for kind in [
         ErrorKind::InvalidArgument {
             violations: Vec::new(),
@@ -107,7 +101,7 @@ async fn a_failure_that_stays_is_not_tried_again() {
         ErrorKind::DeadlineExceeded,
         ErrorKind::Internal { id: None },
     ] {
-        let (outcome, times) = run(settings, 0.5, [failing(kind.clone())]).await;
+        let (outcome, times) = run(settings.clone(), 0.5, [failing(kind.clone())]).await;
         assert_eq!(outcome.unwrap_err().kind(), &kind);
         assert_eq!(times, [0]);
     }
@@ -115,10 +109,7 @@ async fn a_failure_that_stays_is_not_tried_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_past_the_deadline_is_not_begun() {
-    let settings = Settings {
-        retry: RetryPolicy::default(),
-        ..NO_RETRY
-    };
+    let settings = settings(RetryPolicy::default());
     let (outcome, times) = run(settings, 0.0, [overloaded(10_000)]).await;
     let error = outcome.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Overloaded);
@@ -129,10 +120,7 @@ async fn a_pause_past_the_deadline_is_not_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn the_timeout_covers_all_attempts_and_what_is_left_is_handed_on() {
-    let settings = Settings {
-        retry: RetryPolicy::default(),
-        ..NO_RETRY
-    };
+    let settings = settings(RetryPolicy::default());
     let given = RefCell::new(Vec::new());
     let error = settings
         .call(
@@ -162,7 +150,7 @@ async fn the_timeout_covers_all_attempts_and_what_is_left_is_handed_on() {
 async fn a_timeout_without_end_does_not_overflow() {
     let settings = Settings {
         timeout: Duration::MAX,
-        ..NO_RETRY
+        ..settings(RetryPolicy::none())
     };
     let (outcome, _) = run(settings, 0.5, []).await;
     assert_eq!(outcome.unwrap(), "answer");

@@ -10,6 +10,7 @@ use quintet_client::Framing;
 
 use crate::{
     bench::{BENCH_JSON, BenchArgs},
+    connection::ConnectionArgs,
     generate::{GENERATE_JSON, GenerateArgs},
 };
 
@@ -18,6 +19,7 @@ Exit codes:
   0    done
   1    failed: no server, a refused request, an unreadable file, a model that is not serving
   2    wrong usage
+  3    not allowed: no token, one that the server does not know, or one without the permission
   130  interrupted with Ctrl-C";
 
 const CLASSIFY_JSON: &str = "\
@@ -55,22 +57,9 @@ With --json, one object a model:
 /// Call a Quintet model server.
 #[derive(Debug, Parser)]
 #[command(name = "quintet", version, after_help = EXIT_CODES, max_term_width = 100)]
-#[command(next_help_heading = "Connection")]
 pub(crate) struct Cli {
-    /// The server: http://host:port, or host:port for short.
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "QUINTET_SERVER",
-        hide_env_values = true,
-        default_value = "http://127.0.0.1:50051"
-    )]
-    pub(crate) server: String,
-
-    /// The most time for one call, retries included: 500ms, 10s or 2m.
-    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = time)]
-    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -17,6 +17,8 @@ impl Failure {
     /// The exit code for wrong usage; clap's too.
     pub(crate) const USAGE: u8 = 2;
     const FAILED: u8 = 1;
+    /// UNAUTHENTICATED and PERMISSION_DENIED.
+    const NOT_ALLOWED: u8 = 3;
     /// 128 and the signal's number, as shells have it.
     const INTERRUPTED: u8 = 128 + 2;
 
@@ -50,8 +52,13 @@ impl Failure {
 
     /// A server that cannot be connected to.
     pub(crate) fn unreachable(server: &str, reason: &dyn Display) -> Self {
-        Self::new(format!("cannot reach the server at {server}: {reason}"))
-            .hint("start one with quintet-server, or name another with --server or QUINTET_SERVER")
+        let message = format!("cannot reach the server at {server}: {reason}");
+        let hint = if message.contains("certificate") {
+            "--tls-ca names whom to trust, --tls-cert and --tls-key the client's own certificate"
+        } else {
+            "start one with quintet-server, or name another with --server or QUINTET_SERVER"
+        };
+        Self::new(message).hint(hint)
     }
 
     /// A value that does not become JSON.
@@ -78,7 +85,7 @@ impl Failure {
             ErrorKind::InvalidArgument { violations } if !violations.is_empty() => {
                 let mut failure = Self::new(format!("{}: {}", error.rpc(), error.kind()));
                 failure.notes = violations.iter().map(|it| field(it, &name)).collect();
-                return failure;
+                return failure.of_request(error);
             }
             ErrorKind::NotFound => "quintet models lists what the server has",
             ErrorKind::FailedPrecondition => "quintet models lists each model's task",
@@ -92,10 +99,24 @@ impl Failure {
             ErrorKind::Unimplemented | ErrorKind::Protocol => {
                 &format!("is it a Quintet server that listens at {server}?")
             }
+            ErrorKind::Unauthenticated => "name a token with --token-file or QUINTET_TOKEN",
+            ErrorKind::PermissionDenied => "the token does not allow this call",
             ErrorKind::Internal { id: Some(_) } => "the server's log has more under this id",
-            _ => return Self::new(error.to_string()),
+            _ => return Self::new(error.to_string()).of_request(error),
         };
-        Self::new(error.to_string()).hint(hint)
+        let code = match error.kind() {
+            ErrorKind::Unauthenticated | ErrorKind::PermissionDenied => Self::NOT_ALLOWED,
+            _ => Self::FAILED,
+        };
+        let failure = Self::new(error.to_string()).hint(hint);
+        Self { code, ..failure }.of_request(error)
+    }
+
+    /// Notes the id under which the server's log has the call.
+    fn of_request(mut self, error: &Error) -> Self {
+        let id = error.request_id();
+        self.notes.extend(id.map(|id| format!("request id: {id}")));
+        self
     }
 
     /// Prints it on stderr, and gives the exit code.

@@ -5,20 +5,13 @@ mod files;
 mod preview;
 mod report;
 
-use std::time::Duration;
-
 use quintet_client::{Client, Error, GenerateRequest, GeneratedDigits, Image, ImageFormat, Layout};
 
 pub(crate) use self::args::{GENERATE_JSON, GenerateArgs};
 use self::{files::Destination, preview::Preview, report::Report};
 use crate::{failure::Failure, output, progress::Progress};
 
-/// `timeout` is that of one call, or the longest wait for the next part of a stream.
-pub(crate) async fn run(
-    client: &Client,
-    timeout: Duration,
-    args: GenerateArgs,
-) -> Result<(), Failure> {
+pub(crate) async fn run(client: &Client, args: GenerateArgs) -> Result<(), Failure> {
     let mut preview = Preview::default();
     if !(args.no_preview || args.json) {
         preview = Preview::of_stdout();
@@ -41,16 +34,8 @@ pub(crate) async fn run(
         }
         Some(Destination::Folder(mut folder)) => {
             let progress = Progress::new(args.count.into(), "images");
-            // The count decides how long all of it takes; what is bounded is the wait for a part.
-            let patient = client.with_timeout(Duration::MAX);
-            let mut parts = patient.generate_stream(request(&args));
-            loop {
-                let part = tokio::time::timeout(timeout, parts.next()).await;
-                let part = part.map_err(|_| {
-                    Failure::new(format!("no images came within {timeout:?}"))
-                        .hint("give it more time with --timeout")
-                })?;
-                let Some(part) = part else { break };
+            let mut parts = client.generate_stream(request(&args));
+            while let Some(part) = parts.next().await {
                 let part = part.map_err(|error| failed(error, client))?;
                 let mut files = Vec::new();
                 for it in &part.digits {

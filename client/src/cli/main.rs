@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod classify;
+mod connection;
 mod digits;
 mod evaluate;
 mod failure;
@@ -21,7 +22,6 @@ mod sentiment;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use quintet_client::Client;
 
 use crate::{
     args::{Cli, Command},
@@ -61,18 +61,16 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<ExitCode, Failure> {
-    let builder = Client::builder(&cli.server).timeout(cli.timeout);
-    let client = builder
-        .connect_lazy()
-        .map_err(Failure::of_call(&cli.server))?;
+    let connection = cli.connection;
+    let client = connection.client()?;
     match cli.command {
         Command::Classify(args) => classify::run(&client, args).await?,
         Command::Sentiment(args) => sentiment::run(&client, args).await?,
-        Command::Generate(args) => generate::run(&client, cli.timeout, args).await?,
+        Command::Generate(args) => generate::run(&client, args).await?,
         Command::Models(args) => models::run(&client, &args).await?,
         Command::Health(args) => return health::run(&client, &args).await,
         Command::Evaluate(args) => evaluate::run(&client, args).await?,
-        Command::Bench(args) => bench::run(&client, cli.timeout, args).await?,
+        Command::Bench(args) => bench::run(&client, connection, args).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,6 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use quintet_proto::v1::{self as wire, inference_service_client::InferenceServiceClient};
@@ -13,8 +12,9 @@ use tokio_stream::Stream;
 use super::{GenerateRequest, GeneratedDigits};
 use crate::{
     balance::Balanced,
+    builder::Settings,
     error::{Error, Failure},
-    replies::Replies,
+    replies::{Limits, Replies},
 };
 
 const RPC: &str = "GenerateDigitsStream";
@@ -22,6 +22,7 @@ const RPC: &str = "GenerateDigitsStream";
 /// The parts of an answer, in order; made by
 /// [`Client::generate_stream`](crate::Client::generate_stream).
 ///
+/// It is a [`futures_core::Stream`](https://docs.rs/futures-core), too.
 /// It ends when all images have come, or with its first error. The server makes images as fast as
 /// they are read here. Dropping it cancels what is under way.
 #[derive(Debug)]
@@ -37,14 +38,17 @@ impl GenerateStream {
     pub(crate) fn new(
         mut service: InferenceServiceClient<Balanced>,
         request: GenerateRequest,
-        timeout: Duration,
+        settings: &Settings,
     ) -> Self {
         let message = request.0;
         Self {
             left: message.count,
-            replies: Replies::new(timeout, message, |request| async move {
-                service.generate_digits_stream(request).await
-            }),
+            replies: Replies::new(
+                settings,
+                Limits::of_messages(settings),
+                message,
+                |request| async move { service.generate_digits_stream(request).await },
+            ),
             opened: Instant::now(),
         }
     }
@@ -58,7 +62,8 @@ impl GenerateStream {
 
     /// Takes some of the images that are still to come.
     fn take(&mut self, reply: wire::GenerateDigitsResponse) -> Result<GeneratedDigits, Failure> {
-        let part = GeneratedDigits::part(reply, wire::Layout::Separate)?;
+        let id = self.replies.request_id().to_owned();
+        let part = GeneratedDigits::part(reply, id, wire::Layout::Separate)?;
         let count = part.digits.len();
         let left = u32::try_from(count).ok();
         self.left = left
@@ -93,7 +98,8 @@ impl Stream for GenerateStream {
         };
         Poll::Ready(Some(outcome.map_err(|failure| {
             this.replies.end();
-            Error::new(RPC, failure, 1, this.opened.elapsed())
+            let error = Error::new(RPC, failure, 1, this.opened.elapsed());
+            error.of_request(this.replies.request_id())
         })))
     }
 }

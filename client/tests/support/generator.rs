@@ -17,6 +17,8 @@ pub(crate) const LOST: u64 = 1_013;
 pub(crate) const SHORT: u64 = 1_014;
 /// An answer to this seed has no images.
 pub(crate) const EMPTY: u64 = 1_015;
+/// A stream of this seed sends nothing after its first message, and does not end.
+pub(crate) const STALLED: u64 = 1_016;
 /// The digit of which too few are found.
 pub(crate) const RARE: u32 = 9;
 /// Images in a message of a stream.

@@ -17,7 +17,8 @@ With --json, one object:
   rows_per_second, mean_batch_size (null with oip, whose answers do not say),
   latency_us, refused_latency_us (of RESOURCE_EXHAUSTED, or null) and lateness_us (open loop,
   or null) with p50, p90, p99, p99_9 and max in microseconds,
-  errors with count and message by gRPC code, or MALFORMED, RESET, UNSENT, UNANSWERED,
+  errors with count and message by gRPC code, or LOST (with its connection, which
+  is opened again), MALFORMED, RESET, UNSENT, UNANSWERED,
   generator_cpu_us_per_request, generator_cpu (1 is one core all the time)";
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 use std::{
     fmt, io,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -12,15 +13,18 @@ use h2::{
     Reason, RecvStream, SendStream,
     client::{ResponseFuture, SendRequest},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
-use quintet_proto::code_name;
-use tokio::{
-    io::AsyncWrite,
-    net::{TcpStream, tcp::OwnedWriteHalf},
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version, header,
+    uri::PathAndQuery,
 };
+use quintet_proto::code_name;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tonic::{Code, Status};
 
-use super::framing::Messages;
+use super::{
+    framing::Messages,
+    servers::{Io, Servers},
+};
 
 /// Bytes that a server may have under way to us on one stream, and on the connection.
 const STREAM_WINDOW: u32 = 4 << 20;
@@ -39,11 +43,10 @@ pub(super) struct Connection {
     request: Request<()>,
 }
 
-/// What every call says in its headers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Target<'a> {
-    /// `http://host:port`.
-    pub(super) address: &'a str,
+/// Where calls go, and what each says in its headers.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) servers: Rc<Servers>,
     /// `/package.Service/Method`.
     pub(super) path: &'static str,
     /// The `grpc-timeout` of each call.
@@ -65,6 +68,12 @@ pub(super) enum CallError {
     /// The connection is gone, and every call on it.
     #[error("{0}")]
     Lost(String),
+    /// The connection takes no more calls: this one was not sent.
+    #[error("{0}")]
+    Closed(String),
+    /// The connection closed, and there is no other.
+    #[error("{0}")]
+    Unreachable(String),
 }
 
 /// A status that is not OK.
@@ -84,8 +93,7 @@ enum Said {
 
 /// A socket that says it writes no vectors: h2 then copies small frames into one buffer and writes
 /// them at once, where it would otherwise make a system call for every request.
-#[derive(Debug)]
-struct Gathered(OwnedWriteHalf);
+struct Gathered(Box<dyn Io>);
 
 /// The header's value: at most eight digits and a unit.
 fn grpc_timeout(timeout: Duration) -> String {
@@ -122,35 +130,41 @@ pub(super) fn status(headers: HeaderMap) -> Option<Result<(), CallError>> {
 
 impl Connection {
     /// Connects, and spawns the connection's task on the current thread.
-    pub(super) async fn open(call: Target<'_>) -> io::Result<Self> {
-        let authority = call.address.trim_start_matches("http://");
-        let stream = TcpStream::connect(authority).await?;
-        stream.set_nodelay(true)?;
-        let (reader, writer) = stream.into_split();
+    pub(super) async fn open(call: &Target) -> io::Result<Self> {
+        let (stream, origin) = call.servers.connect().await?;
         let (sender, connection) = h2::client::Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .initial_max_send_streams(FIRST_STREAMS)
             .enable_push(false)
-            .handshake(tokio::io::join(reader, Gathered(writer)))
+            .handshake(Gathered(stream))
             .await
             .map_err(io::Error::other)?;
         // Every call in flight gets the connection's error.
         tokio::task::spawn_local(connection);
-        let request = Request::post(format!("http://{authority}{}", call.path))
+        let mut uri = origin.into_parts();
+        uri.path_and_query = Some(PathAndQuery::from_static(call.path));
+        let mut request = Request::post(Uri::from_parts(uri).map_err(io::Error::other)?)
             .version(Version::HTTP_2)
             .header(header::CONTENT_TYPE, GRPC)
             .header(header::TE, HeaderValue::from_static("trailers"))
             .header(GRPC_TIMEOUT, grpc_timeout(call.timeout))
             .body(())
             .map_err(io::Error::other)?;
+        request.headers_mut().extend(call.servers.headers.clone());
         Ok(Self { sender, request })
     }
 
     /// Sends a call's headers.
     pub(super) async fn start(&mut self) -> Result<(ResponseFuture, SendStream<Bytes>), CallError> {
-        std::future::poll_fn(|cx| self.sender.poll_ready(cx)).await?;
-        Ok(self.sender.send_request(self.request.clone(), false)?)
+        let closed = |error: h2::Error| match error.into() {
+            CallError::Lost(reason) => CallError::Closed(reason),
+            error => error,
+        };
+        let ready = std::future::poll_fn(|cx| self.sender.poll_ready(cx)).await;
+        ready.map_err(closed)?;
+        let sent = self.sender.send_request(self.request.clone(), false);
+        sent.map_err(closed)
     }
 
     /// Sends a framed message and gives the message of the answer.
@@ -214,7 +228,7 @@ impl CallError {
             Self::Refused(refusal) => code_name(refusal.code),
             Self::Reset(_) => "RESET",
             Self::Malformed(_) => "MALFORMED",
-            Self::Lost(_) => "LOST",
+            Self::Lost(_) | Self::Closed(_) | Self::Unreachable(_) => "LOST",
         }
     }
 
@@ -224,7 +238,7 @@ impl CallError {
             Self::Refused(refusal) => refusal.message(),
             Self::Reset(reason) => reason.to_string(),
             Self::Malformed(what) => (*what).to_owned(),
-            Self::Lost(reason) => reason.clone(),
+            Self::Lost(reason) | Self::Closed(reason) | Self::Unreachable(reason) => reason.clone(),
         }
     }
 }
@@ -238,6 +252,16 @@ impl From<h2::Error> for CallError {
             }
             _ => Self::Lost(error.to_string()),
         }
+    }
+}
+
+impl AsyncRead for Gathered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, bytes)
     }
 }
 

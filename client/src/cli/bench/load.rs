@@ -54,7 +54,7 @@ pub(super) struct Outcome {
     pub(super) unsent: u64,
     /// Requests without an answer when the grace was over.
     pub(super) unanswered: u64,
-    /// Why a connection ended, and the run with it.
+    /// Why a connection could not be replaced, which ended the run.
     pub(super) lost: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! What a model takes, by ModelMetadata of the Open Inference Protocol: the way to servers that
 //! have no ListModels, such as Triton, so that one load generator measures both.
 
-use std::{error::Error, io, time::Duration};
+use std::{error::Error, io, rc::Rc, time::Duration};
 
 use prost::Message as _;
 use quintet_proto::inference::{
@@ -11,6 +11,7 @@ use quintet_proto::inference::{
 use super::{
     connection::{Connection, Target},
     framing,
+    servers::Servers,
 };
 use crate::failure::Failure;
 
@@ -18,17 +19,17 @@ const PATH: &str = "/inference.GRPCInferenceService/ModelMetadata";
 
 /// The inputs of a model, the newest version that the server would let answer.
 pub(super) async fn inputs(
-    address: &str,
+    servers: Rc<Servers>,
     timeout: Duration,
     model: &str,
 ) -> Result<Vec<TensorMetadata>, Failure> {
     let target = Target {
-        address,
+        servers,
         path: PATH,
         timeout,
     };
     let ask = async {
-        let mut connection = Connection::open(target).await?;
+        let mut connection = Connection::open(&target).await?;
         let request = ModelMetadataRequest {
             name: model.to_owned(),
             version: String::new(),

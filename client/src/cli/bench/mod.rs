@@ -12,24 +12,25 @@ mod metadata;
 mod pace;
 mod payload;
 mod report;
+mod servers;
 mod stream;
 mod subject;
 
-use std::{io, num::NonZeroUsize, time::Duration};
+use std::{fmt::Display, num::NonZeroUsize, rc::Rc, time::Duration};
 
-use quintet_client::Client;
+use quintet_client::{Client, ErrorKind};
 use tokio::runtime::{Builder, LocalOptions};
 
 pub(crate) use self::args::{BENCH_JSON, BenchArgs};
 use self::{
     caller::Caller,
-    connection::{CallError, Connection, Target},
+    connection::{CallError, Target},
     load::Plan,
     payload::{Answer, Payload, Rpc},
     report::{Report, Setting},
-    stream::Stream,
+    servers::Servers,
 };
-use crate::{failure::Failure, output};
+use crate::{connection::ConnectionArgs, failure::Failure, output};
 
 /// The default concurrency of a closed loop.
 const CONCURRENCY: usize = 64;
@@ -41,7 +42,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The load runs on a thread of its own, with its own runtime.
 pub(crate) async fn run(
     client: &Client,
-    timeout: Duration,
+    connection: ConnectionArgs,
     args: BenchArgs,
 ) -> Result<(), Failure> {
     let client = client.clone();
@@ -52,8 +53,10 @@ pub(crate) async fn run(
             .build_local(LocalOptions::default())
             .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
         runtime.block_on(async {
-            let payload = subject::payload(&client, timeout, &args).await?;
-            bench(client.address(), timeout, &args, payload).await
+            let servers = Rc::new(Servers::new(&client, &connection)?);
+            let timeout = connection.timeout;
+            let payload = subject::payload(&client, &servers, timeout, &args).await?;
+            bench(&client, servers, timeout, &args, payload).await
         })
     })
     .await
@@ -68,7 +71,8 @@ pub(crate) async fn run(
 
 /// The report, and why the run ended early if it did.
 async fn bench(
-    address: &str,
+    client: &Client,
+    servers: Rc<Servers>,
     timeout: Duration,
     args: &BenchArgs,
     payload: Payload,
@@ -76,7 +80,7 @@ async fn bench(
     let rpc = payload.rpc();
     let grace = timeout + GRACE;
     let target = Target {
-        address,
+        servers,
         path: rpc.path(),
         timeout: match rpc {
             // The deadline is the whole stream's: the first request's, the load's and what is
@@ -87,14 +91,13 @@ async fn bench(
     };
     let mut callers = Vec::new();
     for _ in 0..args.connections.get() {
-        let caller = tokio::time::timeout(timeout, open(target, rpc)).await;
-        let caller = caller
-            .map_err(io::Error::from)
-            .flatten()
-            .map_err(|error| Failure::unreachable(address, &error))?;
-        callers.push(caller);
+        let caller = Caller::open(target.clone(), rpc, timeout).await;
+        match caller {
+            Ok(caller) => callers.push(caller),
+            Err(error) => return Err(unreachable(client, &error).await),
+        }
     }
-    let first = first_answer(&mut callers[0], &payload).await?;
+    let first = first_answer(client, &mut callers[0], &payload).await?;
 
     let most = match args.rate {
         None => CONCURRENCY,
@@ -113,7 +116,7 @@ async fn bench(
         .map_err(|error| Failure::new(format!("cannot keep the time: {error}")))?;
     let lost = outcome.lost.take();
     let setting = Setting {
-        server: address.to_owned(),
+        server: client.address().to_owned(),
         model: first.model,
         version: first.version,
         protocol: match rpc {
@@ -130,28 +133,39 @@ async fn bench(
     Ok((Report::new(setting, outcome), lost))
 }
 
-async fn open(target: Target<'_>, rpc: Rpc) -> io::Result<Caller> {
-    Ok(match rpc {
-        Rpc::ClassifyStream => Caller::Stream(Stream::open(target).await?),
-        _ => Caller::Unary(Connection::open(target).await?.into()),
-    })
+/// A server without a connection; the SDK says best why there is none.
+async fn unreachable(client: &Client, reason: &dyn Display) -> Failure {
+    match client.health(None).await {
+        Err(error) if *error.kind() == ErrorKind::Connect => {
+            Failure::of_call(client.address())(error)
+        }
+        _ => Failure::unreachable(client.address(), reason),
+    }
 }
 
 /// One request before the load: a model that is not there shows at once, and the server says which
 /// it took.
-async fn first_answer(caller: &mut Caller, payload: &Payload) -> Result<Answer, Failure> {
+async fn first_answer(
+    client: &Client,
+    caller: &mut Caller,
+    payload: &Payload,
+) -> Result<Answer, Failure> {
     let no_quintet = "is it a Quintet server that listens there?";
     let refused = |why: String| Failure::new(format!("the first request failed: {why}"));
-    let message = caller.call(payload.next()).await.map_err(|error| {
-        let failure = refused(error.to_string());
-        match error {
-            CallError::Refused(_) => {
-                failure.hint("quintet models lists what the server has, and what is ready")
-            }
-            CallError::Malformed(_) => failure.hint(no_quintet),
-            CallError::Reset(_) | CallError::Lost(_) => failure,
+    let message = match caller.call(payload.next()).await {
+        Ok(message) => message,
+        Err(error) => {
+            let failure = refused(error.to_string());
+            return Err(match error {
+                CallError::Refused(_) => {
+                    failure.hint("quintet models lists what the server has, and what is ready")
+                }
+                CallError::Malformed(_) => failure.hint(no_quintet),
+                CallError::Reset(_) => failure,
+                _ => unreachable(client, &error).await,
+            });
         }
-    })?;
+    };
     payload
         .read(message)
         .ok_or_else(|| refused("the answer is not one to it".to_owned()).hint(no_quintet))

@@ -135,7 +135,7 @@ impl Recorder {
         }
     }
 
-    /// Counts a call. The error is the lost connection's.
+    /// Counts a call. The error says why there is no connection any more.
     pub(super) fn record(
         &mut self,
         intended: Instant,
@@ -158,7 +158,7 @@ impl Recorder {
                 }
                 CallError::Malformed("a message that is no answer to the request")
             }
-            Err(CallError::Lost(reason)) => return Err(reason),
+            Err(CallError::Unreachable(reason)) => return Err(reason),
             Err(failure) => failure,
         };
         if !counts {

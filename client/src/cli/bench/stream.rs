@@ -47,7 +47,7 @@ struct Slot {
 
 impl Stream {
     /// Connects and opens the stream; its tasks run on the current thread.
-    pub(super) async fn open(target: Target<'_>) -> io::Result<Self> {
+    pub(super) async fn open(target: &Target) -> io::Result<Self> {
         let mut connection = Connection::open(target).await?;
         let (response, sender) = connection.start().await.map_err(io::Error::other)?;
         let stream = Self(Rc::default());
@@ -102,7 +102,7 @@ impl State {
     /// Takes a request, and gives its index.
     fn send(&mut self, request: Bytes) -> Result<usize, CallError> {
         if let Some(reason) = &self.ended {
-            return Err(CallError::Lost(reason.clone()));
+            return Err(CallError::Closed(reason.clone()));
         }
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
@@ -225,7 +225,7 @@ mod tests {
         state.end(&CallError::Lost("gone".into()));
         state.end(&CallError::Lost("again".into()));
         let lost = |result: Result<_, CallError>| match result {
-            Err(CallError::Lost(reason)) => reason,
+            Err(CallError::Lost(reason) | CallError::Closed(reason)) => reason,
             _ => panic!("not lost"),
         };
         assert_eq!(lost(poll(&mut state, 0).unwrap().map(|_| ())), "gone");

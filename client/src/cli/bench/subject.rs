@@ -1,6 +1,6 @@
 //! What is to be measured: which model, and what it is sent.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use quintet_client::{Client, ErrorKind, ModelInfo, ModelState, Task};
 use quintet_proto::inference::model_metadata_response::TensorMetadata;
@@ -9,12 +9,14 @@ use super::{
     args::{BenchArgs, Protocol},
     metadata,
     payload::{self, Payload, Pixels, Rpc, Tensor, Texts},
+    servers::Servers,
 };
 use crate::failure::Failure;
 
 /// The requests for the model. The server is asked what it takes, where that is in question.
 pub(super) async fn payload(
     client: &Client,
+    servers: &Rc<Servers>,
     timeout: Duration,
     args: &BenchArgs,
 ) -> Result<Payload, Failure> {
@@ -34,7 +36,7 @@ pub(super) async fn payload(
     let foreign = oip && *error.kind() == ErrorKind::Unimplemented;
     match &args.model {
         Some(model) if foreign => {
-            let inputs = metadata::inputs(client.address(), timeout, model).await?;
+            let inputs = metadata::inputs(Rc::clone(servers), timeout, model).await?;
             let rows = args.rows_per_request.get();
             match Tensor::noise(model, &inputs) {
                 Ok(tensor) => Ok(tensor.infer_noise(rows)),

@@ -60,7 +60,7 @@ async fn throughput_counts_ends_and_latency_counts_starts() {
     assert_eq!(recorder.answered, 2);
     assert_eq!(recorder.refused_latency.len(), 1);
     assert_eq!(recorder.errors["RESOURCE_EXHAUSTED"].count, 1);
-    let lost = Err(CallError::Lost("gone".into()));
+    let lost = Err(CallError::Unreachable("gone".into()));
     let lost = recorder.record(at(150), at(160), lost, &payload);
     assert_eq!(lost, Err("gone".to_owned()));
 }

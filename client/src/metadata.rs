@@ -1,0 +1,145 @@
+//! What calls carry beside their messages: the caller's metadata, its token, and a request id.
+
+use std::fmt;
+
+use tonic::{
+    codegen::http,
+    metadata::{
+        AsciiMetadataKey, AsciiMetadataValue, BinaryMetadataKey, BinaryMetadataValue, KeyRef,
+        MetadataMap,
+    },
+};
+
+/// Under which key a call's id travels, to the server and back.
+const REQUEST_ID: &str = "x-request-id";
+const AUTHORIZATION: &str = "authorization";
+/// Keys that gRPC sets, beside those that begin with `grpc-`.
+const RESERVED: [&str; 3] = ["content-type", "te", "user-agent"];
+
+/// Metadata of each call. Its `Debug` has the keys alone: values can be secrets.
+#[derive(Clone, Default)]
+pub(crate) struct Metadata(MetadataMap);
+
+impl Metadata {
+    /// Adds an entry; the value of a key that ends with `-bin` may be any bytes.
+    pub(crate) fn add(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+        let name = key.to_ascii_lowercase();
+        let bad = |why| format!("metadata {key:?}: {why}");
+        if name.starts_with("grpc-") || RESERVED.contains(&&*name) {
+            return Err(bad("gRPC sets this key itself"));
+        }
+        if name.ends_with("-bin") {
+            let name = BinaryMetadataKey::from_bytes(name.as_bytes());
+            let name = name.map_err(|_| bad("not a key of HTTP/2"))?;
+            self.0
+                .append_bin(name, BinaryMetadataValue::from_bytes(value));
+            return Ok(());
+        }
+        let name = AsciiMetadataKey::from_bytes(name.as_bytes());
+        let name = name.map_err(|_| bad("not a key of HTTP/2"))?;
+        let value = AsciiMetadataValue::try_from(value);
+        let mut value = value.map_err(|_| bad("the value is not printable ASCII"))?;
+        value.set_sensitive(name == AUTHORIZATION);
+        self.0.append(name, value);
+        Ok(())
+    }
+
+    /// Sets the token, as a bearer's (RFC 6750).
+    pub(crate) fn set_token(&mut self, token: &str) -> Result<(), String> {
+        if token.is_empty() || !token.bytes().all(|it| it.is_ascii_graphic()) {
+            return Err("the token is empty, or holds what is not printable ASCII".into());
+        }
+        self.0.remove(AUTHORIZATION);
+        self.add(AUTHORIZATION, format!("Bearer {token}").as_bytes())
+    }
+
+    pub(crate) fn has_credentials(&self) -> bool {
+        self.0.contains_key(AUTHORIZATION)
+    }
+
+    pub(crate) fn headers(&self) -> http::HeaderMap {
+        self.0.clone().into_headers()
+    }
+
+    /// The caller's own id, or a new one.
+    pub(crate) fn request_id(&self) -> String {
+        let new = || format!("{:016x}", fastrand::u64(..));
+        request_id(&self.0).unwrap_or_else(new)
+    }
+
+    /// The metadata of a call with this id.
+    pub(crate) fn of_call(&self, request_id: &str) -> MetadataMap {
+        let mut metadata = self.0.clone();
+        if let Ok(mut id) = AsciiMetadataValue::try_from(request_id) {
+            // Every id is new, so it is not worth a place in HPACK's table.
+            id.set_sensitive(true);
+            metadata.insert(REQUEST_ID, id);
+        }
+        metadata
+    }
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.0.keys().map(|key| match key {
+            KeyRef::Ascii(key) => key.as_str(),
+            KeyRef::Binary(key) => key.as_str(),
+        });
+        f.debug_list().entries(keys).finish()
+    }
+}
+
+/// The id that a server, or a proxy, answers with.
+pub(crate) fn request_id(metadata: &MetadataMap) -> Option<String> {
+    let id = metadata.get(REQUEST_ID)?.to_str().ok()?;
+    Some(id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_calls_cannot_carry_is_refused_without_its_value() {
+        let mut metadata = Metadata::default();
+        for (key, reason) in [
+            ("grpc-timeout", "gRPC sets"),
+            ("TE", "gRPC sets"),
+            ("a b", "not a key"),
+            ("", "not a key"),
+            ("a b-bin", "not a key"),
+            ("x-team", "printable"),
+        ] {
+            let error = metadata.add(key, b"secret\n").unwrap_err();
+            assert!(error.contains(reason), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+        for token in ["", "sec ret", "secret\n"] {
+            let error = metadata.set_token(token).unwrap_err();
+            assert!(!error.contains("sec"), "{error}");
+        }
+        assert!(metadata.0.is_empty());
+    }
+
+    #[test]
+    fn values_are_not_printed() {
+        let mut metadata = Metadata::default();
+        metadata.add("X-Api-Key", b"secret").unwrap();
+        metadata.set_token("first").unwrap();
+        metadata.set_token("secret").unwrap();
+        assert_eq!(format!("{metadata:?}"), r#"["x-api-key", "authorization"]"#);
+        assert!(format!("{:?}", metadata.0).contains("Sensitive"));
+        let tokens: Vec<_> = metadata.0.get_all(AUTHORIZATION).iter().collect();
+        assert_eq!(tokens, ["Bearer secret"]);
+    }
+
+    #[test]
+    fn a_callers_own_id_stays() {
+        let mut metadata = Metadata::default();
+        assert_ne!(metadata.request_id(), metadata.request_id());
+        metadata.add("x-request-id", b"mine").unwrap();
+        assert_eq!(metadata.request_id(), "mine");
+        let sent = metadata.of_call("mine");
+        assert_eq!(sent.get_all(REQUEST_ID).iter().count(), 1);
+    }
+}
