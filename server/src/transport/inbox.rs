@@ -6,7 +6,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::Stream;
@@ -37,6 +37,8 @@ struct State {
     charge: Charge,
     /// How the body has ended.
     end: Option<Result<(), Unreadable>>,
+    /// A task that waits for bytes. It may not be the one that fills.
+    reader: Option<Waker>,
 }
 
 impl Inbox {
@@ -47,12 +49,20 @@ impl Inbox {
             held: 0,
             charge,
             end: None,
+            reader: None,
         })))
     }
 
-    /// Takes the frames that have come.
+    /// Takes the frames that have come, and wakes the task that reads them, if it is another one.
     pub(crate) fn fill(&self, context: &mut Context<'_>) {
-        lock(&self.0).fill(context);
+        let mut state = lock(&self.0);
+        let had = (state.buffer.len(), state.end.is_some());
+        state.fill(context);
+        if had != (state.buffer.len(), state.end.is_some())
+            && let Some(reader) = state.reader.take()
+        {
+            reader.wake();
+        }
     }
 
     /// The next bytes, whatever messages they belong to; `None` at the end.
@@ -67,13 +77,12 @@ impl Inbox {
             state.charge.split(bytes.len());
             return Poll::Ready(Some(state.release(0).map(|()| bytes)));
         }
-        match &mut state.end {
-            Some(end) => {
-                let end = std::mem::replace(end, Ok(()));
-                Poll::Ready(end.err().map(Err))
-            }
-            None => Poll::Pending,
+        if let Some(end) = &mut state.end {
+            let end = std::mem::replace(end, Ok(()));
+            return Poll::Ready(end.err().map(Err));
         }
+        state.reader = Some(context.waker().clone());
+        Poll::Pending
     }
 
     /// The messages.
