@@ -85,6 +85,8 @@ impl InferenceService for Echo {
             label: "POSITIVE".to_owned(),
             tokens: 120,
             truncated: false,
+            known_tokens: 118,
+            language_supported: true,
         };
         Ok(Response::new(SentimentScoreResponse {
             sentiments: request.texts.iter().map(|_| sentiment()).collect(),

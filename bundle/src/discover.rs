@@ -21,10 +21,31 @@ pub struct BundlePath {
 /// Files, dot-folders (unfinished writes among them) and folders whose name is not a version
 /// (`1`, `2`, …) are passed over. Whether a folder holds a good bundle is for
 /// [`crate::Bundle::open`] to say.
+///
+/// # Errors
+/// `models_dir` or a folder in it cannot be read.
 pub fn discover(models_dir: &Path) -> Result<Vec<BundlePath>, BundleError> {
+    let mut unreadable = None;
+    let found = discover_readable(models_dir, |error| unreadable = Some(error))?;
+    unreadable.map_or(Ok(found), Err)
+}
+
+/// [`discover()`] that passes over the folders in `models_dir` that cannot be read, such as
+/// `lost+found`, and tells `unreadable` of each.
+///
+/// # Errors
+/// `models_dir` itself cannot be read.
+pub fn discover_readable(
+    models_dir: &Path,
+    mut unreadable: impl FnMut(BundleError),
+) -> Result<Vec<BundlePath>, BundleError> {
     let mut found = Vec::new();
     for (name, folder) in folders(models_dir)? {
-        for (version, path) in folders(&folder)? {
+        let versions = folders(&folder).unwrap_or_else(|error| {
+            unreadable(error);
+            Vec::new()
+        });
+        for (version, path) in versions {
             if let Some(version) = parse_version(&version) {
                 found.push(BundlePath {
                     name: name.clone(),

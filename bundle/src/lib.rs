@@ -31,7 +31,7 @@ mod tensor;
 pub mod text;
 mod writer;
 
-pub use discover::{BundlePath, discover};
+pub use discover::{BundlePath, discover, discover_readable};
 pub use error::{BundleError, ManifestError};
 pub use golden::{GoldenMismatch, GoldenSamples};
 pub use manifest::{FileDigest, Golden, Import, Manifest, Provenance, Training};

@@ -39,7 +39,11 @@ fn format_version_1_of_a_text_model() {
     assert_eq!(manifest.task, task::TEXT_CLASSIFICATION);
     assert_eq!(manifest.labels, ["negative", "positive"]);
     let spec: TextSpec = manifest.spec().unwrap();
-    assert_eq!(spec, TextSpec::end_of(200));
+    let expected = TextSpec {
+        clean_text: false,
+        ..TextSpec::end_of(200)
+    };
+    assert_eq!(spec, expected);
     assert_eq!((spec.truncation_side, spec.pad_token_id), (Side::Left, 0));
     let [tokens, lengths] = &manifest.inputs[..] else {
         panic!("{:?}", manifest.inputs);

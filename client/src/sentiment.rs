@@ -34,13 +34,20 @@ pub struct Sentiments {
 #[non_exhaustive]
 pub struct Sentiment {
     /// The likelier of the model's two labels, such as "POSITIVE": the positive one from 0.5 on.
+    /// "UNKNOWN" where the model knows no word.
     pub label: String,
-    /// How probable it is that the text speaks well of its subject, in [0, 1].
+    /// How probable it is that the text speaks well of its subject, in [0, 1]. 0.5 where the model
+    /// knows no word.
     pub score: f32,
     /// Tokens that the model read, the start marker included.
     pub tokens: u32,
     /// Whether the text was longer than what the model reads; then it read the text's end.
     pub truncated: bool,
+    /// Tokens, without special ones, that are in the model's vocabulary.
+    pub known_tokens: u32,
+    /// Whether the vocabulary has at least half of the tokens. If not, the text is probably in
+    /// another language, and the score means little.
+    pub language_supported: bool,
 }
 
 impl SentimentRequest {
@@ -62,6 +69,18 @@ impl SentimentRequest {
     /// The model's version, a positive decimal number. Default: the newest that is ready.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.0.version = version.into();
+        self
+    }
+
+    /// Whether a text of which the model knows no word is an error. Default: its label is
+    /// "UNKNOWN".
+    pub fn refuse_unreadable(mut self, refuse: bool) -> Self {
+        let on_unreadable = if refuse {
+            wire::OnUnreadable::Error
+        } else {
+            wire::OnUnreadable::Unspecified
+        };
+        self.0.set_on_unreadable(on_unreadable);
         self
     }
 }
@@ -108,6 +127,8 @@ impl Sentiments {
             label: it.label,
             tokens: it.tokens,
             truncated: it.truncated,
+            known_tokens: it.known_tokens,
+            language_supported: it.language_supported,
         };
         Ok(Self {
             texts: reply.sentiments.into_iter().map(sentiment).collect(),

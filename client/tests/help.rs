@@ -134,6 +134,8 @@ fn sentiment() {
             Options:
                   --model <MODEL>      The model's name [default: the server's default sentiment model]
                   --version <VERSION>  The model's version [default: the newest that is ready]
+                  --strict             Fail at a text of which the model knows no word, instead of printing
+                                       UNKNOWN
                   --json               Print JSON, one object a line
               -h, --help               Print help
 
@@ -144,7 +146,8 @@ fn sentiment() {
             ends it, with the texts before answered.
             With --json, one object a text:
               line (its number in stdin), text, label, score (0 to 1), tokens (that the model read),
-              truncated (whether there were more), model, version
+              truncated (whether there were more), known_tokens (in the model's vocabulary),
+              language_supported (whether at least half are known), model, version
         "#]],
     );
 }

@@ -74,10 +74,10 @@ async fn lines_become_json_with_their_numbers() {
     assert_eq!(
         lines,
         [
-            r#"{"text":"I love it","label":"POSITIVE","score":0.9375,"tokens":4,"truncated":false,"model":"lstm","version":"1"}"#,
-            r#"{"line":1,"text":"so so","label":"NEGATIVE","score":0.125,"tokens":3,"truncated":false,"model":"lstm","version":"1"}"#,
-            r#"{"line":2,"text":"","label":"NEGATIVE","score":0.125,"tokens":1,"truncated":false,"model":"lstm","version":"1"}"#,
-            r#"{"line":3,"text":"\"love\"","label":"POSITIVE","score":0.9375,"tokens":2,"truncated":false,"model":"lstm","version":"1"}"#,
+            r#"{"text":"I love it","label":"POSITIVE","score":0.9375,"tokens":4,"truncated":false,"known_tokens":3,"language_supported":true,"model":"lstm","version":"1"}"#,
+            r#"{"line":1,"text":"so so","label":"NEGATIVE","score":0.125,"tokens":3,"truncated":false,"known_tokens":2,"language_supported":true,"model":"lstm","version":"1"}"#,
+            r#"{"line":2,"text":"","label":"NEGATIVE","score":0.125,"tokens":1,"truncated":false,"known_tokens":0,"language_supported":true,"model":"lstm","version":"1"}"#,
+            r#"{"line":3,"text":"\"love\"","label":"POSITIVE","score":0.9375,"tokens":2,"truncated":false,"known_tokens":1,"language_supported":true,"model":"lstm","version":"1"}"#,
         ]
     );
 }

@@ -41,10 +41,15 @@ impl Published {
             if places.iter().any(|path| path.is_file()) {
                 continue;
             }
-            let target = &places[0];
+            let target = &places[usize::from(self.suffix.is_empty())];
             let mut failures = Vec::new();
             for mirror in mirrors {
-                let url = format!("{}/{}.gz", mirror.trim_end_matches('/'), file.name);
+                let url = format!(
+                    "{}/{}{}",
+                    mirror.trim_end_matches('/'),
+                    file.name,
+                    self.suffix
+                );
                 match fetch(&agent, &url, target, file) {
                     Ok(()) => break,
                     Err(reason) => failures.push(format!("{url}: {reason}")),

@@ -27,6 +27,7 @@ const TAR: &str = "aclImdb_v1.tar";
 pub const PUBLISHED: Published = Published {
     folder: "imdb",
     mirrors: &["https://ai.stanford.edu/~amaas/data/sentiment/"],
+    suffix: ".gz",
     files: &[PublishedFile {
         name: TAR,
         bytes: 84_125_825,

@@ -1,6 +1,7 @@
 //! Readers for the public data sets, in the formats they are published in.
 //!
-//! [`mnist`] reads the four IDX files, [`imdb`] the archive of film reviews, packed or not. With
+//! [`mnist`] reads the four IDX files, [`imdb`] the archive of film reviews, [`sst2`] judged
+//! sentences of such reviews, packed or not. With
 //! the feature `download` both fetch what is missing. No data set is part of this project.
 
 #[cfg(feature = "download")]
@@ -10,6 +11,7 @@ mod idx;
 pub mod imdb;
 pub mod mnist;
 mod published;
+pub mod sst2;
 
 pub use error::{DataError, DataErrorKind};
 pub use published::Published;

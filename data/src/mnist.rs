@@ -28,6 +28,7 @@ pub const PUBLISHED: Published = Published {
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
     ],
+    suffix: ".gz",
     files: &[
         file(
             NAMES[0][0],

@@ -13,8 +13,15 @@ use crate::{DataError, DataErrorKind};
 pub struct Published {
     /// The data set's own folder in the user's data folder.
     pub(crate) folder: &'static str,
-    /// Addresses to which `<name>.gz` is appended, in the order in which they are tried.
+    /// Addresses to which a file's name and `suffix` are appended, in the order in which they are
+    /// tried.
     pub(crate) mirrors: &'static [&'static str],
+    /// What published names end with: `.gz`, or nothing for plain files.
+    #[cfg_attr(
+        not(feature = "download"),
+        expect(dead_code, reason = "only downloads read it")
+    )]
+    pub(crate) suffix: &'static str,
     /// The files.
     #[cfg_attr(
         not(feature = "download"),
@@ -23,7 +30,7 @@ pub struct Published {
     pub(crate) files: &'static [PublishedFile],
 }
 
-/// A file as published, packed with gzip.
+/// A file as published.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(
     not(feature = "download"),
@@ -36,7 +43,7 @@ pub(crate) struct PublishedFile {
     pub(crate) bytes: u64,
     /// SHA-256 of the same, hexadecimal.
     pub(crate) sha256: &'static str,
-    /// Whether size and SHA-256 are of the packed file. Sources may pack the same data in different
+    /// Whether size and SHA-256 are of the file as it is published, packed or not. Sources may pack the same data in different
     /// ways.
     pub(crate) is_of_packed: bool,
 }

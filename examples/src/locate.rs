@@ -84,7 +84,7 @@ async fn locate(
     };
     let rows: Rows = request.x.iter().zip(&request.y).map(row).collect();
     let rows = pin!(async { Ok((rows, ())) });
-    let served = model.serve(call.deadline(), count, rows, |outputs, ()| {
+    let served = model.serve(call.turn(), count, rows, |outputs, ()| {
         outputs
             .iter()
             .map(likeliest)

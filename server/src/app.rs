@@ -8,21 +8,24 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Guard};
 use crate::batching::Backlog;
 use crate::blocking::Blocking;
 use crate::call::Context;
-use crate::config::{Config, cores};
+use crate::config::{Config, ConfigError, cores};
 use crate::grpc::{self, Health};
 use crate::io_threads::IoThreads;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::model::Loader;
+use crate::reload;
 use crate::repository::{Repository, State};
 use crate::runtime::{Device, Runtime, RuntimeError};
+use crate::security::Security;
 use crate::task::{Task, Tasks};
+use crate::transport::{self, Endpoint};
 
 /// How often recorded samples are folded into their histograms when nobody scrapes.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -34,6 +37,7 @@ pub struct App {
     loader: Loader,
     repository: Arc<Repository>,
     io_threads: IoThreads,
+    security: Security,
 }
 
 /// How long callers have, once their requests were given up, to be told so.
@@ -60,6 +64,9 @@ pub enum StartError {
     /// The operating system gave no threads.
     #[error("io_threads: {0}")]
     IoThreads(std::io::Error),
+    /// A file that an option names cannot be used.
+    #[error(transparent)]
+    File(#[from] ConfigError),
 }
 
 impl Config {
@@ -77,6 +84,7 @@ impl Config {
         let tasks = Tasks::new(self.limits, tasks);
         let repository = self.repository.find()?;
         let metrics = Metrics::new(Runtime::version());
+        let security = Security::open(&self, &metrics)?;
         let enough = match runtime.device() {
             device @ Device::Cpu => self.runtime.instances(device),
             // On a GPU a batch takes no core.
@@ -97,6 +105,7 @@ impl Config {
             },
             repository: Arc::new(repository),
             io_threads,
+            security,
         })
     }
 }
@@ -118,34 +127,56 @@ impl App {
             loader,
             repository,
             io_threads,
+            security,
         } = self;
         let metrics = loader.metrics.clone();
         let lifecycle = Arc::new(Lifecycle::default());
         let calls = grpc::calls(&loader.tasks);
         let health = Health::starting(&repository, &calls).await;
+        let budget = config.connections.budget(config.network.max_message_size);
         let context = Context {
             repository: Arc::clone(&repository),
             blocking: Blocking::new(cores()),
             lifecycle: Arc::clone(&lifecycle),
             metrics: metrics.clone(),
             max_message_size: config.network.max_message_size,
+            tokens: security.tokens.clone(),
+            budget,
         };
-        let router = grpc::router(context, calls, &health);
-        let pages = admin::routes(Admin {
+        let reflection = config.security.reflection;
+        let router = grpc::router(context, calls, &health, reflection);
+        let admin = Admin {
             metrics: metrics.clone(),
             repository: Arc::clone(&repository),
             lifecycle: Arc::clone(&lifecycle),
-        });
+            budget,
+            guard: Guard {
+                by_certificate: security.metrics_need_certificate,
+                tokens: security.tokens,
+            },
+        };
+        let bounds = config.connections.bounds();
         let (stop, stopping) = watch::channel(false);
         // Dropped, and so ended, with this function.
         let mut background = tokio::task::JoinSet::new();
-        background.spawn(async move {
-            if let Err(error) = axum::serve(admin_listener, pages).await {
-                tracing::error!(%error, "the admin port is gone");
+        let endpoint = Endpoint {
+            listener: admin_listener,
+            handshakes: security.admin,
+        };
+        background.spawn(admin::serve(endpoint, admin));
+        match reload::watch(security.sources, metrics.clone()) {
+            Ok(watching) => {
+                background.spawn(watching);
             }
-        });
+            Err(error) => tracing::error!(%error, "changed files will not be read again"),
+        }
         background.spawn(upkeep(metrics));
-        let mut server = tokio::spawn(grpc::serve(grpc_listener, io_threads, router, stopping));
+        let endpoint = Endpoint {
+            listener: grpc_listener,
+            handshakes: security.grpc,
+        };
+        let server = transport::serve(endpoint, io_threads, router, bounds, stopping);
+        let mut server = tokio::spawn(server);
 
         let loading = load_all(&config, &loader, &repository, &health);
         let mut shutdown = pin!(shutdown);
@@ -234,17 +265,16 @@ async fn stop_models(repository: &Repository, server: &mut JoinHandle<()>) {
     for model in &models {
         model.engine.stop();
     }
-    let limit = Instant::now() + LAST_WORDS;
     // An error is a panic in the accept loop; there is nobody left to tell.
-    if !server.is_finished() {
-        let _ = timeout_at(limit, server).await;
+    if !server.is_finished() && timeout(LAST_WORDS, server).await.is_err() {
+        tracing::warn!("some callers have not taken their last answers");
     }
     let joined = tokio::task::spawn_blocking(move || {
         for model in &models {
             model.engine.join();
         }
     });
-    if timeout_at(limit, joined).await.is_err() {
+    if timeout(LAST_WORDS, joined).await.is_err() {
         tracing::warn!("an instance is still running its batch");
     }
 }

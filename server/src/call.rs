@@ -4,12 +4,16 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
 
-use crate::blocking::Blocking;
+use crate::blocking::{Blocking, Lane};
 use crate::error::ServeError;
+use crate::flow::Turn;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::repository::Repository;
+use crate::tls::Identity;
+use crate::tokens::{Admitted, Caller, Tokens};
+use crate::transport::Budget;
 
 /// What the handlers of all calls share.
 #[derive(Debug)]
@@ -20,6 +24,10 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     /// In bytes, of a request's message.
     pub(crate) max_message_size: usize,
+    /// `None`: anyone may call.
+    pub(crate) tokens: Option<Arc<Tokens>>,
+    /// Of all requests' messages.
+    pub(crate) budget: Budget,
 }
 
 /// One call of an RPC. Its clones are the same call.
@@ -32,15 +40,26 @@ struct Inner {
     deadline: Option<Instant>,
     /// The model that the request has reached.
     model: OnceLock<Arc<str>>,
+    source: Source,
+}
+
+/// Where a call comes from, as far as it is known.
+#[derive(Debug, Default)]
+pub(crate) struct Source {
+    /// Of the client's certificate.
+    pub(crate) identity: Option<Identity>,
+    /// `None`: anyone may make the call, or no callers are configured.
+    pub(crate) caller: Option<Arc<Caller>>,
 }
 
 impl Call {
-    /// A call whose caller waits until `deadline`.
-    pub(crate) fn new(context: Arc<Context>, deadline: Option<Instant>) -> Self {
+    /// A call from `source` whose caller waits until `deadline`.
+    pub(crate) fn new(context: Arc<Context>, deadline: Option<Instant>, source: Source) -> Self {
         Self(Arc::new(Inner {
             context,
             deadline,
             model: OnceLock::new(),
+            source,
         }))
     }
 
@@ -49,25 +68,59 @@ impl Call {
         self.0.deadline
     }
 
+    /// How a request of this call takes its turn: until its deadline, in the share of its caller.
+    pub fn turn(&self) -> Turn {
+        let flow = self.caller().map(|caller| caller.flow());
+        Turn {
+            deadline: self.deadline(),
+            flow: flow.unwrap_or_default(),
+        }
+    }
+
     /// Every model of the server.
     pub fn repository(&self) -> &Repository {
         &self.0.context.repository
     }
 
-    /// The threads for long work.
-    pub fn blocking(&self) -> &Blocking {
-        &self.0.context.blocking
+    /// The threads for long work of the model that the request has reached.
+    pub fn blocking(&self) -> Lane<'_> {
+        let model = self.0.model.get().map_or("", |model| model);
+        self.0.context.blocking.lane(model)
     }
 
     /// The model of this task that a request means, see [`Repository::resolve`]. The metrics of the
     /// call name it.
     ///
     /// # Errors
-    /// There is no such model, it is not ready, or it has another task.
+    /// There is no such model, it is not ready, it has another task, or the caller may not use it.
     pub fn resolve(&self, task: &str, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
         let model = self.repository().resolve(task, name, version)?;
-        self.set_model(&model);
+        self.reach(&model)?;
         Ok(model)
+    }
+
+    /// Takes `rows` of what the caller may have in flight and of its rate, until the result is
+    /// dropped. A task asks before it serves them.
+    ///
+    /// # Errors
+    /// [`ServeError::CallerLimit`].
+    pub fn admit(&self, rows: usize) -> Result<Admitted, ServeError> {
+        match self.caller() {
+            Some(caller) => caller.admit(rows, Instant::now()),
+            None => Ok(Admitted::default()),
+        }
+    }
+
+    /// Whether the caller may use this model.
+    pub fn may_use(&self, model: &str) -> bool {
+        self.caller().is_none_or(|caller| caller.may_use(model))
+    }
+
+    /// # Errors
+    /// [`ServeError::PermissionDenied`]: the caller may not use this model.
+    pub fn check_model(&self, model: &str) -> Result<(), ServeError> {
+        let caller = self.caller();
+        caller.map_or(Ok(()), |caller| caller.check_model(model))
     }
 
     /// Whether the server takes new requests.
@@ -87,9 +140,23 @@ impl Call {
         &self.0.context
     }
 
+    /// The configured caller who makes the call.
+    pub(crate) fn caller(&self) -> Option<&Arc<Caller>> {
+        self.0.source.caller.as_ref()
+    }
+
+    /// The identity of the client's certificate.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.0.source.identity.as_ref()
+    }
+
     /// Notes the model that the request has reached; the first one counts.
-    pub(crate) fn set_model(&self, model: &Model) {
+    ///
+    /// # Errors
+    /// [`ServeError::PermissionDenied`]: the caller may not use it.
+    pub(crate) fn reach(&self, model: &Model) -> Result<(), ServeError> {
         let _ = self.0.model.set(Arc::clone(&model.name));
+        self.check_model(&model.name)
     }
 
     /// The name of the model that the request has reached; empty: none.

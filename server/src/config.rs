@@ -3,20 +3,26 @@
 //! configures.
 
 mod batching;
+mod connections;
 mod file;
 mod log;
 mod network;
 mod repository;
 mod runtime;
+mod security;
 mod shutdown;
 #[cfg(test)]
 mod tests;
+mod tls;
 
+pub use connections::ConnectionOptions;
 pub use log::{LogFormat, LogOptions};
 pub use network::NetworkOptions;
 pub use repository::RepositoryOptions;
 pub use runtime::{RuntimeOptions, cores};
+pub use security::{Reflection, SecurityOptions};
 pub use shutdown::ShutdownOptions;
+pub use tls::TlsOptions;
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -31,6 +37,7 @@ use self::file::File;
 use crate::batching::Settings;
 use crate::runtime::Device;
 use crate::task::Limits;
+use crate::tokens::NewToken;
 use crate::value_parser::Problem;
 
 /// The Quintet model server: gRPC with dynamic batching over ONNX Runtime.
@@ -52,6 +59,15 @@ pub struct Config {
     /// Where and how connections are served.
     #[command(flatten)]
     pub network: NetworkOptions,
+    /// Certificates.
+    #[command(flatten)]
+    pub tls: TlsOptions,
+    /// Who may call.
+    #[command(flatten)]
+    pub security: SecurityOptions,
+    /// Bounds on connections.
+    #[command(flatten)]
+    pub connections: ConnectionOptions,
     /// Where models run.
     #[command(flatten)]
     pub runtime: RuntimeOptions,
@@ -73,13 +89,23 @@ pub struct Config {
 }
 
 /// What the program can do beside serving.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Subcommand)]
+#[derive(Debug, Clone, PartialEq, clap::Subcommand)]
 pub enum Command {
     /// Ask the running server that has these options whether it is ready: exit code 0 if it is, else 1
     /// and the reason.
     ///
     /// It finds the server by --admin-listen, QUINTET_ADMIN_LISTEN or the file.
     Healthcheck,
+    /// Manage the callers' tokens.
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+/// What can be done with tokens.
+#[derive(Debug, Clone, PartialEq, clap::Subcommand)]
+pub enum TokenCommand {
+    /// Print a new token, and its entry for the file of --tokens.
+    New(NewToken),
 }
 
 /// An option that cannot be used.
@@ -117,6 +143,7 @@ impl Config {
             models = file.models(&matches)?;
         }
         let config = Self::from_arg_matches(&matches).expect("every option was parsed");
+        config.tls.check()?;
         config.batching.check("", &config.limits)?;
         for (name, batching) in &models {
             batching.check(&format!("models.{name}."), &config.limits)?;
@@ -136,7 +163,7 @@ impl Config {
 }
 
 impl ConfigError {
-    fn new(option: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub(crate) fn new(option: impl Into<String>, problem: impl Into<String>) -> Self {
         let (option, problem) = (option.into(), problem.into());
         Self { option, problem }
     }

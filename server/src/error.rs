@@ -1,5 +1,9 @@
 //! Every way in which a request can fail. `grpc/status.rs` maps them to gRPC codes.
 
+mod caller;
+
+pub use caller::{CallerLimit, PermissionDenied, Unauthenticated};
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +74,33 @@ pub enum ServeError {
         /// When it may have room.
         retry_after: Duration,
     },
+    /// The caller is not known.
+    #[error(transparent)]
+    Unauthenticated(#[from] Unauthenticated),
+    /// The caller is known and may not do this.
+    #[error(transparent)]
+    PermissionDenied(#[from] PermissionDenied),
+    /// The caller asks for more than it may have at once.
+    #[error("caller `{caller}` {limit}")]
+    CallerLimit {
+        /// Its name.
+        caller: Arc<str>,
+        /// Which of its limits.
+        limit: CallerLimit,
+        /// When it may ask again.
+        retry_after: Duration,
+    },
+    /// The caller asks for more than there is.
+    #[error("{reason}")]
+    Exhausted {
+        /// What came and what is allowed.
+        reason: String,
+        /// When asking again may help; `None`: not with the same request.
+        retry_after: Option<Duration>,
+    },
+    /// There is no such call.
+    #[error("{0}")]
+    Unimplemented(String),
     /// Not now: the server is stopping, or the model is still loading or no longer served.
     #[error("{reason}")]
     Unavailable {
@@ -188,8 +219,12 @@ impl ServeError {
     /// When asking again may help, if waiting can.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::QueueFull { retry_after, .. } => Some(*retry_after),
-            Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::QueueFull { retry_after, .. } | Self::CallerLimit { retry_after, .. } => {
+                Some(*retry_after)
+            }
+            Self::Unavailable { retry_after, .. } | Self::Exhausted { retry_after, .. } => {
+                *retry_after
+            }
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::back_off;
-use crate::batching::{Answer, Failure, Timing};
+use crate::batching::{Answer, Failure, Flow, Timing};
 use crate::deadline;
 use crate::error::ServeError;
 use crate::model::Model;
@@ -20,6 +20,25 @@ pub struct Served<T> {
     pub answer: T,
     /// Where its time went.
     pub spent: Spent,
+}
+
+/// How a request takes its turn.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Turn {
+    /// When its caller stops waiting.
+    pub deadline: Option<Instant>,
+    /// Whose it is.
+    pub flow: Flow,
+}
+
+/// Of a caller that is not known.
+impl From<Option<Instant>> for Turn {
+    fn from(deadline: Option<Instant>) -> Self {
+        Self {
+            deadline,
+            flow: Flow::default(),
+        }
+    }
 }
 
 /// Where the time of one run went, or of several, one after the other.
@@ -43,12 +62,13 @@ impl Model {
     /// Those of `prepare`, and those of the batching core: a full queue, the deadline, a fault.
     pub async fn serve<K, T>(
         &self,
-        deadline: Option<Instant>,
+        turn: impl Into<Turn>,
         rows: usize,
         prepare: Pin<&mut impl Future<Output = Result<(Rows, K), ServeError>>>,
         finish: impl FnOnce(Rows, K) -> Option<T>,
     ) -> Result<Served<T>, ServeError> {
-        if let Err(failure) = self.engine.check_room(rows) {
+        let Turn { deadline, flow } = turn.into();
+        if let Err(failure) = self.engine.check_room_for(flow, rows) {
             self.metrics.statistics.fail.add(Duration::ZERO);
             return Err(ServeError::from_failure(&self.name, failure));
         }
@@ -58,7 +78,7 @@ impl Model {
             let preprocess = started.elapsed();
             self.metrics.preprocess.record(preprocess);
 
-            let Answer { outputs, timing } = self.run(rows, deadline).await?;
+            let Answer { outputs, timing } = self.run(rows, Turn { deadline, flow }).await?;
             let ran = Instant::now();
             let answer = finish(outputs, kept).ok_or_else(|| {
                 let words = "an output holds a number that its task does not allow";
@@ -83,10 +103,11 @@ impl Model {
     }
 
     /// Takes rows through the batching core.
-    async fn run(&self, rows: Rows, deadline: Option<Instant>) -> Result<Answer<Row>, ServeError> {
+    async fn run(&self, rows: Rows, turn: Turn) -> Result<Answer<Row>, ServeError> {
+        let deadline = turn.deadline.map(Instant::into_std);
         let ticket = self
             .engine
-            .submit(rows, deadline.map(Instant::into_std))
+            .submit_for(turn.flow, rows, deadline)
             .map_err(|failure| ServeError::from_failure(&self.name, failure))?;
         if !self.engine.is_behind() {
             back_off::suppress();

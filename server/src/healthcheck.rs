@@ -4,10 +4,12 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
+
+use crate::tls;
 
 /// Time limit of the check. It is below Docker's own limit, so that the reason is printed.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -35,13 +37,15 @@ pub enum Unready {
     NotReady(String),
 }
 
-/// Asks the server whose HTTP endpoints listen at `listen` whether it is ready.
+/// Asks the server whose HTTP endpoints listen at `listen` whether it is ready, over TLS if
+/// `is_secure`.
 ///
 /// # Errors
 /// [`Unready`], with the server's own reasons where it gave some.
-pub fn ask(listen: SocketAddr) -> Result<(), Unready> {
+pub fn ask(listen: SocketAddr, is_secure: bool) -> Result<(), Unready> {
     let address = reachable(listen);
-    let answer = get(address, "/readyz").map_err(|source| Unready::NoAnswer { address, source })?;
+    let answer = get(address, is_secure, "/readyz")
+        .map_err(|source| Unready::NoAnswer { address, source })?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let mut status_line = head.lines().next().unwrap_or_default().split(' ');
     match (status_line.next(), status_line.next()) {
@@ -65,18 +69,33 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 /// The headers and body of one HTTP/1.1 response. The server closes the connection after it.
-fn get(address: SocketAddr, path: &str) -> io::Result<String> {
+fn get(address: SocketAddr, is_secure: bool, path: &str) -> io::Result<String> {
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     let exchange = async {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::new();
-        let mut stream = stream.take(LONGEST_ANSWER);
-        stream.read_to_end(&mut answer).await?;
-        Ok(String::from_utf8_lossy(&answer).into_owned())
+        let stream = TcpStream::connect(address).await?;
+        if is_secure {
+            exchange(
+                tls::connect_unverified(stream, address.ip()).await?,
+                &request,
+            )
+            .await
+        } else {
+            exchange(stream, &request).await
+        }
     };
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async { timeout(LIMIT, exchange).await? })
+}
+
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &str,
+) -> io::Result<String> {
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    let mut stream = stream.take(LONGEST_ANSWER);
+    stream.read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 #[cfg(test)]
@@ -105,23 +124,23 @@ mod tests {
 
     #[test]
     fn only_200_is_ready() {
-        ask(answering("HTTP/1.1 200 OK\r\n\r\nready\n")).unwrap();
+        ask(answering("HTTP/1.1 200 OK\r\n\r\nready\n"), false).unwrap();
         let unready =
             answering("HTTP/1.1 503 Service Unavailable\r\n\r\ncnn: broken\nmlp: loading\n");
-        let error = ask(unready).unwrap_err();
+        let error = ask(unready, false).unwrap_err();
         assert_eq!(error.to_string(), "not ready: cnn: broken; mlp: loading");
     }
 
     #[test]
     fn other_servers_are_recognised() {
         for answer in ["", "SSH-2.0-OpenSSH_9.2\r\n"] {
-            let error = ask(answering(answer)).unwrap_err();
+            let error = ask(answering(answer), false).unwrap_err();
             assert!(matches!(error, Unready::NotHttp(_)), "{error}");
         }
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let nobody = listener.local_addr().unwrap();
         drop(listener);
-        let error = ask(nobody).unwrap_err();
+        let error = ask(nobody, false).unwrap_err();
         assert!(matches!(error, Unready::NoAnswer { .. }), "{error}");
     }
 

@@ -3,7 +3,7 @@
 //! A request's way through it:
 //!
 //! ```text
-//! grpc ─► task (wire, prepare) ─► flow: batching ─► runtime ─► task (finish, wire) ─► grpc
+//! transport ─► grpc ─► task (wire, prepare) ─► flow: batching ─► runtime ─► task (finish, wire)
 //! ```
 //!
 //! [`config::Config::read`] gives a [`config::Config`], `build` makes an [`app::App`] of it, and
@@ -19,6 +19,7 @@ pub mod batching;
 pub mod blocking;
 mod busy_poll;
 pub mod call;
+pub mod clip;
 pub mod config;
 mod deadline;
 pub mod environment;
@@ -29,12 +30,19 @@ pub mod healthcheck;
 mod io_threads;
 mod lifecycle;
 mod lock;
+mod log;
 pub mod metrics;
 pub mod model;
+mod reload;
 pub mod repository;
 mod request_id;
+mod resources;
 pub mod runtime;
+mod security;
 pub mod shutdown;
 pub mod statistics;
 pub mod task;
+mod tls;
+pub mod tokens;
+mod transport;
 mod value_parser;

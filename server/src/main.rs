@@ -1,8 +1,9 @@
 //! `quintet-server`: parse, build, bind, serve; or ask another one whether it is ready.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use quintet_server::config::{Command, Config};
+use quintet_server::config::{Command, Config, TokenCommand};
 use quintet_server::{environment, healthcheck, shutdown};
 use tokio::net::TcpListener;
 
@@ -38,9 +39,16 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
     };
     let (listen, admin_listen) = (config.network.listen, config.network.admin_listen);
-    if let Some(Command::Healthcheck) = config.command {
-        healthcheck::ask(admin_listen)?;
-        return Ok(ExitCode::SUCCESS);
+    match &config.command {
+        Some(Command::Healthcheck) => {
+            healthcheck::ask(admin_listen, config.tls.admin_tls_cert.is_some())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Command::Token(TokenCommand::New(new))) => {
+            std::io::stdout().write_all(new.create()?.as_bytes())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        None => {}
     }
     config.log.init()?;
     let app = config.build()?;
@@ -55,8 +63,9 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             };
             let grpc = bind(listen).await?;
             let admin = bind(admin_listen).await?;
+            let shutdown = shutdown::signals()?;
             tracing::info!(grpc = %grpc.local_addr()?, http = %admin.local_addr()?, "listening");
-            let given_up = app.serve(grpc, admin, shutdown::signals()?).await;
+            let given_up = app.serve(grpc, admin, shutdown).await;
             Ok(if given_up == 0 {
                 ExitCode::SUCCESS
             } else {
@@ -65,7 +74,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
         })
 }
 
-#[expect(clippy::print_stderr, reason = "there may be no log yet")]
+/// There may be no log yet, and nobody may read it.
 fn report(error: &dyn std::error::Error) {
-    eprintln!("error: {error}");
+    let _ = writeln!(std::io::stderr(), "error: {error}");
 }

@@ -3,6 +3,8 @@
 //!
 //! Each server has a recorder of its own, so that two in one process do not add up.
 
+mod security;
+
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -16,6 +18,7 @@ use quintet_bundle::Manifest;
 use quintet_bundle::task::IMAGE_GENERATION;
 
 use crate::batching::{BatchReport, DropReason, Observer};
+use crate::log;
 use crate::statistics::Statistics;
 
 /// Declares each metric once: its name, its unit and what Prometheus is told of it.
@@ -68,6 +71,26 @@ declare! {
         "Whether each model version can be called: 1 or 0";
     describe_gauge() SERVER_READY = "quintet_server_ready":
         "Whether this server is ready, as /readyz says: 1 or 0";
+    describe_gauge(Seconds) CERTIFICATE_EXPIRY = "quintet_tls_certificate_expiry_timestamp_seconds":
+        "When the first certificate of a port's chain expires, in seconds since 1970";
+    describe_counter() HANDSHAKES_FAILED = "quintet_tls_handshakes_failed_total":
+        "Connections that did not become secure, by port and reason";
+    describe_counter() RELOAD_FAILURES = "quintet_reload_failures_total":
+        "Certificates or tokens that have changed and were refused; the old ones stay in use";
+    describe_gauge() RELOAD_SUCCESSFUL = "quintet_last_reload_successful":
+        "Whether certificates or tokens are as in their files: 1, or 0 after a refused change";
+    describe_counter() CALLER_REQUESTS = "quintet_caller_requests_total":
+        "Requests that ended, by caller and gRPC code; only with tokens";
+    describe_counter() CALLER_ROWS = "quintet_caller_rows_total":
+        "Rows that were admitted, by caller; only with tokens";
+    describe_gauge(Bytes) BYTES_IN_FLIGHT = "quintet_bytes_in_flight":
+        "Bytes of requests from their arrival to their answers, see --max-bytes-in-flight";
+    describe_gauge() CONNECTIONS = "quintet_connections":
+        "Open gRPC connections";
+    describe_counter() TURNED_AWAY = "quintet_connections_turned_away_total":
+        "gRPC connections beyond --max-connections, by kind: new ones refused, or idle ones closed for them";
+    describe_counter() LOG_LINES_LOST = "quintet_log_lines_lost_total":
+        "Log lines that were not written, by reason: unwritable, or limited as a library wrote too many";
     describe_gauge() BUILD_INFO = "quintet_build_info":
         "What this server is; always 1";
 }
@@ -91,6 +114,9 @@ struct Inner {
     handle: PrometheusHandle,
     process: metrics_process::Collector,
     in_flight: Gauge,
+    connections: Gauge,
+    /// New ones, then idle ones.
+    turned_away: [Counter; 2],
     ready: Gauge,
     requests: RwLock<HashMap<RequestKey, (Counter, Histogram)>>,
 }
@@ -138,7 +164,7 @@ impl Metrics {
             .build_recorder();
         let handle = recorder.handle();
         let process = metrics_process::Collector::new(PROCESS_PREFIX);
-        let (in_flight, ready) = with_local_recorder(&recorder, || {
+        let (in_flight, ready, connections, turned_away) = with_local_recorder(&recorder, || {
             describe();
             process.describe();
             let labels = [
@@ -149,6 +175,8 @@ impl Metrics {
             (
                 metrics::gauge!(REQUESTS_IN_FLIGHT),
                 metrics::gauge!(SERVER_READY),
+                metrics::gauge!(CONNECTIONS),
+                ["new", "idle"].map(|kind| metrics::counter!(TURNED_AWAY, "kind" => kind)),
             )
         });
         Self(Arc::new(Inner {
@@ -156,6 +184,8 @@ impl Metrics {
             handle,
             process,
             in_flight,
+            connections,
+            turned_away,
             ready,
             requests: RwLock::default(),
         }))
@@ -163,7 +193,13 @@ impl Metrics {
 
     /// The exposition text that Prometheus scrapes.
     pub fn render(&self) -> String {
-        with_local_recorder(&self.0.recorder, || self.0.process.collect());
+        with_local_recorder(&self.0.recorder, || {
+            self.0.process.collect();
+            let lost = log::lost();
+            for (reason, lines) in [("unwritable", lost.unwritable), ("limited", lost.limited)] {
+                metrics::counter!(LOG_LINES_LOST, "reason" => reason).absolute(lines);
+            }
+        });
         self.0.handle.render()
     }
 
@@ -171,6 +207,22 @@ impl Metrics {
     /// memory.
     pub fn upkeep(&self) {
         self.0.handle.run_upkeep();
+    }
+
+    /// Requests hold so many bytes.
+    pub fn bytes_in_flight(&self, bytes: usize) {
+        let gauge = || metrics::gauge!(BYTES_IN_FLIGHT);
+        with_local_recorder(&self.0.recorder, gauge).set(bytes as f64);
+    }
+
+    /// So many connections are open.
+    pub fn connections(&self, open: usize) {
+        self.0.connections.set(open as f64);
+    }
+
+    /// A new connection was refused, or an `idle` one was closed.
+    pub fn turned_away(&self, idle: bool) {
+        self.0.turned_away[usize::from(idle)].increment(1);
     }
 
     /// A request has come in.

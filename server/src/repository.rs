@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use quintet_bundle::{BundleError, discover};
+use quintet_bundle::{BundleError, discover_readable};
 
+use crate::clip::clip;
 use crate::error::ServeError;
 use crate::model::Model;
 
@@ -53,11 +54,16 @@ impl Repository {
     /// Finds the bundles below `models_dir`; loads none. Without the models of `required` the
     /// server is not ready; empty means every one that is there.
     ///
+    /// A folder in it that cannot be read is passed over with a line in the log.
+    ///
     /// # Errors
-    /// The folder cannot be read.
+    /// `models_dir` itself cannot be read.
     pub fn find(models_dir: &std::path::Path, required: &[String]) -> Result<Self, BundleError> {
         let mut models: BTreeMap<String, Versions> = BTreeMap::new();
-        for found in discover(models_dir)? {
+        let unreadable = |error: BundleError| {
+            tracing::warn!(%error, "a folder in the repository cannot be read");
+        };
+        for found in discover_readable(models_dir, unreadable)? {
             let versions = models.entry(found.name.clone()).or_default();
             let version = ModelVersion {
                 name: found.name,
@@ -159,7 +165,8 @@ impl Repository {
     pub fn find_ready(&self, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
         let Some(versions) = self.models.get(name) else {
             return Err(ServeError::ModelNotFound(format!(
-                "there is no model `{name}`; {}",
+                "there is no model `{}`; {}",
+                clip(name),
                 self.inventory()
             )));
         };
@@ -171,7 +178,10 @@ impl Repository {
         let mut known = versions.values();
         let Some(found) = known.find(|known| known.version.to_string() == version) else {
             let known = join(versions.keys());
-            let text = format!("model `{name}` has no version `{version}`; it has {known}");
+            let text = format!(
+                "model `{name}` has no version `{}`; it has {known}",
+                clip(version)
+            );
             return Err(ServeError::ModelNotFound(text));
         };
         found.ready().ok_or_else(|| found.not_ready())

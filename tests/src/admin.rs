@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// An HTTP response.
@@ -21,9 +21,19 @@ pub struct Scrape(BTreeMap<String, f64>);
 
 /// Fetches one page over a connection of its own.
 pub async fn get(address: SocketAddr, path: &str) -> Page {
+    let stream = TcpStream::connect(address).await;
+    get_over(stream.expect("the admin port answers"), path, "").await
+}
+
+/// Fetches one page over this connection, with these further header lines.
+pub async fn get_over(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    path: &str,
+    headers: &str,
+) -> Page {
     let lost = "the admin port answers";
-    let mut stream = TcpStream::connect(address).await.expect(lost);
-    let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: test\r\n{headers}connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect(lost);
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect(lost);

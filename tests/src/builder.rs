@@ -148,7 +148,8 @@ impl ServerBuilder {
         self.option("--default-generator", name)
     }
 
-    fn option(mut self, flag: &'static str, value: impl Into<OsString>) -> Self {
+    /// Any other option.
+    pub fn option(mut self, flag: &'static str, value: impl Into<OsString>) -> Self {
         self.options.insert(flag, value.into());
         self
     }

@@ -15,6 +15,7 @@
 
 mod admin;
 mod builder;
+mod certificates;
 mod frame;
 mod generator;
 mod graph;
@@ -22,15 +23,20 @@ mod manifest;
 mod models;
 mod picture;
 mod server;
+mod silent_peer;
 pub mod text;
+mod tls;
 mod wire;
 
-pub use admin::{Page, Scrape, get};
+pub use admin::{Page, Scrape, get, get_over};
 pub use builder::{ServerBuilder, server};
+pub use certificates::{Authority, CLIENT_NAME, Issued, PemFiles};
 pub use frame::{CLASSES, Frame, frame, near, softmax};
 pub use generator::{TinyGenerator, tiny_generator};
 pub use models::{Flaw, TinyModel, tiny};
 pub use picture::{Canvas, jpeg, png, png_bomb};
 pub use server::Server;
+pub use silent_peer::{SilentPeer, call_as};
 pub use text::{TinyText, tiny_text};
+pub use tls::{TlsClient, Version};
 pub use wire::{Reply, Wire, grpc_message};

@@ -6,6 +6,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
 use http::{HeaderMap, Request};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tonic::{Code, Status};
 
@@ -45,14 +46,26 @@ impl Wire {
             .await
             .expect("the server listens");
         stream.set_nodelay(true).expect("a TCP stream");
+        Self::over(stream, address)
+            .await
+            .expect("the server speaks HTTP/2")
+    }
+
+    /// Speaks HTTP/2 over this connection.
+    ///
+    /// # Errors
+    /// The server has ended it.
+    pub async fn over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        address: SocketAddr,
+    ) -> Result<Self, h2::Error> {
         let (requests, connection) = h2::client::Builder::new()
             .initial_window_size(1 << 20)
             .handshake(stream)
-            .await
-            .expect("the server speaks HTTP/2");
+            .await?;
         // The requests see its errors.
         tokio::spawn(connection);
-        Self { address, requests }
+        Ok(Self { address, requests })
     }
 
     /// Sends the headers of a gRPC call and, unless it is `None`, its whole body.
@@ -87,6 +100,18 @@ impl Wire {
             request = request.header(*name, *value);
         }
         let request = request.body(()).expect("the test's headers are legal");
+        self.send_request(request, body).await
+    }
+
+    /// Sends any request and, unless it is `None`, its whole body.
+    ///
+    /// # Errors
+    /// HTTP/2's.
+    pub async fn send_request(
+        &self,
+        request: Request<()>,
+        body: Option<Bytes>,
+    ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
         let is_empty = body.as_ref().is_some_and(Bytes::is_empty);
         let mut requests = self.requests.clone().ready().await?;
         let (response, mut stream) = requests.send_request(request, is_empty)?;

@@ -1,6 +1,7 @@
 //! The end-to-end tests: one binary, one behaviour a file.
 
 mod batching;
+mod bounds;
 mod classify;
 mod classify_stream;
 mod deadline;
@@ -34,6 +35,10 @@ mod storm;
 mod support;
 mod telemetry;
 mod tidy;
+mod tls;
+mod tls_clients;
+mod tokens;
 #[cfg(feature = "trainer")]
 mod train_then_serve;
+mod transport;
 mod versions;

@@ -58,7 +58,7 @@ async fn infer(
 #[tokio::test]
 async fn tokens_get_the_score_that_their_text_gets() {
     let server = server().text(tiny_text("reviews")).start().await;
-    let asked = ["good film", "bad plot, bad film: bad!", ""];
+    let asked = ["good film", "bad plot, bad film: bad!", "good"];
     let by_text = ask(&server, texts(&asked)).await.unwrap();
     let rows = asked.map(|text| tokenizer().encode(text, &SPEC).unwrap().tokens);
     let lengths = rows.each_ref().map(|row| row.len() as i32);

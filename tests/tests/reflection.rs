@@ -1,6 +1,9 @@
 //! Reflection lists every service, in both versions that clients ask for.
 
-use quintet_e2e::{server, tiny};
+use prost::Message as _;
+use quintet_e2e::{grpc_message, server, tiny};
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 
 /// Of the second service.
 const METHODS: [&[u8]; 5] = [
@@ -72,4 +75,26 @@ async fn services_are_listed_in_v1alpha() {
             "{service} of {names:?}"
         );
     }
+}
+
+/// A client may ask, read the answer, and only then say that it has no more questions.
+#[tokio::test]
+async fn a_stream_ends_when_its_caller_has_no_more_questions() {
+    let server = server().model(tiny("digits")).start().await;
+    let wire = server.wire().await;
+    let question = ServerReflectionRequest {
+        message_request: Some(MessageRequest::ListServices(String::new())),
+        ..Default::default()
+    };
+    let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+    let (response, mut stream) = wire.send(path, &[], None).await.unwrap();
+    let question = grpc_message(&question.encode_to_vec());
+    stream.send_data(question, false).unwrap();
+    let mut body = response.await.unwrap().into_body();
+    let answer = body.data().await.unwrap().unwrap();
+    body.flow_control().release_capacity(answer.len()).unwrap();
+    stream.send_data(bytes::Bytes::new(), true).unwrap();
+    assert!(body.data().await.is_none());
+    let trailers = body.trailers().await.unwrap().expect("trailers");
+    assert_eq!(trailers["grpc-status"], "0");
 }

@@ -1,7 +1,6 @@
 //! SentimentScore: each text gets its own score, whatever texts share its batch.
 
 use prost::Message as _;
-use quintet_bundle::text::{START, UNKNOWN};
 use quintet_e2e::text::{SPEC, score, tokenizer};
 use quintet_e2e::{Server, grpc_message, server, tiny, tiny_text};
 use quintet_proto::v1;
@@ -43,14 +42,14 @@ fn assert_scores<T: AsRef<str>>(reply: &v1::SentimentScoreResponse, texts: &[T])
         let read = tokenizer()
             .encode(text.as_ref(), &SPEC)
             .expect("every text has tokens");
-        let expected = score(&read.tokens);
-        assert_same(sentiment.score, expected);
-        let label = if expected >= 0.5 {
-            "POSITIVE"
-        } else {
-            "NEGATIVE"
+        let (expected, label) = match (read.known, score(&read.tokens)) {
+            (0, _) => (0.5, "UNKNOWN"),
+            (_, score) if score >= 0.5 => (score, "POSITIVE"),
+            (_, score) => (score, "NEGATIVE"),
         };
-        assert_eq!(sentiment.label, label);
+        assert_same(sentiment.score, expected);
+        assert_eq!(sentiment.label, label, "{text:?}", text = text.as_ref());
+        assert_eq!(sentiment.known_tokens as usize, read.known);
         assert_eq!(sentiment.tokens as usize, read.tokens.len());
         assert_eq!(sentiment.truncated, read.truncated);
     }
@@ -100,10 +99,36 @@ async fn odd_texts_have_scores_too() {
     let tokens: Vec<u32> = reply.sentiments.iter().map(|it| it.tokens).collect();
     assert_eq!(tokens[0], 1, "the start marker alone");
     assert_eq!(tokens[2], 3);
-    let only_unknown = score(&[START, UNKNOWN, UNKNOWN]);
-    assert_same(reply.sentiments[2].score, only_unknown);
     assert_eq!(tokens[7], 200);
     assert!(reply.sentiments[7].truncated && !reply.sentiments[6].truncated);
+}
+
+#[tokio::test]
+async fn a_text_without_a_known_word_has_no_sentiment() {
+    let server = server().text(tiny_text("reviews")).start().await;
+    let asked = [
+        "good film",
+        "good quux",
+        "good quux quux",
+        "这部电影很好看",
+        "",
+    ];
+    let reply = ask(&server, texts(&asked)).await.unwrap();
+    assert_scores(&reply, &asked);
+    let seen = |it: &v1::Sentiment| (it.known_tokens, it.language_supported);
+    let seen: Vec<_> = reply.sentiments.iter().map(seen).collect();
+    let expected = [(2, true), (1, true), (1, false), (0, false), (0, false)];
+    assert_eq!(seen, expected);
+
+    let strict = v1::SentimentScoreRequest {
+        on_unreadable: v1::OnUnreadable::Error as i32,
+        ..texts(&asked)
+    };
+    let status = ask(&server, strict).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    let words = "texts[3]: has no word that the model knows";
+    assert!(status.message().contains(words), "{status:?}");
+    assert!(!status.message().contains("texts[2]"), "{status:?}");
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! The workspace's invariants, read off its source tree: who may name what, how long a file may be, what it begins
 //! with, and which crate may depend on which. Each failure names the file and the line.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+mod manifests;
 
 /// The workspace's folders with code.
 const CRATES: [&str; 9] = [
@@ -133,6 +134,7 @@ fn the_wire_stays_in_one_folder() {
     let words = [
         "tonic",
         "prost",
+        "prost_types",
         "tonic_health",
         "tonic_reflection",
         "tonic_types",
@@ -143,6 +145,29 @@ fn the_wire_stays_in_one_folder() {
     assert_none(&strays(&["server"], &["quintet_proto"], names, |path| {
         is_wire(path) || path.starts_with("server/src/task/")
     }));
+}
+
+/// Invariant 1.
+#[test]
+fn the_transport_stays_in_one_folder_and_knows_no_model() {
+    let is_transport = |path: &str| path.starts_with("server/src/transport/");
+    assert_none(&strays(&["server"], &["h2"], names, |path| {
+        is_transport(path) || path.starts_with("server/tests/")
+    }));
+    let words = [
+        "crate::grpc",
+        "crate::model",
+        "crate::task",
+        "crate::metrics",
+        "crate::repository",
+        "crate::call",
+    ];
+    assert_none(&strays(
+        &["server"],
+        &words,
+        |code, word| code.contains(word),
+        |path| !is_transport(path),
+    ));
 }
 
 /// Invariant 1.
@@ -247,28 +272,6 @@ fn the_environment_is_read_in_one_file() {
     ));
 }
 
-/// Invariant 6: a test makes the generated code again, so the generators are dependencies of tests
-/// alone. The trainer's build script finds libtorch.
-#[test]
-fn nothing_is_generated_by_a_build() {
-    for name in CRATES {
-        let script = root().join(name).join("build.rs").exists();
-        assert_eq!(script, name == "trainer", "{name}/build.rs");
-        let manifest = manifest(name);
-        for table in ["dependencies", "build-dependencies"] {
-            let Some(table) = manifest.get(table).and_then(toml::Value::as_table) else {
-                continue;
-            };
-            for generator in ["protox", "prost-build", "tonic-prost-build", "tonic-build"] {
-                assert!(
-                    !table.contains_key(generator),
-                    "{name}/Cargo.toml: {generator}"
-                );
-            }
-        }
-    }
-}
-
 #[test]
 fn files_are_short() {
     let long = sources(&CRATES)
@@ -318,78 +321,4 @@ fn lines_are_clean() {
         }
     }
     assert_none(&offences);
-}
-
-/// The names of ours that a table of a manifest holds, those of optional dependencies left out.
-fn ours(manifest: &toml::Table, table: &str) -> BTreeSet<String> {
-    let Some(table) = manifest.get(table).and_then(toml::Value::as_table) else {
-        return BTreeSet::new();
-    };
-    let optional =
-        |value: &toml::Value| value.get("optional").and_then(toml::Value::as_bool) == Some(true);
-    let wanted = table.iter().filter(|(_, value)| !optional(value));
-    wanted
-        .filter_map(|(name, _)| name.strip_prefix("quintet-").map(str::to_owned))
-        .collect()
-}
-
-fn manifest(name: &str) -> toml::Table {
-    let path = root().join(name).join("Cargo.toml");
-    let text = fs::read_to_string(path).expect("each crate has a manifest");
-    text.parse().expect("cargo has read it too")
-}
-
-/// Invariant 7.
-#[test]
-fn crates_depend_only_on_those_below_them() {
-    for (name, allowed) in [
-        ("proto", &[][..]),
-        ("onnx", &[]),
-        ("bundle", &[]),
-        ("data", &[]),
-        ("server", &["proto", "onnx", "bundle"]),
-        ("trainer", &["bundle", "onnx", "data"]),
-        ("client", &["proto"]),
-        ("bench", &["proto", "bundle", "data", "server"]),
-        ("tests", &["proto", "onnx", "bundle", "server", "client"]),
-    ] {
-        let found = ours(&manifest(name), "dependencies");
-        for dependency in &found {
-            assert!(
-                allowed.contains(&dependency.as_str()),
-                "{name}/Cargo.toml: {dependency}"
-            );
-        }
-    }
-    // The data sets are for the command line tool's `evaluate` alone.
-    let client = manifest("client");
-    let data = &client["dependencies"]["quintet-data"];
-    assert_eq!(
-        data.get("optional").and_then(toml::Value::as_bool),
-        Some(true)
-    );
-}
-
-/// Invariant 7.
-#[test]
-fn crates_stay_free_of_what_they_must_not_know() {
-    for (name, banned) in [
-        ("onnx", &["tch", "ort"][..]),
-        ("bundle", &["tch", "ort", "tokio", "tonic"]),
-        ("server", &["tch"]),
-        ("trainer", &["tonic"]),
-        ("data", &["tch", "ort", "tokio", "tonic"]),
-        ("client", &["ort", "tch"]),
-        ("bench", &["tch"]),
-        ("tests", &["tch"]),
-    ] {
-        let manifest = manifest(name);
-        let dependencies = manifest["dependencies"].as_table().expect("a table");
-        for word in banned {
-            assert!(
-                !dependencies.contains_key(*word),
-                "{name}/Cargo.toml: {word}"
-            );
-        }
-    }
 }

@@ -47,6 +47,8 @@ pub struct Recipe {
     pub tokenizer: Option<TokenizerSettings>,
     /// Training on other parts of long texts than their ends; none when absent.
     pub crop: Option<Crop>,
+    /// Learning from judged sentences beside whole texts; none when absent.
+    pub sentences: Option<Sentences>,
     /// Dropout between the layers of a network that reads texts; none when absent.
     pub sequence_dropout: Option<SequenceDropout>,
     /// The first embedding of a network that reads texts; random when absent.
@@ -90,6 +92,14 @@ pub struct Loss {
 pub struct Averaging {
     /// The part of the average that a step keeps.
     pub decay: f64,
+}
+
+/// Judged sentences beside the whole texts of a data set: SST-2's beside IMDB's reviews.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sentences {
+    /// How often an epoch sees each sentence.
+    pub repeat: usize,
 }
 
 /// Dropout between the layers of a network that reads texts. It belongs to the recipe, not to the

@@ -131,8 +131,9 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
 // What a manifest says of how the network was trained.
 fn training(fit: &Fit<'_>, epochs: &[EpochMetrics]) -> bundle::Training {
     let (recipe, last) = (fit.recipe, epochs.last());
+    let further = recipe.sentences.map_or("", |_| " and SST-2");
     bundle::Training {
-        data: fit.architecture.dataset.name().to_owned(),
+        data: format!("{}{further}", fit.architecture.dataset.name()),
         train_samples: fit.train.len() as u64,
         epochs: last.map_or(0, |it| it.epoch),
         batch_size: recipe.batch_size as u32,

@@ -144,6 +144,7 @@ fn evaluate(
         cache: Path::new(""),
         device: Device::Cpu,
         tokenizer: architecture.recipe().tokenizer(),
+        has_sentences: false,
     };
     let test = architecture.dataset.load_test(&source, &bundle)?;
     let none = test.slice(0, 0);
@@ -189,7 +190,10 @@ impl Session<'_> {
     fn load(&self, jobs: &[Job]) -> Result<Vec<Rc<Loaded>>, Error> {
         check_data_dir(self.data_dir)?;
         let cache = self.output.runs_dir.join("cache");
-        let key = |(it, recipe): &Job| (it.dataset.name(), recipe.tokenizer());
+        let key = |(it, recipe): &Job| {
+            let has_sentences = recipe.sentences.is_some();
+            (it.dataset.name(), recipe.tokenizer(), has_sentences)
+        };
         let mut all: Vec<Rc<Loaded>> = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
             let source = Source {
@@ -197,6 +201,7 @@ impl Session<'_> {
                 cache: &cache,
                 device: self.device,
                 tokenizer: job.1.tokenizer(),
+                has_sentences: job.1.sentences.is_some(),
             };
             let same = jobs[..index].iter().position(|it| key(it) == key(job));
             all.push(match same {
@@ -214,7 +219,10 @@ impl Session<'_> {
         data: &Loaded,
         work: Work,
     ) -> Result<Ending, Error> {
-        let (train, validation) = data.train.split(recipe.validation_fraction, recipe.seed);
+        let (mut train, validation) = data.train.split(recipe.validation_fraction, recipe.seed);
+        if let (Some(further), Some(sentences)) = (&data.further, &recipe.sentences) {
+            train = train.followed_by(further, sentences.repeat);
+        }
         let setting = Setting {
             train: &train,
             validation: &validation,

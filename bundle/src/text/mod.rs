@@ -3,10 +3,12 @@
 //! A bundle carries its tokeniser as `tokenizer.json`, in the format of the `tokenizers` crate, so
 //! that other programs can read it too.
 
+mod clean;
 mod scanner;
 mod spec;
 mod tokenizer;
 
+pub use clean::clean;
 pub use spec::{Side, TextSpec};
 pub use tokenizer::{Encoded, Tokenizer, TokenizerError};
 

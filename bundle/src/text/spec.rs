@@ -22,6 +22,9 @@ pub struct TextSpec {
     pub add_special_tokens: bool,
     /// The token that fills up short rows of a batch, on the right.
     pub pad_token_id: i64,
+    /// Whether [`super::clean()`] comes before the tokeniser.
+    #[serde(default)]
+    pub clean_text: bool,
 }
 
 /// An end of a text.
@@ -35,13 +38,14 @@ pub enum Side {
 }
 
 impl TextSpec {
-    /// The last `max_tokens` of a text: the end of a review is where its author sums up.
+    /// The last `max_tokens` of a cleaned text: the end of a review is where its author sums up.
     pub const fn end_of(max_tokens: usize) -> Self {
         Self {
             max_tokens,
             truncation_side: Side::Left,
             add_special_tokens: true,
             pad_token_id: PADDING,
+            clean_text: true,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Words to numbers.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::{self, Display};
 use std::panic::{self, AssertUnwindSafe};
@@ -15,7 +16,7 @@ use tokenizers::{
 };
 
 use super::scanner::Scanner;
-use super::{Side, TOKENIZER_FILE, TextSpec};
+use super::{Side, TOKENIZER_FILE, TextSpec, clean};
 use crate::ManifestError;
 use crate::error::check;
 
@@ -36,6 +37,8 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// Does the same faster, for a tokeniser of ours.
     scanner: Option<Scanner>,
+    /// The token of words that are not in the vocabulary; none where every text can be spelled.
+    unknown: Option<i64>,
 }
 
 /// A text as a network reads it.
@@ -47,6 +50,10 @@ pub struct Encoded {
     pub truncated: bool,
     /// How many tokens the whole text has.
     pub total: usize,
+    /// How many of `tokens` stand for words or parts of words: all but special ones.
+    pub words: usize,
+    /// How many of these are in the vocabulary.
+    pub known: usize,
 }
 
 /// Why a tokeniser cannot be made or used.
@@ -55,7 +62,7 @@ pub struct Encoded {
 pub struct TokenizerError(String);
 
 impl Tokenizer {
-    /// Learns the commonest words of `texts`, `vocabulary_size` with the three special tokens.
+    /// Learns the commonest words of `texts`, cleaned, `vocabulary_size` with the three special tokens.
     ///
     /// Among words of the same frequency the alphabet decides, so the same texts in any order give
     /// the same tokeniser.
@@ -73,7 +80,7 @@ impl Tokenizer {
         let (normalizer, splitter) = (normalizer()?, splitter()?);
         let mut counts: HashMap<String, u64> = HashMap::new();
         for text in texts {
-            count_words(&normalizer, &splitter, text.as_ref(), &mut counts)?;
+            count_words(&normalizer, &splitter, &clean(text.as_ref()), &mut counts)?;
         }
         if counts.is_empty() {
             let problem = "the texts to learn a vocabulary from have no words";
@@ -98,6 +105,7 @@ impl Tokenizer {
         Ok(Self {
             inner: assemble(vocabulary.clone())?,
             scanner: Some(Scanner::new(vocabulary)),
+            unknown: Some(super::UNKNOWN),
         })
     }
 
@@ -115,9 +123,11 @@ impl Tokenizer {
             .map_err(|_| format("its post_processor cannot be used"))?
             .map_err(format)?;
         let vocabulary: HashMap<String, u32> = inner.get_vocab(true).into_iter().collect();
+        let unknown = ["[UNK]", "<unk>"].iter().find_map(|it| vocabulary.get(*it));
         let imported = Self {
             inner,
             scanner: None,
+            unknown: unknown.map(|&token| token.into()),
         };
         let numbers = SPECIAL.map(|token| vocabulary.get(token).copied());
         match Self::of(vocabulary) {
@@ -161,6 +171,12 @@ impl Tokenizer {
     /// A tokeniser that [`Tokenizer::train`] made has tokens for every text, the empty one included.
     /// Time and memory grow with the length of the text.
     pub fn encode(&self, text: &str, spec: &TextSpec) -> Result<Encoded, TokenizerError> {
+        let cleaned = if spec.clean_text {
+            clean(text)
+        } else {
+            Cow::Borrowed(text)
+        };
+        let text = cleaned.as_ref();
         let (mut tokens, total) = match &self.scanner {
             Some(scanner) => {
                 let mut tokens = Vec::new();
@@ -183,11 +199,27 @@ impl Tokenizer {
         if tokens.is_empty() {
             return Err(TokenizerError("text gives no tokens".to_owned()));
         }
+        let words = match &self.scanner {
+            Some(_) => tokens.iter().filter(|&&it| it != super::START).count(),
+            None => tokens.len().saturating_sub(self.special(spec)),
+        };
+        let is_unknown = |token: &&i64| Some(**token) == self.unknown;
+        let unknown = tokens.iter().filter(is_unknown).count();
         Ok(Encoded {
             truncated: tokens.len() < total,
             tokens,
             total,
+            words,
+            known: words.saturating_sub(unknown),
         })
+    }
+
+    /// How many special tokens an imported tokeniser adds to a text.
+    fn special(&self, spec: &TextSpec) -> usize {
+        match self.inner.get_post_processor() {
+            Some(processor) if spec.add_special_tokens => processor.added_tokens(false),
+            _ => 0,
+        }
     }
 
     /// The tokens that are kept, and how many the whole text has. More are kept than fit where there
@@ -198,10 +230,7 @@ impl Tokenizer {
         spec: &TextSpec,
     ) -> Result<(Vec<i64>, usize), TokenizerError> {
         let mut pieces = self.pieces(text)?;
-        let special = match self.inner.get_post_processor() {
-            Some(processor) if spec.add_special_tokens => processor.added_tokens(false),
-            _ => 0,
-        };
+        let special = self.special(spec);
         let total = pieces.len() + special;
         let direction = match spec.truncation_side {
             Side::Left => TruncationDirection::Left,

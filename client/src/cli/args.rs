@@ -35,7 +35,8 @@ the text's start, in the order of the texts. An empty line is an empty text. The
 ends it, with the texts before answered.
 With --json, one object a text:
   line (its number in stdin), text, label, score (0 to 1), tokens (that the model read),
-  truncated (whether there were more), model, version";
+  truncated (whether there were more), known_tokens (in the model's vocabulary),
+  language_supported (whether at least half are known), model, version";
 
 const MODELS_JSON: &str = "\
 With --json, one object:
@@ -122,6 +123,9 @@ pub(crate) struct SentimentArgs {
     /// The model's version [default: the newest that is ready].
     #[arg(long)]
     pub(crate) version: Option<String>,
+    /// Fail at a text of which the model knows no word, instead of printing UNKNOWN.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Print JSON, one object a line.
     #[arg(long)]
     pub(crate) json: bool,

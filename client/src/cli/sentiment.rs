@@ -90,7 +90,8 @@ async fn score(
     let texts = texts?;
     let request = SentimentRequest::new(texts.iter().map(|it| it.text.as_str()))
         .model(args.model.as_deref().unwrap_or_default())
-        .version(args.version.as_deref().unwrap_or_default());
+        .version(args.version.as_deref().unwrap_or_default())
+        .refuse_unreadable(args.strict);
     let answer = client.sentiment(request).await.map_err(|error| {
         Failure::of_items(&error, client.address(), |index| {
             texts.get(index)?.line.map(|it| format!("line {it}"))

@@ -46,6 +46,8 @@ fn feeling(index: usize, text: &str) -> Result<Sentiment, Status> {
         label: if positive { "POSITIVE" } else { "NEGATIVE" }.into(),
         tokens: text.split_whitespace().count() as u32 + 1,
         truncated: text.len() > 1000,
+        known_tokens: text.split_whitespace().count() as u32,
+        language_supported: true,
     })
 }
 

@@ -26,6 +26,7 @@ const FILE: PublishedFile = PublishedFile {
 const LETTERS: Published = Published {
     folder: "mnist",
     mirrors: &[],
+    suffix: ".gz",
     files: &[FILE],
 };
 

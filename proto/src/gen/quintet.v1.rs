@@ -139,8 +139,7 @@ pub struct StreamError {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SentimentScoreRequest {
     /// 1..N texts in UTF-8. The refusal of a longer list names N, the server's
-    /// `max_texts_per_request`; that of a longer text names its `max_text_bytes`. An empty text gets
-    /// the model's score for no words.
+    /// `max_texts_per_request`; that of a longer text names its `max_text_bytes`.
     #[prost(string, repeated, tag = "1")]
     pub texts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// The model's name. Empty: the server's default sentiment model.
@@ -149,6 +148,9 @@ pub struct SentimentScoreRequest {
     /// The model's version, a positive decimal number. Empty: the newest that is ready.
     #[prost(string, tag = "3")]
     pub version: ::prost::alloc::string::String,
+    /// What to do with a text of which the model knows no word.
+    #[prost(enumeration = "OnUnreadable", tag = "4")]
+    pub on_unreadable: i32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SentimentScoreResponse {
@@ -166,10 +168,11 @@ pub struct SentimentScoreResponse {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Sentiment {
-    /// The probability of the positive label, in \[0, 1\].
+    /// The probability of the positive label, in \[0, 1\]. 0.5 where the model knows no word.
     #[prost(float, tag = "1")]
     pub score: f32,
     /// The likelier of the model's two labels, such as "POSITIVE": the positive one from 0.5 on.
+    /// "UNKNOWN" where the model knows no word.
     #[prost(string, tag = "2")]
     pub label: ::prost::alloc::string::String,
     /// Tokens that the model read, the start marker included.
@@ -178,6 +181,13 @@ pub struct Sentiment {
     /// Whether the text was longer than what the model reads. Then the model read its end.
     #[prost(bool, tag = "4")]
     pub truncated: bool,
+    /// Tokens, without special ones, that are in the model's vocabulary. 0: there was nothing to read.
+    #[prost(uint32, tag = "5")]
+    pub known_tokens: u32,
+    /// Whether the vocabulary has at least half of the tokens, without special ones. If not, the text
+    /// is probably in another language, and the score means little.
+    #[prost(bool, tag = "6")]
+    pub language_supported: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GenerateDigitsRequest {
@@ -350,6 +360,39 @@ impl Framing {
             "FRAMING_UNSPECIFIED" => Some(Self::Unspecified),
             "FRAMING_AUTO" => Some(Self::Auto),
             "FRAMING_NONE" => Some(Self::None),
+            _ => None,
+        }
+    }
+}
+/// What a call does with an input in which there is nothing to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OnUnreadable {
+    /// As ON_UNREADABLE_ANSWER.
+    Unspecified = 0,
+    /// The response says so.
+    Answer = 1,
+    /// The call fails with INVALID_ARGUMENT, which names the inputs.
+    Error = 2,
+}
+impl OnUnreadable {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ON_UNREADABLE_UNSPECIFIED",
+            Self::Answer => "ON_UNREADABLE_ANSWER",
+            Self::Error => "ON_UNREADABLE_ERROR",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ON_UNREADABLE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ON_UNREADABLE_ANSWER" => Some(Self::Answer),
+            "ON_UNREADABLE_ERROR" => Some(Self::Error),
             _ => None,
         }
     }

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use super::amount::Amount;
 use super::backlog::Backlog;
 use super::clock::Instant;
+use super::flows::Flow;
 use super::pool::Pool;
 use super::request::{Failure, Gather, Ticket};
 use super::state::Phase;
@@ -75,12 +76,21 @@ impl<B: Backend> Engine<B> {
     /// # Errors
     /// As [`Engine::submit`], which may still refuse them.
     pub fn check_room(&self, rows: usize) -> Result<(), Failure> {
+        self.check_room_for(Flow::default(), rows)
+    }
+
+    /// [`Engine::check_room`] for a known caller.
+    ///
+    /// # Errors
+    /// Those of [`Engine::check_room`], and [`Failure::QueueFull`] if the caller has its share.
+    pub fn check_room_for(&self, flow: Flow, rows: usize) -> Result<(), Failure> {
         let pool = &self.pool;
-        if pool.depth.load(Ordering::Relaxed) + rows <= pool.settings.max_queue_size {
+        let has_room = pool.depth.load(Ordering::Relaxed) + rows <= pool.settings.max_queue_size;
+        if has_room && flow == Flow::default() {
             return Ok(());
         }
         // Their bytes are not known yet.
-        pool.admit(&lock(&pool.state), Amount { rows, bytes: 0 })
+        pool.admit(&lock(&pool.state), Amount { rows, bytes: 0 }, flow)
     }
 
     /// Puts a request's rows, one at least, into the queue; the ticket resolves to one output per
@@ -98,11 +108,26 @@ impl<B: Backend> Engine<B> {
         rows: SmallVec<[B::Row; 1]>,
         deadline: Option<Instant>,
     ) -> Result<Ticket<B>, Failure> {
+        self.submit_for(Flow::default(), rows, deadline)
+    }
+
+    /// [`Engine::submit`] for a known caller, who gets the same share of each batch as every other
+    /// one.
+    ///
+    /// # Errors
+    /// Those of [`Engine::submit`], and [`Failure::QueueFull`] if the caller has its share of the
+    /// queue.
+    pub fn submit_for(
+        &self,
+        flow: Flow,
+        rows: SmallVec<[B::Row; 1]>,
+        deadline: Option<Instant>,
+    ) -> Result<Ticket<B>, Failure> {
         let pool = &self.pool;
         let amount = Amount::of(&rows);
-        let gather = Arc::new(Gather::new(amount, deadline));
+        let gather = Arc::new(Gather::new(amount, deadline).of(flow));
         let mut state = lock(&pool.state);
-        pool.admit(&state, amount)?;
+        pool.admit(&state, amount, flow)?;
         let was_empty = state.queue.depth() == 0;
         state.queue.push(&gather, rows, pool.clock.now());
         pool.report(&mut state);

@@ -8,15 +8,16 @@ use smallvec::SmallVec;
 
 use super::BatchRow;
 use super::clock::Instant;
+use super::flows::Flows;
 use super::request::Gather;
 
-/// Waiting rows by width, each lane oldest first. Rows of width 1 have the first lane for
+/// Waiting rows by width, each lane in the order of their [`Flows`]. Rows of width 1 have the first lane for
 /// themselves.
 pub(super) struct Lanes<R, O> {
     /// As many as rows have needed so far.
     pub(super) lanes: Vec<VecDeque<Entry<R, O>>>,
-    /// Entries that have come so far.
-    pub(super) arrivals: u64,
+    /// Orders the entries.
+    pub(super) flows: Flows,
 }
 
 /// What is left in one lane of neighbouring rows of one request.
@@ -26,8 +27,8 @@ pub(super) struct Entry<R, O> {
     /// The request's own index of the next row.
     pub(super) next: usize,
     pub(super) submitted: Instant,
-    /// Its place in the order of all arrivals.
-    arrival: u64,
+    /// Its place in the order of all entries.
+    pub(super) start: u64,
 }
 
 /// How many rows, and the width of the widest.
@@ -49,14 +50,22 @@ impl<R: BatchRow, O> Lanes<R, O> {
             if self.lanes.len() <= lane {
                 self.lanes.resize_with(lane + 1, VecDeque::new);
             }
-            self.lanes[lane].push_back(Entry {
+            let start = self.flows.start(gather.flow, rows.len());
+            let entry = Entry {
                 gather: Arc::clone(gather),
                 rows: rows.into_iter(),
                 next,
                 submitted,
-                arrival: self.arrivals,
-            });
-            self.arrivals += 1;
+                start,
+            };
+            let lane = &mut self.lanes[lane];
+            match lane.back() {
+                Some(last) if last.start > start => {
+                    let place = lane.partition_point(|other| other.start <= start);
+                    lane.insert(place, entry);
+                }
+                _ => lane.push_back(entry),
+            }
         };
         let Some(lane) = rows.first().map(lane_of) else {
             return;
@@ -87,14 +96,14 @@ impl<R: BatchRow, O> Lanes<R, O> {
             })
     }
 
-    /// The lane with the oldest rows whose caller still waits.
+    /// The lane with the first rows whose caller still waits.
     pub(super) fn oldest(&self) -> Option<usize> {
         if let [only] = &self.lanes[..] {
             return only.iter().any(Entry::is_live).then_some(0);
         }
         let lanes = self.lanes.iter().enumerate();
         let oldest = lanes.filter_map(|(lane, entries)| {
-            Some((entries.iter().find(|entry| entry.is_live())?.arrival, lane))
+            Some((entries.iter().find(|entry| entry.is_live())?.start, lane))
         });
         oldest.min().map(|(_, lane)| lane)
     }

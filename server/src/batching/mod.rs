@@ -20,6 +20,7 @@
 //!   similar width wait in the same lane. The oldest row is always in the next batch, which is cut
 //!   from its lane; a narrower lane joins, whole, if that costs less than a run of its own. Rows of
 //!   a fixed size have one lane.
+//! - Known callers share the queue and each batch equally (`flows.rs`).
 //! - A full queue refuses at once. A failing batch fails only its own callers. A panicking instance
 //!   is replaced.
 //! - A short batch runs on the thread of the caller that brings it, which saves two wake-ups; a
@@ -33,6 +34,7 @@ mod batch;
 mod clock;
 mod cost;
 mod engine;
+mod flows;
 mod instance;
 mod lanes;
 mod pool;
@@ -48,6 +50,7 @@ pub use backlog::Backlog;
 pub use clock::{Clock, Instant};
 pub use cost::Cost;
 pub use engine::{Engine, Parts};
+pub use flows::Flow;
 pub use queue::QueueFull;
 pub use request::{Answer, Failure, Ticket, Timing};
 pub use settings::Settings;

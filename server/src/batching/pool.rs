@@ -8,6 +8,7 @@ use super::amount::Amount;
 use super::backlog::Backlog;
 use super::batch::Batch;
 use super::engine::Parts;
+use super::flows::Flow;
 use super::instance::Instance;
 use super::queue::{Next, Queue};
 use super::request::{Failure, Gather};
@@ -64,13 +65,15 @@ impl<B: Backend> Pool<B> {
     }
 
     /// Whether a request that adds `more` to the queue is accepted.
-    pub(super) fn admit(&self, state: &State<B>, more: Amount) -> Result<(), Failure> {
+    pub(super) fn admit(&self, state: &State<B>, more: Amount, flow: Flow) -> Result<(), Failure> {
         match state.phase {
             Phase::Open | Phase::Hurried => {}
             Phase::Retired => return Err(Failure::Retired),
             Phase::Stopped => return Err(Failure::Stopped),
         }
-        state.queue.check_room(more).map_err(|full| {
+        let share = state.queue.check_share(flow, more.rows);
+        let room = share.and_then(|()| state.queue.check_room(more));
+        room.map_err(|full| {
             self.observer.dropped(DropReason::QueueFull, more.rows);
             Failure::QueueFull {
                 full,

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::amount::Amount;
 use super::batch::Batch;
 use super::clock::Instant;
+use super::flows::{Flow, Flows};
 use super::lanes::{Extent, Lanes};
 use super::request::{Failure, Gather};
 use super::{BatchRow, Cost, DropReason, Settings};
@@ -39,11 +40,12 @@ pub(super) enum Next<R, O> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the queue holds {depth} of at most {limit} {unit}, {more} more do not fit")]
 pub struct QueueFull {
-    /// What the bound counts: `rows` or `bytes`.
+    /// What the bound counts: `rows`, `bytes`, or `rows of this caller`.
     pub unit: &'static str,
     /// What waits.
     pub depth: usize,
-    /// The most that may wait: [`Settings::max_queue_size`] or [`Settings::max_queue_bytes`].
+    /// The most that may wait: [`Settings::max_queue_size`], or the caller's share of it, or
+    /// [`Settings::max_queue_bytes`].
     pub limit: usize,
     /// What the refused request would add.
     pub more: usize,
@@ -57,7 +59,7 @@ impl<R: BatchRow, O> Queue<R, O> {
             cost,
             lanes: Lanes {
                 lanes: Vec::new(),
-                arrivals: 0,
+                flows: Flows::default(),
             },
             waiting: Amount::default(),
             stale: Amount::default(),
@@ -92,9 +94,24 @@ impl<R: BatchRow, O> Queue<R, O> {
         Ok(())
     }
 
+    /// Whether more rows of this caller fit its share of the queue, see [`Flows::share`].
+    pub(super) fn check_share(&self, flow: Flow, more: usize) -> Result<(), QueueFull> {
+        match self.lanes.flows.share(flow, self.settings.max_queue_size) {
+            Some((depth, limit)) if more > limit.saturating_sub(depth) => Err(QueueFull {
+                unit: "rows of this caller",
+                depth,
+                limit,
+                more,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Queues a request, for which [`Queue::check_room`] has found room.
     pub(super) fn push(&mut self, gather: &Arc<Gather<O>>, rows: SmallVec<[R; 1]>, now: Instant) {
-        self.waiting += gather.waiting.amount();
+        let amount = gather.waiting.amount();
+        self.waiting += amount;
+        self.lanes.flows.enter(gather.flow, amount.rows);
         self.lanes.push(gather, rows, now);
     }
 
@@ -157,6 +174,7 @@ impl<R: BatchRow, O> Queue<R, O> {
             let waiting = entry.gather.waiting.take();
             if waiting.rows > 0 {
                 self.dropped.push((DropReason::Stopped, waiting.rows));
+                self.lanes.flows.leave(entry.gather.flow, waiting.rows);
             }
             entry.gather.fail(failure.clone());
         }
@@ -220,6 +238,8 @@ impl<R: BatchRow, O> Queue<R, O> {
             );
             entry.next += len;
             entry.gather.waiting.subtract(taken);
+            self.lanes.flows.run(entry.start);
+            self.lanes.flows.leave(entry.gather.flow, taken.rows);
             self.waiting -= taken;
             if entry.rows.len() == 0 {
                 self.lanes.lanes[lane].pop_front();
@@ -250,6 +270,7 @@ impl<R: BatchRow, O> Queue<R, O> {
             return false;
         }
         self.waiting -= dropped;
+        self.lanes.flows.leave(gather.flow, dropped.rows);
         self.stale += dropped;
         let reason = if gather.is_late(now) {
             DropReason::Deadline

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use super::Backend;
 use super::amount::{Amount, Waiting};
 use super::clock::Instant;
+use super::flows::Flow;
 use super::pool::Pool;
 use super::queue::QueueFull;
 use super::wake::{Sleeper, wake};
@@ -74,6 +75,8 @@ pub struct Ticket<B: Backend> {
 pub(super) struct Gather<O> {
     /// When the answer stops being of use.
     pub(super) deadline: Option<Instant>,
+    /// Whose it is.
+    pub(super) flow: Flow,
     /// What is still in the queue.
     pub(super) waiting: Waiting,
     /// Set when nobody waits for the answer any more, or it can no longer be complete.
@@ -91,10 +94,11 @@ struct Collected<O> {
 }
 
 impl<O> Gather<O> {
-    /// A request of `amount`.
+    /// A request of `amount` by an unknown caller.
     pub(super) fn new(amount: Amount, deadline: Option<Instant>) -> Self {
         Self {
             deadline,
+            flow: Flow::default(),
             waiting: Waiting::of(amount),
             over: AtomicBool::new(false),
             collected: Mutex::new(Collected {
@@ -105,6 +109,11 @@ impl<O> Gather<O> {
                 caller: None,
             }),
         }
+    }
+
+    /// The same by this caller.
+    pub(super) fn of(self, flow: Flow) -> Self {
+        Self { flow, ..self }
     }
 
     /// Whether no more of this request should be computed: its caller has gone, or a batch of it

@@ -3,6 +3,7 @@
 
 mod backlog;
 mod cost;
+mod flows;
 mod inline;
 mod retire;
 mod trouble;

@@ -2,16 +2,19 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt, registry};
 
 use super::ConfigError;
+use crate::log::{LimitByPlace, Lossy};
 use crate::value_parser::Problem;
 
 /// What to log, and how.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LogOptions {
     /// What to log, in the words of tracing's EnvFilter, such as info or quintet_server=debug.
-    #[arg(long, value_name = "FILTER", default_value = "info")]
+    #[arg(long, value_name = "FILTER", default_value = "info,h2=error")]
     pub log: String,
     /// How to log: auto (text at a terminal, else JSON), text or json.
     #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = format)]
@@ -41,17 +44,19 @@ impl LogOptions {
             ConfigError::new("log", format!("`{filter}`: {error}; {allowed}"))
         })?;
         let terminal = std::io::stderr().is_terminal();
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
+        let lines = fmt::layer()
+            .with_writer(|| Lossy(std::io::stderr().lock()))
+            .log_internal_errors(false)
             .with_ansi(terminal);
+        let limited = registry().with(filter).with(LimitByPlace::default());
         let format = self.log_format;
         let is_text = format == LogFormat::Text || (format == LogFormat::Auto && terminal);
         // A subscriber that is there already was set by an embedding program, which wins.
         let _ = if is_text {
-            subscriber.try_init()
+            limited.with(lines).try_init()
         } else {
-            subscriber.json().flatten_event(true).try_init()
+            let lines = lines.json().flatten_event(true);
+            limited.with(lines).try_init()
         };
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! that they do not hold up its shutdown.
 
 use futures_util::stream::unfold;
+use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use tonic::body::Body;
 
@@ -20,7 +21,10 @@ pub(super) fn until_drained(
             biased;
             // First what there is to send, such as the last change of a health status.
             frame = body.frame() => Some((frame?, Some((body, drained)))),
-            () = &mut drained => Some((trailers(&status(&ServeError::draining())), None)),
+            () = &mut drained => {
+                let trailers = trailers(&status(&ServeError::draining()));
+                Some((trailers.map(Frame::trailers), None))
+            }
         }
     });
     Body::new(StreamBody::new(frames))

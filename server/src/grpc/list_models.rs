@@ -3,6 +3,7 @@
 use quintet_proto::v1;
 
 use super::Rpc;
+use crate::call::Call;
 use crate::model::Model;
 use crate::repository::{ModelVersion, Repository, State};
 use crate::runtime::Port;
@@ -11,12 +12,14 @@ use crate::task::tensors::shape;
 pub(super) fn rpc() -> Rpc {
     let path = "/quintet.v1.InferenceService/ListModels";
     Rpc::query(path, |call, _: &v1::ListModelsRequest| {
-        Ok(list_models(call.repository()))
+        Ok(list_models(call))
     })
 }
 
-fn list_models(repository: &Repository) -> v1::ListModelsResponse {
+fn list_models(call: &Call) -> v1::ListModelsResponse {
+    let repository = call.repository();
     let models = repository.versions();
+    let models = models.filter(|version| call.may_use(&version.name));
     let models = models.map(|version| model_info(repository, version));
     v1::ListModelsResponse {
         models: models.collect(),

@@ -1,14 +1,10 @@
-//! Messages in the frames of HTTP/2 (gRPC over HTTP/2, "Length-Prefixed-Message").
-//!
-//! tonic carries every call as a pair of streams behind a router, with buffers of their own. For a
-//! small request that costs as much as everything else. Here the message of a unary call is decoded
-//! from the frame it came in without a copy.
+//! Messages of prost, from and to the bytes that the transport carries.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
-use h2::RecvStream;
+use futures_util::stream::{BoxStream, StreamExt as _, poll_fn};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use prost::Message;
@@ -16,52 +12,48 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::fields;
+use super::layout::Layout;
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::flow::within;
+use crate::transport::{Charge, Inbox, Incoming, PREFIX, Unreadable};
 
-/// The compression flag and the length, before each message.
-const PREFIX: usize = 5;
+/// When to ask again while the requests in flight hold too many bytes.
+const NO_ROOM_RETRY: Duration = Duration::from_millis(500);
+
+/// A message, and the room that it takes until it is answered.
+pub(super) type Charged<M> = (M, Charge);
 
 /// The one message of a body, if it comes whole before the deadline.
 pub(super) async fn only<M: Message + Default>(
-    body: RecvStream,
+    body: Incoming,
     call: &Call,
-) -> Result<M, ServeError> {
-    let max_message_size = call.context().max_message_size;
-    within(call.deadline(), pin!(read(body, max_message_size))).await
+    layout: Layout,
+) -> Result<Charged<M>, ServeError> {
+    let context = call.context();
+    let message = body.only_message(context.max_message_size, context.budget);
+    let read = pin!(async { decode(message.await, layout) });
+    within(call.deadline(), read).await
 }
 
-/// The messages of a body, whose lists are in field `request_field` or at the top level.
+/// The messages of a stream.
 pub(super) fn all<M: Message + Default>(
-    body: RecvStream,
+    inbox: Inbox,
     max_message_size: usize,
-    request_field: Option<u32>,
-) -> BoxStream<'static, Result<M, ServeError>> {
-    let start = (body, BytesMut::new());
-    let messages = try_unfold(start, move |(mut body, mut buffer)| async move {
-        loop {
-            if let Some(length) = length(&buffer, max_message_size)?
-                && buffer.len() >= length
-            {
-                let message = decode(buffer.split_to(length).freeze(), request_field)?;
-                return Ok(Some((message, (body, buffer))));
-            }
-            match data(&mut body).await? {
-                Some(part) => buffer.extend_from_slice(&part),
-                None if buffer.is_empty() => return Ok(None),
-                None => return Err(ends_early(buffer.len())),
-            }
-        }
-    });
+    layout: Layout,
+) -> BoxStream<'static, Result<Charged<M>, ServeError>> {
+    let messages = inbox.messages(max_message_size);
+    let messages = messages.map(move |message| decode(message, layout));
     messages.boxed()
 }
 
-/// A body as tonic takes it. Trailers of a request have no meaning.
-pub(super) fn for_tonic(body: RecvStream) -> Body {
-    let frames = try_unfold(body, async |mut body| match data(&mut body).await {
-        Ok(data) => Ok(data.map(|data| (Frame::data(data), body))),
-        Err(error) => Err(Status::cancelled(error.to_string())),
+/// A body as tonic takes it.
+pub(super) fn for_tonic(inbox: Inbox) -> Body {
+    let frames = poll_fn(move |context| {
+        let bytes = inbox.poll_bytes(context);
+        bytes
+            .map_ok(Frame::data)
+            .map_err(|error| Status::cancelled(error.to_string()))
     });
     Body::new(StreamBody::new(frames))
 }
@@ -76,89 +68,27 @@ pub(super) fn encode(message: &impl Message, into: &mut BytesMut) {
     message.encode_raw(into);
 }
 
-/// Reads a body to its end: its one message.
-async fn read<M: Message + Default>(
-    mut body: RecvStream,
-    max_message_size: usize,
-) -> Result<M, ServeError> {
-    let mut whole = data(&mut body).await?.unwrap_or_default();
-    let mut needed = only_length(&whole, max_message_size)?;
-    // Most messages come in one frame.
-    if let Some(mut part) = data(&mut body).await? {
-        let mut parts = BytesMut::from(whole);
-        loop {
-            parts.extend_from_slice(&part);
-            needed = only_length(&parts, max_message_size)?;
-            match data(&mut body).await? {
-                Some(next) => part = next,
-                None => break,
-            }
-        }
-        whole = parts.freeze();
-    }
-    if needed != Some(whole.len()) {
-        return Err(ends_early(whole.len()));
-    }
-    decode(whole, None)
-}
-
-/// The next bytes of a body; `None` at its end.
-async fn data(body: &mut RecvStream) -> Result<Option<Bytes>, ServeError> {
-    while let Some(data) = body.data().await {
-        let data = data.map_err(|error| unreadable(&error))?;
-        let flow = body.flow_control();
-        flow.release_capacity(data.len())
-            .map_err(|error| unreadable(&error))?;
-        if !data.is_empty() {
-            return Ok(Some(data));
-        }
-    }
-    Ok(None)
-}
-
-/// The bytes of the first prefix and message of a body together; `None`: the prefix has not come
-/// whole yet.
-fn length(body: &[u8], max_message_size: usize) -> Result<Option<usize>, ServeError> {
-    let [flag, a, b, c, d, ..] = *body else {
-        return Ok(None);
-    };
-    if flag != 0 {
-        let words = format!("its compression flag is {flag}; 0 is needed without a grpc-encoding");
-        return Err(unreadable(&words));
-    }
-    let message = u32::from_be_bytes([a, b, c, d]) as usize;
-    if message > max_message_size {
-        let words = format!(
-            "is too large; at most {max_message_size} bytes (max_message_size) are allowed"
-        );
-        return Err(ServeError::invalid("request", words));
-    }
-    Ok(Some(PREFIX + message))
-}
-
-/// The [`length`] of the only message of a body.
-fn only_length(body: &[u8], max_message_size: usize) -> Result<Option<usize>, ServeError> {
-    let length = length(body, max_message_size)?;
-    if length.is_some_and(|length| body.len() > length) {
-        return Err(unreadable(&"more than one message came"));
-    }
-    Ok(length)
-}
-
 /// Decodes a message with its prefix, if it has not too many fields, see [`fields::check`].
 fn decode<M: Message + Default>(
-    mut message: Bytes,
-    request_field: Option<u32>,
-) -> Result<M, ServeError> {
+    message: Result<(Bytes, Charge), Unreadable>,
+    layout: Layout,
+) -> Result<Charged<M>, ServeError> {
+    let (mut message, charge) = message?;
     message.advance(PREFIX);
-    fields::check(&message, request_field)?;
-    M::decode(message).map_err(|error| unreadable(&error))
+    fields::check(&message, layout)?;
+    let message = M::decode(message)
+        .map_err(|error| ServeError::invalid("request", format!("cannot be read: {error}")))?;
+    Ok((message, charge))
 }
 
-fn ends_early(bytes: usize) -> ServeError {
-    unreadable(&format!("the body ends after {bytes} bytes"))
-}
-
-fn unreadable(why: &dyn std::fmt::Display) -> ServeError {
-    ServeError::invalid("request", format!("cannot be read: {why}"))
+impl From<Unreadable> for ServeError {
+    fn from(why: Unreadable) -> Self {
+        match why {
+            Unreadable::NoRoom(exceeded) => Self::Exhausted {
+                reason: format!("request: {exceeded}"),
+                retry_after: Some(NO_ROOM_RETRY),
+            },
+            why => Self::invalid("request", why.to_string()),
+        }
+    }
 }

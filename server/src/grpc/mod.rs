@@ -1,14 +1,10 @@
-//! The wire: HTTP/2 connections, the table of calls and how each call is carried. No other module
-//! names tonic or prost.
+//! The table of calls and how each call is carried. No other module names tonic or prost.
 
-mod connection;
 mod endless;
-mod exchange;
 mod fields;
-mod headers;
 mod health;
+mod layout;
 mod list_models;
-mod listener;
 mod messages;
 mod record;
 mod refusal;
@@ -17,12 +13,12 @@ mod rpc;
 mod status;
 mod stream;
 mod stream_body;
+mod unknown;
 
 pub use prost::Message;
 pub use rpc::{Items, Rpc};
 
 pub(crate) use health::Health;
-pub(crate) use listener::serve;
 pub(crate) use router::Router;
 pub(crate) use status::code_number;
 
@@ -31,6 +27,7 @@ use std::sync::Arc;
 use tonic::service::Routes;
 
 use crate::call::Context;
+use crate::config::Reflection;
 use crate::task::{Task, Tasks, tensors};
 
 /// The calls that need models: those of the tasks, ListModels and the Open Inference Protocol.
@@ -42,7 +39,12 @@ pub(crate) fn calls(tasks: &Tasks) -> Vec<Rpc> {
 }
 
 /// Answers these calls, health checks, and reflection in both versions that clients use.
-pub(crate) fn router(context: Context, calls: Vec<Rpc>, health: &Health) -> Router {
+pub(crate) fn router(
+    context: Context,
+    calls: Vec<Rpc>,
+    health: &Health,
+    access: Reflection,
+) -> Router {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(quintet_proto::FILE_DESCRIPTOR_SET)
@@ -51,9 +53,11 @@ pub(crate) fn router(context: Context, calls: Vec<Rpc>, health: &Health) -> Rout
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let complete = "the descriptor sets are generated and complete";
-    let routes = Routes::new(health.server())
-        .add_service(reflection().build_v1().expect(complete))
-        .add_service(reflection().build_v1alpha().expect(complete))
-        .prepare();
-    Router::new(Arc::new(context), calls, &routes)
+    let mut routes = Routes::new(health.server());
+    if access != Reflection::Off {
+        routes = routes
+            .add_service(reflection().build_v1().expect(complete))
+            .add_service(reflection().build_v1alpha().expect(complete));
+    }
+    Router::new(Arc::new(context), calls, &routes.prepare(), access)
 }

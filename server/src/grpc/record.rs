@@ -5,10 +5,10 @@ use quintet_proto::code_name;
 use tokio::time::Instant;
 use tonic::Code;
 
-use super::exchange::Reply;
 use crate::busy_poll::{self, UnderWay};
 use crate::call::Call;
 use crate::request_id;
+use crate::transport::Reply;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -91,15 +91,31 @@ impl Drop for Record {
         let (rpc, code) = (self.rpc, code_name(self.code));
         let context = self.call.context();
         context.metrics.request_ended(rpc, &model, code, took);
+        let caller = self.call.caller().map(|caller| &**caller.name());
+        if let Some(caller) = caller {
+            context.metrics.caller_ended(caller, code);
+        }
         context.lifecycle.leave();
+        let identity = self.call.identity().map(|identity| &*identity.0);
         let (request_id, model) = (self.id.as_deref(), &*model);
         let took_us = took.as_micros() as u64;
         // Faults of the server are always logged (the cause has a line of its own with the error's
         // id). Faults of the caller, and load, are in the metrics and in the log at debug.
         if matches!(self.code, Code::Internal | Code::Unknown | Code::DataLoss) {
-            tracing::error!(request_id, rpc, model, code, took_us, "request failed");
+            tracing::error!(
+                request_id,
+                caller,
+                identity,
+                rpc,
+                model,
+                code,
+                took_us,
+                "request failed"
+            );
         } else {
-            tracing::debug!(request_id, rpc, model, code, took_us, "request");
+            tracing::debug!(
+                request_id, caller, identity, rpc, model, code, took_us, "request"
+            );
         }
     }
 }

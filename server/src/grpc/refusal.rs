@@ -6,9 +6,9 @@ use http::{HeaderMap, Response};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::exchange::Reply;
 use super::status::status;
 use crate::error::ServeError;
+use crate::transport::Reply;
 
 thread_local! {
     /// The last refusal by a full queue. Thousands of callers a second get the same one, and

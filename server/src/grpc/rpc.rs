@@ -5,7 +5,6 @@ use std::future::ready;
 
 use bytes::BytesMut;
 use futures_util::stream::{Stream, StreamExt as _};
-use h2::RecvStream;
 use http::{Request, Response};
 use prost::Message;
 use tonic::body::Body;
@@ -14,19 +13,23 @@ use tonic::{Code, Status};
 use tower::Service as _;
 
 use super::endless::until_drained;
-use super::exchange::{Answering, Reply};
-use super::headers::check_encoding;
+use super::layout::Layout;
 use super::record::Record;
+use super::status::unsupported_encoding;
 use super::{messages, refusal, stream, stream_body};
 use crate::call::Call;
 use crate::error::ServeError;
+use crate::tokens::{Access, Scope};
+use crate::transport::{self, Answering, Charge, Inbox, Incoming, Reply};
 
 /// One RPC. Messages are those of prost: see [`Message`].
 pub struct Rpc {
     /// `/package.Service/Method`.
     pub(super) path: &'static str,
+    /// Who may call it.
+    pub(super) access: Access,
     /// Carries a request to the function, and its answer back.
-    pub(super) carry: Box<dyn Fn(Record, Request<RecvStream>) -> Answering + Send + Sync>,
+    pub(super) carry: Box<dyn Fn(Record, Request<Incoming>) -> Answering + Send + Sync>,
 }
 
 /// How a stream of requests is read and answered.
@@ -34,8 +37,6 @@ pub struct Rpc {
 pub struct Items {
     /// Whether the answers come in the order of the requests, rather than as soon as they are done.
     pub in_order: bool,
-    /// The field of a message that holds the request with its lists; `None`: the message itself.
-    pub request_field: Option<u32>,
 }
 
 impl Rpc {
@@ -62,7 +63,7 @@ impl Rpc {
         A: Message + 'static,
     {
         let answer = move |call, message| ready(answer(&call, &message));
-        Self::one_message(path, |_| Ok(()), answer)
+        Self::one_message(path, |_| Ok(()), answer).needs(Access::Known)
     }
 
     /// One message in, many out. A server that drains refuses it.
@@ -75,16 +76,17 @@ impl Rpc {
         A: Message + 'static,
         S: Stream<Item = Result<A, ServeError>> + Send + 'static,
     {
+        let layout = Layout::of_request(path);
         Self::direct(path, move |record, body| {
             let answer = answer.clone();
             Box::pin(async move {
                 let call = &record.call;
-                let message = messages::only(body, call).await;
-                let answers = message.and_then(|message| {
+                let message = messages::only(body, call, layout).await;
+                let answers = message.and_then(|(message, _)| {
                     call.check_accepting()?;
                     Ok(answer(call.clone(), message)?.boxed())
                 });
-                stream_body::answer(record, answers)
+                stream_body::answer(record, answers, None)
             })
         })
     }
@@ -101,16 +103,24 @@ impl Rpc {
         A: Message + 'static,
         W: Future<Output = A> + Send + 'static,
     {
+        let layout = Layout::of_request(path);
         Self::direct(path, move |record, body| {
             let call = &record.call;
+            let inbox = body.into_inbox(call.context().budget);
             let answers = call.check_accepting().map(|()| {
                 let max_message_size = call.context().max_message_size;
-                let requests = messages::all(body, max_message_size, items.request_field);
+                let requests = messages::all(inbox.clone(), max_message_size, layout);
                 let (answer, item_call) = (answer.clone(), call.clone());
-                let answer = move |item| answer(item_call.clone(), item);
+                let answer = move |(item, charge)| {
+                    let answer = answer(item_call.clone(), item);
+                    async move {
+                        let _charge: Charge = charge;
+                        answer.await
+                    }
+                };
                 stream::answers(requests, call, items.in_order, answer)
             });
-            Box::pin(ready(stream_body::answer(record, answers)))
+            Box::pin(ready(stream_body::answer(record, answers, Some(inbox))))
         })
     }
 
@@ -125,6 +135,13 @@ impl Rpc {
         Self::by_tonic(path, routes, |body, call| {
             until_drained(body, call.context().lifecycle.drained())
         })
+    }
+
+    /// The same with what it needs of its caller. Otherwise a query needs any known caller, and
+    /// everything else the scope `infer`.
+    #[must_use]
+    pub fn needs(self, access: Access) -> Self {
+        Self { access, ..self }
     }
 
     /// The name of the call's service.
@@ -143,13 +160,14 @@ impl Rpc {
         A: Message + 'static,
         W: Future<Output = Result<A, ServeError>> + Send + 'static,
     {
+        let layout = Layout::of_request(path);
         Self::direct(path, move |record, body| {
             let answer = answer.clone();
             Box::pin(async move {
                 let call = &record.call;
-                let message = messages::only(body, call).await;
+                let message = messages::only(body, call, layout).await;
                 let outcome = match message.and_then(|message| check(call).map(|()| message)) {
-                    Ok(message) => answer(call.clone(), message).await,
+                    Ok((message, _charge)) => answer(call.clone(), message).await,
                     Err(error) => Err(error),
                 };
                 record.end_with(match outcome {
@@ -167,16 +185,18 @@ impl Rpc {
     /// Straight from the frames of HTTP/2, if messages are not compressed.
     fn direct(
         path: &'static str,
-        carry: impl Fn(Record, RecvStream) -> Answering + Send + Sync + 'static,
+        carry: impl Fn(Record, Incoming) -> Answering + Send + Sync + 'static,
     ) -> Self {
-        let carry = move |record: Record, request: Request<RecvStream>| -> Answering {
-            match check_encoding(request.headers()) {
-                Ok(()) => carry(record, request.into_body()),
-                Err(status) => Box::pin(ready(record.end_with(refusal::refuse_as(status)))),
-            }
+        let carry = move |record: Record, request: Request<Incoming>| -> Answering {
+            let Some(encoding) = transport::encoding(request.headers()) else {
+                return carry(record, request.into_body());
+            };
+            let status = unsupported_encoding(encoding);
+            Box::pin(ready(record.end_with(refusal::refuse_as(status))))
         };
         Self {
             path,
+            access: Access::Scope(Scope::Infer),
             carry: Box::new(carry),
         }
     }
@@ -184,18 +204,22 @@ impl Rpc {
     /// By tonic's own services. `change` may change the body of the answer.
     fn by_tonic(path: &'static str, routes: &Routes, change: fn(Body, &Call) -> Body) -> Self {
         let routes = routes.clone();
-        let carry = move |record: Record, request: Request<RecvStream>| -> Answering {
+        let carry = move |record: Record, request: Request<Incoming>| -> Answering {
             // The router is always ready.
             let mut routes = routes.clone();
-            let answering = routes.call(request.map(messages::for_tonic));
+            let (head, body) = request.into_parts();
+            let inbox = body.into_inbox(record.call.context().budget);
+            let body = messages::for_tonic(inbox.clone());
+            let answering = routes.call(Request::from_parts(head, body));
             Box::pin(async move {
                 let response = answering.await.unwrap_or_else(|error| match error {});
                 let response = response.map(|body| change(body, &record.call));
-                record.end_with(blame_caller(response))
+                record.end_with(blame_caller(response, inbox))
             })
         };
         Self {
             path,
+            access: Access::Known,
             carry: Box::new(carry),
         }
     }
@@ -209,7 +233,7 @@ impl fmt::Debug for Rpc {
 
 /// tonic's answer and its code. tonic blames the server for a message that it cannot read; the
 /// caller is told INVALID_ARGUMENT instead.
-fn blame_caller(response: Response<Body>) -> (Response<Reply>, Code) {
+fn blame_caller(response: Response<Body>, inbox: Inbox) -> (Response<Reply>, Code) {
     match Status::from_header_map(response.headers()) {
         Some(failure) if matches!(failure.code(), Code::Internal | Code::OutOfRange) => {
             let words = format!("cannot be read: {}", failure.message());
@@ -217,7 +241,10 @@ fn blame_caller(response: Response<Body>) -> (Response<Reply>, Code) {
         }
         failure => {
             let code = failure.map_or(Code::Ok, |failure| failure.code());
-            (response.map(Reply::Tonic), code)
+            (
+                response.map(|body| stream_body::by_tonic(body, inbox)),
+                code,
+            )
         }
     }
 }

@@ -1,14 +1,17 @@
 //! The table from [`ServeError`] to gRPC codes and their machine-readable details.
 
-use bytes::Bytes;
+use std::collections::HashMap;
+
 use http::HeaderMap;
-use http_body::Frame;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::clip::{clip, clip_to};
 use crate::error::ServeError;
 
+/// The most characters of a message: clients bound their headers at 8 KiB and more.
+const MESSAGE: usize = 4096;
 /// Names the service in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "quintet.v1";
 
@@ -35,27 +38,42 @@ pub(super) fn status(error: &ServeError) -> Status {
                 ("wanted", wanted),
                 ("candidates", candidates),
             ];
-            let counts = counts.map(|(name, count)| (name.to_owned(), count.to_string()));
+            let counts = counts.map(|(name, count)| metadata(name, &count.to_string()));
             details.set_error_info("TOO_FEW_FOUND", DOMAIN, counts);
             Code::FailedPrecondition
         }
-        ServeError::QueueFull { retry_after, .. } => {
-            details.set_retry_info(Some(*retry_after));
+        ServeError::Unauthenticated(why) => {
+            details.set_error_info(why.reason(), DOMAIN, []);
+            Code::Unauthenticated
+        }
+        ServeError::PermissionDenied(why) => {
+            let caller = why.caller().map(|caller| metadata("caller", caller));
+            let facts: HashMap<_, _> = caller.into_iter().collect();
+            details.set_error_info(why.reason(), DOMAIN, facts);
+            Code::PermissionDenied
+        }
+        ServeError::CallerLimit { caller, limit, .. } => {
+            details.set_error_info(limit.reason(), DOMAIN, [metadata("caller", caller)]);
             Code::ResourceExhausted
         }
-        ServeError::Unavailable { retry_after, .. } => {
-            if retry_after.is_some() {
-                details.set_retry_info(*retry_after);
-            }
-            Code::Unavailable
-        }
+        ServeError::QueueFull { .. } | ServeError::Exhausted { .. } => Code::ResourceExhausted,
+        ServeError::Unavailable { .. } => Code::Unavailable,
+        ServeError::Unimplemented(_) => Code::Unimplemented,
         ServeError::DeadlineExceeded { .. } => Code::DeadlineExceeded,
         ServeError::Internal { id } => {
-            details.set_error_info("INTERNAL", DOMAIN, [("error_id".to_owned(), id.clone())]);
+            details.set_error_info("INTERNAL", DOMAIN, [metadata("error_id", id)]);
             Code::Internal
         }
     };
-    Status::with_error_details(code, error.to_string(), details)
+    if let Some(retry_after) = error.retry_after() {
+        details.set_retry_info(Some(retry_after));
+    }
+    let message = error.to_string();
+    Status::with_error_details(code, clip_to(MESSAGE, &message), details)
+}
+
+fn metadata(key: &str, value: &str) -> (String, String) {
+    (key.to_owned(), value.to_owned())
 }
 
 /// The code of an error, as google.rpc.Code numbers it, for errors that messages carry.
@@ -64,16 +82,17 @@ pub(crate) fn code_number(error: &ServeError) -> i32 {
 }
 
 /// A status as the end of a stream of messages.
-pub(super) fn trailers(status: &Status) -> Result<Frame<Bytes>, Status> {
+pub(super) fn trailers(status: &Status) -> Result<HeaderMap, Status> {
     let mut trailers = HeaderMap::new();
     status.add_header(&mut trailers)?;
-    Ok(Frame::trailers(trailers))
+    Ok(trailers)
 }
 
 /// A request is compressed: UNIMPLEMENTED with the encodings that are accepted, as gRPC's
 /// "Compression" specification asks, in tonic's words.
 pub(super) fn unsupported_encoding(encoding: &[u8]) -> Status {
-    let encoding = encoding.escape_ascii();
+    let encoding = encoding.escape_ascii().to_string();
+    let encoding = clip(&encoding);
     let words = format!("Content is compressed with `{encoding}` which isn't supported");
     let mut status = Status::unimplemented(words);
     let accepted = MetadataValue::from_static("identity");
@@ -99,12 +118,37 @@ mod tests {
 
     use super::*;
     use crate::batching::QueueFull;
+    use crate::error::{CallerLimit, PermissionDenied, Unauthenticated};
+
+    /// A line for each of these errors.
+    fn table(errors: impl IntoIterator<Item = ServeError>) -> String {
+        let mut table = String::new();
+        for error in errors {
+            let status = status(&error);
+            let details = status.get_error_details();
+            let fields = details
+                .bad_request()
+                .map(|bad| bad.field_violations[0].field.clone());
+            let retry = details.retry_info().and_then(|info| info.retry_delay);
+            let info = details.error_info().map(|info| {
+                let facts: BTreeMap<_, _> = info.metadata.iter().collect();
+                format!("{} {facts:?}", info.reason)
+            });
+            let code = code_name(status.code());
+            writeln!(
+                table,
+                "{code}: {} {fields:?} {retry:?} {info:?}",
+                status.message()
+            )
+            .unwrap();
+        }
+        table
+    }
 
     #[test]
     fn the_table() {
         let second = Duration::from_secs(1);
-        let mut table = String::new();
-        for error in [
+        let table = table([
             ServeError::invalid(
                 "images[3].encoded",
                 "is 0 bytes that are neither PNG nor JPEG",
@@ -135,6 +179,11 @@ mod tests {
                 },
                 retry_after: second,
             },
+            ServeError::Exhausted {
+                reason: "metadata: is 20000 bytes; at most 16384 are allowed".into(),
+                retry_after: None,
+            },
+            ServeError::Unimplemented("there is no service `x`; there is y".into()),
             ServeError::Unavailable {
                 reason: "loading".into(),
                 retry_after: Some(second),
@@ -147,25 +196,7 @@ mod tests {
                 stage: "in the queue",
             },
             ServeError::Internal { id: "1f-0".into() },
-        ] {
-            let status = status(&error);
-            let details = status.get_error_details();
-            let fields = details
-                .bad_request()
-                .map(|bad| bad.field_violations[0].field.clone());
-            let retry = details.retry_info().and_then(|info| info.retry_delay);
-            let info = details.error_info().map(|info| {
-                let facts: BTreeMap<_, _> = info.metadata.iter().collect();
-                format!("{} {facts:?}", info.reason)
-            });
-            let code = code_name(status.code());
-            writeln!(
-                table,
-                "{code}: {} {fields:?} {retry:?} {info:?}",
-                status.message()
-            )
-            .unwrap();
-        }
+        ]);
         expect![[r#"
             INVALID_ARGUMENT: images[3].encoded: is 0 bytes that are neither PNG nor JPEG Some("images[3].encoded") None None
             NOT_FOUND: there is no model `vgg`; there is cnn, mlp None None None
@@ -173,10 +204,59 @@ mod tests {
             FAILED_PRECONDITION: model `pets` cannot name digits: its labels are cat, dog; exactly 0 to 9 are needed None None None
             FAILED_PRECONDITION: found 3 of 20 images of a 7 with a confidence of at least 0.9 in 5120 candidates, as many as may be drawn for them (max_candidates_per_image); another seed or a lower min_confidence may give more None None Some("TOO_FEW_FOUND {\"candidates\": \"5120\", \"found\": \"3\", \"wanted\": \"20\"}")
             RESOURCE_EXHAUSTED: model `cnn` is busy: the queue holds 512 of at most 512 rows, 1 more do not fit None Some(1s) None
+            RESOURCE_EXHAUSTED: metadata: is 20000 bytes; at most 16384 are allowed None None None
+            UNIMPLEMENTED: there is no service `x`; there is y None None None
             UNAVAILABLE: loading None Some(1s) None
             UNAVAILABLE: broken None None None
             DEADLINE_EXCEEDED: the deadline passed in the queue None None None
             INTERNAL: internal error 1f-0 None None Some("INTERNAL {\"error_id\": \"1f-0\"}")
+        "#]]
+        .assert_eq(&table);
+    }
+
+    #[test]
+    fn what_callers_are_told() {
+        let second = Duration::from_secs(1);
+        let table = table([
+            Unauthenticated::NoToken.into(),
+            Unauthenticated::NoBearer.into(),
+            Unauthenticated::UnknownToken.into(),
+            Unauthenticated::Expired.into(),
+            PermissionDenied::Scope {
+                caller: "ci".into(),
+                scope: "control",
+            }
+            .into(),
+            PermissionDenied::Model {
+                caller: "ci".into(),
+                model: "gan".into(),
+                allowed: "cnn, mlp".into(),
+            }
+            .into(),
+            ServeError::CallerLimit {
+                caller: "ci".into(),
+                limit: CallerLimit::Rate { rate: 100.0 },
+                retry_after: second,
+            },
+            ServeError::CallerLimit {
+                caller: "ci".into(),
+                limit: CallerLimit::InFlight {
+                    in_flight: 9,
+                    rows: 2,
+                    most: 10,
+                },
+                retry_after: second,
+            },
+        ]);
+        expect![[r#"
+            UNAUTHENTICATED: authorization: is missing; `Bearer TOKEN` is needed None None Some("CREDENTIALS_MISSING {}")
+            UNAUTHENTICATED: authorization: is of another kind; `Bearer TOKEN` is needed None None Some("CREDENTIALS_MISSING {}")
+            UNAUTHENTICATED: authorization: the token is not known None None Some("ACCESS_TOKEN_INVALID {}")
+            UNAUTHENTICATED: authorization: the caller's token has expired None None Some("ACCESS_TOKEN_EXPIRED {}")
+            PERMISSION_DENIED: caller `ci` lacks the scope `control`, which this call needs None None Some("ACCESS_TOKEN_SCOPE_INSUFFICIENT {\"caller\": \"ci\"}")
+            PERMISSION_DENIED: caller `ci` may not use model `gan`; it may use cnn, mlp None None Some("MODEL_NOT_ALLOWED {\"caller\": \"ci\"}")
+            RESOURCE_EXHAUSTED: caller `ci` is over its rate of 100 rows a second None Some(1s) Some("RATE_LIMIT_EXCEEDED {\"caller\": \"ci\"}")
+            RESOURCE_EXHAUSTED: caller `ci` has 9 of at most 10 rows in flight, 2 more do not fit None Some(1s) Some("IN_FLIGHT_LIMIT_EXCEEDED {\"caller\": \"ci\"}")
         "#]]
         .assert_eq(&table);
     }

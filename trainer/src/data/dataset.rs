@@ -45,6 +45,8 @@ pub struct Source<'a> {
     pub device: Device,
     /// How texts become tokens.
     pub tokenizer: TokenizerSettings,
+    /// Whether to read judged sentences beside whole texts.
+    pub has_sentences: bool,
 }
 
 /// A data set that has been read.
@@ -52,6 +54,8 @@ pub struct Source<'a> {
 pub struct Loaded {
     /// What to learn from, on the device asked for.
     pub train: Samples,
+    /// What to learn from in addition. Of these, none are held out.
+    pub further: Option<Samples>,
     /// What to judge by, on the CPU.
     pub test: Samples,
     /// How a server must prepare what callers send.

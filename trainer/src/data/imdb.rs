@@ -8,6 +8,7 @@ use quintet_bundle::text::{TOKENIZER_FILE, TextSpec, Tokenizer, TokenizerError};
 use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, Role, TensorSpec};
 use quintet_data::DataError;
 use quintet_data::imdb::{self, Reviews};
+use quintet_data::sst2;
 use tch::{Device, Tensor};
 
 use super::dataset::{Dataset, Loaded, Source};
@@ -61,15 +62,22 @@ impl Dataset for Imdb {
 
     fn load(&self, source: &Source<'_>) -> Result<Loaded, Error> {
         let max_tokens = source.tokenizer.max_tokens;
+        let spec = TextSpec::end_of(max_tokens);
         imdb::PUBLISHED.ensure(source.data_dir)?;
         let tokenised = Tokenised::load(source)?;
         let tokenizer = &tokenised.tokenizer;
-        let golden = Texts::encode(tokenizer, &golden::reviews(max_tokens), max_tokens)?;
+        let golden = Texts::encode(tokenizer, &golden::reviews(max_tokens), &spec)?;
+        let sentences = source.has_sentences.then(|| {
+            sst2::PUBLISHED.ensure(source.data_dir)?;
+            let part = Part::encode(tokenizer, &sst2::load(source.data_dir)?, &spec)?;
+            Ok::<_, Error>(part.samples(source.device))
+        });
         Ok(Loaded {
-            preprocessing: Some(Preprocessing::of(&TextSpec::end_of(max_tokens))),
+            preprocessing: Some(Preprocessing::of(&spec)),
             golden: golden.ends(),
             files: [(TOKENIZER_FILE.to_owned(), tokenizer.to_bytes()?)].into(),
             train: tokenised.train.samples(source.device),
+            further: sentences.transpose()?,
             test: tokenised.test.samples(Device::Cpu),
         })
     }
@@ -81,7 +89,7 @@ impl Dataset for Imdb {
         let file = bundle.file(TOKENIZER_FILE).unwrap_or_default();
         imdb::PUBLISHED.ensure(source.data_dir)?;
         let test = read_archive(source.data_dir)?.test;
-        let part = Part::encode(&Tokenizer::from_bytes(file)?, &test, spec.max_tokens)?;
+        let part = Part::encode(&Tokenizer::from_bytes(file)?, &test, &spec)?;
         Ok(part.samples(Device::Cpu))
     }
 }
@@ -100,11 +108,11 @@ impl Part {
     fn encode(
         tokenizer: &Tokenizer,
         reviews: &Reviews,
-        max_tokens: usize,
+        spec: &TextSpec,
     ) -> Result<Self, TokenizerError> {
         let labels: Vec<i64> = reviews.labels.iter().copied().map(i64::from).collect();
         Ok(Self {
-            texts: Texts::encode(tokenizer, &reviews.texts, max_tokens)?,
+            texts: Texts::encode(tokenizer, &reviews.texts, spec)?,
             labels: Tensor::from_slice(&labels),
         })
     }
@@ -132,7 +140,8 @@ impl Tokenised {
         let imdb::Imdb { train, test } = read_archive(source.data_dir)?;
         progress::line("making tokens of the reviews");
         let tokenizer = Tokenizer::train(&train.texts, source.tokenizer.vocabulary_size)?;
-        let encode = |reviews| Part::encode(&tokenizer, reviews, source.tokenizer.max_tokens);
+        let spec = TextSpec::end_of(source.tokenizer.max_tokens);
+        let encode = |reviews| Part::encode(&tokenizer, reviews, &spec);
         let tokenised = Self {
             train: encode(&train)?,
             test: encode(&test)?,

@@ -40,6 +40,7 @@ impl Dataset for Mnist {
 
     fn load(&self, source: &Source<'_>) -> Result<Loaded, Error> {
         Ok(Loaded {
+            further: None,
             train: read(source, Split::Train, source.device)?,
             test: read(source, Split::Test, Device::Cpu)?,
             preprocessing: Some(Preprocessing::of(&ImageSpec::digit())),

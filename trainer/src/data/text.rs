@@ -39,22 +39,24 @@ impl Default for TokenizerSettings {
 }
 
 impl Texts {
-    /// Encodes `texts` with all their tokens, on the CPU.
+    /// Encodes `texts` as `spec` says, but with all their tokens, on the CPU.
     pub fn encode<T: AsRef<str>>(
         tokenizer: &Tokenizer,
         texts: &[T],
-        max_tokens: usize,
+        spec: &TextSpec,
     ) -> Result<Self, TokenizerError> {
         let (mut tokens, mut lengths) = (Vec::new(), Vec::with_capacity(texts.len()));
+        let whole = TextSpec {
+            max_tokens: usize::MAX,
+            ..*spec
+        };
         for text in texts {
-            let encoded = tokenizer
-                .encode(text.as_ref(), &TextSpec::end_of(usize::MAX))?
-                .tokens;
+            let encoded = tokenizer.encode(text.as_ref(), &whole)?.tokens;
             lengths.push(encoded.len() as i64);
             tokens.extend(encoded.into_iter().map(|token| token as i32));
         }
         let (tokens, lengths) = (Tensor::from_slice(&tokens), Tensor::from_slice(&lengths));
-        Ok(Self::new(tokens, lengths, max_tokens))
+        Ok(Self::new(tokens, lengths, spec.max_tokens))
     }
 
     /// Texts of `lengths` tokens, int64 `[n]`, that stand in `tokens`, int32 `[all]`.
@@ -65,6 +67,22 @@ impl Texts {
             lengths,
             max_tokens,
             begins,
+        }
+    }
+
+    /// These texts, and then `others` `repeat` times.
+    #[must_use]
+    pub fn followed_by(&self, others: &Self, repeat: usize) -> Self {
+        let all = |own: &Tensor, other: &Tensor| {
+            let others = std::iter::repeat_n(other, repeat);
+            Tensor::cat(&std::iter::once(own).chain(others).collect::<Vec<_>>(), 0)
+        };
+        let begins = &others.begins + self.tokens.numel() as i64;
+        Self {
+            tokens: Tensor::cat(&[&self.tokens, &others.tokens], 0),
+            lengths: all(&self.lengths, &others.lengths),
+            max_tokens: self.max_tokens,
+            begins: all(&self.begins, &begins),
         }
     }
 
@@ -126,6 +144,20 @@ impl Samples {
             texts: Some(texts),
         }
     }
+
+    /// These texts, and then `others` `repeat` times. Samples without texts are unchanged.
+    #[must_use]
+    pub fn followed_by(self, others: &Self, repeat: usize) -> Self {
+        let (Some(texts), Some(further)) = (&self.texts, &others.texts) else {
+            return self;
+        };
+        let others = std::iter::repeat_n(&others.labels, repeat);
+        let labels = std::iter::once(&self.labels).chain(others);
+        Self::from_texts(
+            texts.followed_by(further, repeat),
+            Tensor::cat(&labels.collect::<Vec<_>>(), 0),
+        )
+    }
 }
 
 #[cfg(test)]
@@ -151,7 +183,7 @@ mod tests {
         let tokenizer = Tokenizer::train(["good good bad"], 10).unwrap();
         let long = "bad ".repeat(300) + "good";
         let all = ["good bad", "", &long, &long[4 * 101..], "never seen"];
-        let texts = Texts::encode(&tokenizer, &all, MAX_TOKENS).unwrap();
+        let texts = Texts::encode(&tokenizer, &all, &TextSpec::end_of(MAX_TOKENS)).unwrap();
         let kept = all.map(|text| {
             tokenizer
                 .encode(text, &TextSpec::end_of(MAX_TOKENS))

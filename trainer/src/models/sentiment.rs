@@ -13,13 +13,22 @@ use crate::models::{self, Architecture};
 use crate::recipe::Recipe;
 use crate::task::classification::REVIEWS;
 
+const TABLES: &[&str] = &[
+    "loss",
+    "tokenizer",
+    "crop",
+    "sentences",
+    "sequence_dropout",
+    "embedding",
+];
+
 /// The simple recurrent network.
 pub static SIMPLE_RNN: Architecture = Architecture {
     name: "simple_rnn",
     summary: "Simple recurrent network",
     recipe: include_str!("../../recipes/simple_rnn.toml"),
     original_recipe: Some(include_str!("../../recipes/original-simple_rnn.toml")),
-    tables: &["loss", "tokenizer", "crop", "sequence_dropout", "embedding"],
+    tables: TABLES,
     dataset: &Imdb,
     task: &REVIEWS,
     build: |vs, recipe| Box::new(Sentiment::new(vs, Cell::SimpleRnn, recipe)),
@@ -31,7 +40,7 @@ pub static LSTM: Architecture = Architecture {
     summary: "Long short-term memory",
     recipe: include_str!("../../recipes/lstm.toml"),
     original_recipe: Some(include_str!("../../recipes/original-lstm.toml")),
-    tables: &["loss", "tokenizer", "crop", "sequence_dropout", "embedding"],
+    tables: TABLES,
     dataset: &Imdb,
     task: &REVIEWS,
     build: |vs, recipe| Box::new(Sentiment::new(vs, Cell::Lstm, recipe)),

@@ -12,17 +12,18 @@ use crate::models::Architecture;
 type Range = (&'static str, f64, f64, bool);
 
 /// The tables that not every network has.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "loss",
     "augmentation",
     "tokenizer",
     "crop",
+    "sentences",
     "sequence_dropout",
     "embedding",
     "adversarial",
 ];
 
-const RANGES: [Range; 30] = [
+const RANGES: [Range; 31] = [
     ("epochs", 1.0, 1e4, false),
     ("batch_size", 1.0, 6e4, false),
     ("optimizer.learning_rate", 0.0, 1.0, true),
@@ -41,6 +42,7 @@ const RANGES: [Range; 30] = [
     ("tokenizer.vocabulary_size", 4.0, 1e6, false),
     ("tokenizer.max_tokens", 1.0, 65_536.0, false),
     ("crop.chance", 0.0, 1.0, false),
+    ("sentences.repeat", 1.0, 100.0, false),
     ("sequence_dropout.words", 0.0, 0.9, false),
     ("sequence_dropout.features", 0.0, 0.9, false),
     ("sequence_dropout.state", 0.0, 0.9, false),

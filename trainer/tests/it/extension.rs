@@ -69,6 +69,7 @@ impl Dataset for Quadrants {
 
     fn load(&self, _: &Source<'_>) -> Result<Loaded, Error> {
         Ok(Loaded {
+            further: None,
             train: points(400, 1),
             test: points(100, 2),
             preprocessing: None,

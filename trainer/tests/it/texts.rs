@@ -36,6 +36,7 @@ fn training_on_texts_writes_a_bundle_that_evaluates() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     write_archive(&path("aclImdb_v1.tar.gz"));
+    std::fs::write(path("train.tsv"), "a lovely film\t1\na dull film\t0\n").unwrap();
     let (data, models, runs) = (folder.path(), path("models"), path("runs"));
     let common = ["--data-dir", text(data), "--models-dir", text(&models)];
     let common = [&common[..], &["--runs-dir", text(&runs)]].concat();
@@ -56,7 +57,8 @@ fn training_on_texts_writes_a_bundle_that_evaluates() {
     let Provenance::Trained(training) = &manifest.provenance else {
         panic!("{:?}", manifest.provenance);
     };
-    assert_eq!(training.train_samples, 22_500);
+    assert_eq!(training.train_samples, 22_500 + 2);
+    assert_eq!(training.data, "IMDB and SST-2");
     let tokenizer = Tokenizer::from_bytes(bundle.file(TOKENIZER_FILE).unwrap()).unwrap();
     // The special tokens, and the words with the mark: a, dull, lovely, film, number, !, 0 to 49.
     assert_eq!(tokenizer.vocabulary_size(), 3 + 6 + 50);

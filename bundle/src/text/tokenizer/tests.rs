@@ -77,7 +77,7 @@ fn what_is_in_no_vocabulary() {
         ("", &[START]),
         (" \n\t<br /> . , ;", &[START]),
         ("zebra quagga", &[START, UNKNOWN, UNKNOWN]),
-        ("😀👍🏽", &[START]),
+        ("😀👍🏽", &[START, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]),
         ("映画", &[START, UNKNOWN]),
         // The special tokens cannot be spelled.
         ("[PAD] [START]", &[START, UNKNOWN, UNKNOWN]),
@@ -184,6 +184,7 @@ fn an_imported_tokeniser_keeps_its_special_tokens_when_a_text_is_cut() {
             truncation_side,
             add_special_tokens,
             pad_token_id: 0,
+            clean_text: false,
         };
         let encoded = imported.encode("a b c d", &spec).unwrap();
         (encoded.tokens, encoded.total)
@@ -241,6 +242,7 @@ fn by_the_crate(tokenizer: &Tokenizer) -> Tokenizer {
     Tokenizer {
         inner: tokenizer.inner.clone(),
         scanner: None,
+        unknown: tokenizer.unknown,
     }
 }
 
@@ -336,4 +338,29 @@ fn a_template_of_undefined_tokens_is_refused() {
     let json = format!("{template}\"special_tokens\":{{}}}},\"decoder\"{decoder}");
     let error = Tokenizer::from_bytes(json.as_bytes()).unwrap_err();
     assert!(error.to_string().starts_with("tokenizer.json: "), "{error}");
+}
+
+#[test]
+fn known_words_are_counted_among_the_tokens_that_are_kept() {
+    let counts = |text: &str| {
+        let encoded = trained().encode(text, &TextSpec::end_of(4)).unwrap();
+        (encoded.words, encoded.known)
+    };
+    assert_eq!(counts(""), (0, 0));
+    assert_eq!(counts("good zebra"), (2, 1));
+    assert_eq!(counts("这部电影很好看"), (1, 0));
+    assert_eq!(counts("zebra zebra good film good"), (4, 3));
+}
+
+#[test]
+fn cleaning_is_the_manifests_choice() {
+    let encode = |clean_text| {
+        let spec = TextSpec {
+            clean_text,
+            ..TextSpec::end_of(9)
+        };
+        trained().encode("go<b>od</b>", &spec).unwrap().tokens
+    };
+    assert_eq!(encode(true), tokens(trained(), "good"));
+    assert_eq!(encode(false).len(), 5);
 }

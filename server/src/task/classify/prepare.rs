@@ -5,7 +5,7 @@ use quintet_bundle::image::{Channels, Framing, ImageInput};
 use smallvec::SmallVec;
 
 use super::Limits;
-use crate::blocking::Blocking;
+use crate::blocking::Lane;
 use crate::error::{ServeError, Violation};
 use crate::runtime::{Row, Rows};
 use crate::task::picture::{INLINE_PIXELS, Picture, decode, pixels};
@@ -15,7 +15,7 @@ const IMAGES_OF_FULL_SIZE: u64 = 4;
 
 /// Decodes pictures and makes them fit the model: large ones on a blocking thread.
 pub(super) async fn rows(
-    call: (&Blocking, Limits),
+    call: (Lane<'_>, Limits),
     input: ImageInput,
     pictures: Vec<Picture>,
     framing: Framing,

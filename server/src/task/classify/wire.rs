@@ -14,14 +14,8 @@ use crate::grpc::{self, Items, Rpc};
 use crate::task::picture::Picture;
 use crate::task::wire::{label_name, timing};
 
-/// The field of a ClassifyStreamRequest that holds the request.
-const REQUEST_FIELD: u32 = 2;
-
 pub(super) fn calls(limits: Limits) -> Vec<Rpc> {
-    let items = Items {
-        in_order: false,
-        request_field: Some(REQUEST_FIELD),
-    };
+    let items = Items { in_order: false };
     vec![
         Rpc::unary(
             "/quintet.v1.InferenceService/Classify",
@@ -44,6 +38,7 @@ async fn classify(
     let count = request.images.len();
     // Before anything is done for each of them.
     ServeError::check_count("images", count, limits.max_images_per_request)?;
+    let _admitted = call.admit(count)?;
     let framing = framing(request.framing)?;
     let pictures = request.images.into_iter().enumerate().map(picture);
     let pictures = ServeError::collect(pictures)?;
@@ -54,7 +49,7 @@ async fn classify(
         Ok((rows, ()))
     });
     let top_k = request.top_k as usize;
-    let served = model.serve(call.deadline(), count, rows, |outputs, ()| {
+    let served = model.serve(call.turn(), count, rows, |outputs, ()| {
         let ranked = outputs.iter().map(|row| classifier.rank(row, top_k));
         ranked.collect::<Option<Vec<_>>>()
     });

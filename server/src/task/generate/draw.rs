@@ -21,6 +21,7 @@ use crate::flow::{Spent, within};
 use crate::model::Model;
 use crate::runtime::Row;
 use crate::task::wire::timing;
+use crate::tokens::Admitted;
 
 /// The most candidates of a chunk: more noise at once would keep an I/O thread from its other
 /// callers.
@@ -37,6 +38,7 @@ pub(super) struct Drawing {
     seed: u64,
     plan: Plan,
     progress: Progress,
+    _admitted: Admitted,
 }
 
 /// Images that were kept, in the candidates' order.
@@ -53,13 +55,16 @@ impl Drawing {
     /// Nothing drawn yet.
     ///
     /// # Errors
-    /// A fault of the server, where the operating system gives no random numbers.
+    /// The caller is over a limit; a fault of the server, where the operating system gives no
+    /// random numbers.
     pub(super) fn new(
         call: Call,
         model: Arc<Model>,
         judge: Judge,
         plan: Plan,
     ) -> Result<Self, ServeError> {
+        // All at once, so that a request is not given up half-way.
+        let admitted = call.admit(plan.count as usize)?;
         let (own, judges) = (model.engine.settings(), judge.model.engine.settings());
         // A chunk that is larger than a queue would never be taken.
         let largest = own.max_batch_size.min(own.max_queue_size);
@@ -78,6 +83,7 @@ impl Drawing {
             seed,
             plan,
             progress,
+            _admitted: admitted,
         })
     }
 
@@ -120,7 +126,7 @@ impl Drawing {
                 filter: self.plan.filter.to_string(),
             });
         };
-        let deadline = self.call.deadline();
+        let turn = self.call.turn();
         let (first, count) = (self.progress.drawn, candidates as usize);
         let noise = pin!(async {
             let candidates = first..first + candidates;
@@ -128,20 +134,17 @@ impl Drawing {
         });
         let frames = self
             .model
-            .serve(deadline, count, noise, |frames, ()| Some(frames));
+            .serve(turn, count, noise, |frames, ()| Some(frames));
         let frames = kept.spent.add(frames.await.map_err(name_stage)?);
         let rows = pin!(async {
             let input = self.judge.classifier.input;
             let rows = rows(self.call.blocking(), input, &frames, self.generator.size);
             Ok((rows.await?, ()))
         });
-        let labels = self
-            .judge
-            .model
-            .serve(deadline, count, rows, |outputs, ()| {
-                let likeliest = |row: &Row| self.judge.classifier.rank(row, 1)?.pop();
-                outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
-            });
+        let labels = self.judge.model.serve(turn, count, rows, |outputs, ()| {
+            let likeliest = |row: &Row| self.judge.classifier.rank(row, 1)?.pop();
+            outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
+        });
         let labels = kept.spent.add(labels.await.map_err(name_stage)?);
 
         let (missing, mut passed) = (self.progress.missing(), 0);

@@ -3,14 +3,14 @@
 use bytes::Bytes;
 
 use super::plan::Plan;
-use crate::blocking::Blocking;
+use crate::blocking::Lane;
 use crate::error::ServeError;
 use crate::task::picture::{INLINE_PIXELS, ImageFormat, Picture, picture, sheet};
 
 /// Writes frames of one size (width, height) as pictures, all on one sheet or each by itself: many
 /// on a blocking thread.
 pub(super) async fn write(
-    blocking: &Blocking,
+    blocking: Lane<'_>,
     plan: &Plan,
     size: [usize; 2],
     frames: Vec<Bytes>,

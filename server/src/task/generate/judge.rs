@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use quintet_bundle::image::{Channels, Framing, ImageInput, Pixels};
 
-use crate::blocking::Blocking;
+use crate::blocking::Lane;
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::model::Model;
+use crate::repository::Repository;
 use crate::runtime::{Row, Rows};
 use crate::task::classify::{self, Classifier};
 use crate::task::picture::INLINE_PIXELS;
@@ -28,9 +29,14 @@ impl Judge {
     /// digits.
     ///
     /// # Errors
-    /// There is no such classifier, or it does not know the ten digits.
+    /// There is no such classifier, it does not know the ten digits, or the caller may not use it.
     pub(super) fn find(call: &Call, name: &str) -> Result<Self, ServeError> {
-        let models = call.repository();
+        let judge = Self::choose(call.repository(), name)?;
+        call.check_model(&judge.model.name)?;
+        Ok(judge)
+    }
+
+    fn choose(models: &Repository, name: &str) -> Result<Self, ServeError> {
         let judge = Self::of(models.resolve(classify::NAME, name, "")?);
         if !name.is_empty() {
             return judge;
@@ -59,7 +65,7 @@ impl Judge {
 /// Grey pictures of one size (width, height) as a classifier's input: as they are, where it takes
 /// such, else made to fit, many on a blocking thread.
 pub(super) async fn rows(
-    blocking: &Blocking,
+    blocking: Lane<'_>,
     input: ImageInput,
     frames: &Rows,
     [width, height]: [usize; 2],
@@ -102,21 +108,26 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn many_pixels_leave_the_io_thread() {
+    #[tokio::test]
+    async fn many_pixels_leave_the_io_thread() {
         let manifest = include_str!("../../../../bundle/tests/data/manifest_v2.toml");
         let input = ImageInput::of(&Manifest::from_toml(manifest).unwrap()).unwrap();
-        // Work on a blocking thread never gets a turn.
-        let blocking = Blocking::new(0);
+        // The only blocking thread is taken.
+        let blocking = crate::blocking::Blocking::new(0);
+        let lane = blocking.lane("cnn");
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let mut taken = std::pin::pin!(lane.run(move |_| Ok(ended.recv().is_ok())));
+        assert!(taken.as_mut().now_or_never().is_none());
         let ready = |side: usize| {
             let frame = std::iter::once(Bytes::from(vec![9; side * side]));
             let frames: Rows = std::iter::once(frame.collect()).collect();
-            let rows = rows(&blocking, input, &frames, [side, side]).now_or_never();
+            let rows = rows(lane, input, &frames, [side, side]).now_or_never();
             rows.map(|rows| rows.unwrap()[0][0].len())
         };
         assert_eq!(ready(28), Some(28 * 28));
         assert_eq!(ready(100), Some(28 * 28));
         assert_eq!(ready(500), None);
+        drop(end);
     }
 
     #[test]

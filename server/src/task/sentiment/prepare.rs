@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::Limits;
 use super::finish::Output;
-use crate::blocking::Blocking;
+use crate::blocking::Lane;
 use crate::error::{ServeError, Violation};
 use crate::runtime::Row;
 
@@ -35,14 +35,19 @@ pub struct Reading {
     pub row: Row,
     /// Whether the text was longer; then the row is its end.
     pub truncated: bool,
+    /// Tokens of the row that stand for words.
+    pub words: usize,
+    /// How many of these the vocabulary has.
+    pub known: usize,
 }
 
 /// Tokenises texts: long ones on a blocking thread.
 pub(super) async fn read(
-    blocking: &Blocking,
+    blocking: Lane<'_>,
     limits: Limits,
     reader: Arc<Reader>,
     texts: Vec<String>,
+    refuse_unreadable: bool,
 ) -> Result<SmallVec<[Reading; 1]>, ServeError> {
     let limit = limits.max_text_bytes;
     let sizes = texts.iter().enumerate().map(|(index, text)| {
@@ -58,8 +63,12 @@ pub(super) async fn read(
         .sum();
     let is_short = bytes <= INLINE_BYTES;
     let read = move |index, text: String| {
-        let reading = reader.read(&text);
-        reading.map_err(|error| Violation::new(format!("texts[{index}]"), error.to_string()))
+        let refused = |reason: String| Violation::new(format!("texts[{index}]"), reason);
+        let reading = reader.read(&text).map_err(|it| refused(it.to_string()))?;
+        if refuse_unreadable && reading.known == 0 {
+            return Err(refused("has no word that the model knows".to_owned()));
+        }
+        Ok(reading)
     };
     blocking.each(is_short, texts, read).await
 }
@@ -96,7 +105,11 @@ impl Reader {
     /// The tokeniser fails, which one that the trainer made never does.
     pub fn read(&self, text: &str) -> Result<Reading, TokenizerError> {
         let Encoded {
-            tokens, truncated, ..
+            tokens,
+            truncated,
+            words,
+            known,
+            ..
         } = self.tokenizer.encode(text, &self.spec)?;
         let steps = tokens.len();
         // All cells in one piece of memory.
@@ -114,6 +127,8 @@ impl Reader {
         Ok(Reading {
             row: Row::sequence(cells, steps),
             truncated,
+            words,
+            known,
         })
     }
 }
@@ -180,20 +195,22 @@ mod tests {
     #[test]
     fn a_row_is_the_tokens_and_how_many_there_are() {
         // [START], then `good` 3, `film` 4, anything else 2.
-        for (text, tokens, truncated) in [
-            ("Good FILM", vec![1, 3, 4], false),
-            ("", vec![1], false),
-            ("zzz \u{1f600}", vec![1, 2], false),
-            ("film a b c d film", vec![2, 2, 2, 4], true),
+        for (text, tokens, truncated, known) in [
+            ("Good FILM", vec![1, 3, 4], false, 2),
+            ("", vec![1], false, 0),
+            ("zzz", vec![1, 2], false, 0),
+            ("film a b c d film", vec![2, 2, 2, 4], true, 1),
         ] {
             let Reading {
                 row,
                 truncated: cut,
+                known: found,
+                ..
             } = reader().read(text).unwrap();
             let bytes: Vec<u8> = tokens.iter().flat_map(|t: &i64| t.to_le_bytes()).collect();
             assert_eq!(row[0], bytes, "{text}");
             assert_eq!(row[1], (tokens.len() as i32).to_le_bytes()[..]);
-            assert_eq!((row.steps(), cut), (tokens.len(), truncated));
+            assert_eq!((row.steps(), cut, found), (tokens.len(), truncated, known));
         }
     }
 }

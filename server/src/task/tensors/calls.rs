@@ -15,14 +15,12 @@ use crate::error::ServeError;
 use crate::grpc::{Items, Rpc};
 use crate::model::Model;
 use crate::repository::State;
+use crate::tokens::{Access, Scope};
 
 /// The protocol's calls.
 pub(crate) fn calls() -> Vec<Rpc> {
     // Triton answers a stream in order, and its callers need not give ids.
-    let items = Items {
-        in_order: true,
-        request_field: None,
-    };
+    let items = Items { in_order: true };
     vec![
         Rpc::unary("/inference.GRPCInferenceService/ModelInfer", infer),
         Rpc::bidirectional(
@@ -33,14 +31,16 @@ pub(crate) fn calls() -> Vec<Rpc> {
         Rpc::query(
             "/inference.GRPCInferenceService/ServerLive",
             |_, _: &oip::ServerLiveRequest| Ok(oip::ServerLiveResponse { live: true }),
-        ),
+        )
+        .needs(Access::Open),
         Rpc::query(
             "/inference.GRPCInferenceService/ServerReady",
             |call, _: &oip::ServerReadyRequest| {
                 let ready = call.repository().is_ready() && !call.is_leaving();
                 Ok(oip::ServerReadyResponse { ready })
             },
-        ),
+        )
+        .needs(Access::Open),
         Rpc::query(
             "/inference.GRPCInferenceService/ModelReady",
             |call, request: &oip::ModelReadyRequest| {
@@ -50,7 +50,8 @@ pub(crate) fn calls() -> Vec<Rpc> {
                 let ready = model.is_ok() && !call.is_leaving();
                 Ok(oip::ModelReadyResponse { ready })
             },
-        ),
+        )
+        .needs(Access::Open),
         Rpc::query(
             "/inference.GRPCInferenceService/ServerMetadata",
             |_, _: &oip::ServerMetadataRequest| Ok(describe::server()),
@@ -65,6 +66,7 @@ pub(crate) fn calls() -> Vec<Rpc> {
             "/inference.GRPCInferenceService/RepositoryIndex",
             |call, request: &oip::RepositoryIndexRequest| {
                 let versions = call.repository().versions();
+                let versions = versions.filter(|version| call.may_use(&version.name));
                 let states = versions.map(|version| (version, version.state()));
                 let wanted =
                     states.filter(|(_, state)| !request.ready || matches!(state, State::Ready(_)));
@@ -73,7 +75,8 @@ pub(crate) fn calls() -> Vec<Rpc> {
                     models: models.collect(),
                 })
             },
-        ),
+        )
+        .needs(Access::Scope(Scope::Control)),
     ]
 }
 
@@ -83,17 +86,19 @@ async fn infer(
 ) -> Result<oip::ModelInferResponse, ServeError> {
     let (name, version) = (&request.model_name, &request.model_version);
     let model = find(&call, "model_name", name, version)?;
-    call.set_model(&model);
+    call.reach(&model)?;
     let timeout = parameters::timeout(&request)?;
     // An overflowing timeout means no deadline.
     let timeout = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let deadline = [call.deadline(), timeout].into_iter().flatten().min();
+    let mut turn = call.turn();
+    turn.deadline = [turn.deadline, timeout].into_iter().flatten().min();
     parameters::check(&request)?;
     let max_rows = model.engine.settings().max_queue_size;
     // As the caller says; a wrong number is refused when it is checked.
     let rows = request.inputs.first().and_then(|it| it.shape.first());
     let rows = rows.and_then(|rows| usize::try_from(*rows).ok());
     let rows = rows.filter(|rows| *rows <= max_rows).unwrap_or(1);
+    let _admitted = call.admit(rows)?;
     let raw = !request.raw_input_contents.is_empty();
     let (inputs, contents) = (request.inputs, request.raw_input_contents);
     let prepare = pin!(async {
@@ -104,7 +109,7 @@ async fn infer(
         let rows = prepare(&model.signature, inputs, max_rows)?;
         Ok((rows, wanted))
     });
-    let served = model.serve(deadline, rows, prepare, |rows, wanted| {
+    let served = model.serve(turn, rows, prepare, |rows, wanted| {
         response(&model, &rows, &wanted, raw)
     });
     let mut response = served.await?.answer;
@@ -141,7 +146,7 @@ fn metadata(
     request: &oip::ModelMetadataRequest,
 ) -> Result<oip::ModelMetadataResponse, ServeError> {
     let model = find(call, "name", &request.name, &request.version)?;
-    call.set_model(&model);
+    call.reach(&model)?;
     let versions = ready(call, &request.name, "")?;
     let versions = versions.iter().map(|model| model.version.to_string());
     Ok(describe::metadata(&model, versions.collect()))
@@ -152,7 +157,7 @@ fn config(
     request: &oip::ModelConfigRequest,
 ) -> Result<oip::ModelConfigResponse, ServeError> {
     let model = find(call, "name", &request.name, &request.version)?;
-    call.set_model(&model);
+    call.reach(&model)?;
     let config = Some(describe::config(&model));
     Ok(oip::ModelConfigResponse { config })
 }
@@ -184,10 +189,12 @@ fn ready(call: &Call, name: &str, version: &str) -> Result<Vec<Arc<Model>>, Serv
     if !name.is_empty() {
         // An unknown or unready one is an error, not an empty list.
         find(call, "name", name, version)?;
+        call.check_model(name)?;
     }
     let ready = call.repository().ready();
     let wanted = |model: &Arc<Model>| {
-        (name.is_empty() || *model.name == *name)
+        call.may_use(&model.name)
+            && (name.is_empty() || *model.name == *name)
             && (version.is_empty() || model.version.to_string() == version)
     };
     Ok(ready.filter(wanted).collect())

@@ -10,6 +10,7 @@ mod prepare;
 
 pub(crate) use calls::calls;
 
+use crate::clip::clip;
 use crate::runtime::Port;
 
 /// The shape of a tensor of this port, -1 for the batch's dimension and a sequence's length.
@@ -24,12 +25,15 @@ fn find(
     is_taken: impl Fn(usize) -> bool,
 ) -> Result<usize, String> {
     match ports.iter().position(|port| port.name == name) {
-        Some(place) if is_taken(place) => Err(format!("is `{name}`, a second time")),
+        Some(place) if is_taken(place) => Err(format!("is `{}`, a second time", clip(name))),
         Some(place) => Ok(place),
         None => {
             let names: Vec<_> = ports.iter().map(|port| port.name.as_str()).collect();
             let names = names.join(", ");
-            Err(format!("is `{name}`; the model's {side} are {names}"))
+            Err(format!(
+                "is `{}`; the model's {side} are {names}",
+                clip(name)
+            ))
         }
     }
 }

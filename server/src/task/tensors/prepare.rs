@@ -7,6 +7,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::contents::{into_bytes, non_finite};
 use super::{find, shape};
+use crate::clip::clip;
 use crate::error::{ServeError, Violation};
 use crate::runtime::{Measure, Port, Rows, Signature, element};
 
@@ -116,7 +117,7 @@ impl Expected {
             Err(Violation::new(format!("inputs[{index}].{field}"), problem))
         };
         if input.datatype != datatype.as_str() {
-            let problem = format!("is `{}`; {datatype} is needed", input.datatype);
+            let problem = format!("is `{}`; {datatype} is needed", clip(&input.datatype));
             return wrong("datatype", problem);
         }
         let given = &mut input.shape;
@@ -127,7 +128,11 @@ impl Expected {
         let same = |(given, size): (&i64, i64)| *given == size || size == -1;
         if given.len() != shape(port).count() || !given.iter().zip(shape(port)).all(same) {
             let allowed: Vec<_> = shape(port).collect();
-            return wrong("shape", format!("is {given:?}; {allowed:?} is allowed"));
+            let given = format!("{given:?}");
+            return wrong(
+                "shape",
+                format!("is {}; {allowed:?} is allowed", clip(&given)),
+            );
         }
         let size = |dimension: usize| usize::try_from(given[dimension]).unwrap_or(0);
         let steps = if port.is_sequence { size(1) } else { 1 };

@@ -13,8 +13,8 @@ use crate::data::text::{Texts, TokenizerSettings};
 use crate::error::Error;
 
 const FILE: &str = "imdb.safetensors";
-// Raised when the layout of the file changes.
-const FORMAT: u32 = 2;
+// Raised when the layout of the file changes, or how texts are cleaned.
+const FORMAT: u32 = 3;
 
 /// The file, and what it must have been computed from.
 #[derive(Debug)]

@@ -68,7 +68,7 @@ impl Texts {
         let requests = groups(&self.0, rows).map(|texts| SentimentScoreRequest {
             texts,
             model: model.to_owned(),
-            version: String::new(),
+            ..SentimentScoreRequest::default()
         });
         Payload::new(Rpc::SentimentScore, rows, requests)
     }

@@ -1,5 +1,6 @@
 //! Caches that are found, stale, or broken in every place.
 
+use quintet_bundle::text::TextSpec;
 use quintet_data::imdb::Reviews;
 use tempfile::TempDir;
 
@@ -19,7 +20,7 @@ fn example() -> (TempDir, PathBuf, Tokenised) {
     fs::write(&archive, "an archive").unwrap();
     let train = reviews(["bad bad film", "good film"]);
     let tokenizer = Tokenizer::train(&train.texts, 10_000).unwrap();
-    let encode = |reviews| Part::encode(&tokenizer, reviews, 200).unwrap();
+    let encode = |reviews| Part::encode(&tokenizer, reviews, &TextSpec::end_of(200)).unwrap();
     let tokenised = Tokenised {
         train: encode(&train),
         test: encode(&reviews(["bad", "a good, good film!"])),
@@ -70,7 +71,7 @@ fn another_archive_and_other_rules_make_it_stale() {
     let (folder, archive, tokenised) = example();
     let mut cache = written(&folder, &archive, &tokenised);
     let key = cache.key.clone();
-    cache.key = key.replace("format 2", "format 0");
+    cache.key = key.replace("format 3", "format 0");
     assert_stale(&cache);
     cache.key = key.replace("[!?]", "[!]");
     assert_ne!(cache.key, key, "the key holds the pattern of a word");

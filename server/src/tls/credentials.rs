@@ -1,0 +1,235 @@
+//! A port's certificate, its key and the authorities of its clients, from PEM files.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
+
+use super::certificate::expiry;
+use crate::config::ConfigError;
+use crate::metrics::Metrics;
+use crate::reload::{Contents, Current, OptionFile, Source, read_all};
+
+/// The ports that TLS may protect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// gRPC over HTTP/2.
+    Grpc,
+    /// `/metrics` and health over HTTP/1.1.
+    Admin,
+}
+
+/// Which clients may connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClientAuth {
+    /// Those with a certificate of the client authorities.
+    Required,
+    /// Also those without a certificate; one that is sent must be valid.
+    Optional,
+}
+
+/// The PEM files of one port.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    pub(crate) port: Port,
+    pub(crate) cert: OptionFile,
+    pub(crate) key: OptionFile,
+    pub(crate) client_ca: Option<OptionFile>,
+    pub(crate) client_auth: ClientAuth,
+}
+
+/// What a port's handshakes use, replaced when the files change.
+pub(crate) struct Credentials {
+    port: Port,
+    current: Current<ServerConfig>,
+}
+
+/// What the files hold.
+struct Loaded {
+    config: ServerConfig,
+    /// When the first certificate of the chain expires, in seconds since 1970.
+    expires: i64,
+}
+
+impl Port {
+    /// Its name in the log and the metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The name of its files in the log and the metrics.
+    fn source(self) -> &'static str {
+        match self {
+            Self::Grpc => "tls",
+            Self::Admin => "admin_tls",
+        }
+    }
+
+    /// The protocol that its clients speak, as ALPN names it.
+    pub(super) fn alpn(self) -> &'static [u8] {
+        match self {
+            Self::Grpc => b"h2",
+            Self::Admin => b"http/1.1",
+        }
+    }
+}
+
+impl Files {
+    /// Reads the files, and watches them from then on.
+    ///
+    /// # Errors
+    /// A file cannot be read or used, or the key is another certificate's.
+    pub(crate) fn open(self, metrics: &Metrics) -> Result<(Arc<Credentials>, Source), ConfigError> {
+        let files: Vec<OptionFile> = [&self.cert, &self.key]
+            .into_iter()
+            .chain(&self.client_ca)
+            .cloned()
+            .collect();
+        let contents = read_all(&files)?;
+        let (port, name) = (self.port, self.port.source());
+        let loaded = self.load(&contents)?;
+        loaded.report(port, metrics);
+        let credentials = Arc::new(Credentials {
+            port,
+            current: Current::new(loaded.config),
+        });
+        let (renewed, metrics) = (Arc::clone(&credentials), metrics.clone());
+        let source = Source::new(name, files, &contents, move |contents| {
+            let loaded = self.load(contents)?;
+            loaded.report(port, &metrics);
+            renewed.current.set(loaded.config);
+            Ok(())
+        });
+        Ok((credentials, source))
+    }
+
+    fn load(&self, contents: &Contents) -> Result<Loaded, ConfigError> {
+        let [cert, key, client_ca @ ..] = &contents[..] else {
+            unreachable!("a certificate and a key are always read");
+        };
+        let chain = certificates(&self.cert, cert)?;
+        let expires = expiry(&chain).map_err(|problem| self.cert.error(problem))?;
+        let key = private_key(&self.key, key)?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| {
+            let is_mismatch =
+                error == rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch);
+            self.key.error(if is_mismatch {
+                let cert = self.cert.path.display();
+                format!("is not the key of the certificate in {cert}")
+            } else {
+                format!("cannot be used: {error}")
+            })
+        })?;
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .expect("ring has the cipher suites of TLS 1.2 and 1.3");
+        let builder = match (&self.client_ca, client_ca) {
+            (Some(file), [content]) => {
+                let verifier = self.verifier(file, content, provider)?;
+                builder.with_client_cert_verifier(verifier)
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        let certified = Arc::new(rustls::sign::SingleCertAndKey::from(certified));
+        let mut config = builder.with_cert_resolver(certified);
+        config.alpn_protocols = vec![self.port.alpn().to_vec()];
+        if self.client_ca.is_some() {
+            // A resumed session would let a client in whose certificate has expired since.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
+        Ok(Loaded { config, expires })
+    }
+
+    fn verifier(
+        &self,
+        file: &OptionFile,
+        content: &[u8],
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ClientCertVerifier>, ConfigError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(file, content)? {
+            roots
+                .add(certificate)
+                .map_err(|error| file.error(format!("cannot be used: {error}")))?;
+        }
+        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        let builder = match self.client_auth {
+            ClientAuth::Required => builder,
+            ClientAuth::Optional => builder.allow_unauthenticated(),
+        };
+        builder.build().map_err(|error| file.error(error))
+    }
+}
+
+impl Loaded {
+    fn report(&self, port: Port, metrics: &Metrics) {
+        metrics.certificate_expires(port.name(), self.expires);
+        let seconds = u64::try_from(self.expires).unwrap_or(0);
+        let expires = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let at = humantime::format_rfc3339_seconds(expires);
+        if expires <= SystemTime::now() {
+            tracing::warn!(port = port.name(), %at, "the certificate has expired");
+        } else {
+            tracing::info!(port = port.name(), expires = %at, "certificate read");
+        }
+    }
+}
+
+impl Credentials {
+    /// The port that they protect.
+    pub(crate) fn port(&self) -> Port {
+        self.port
+    }
+
+    /// For the next handshake.
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        self.current.get()
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Credentials").field(&self.port).finish()
+    }
+}
+
+/// The certificates of a PEM file, of which there must be one.
+fn certificates(
+    file: &OptionFile,
+    content: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let parsed: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(content).collect();
+    let chain = parsed.map_err(|error| file.error(format!("is not PEM: {error}")))?;
+    if chain.is_empty() {
+        return Err(file.error("holds no certificate; PEM with a CERTIFICATE is needed"));
+    }
+    Ok(chain)
+}
+
+/// The private key of a PEM file: PKCS #8, PKCS #1 or SEC 1.
+fn private_key(file: &OptionFile, content: &[u8]) -> Result<PrivateKeyDer<'static>, ConfigError> {
+    let text = String::from_utf8_lossy(content);
+    if text.contains("ENCRYPTED") {
+        let problem =
+            "is encrypted; write it without a passphrase: openssl pkey -in FILE -out FILE";
+        return Err(file.error(problem));
+    }
+    PrivateKeyDer::from_pem_slice(content).map_err(|error| match error {
+        pem::Error::NoItemsFound => {
+            file.error("holds no private key; PEM with a PRIVATE KEY is needed")
+        }
+        error => file.error(format!("is not PEM: {error}")),
+    })
+}

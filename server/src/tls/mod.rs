@@ -1,0 +1,17 @@
+//! TLS of both ports, by rustls with ring.
+//!
+//! ```text
+//! files ─► credentials (read again when they change) ─► handshake ─► stream, identity
+//! ```
+
+mod certificate;
+mod credentials;
+mod handshake;
+#[cfg(test)]
+mod tests;
+mod unverified;
+
+pub(crate) use certificate::Identity;
+pub(crate) use credentials::{ClientAuth, Credentials, Files, Port};
+pub(crate) use handshake::{HandshakeThreads, Handshakes};
+pub(crate) use unverified::connect as connect_unverified;

@@ -1,0 +1,164 @@
+//! What is said of files that cannot be used, identities, and the deadline of a handshake.
+
+use rcgen::{CertificateParams, DnType, KeyPair, SanType, date_time_ymd};
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+use super::handshake::{Failure, LIMIT, within_limit};
+use super::*;
+use crate::config::ConfigError;
+use crate::metrics::Metrics;
+use crate::reload::OptionFile;
+
+/// A certificate that signs itself, and its key.
+fn pair(params: &CertificateParams) -> (rcgen::Certificate, KeyPair) {
+    let key = KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap(), key)
+}
+
+/// Opens these contents as a port's certificate, key and authorities of clients.
+fn open(cert: &str, key: &str, client_ca: Option<&str>) -> (TempDir, Result<(), ConfigError>) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |option, text: &str| {
+        let path = folder.path().join(option);
+        std::fs::write(&path, text).unwrap();
+        OptionFile::new(option, path)
+    };
+    let files = Files {
+        port: Port::Grpc,
+        cert: file("tls_cert", cert),
+        key: file("tls_key", key),
+        client_ca: client_ca.map(|text| file("tls_client_ca", text)),
+        client_auth: ClientAuth::Required,
+    };
+    let opened = files.open(&Metrics::new("none")).map(|_| ());
+    (folder, opened)
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named() {
+    let (cert, key) = pair(&CertificateParams::default());
+    let (cert, key) = (cert.pem(), key.serialize_pem());
+    let (_, other) = pair(&CertificateParams::default());
+    let other = other.serialize_pem();
+    let encrypted =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIC\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let cut = &cert[..cert.len() / 2];
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (cert, key, client_ca, option, problem) in [
+        (
+            &*cert,
+            &*other,
+            None,
+            "tls_key",
+            "is not the key of the certificate in",
+        ),
+        (&cert, encrypted, None, "tls_key", "is encrypted"),
+        (&cert, &cert, None, "tls_key", "holds no private key"),
+        (&cert, "", None, "tls_key", "holds no private key"),
+        (&key, &key, None, "tls_cert", "holds no certificate"),
+        (cut, &key, None, "tls_cert", "is not PEM"),
+        (garbage, &key, None, "tls_cert", ""),
+        (
+            &cert,
+            &key,
+            Some(&*key),
+            "tls_client_ca",
+            "holds no certificate",
+        ),
+        (
+            &cert,
+            &key,
+            Some(garbage),
+            "tls_client_ca",
+            "cannot be used",
+        ),
+    ] {
+        let (folder, opened) = open(cert, key, client_ca);
+        let error = opened.unwrap_err();
+        assert_eq!(error.option, option, "{error}");
+        let path = folder.path().join(option).display().to_string();
+        assert!(error.problem.starts_with(&path), "{error}");
+        assert!(error.problem.contains(problem), "{error}");
+    }
+    open(&cert, &key, Some(&cert)).1.unwrap();
+    // Both in one file.
+    let both = cert + &key;
+    open(&both, &both, None).1.unwrap();
+}
+
+#[test]
+fn an_expired_certificate_is_served() {
+    let mut params = CertificateParams::default();
+    params.not_after = date_time_ymd(2001, 1, 1);
+    let (cert, key) = pair(&params);
+    assert_eq!(certificate::expiry(&[cert.der().clone()]), Ok(978_307_200));
+    open(&cert.pem(), &key.serialize_pem(), None).1.unwrap();
+}
+
+#[test]
+fn a_chain_expires_with_its_first_certificate() {
+    let until = |year| {
+        let mut params = CertificateParams::default();
+        params.not_after = date_time_ymd(year, 1, 1);
+        pair(&params).0.der().clone()
+    };
+    let chain = [until(2050), until(2040)];
+    assert_eq!(certificate::expiry(&chain), Ok(2_208_988_800));
+}
+
+#[test]
+fn identities_are_uri_then_dns_then_common_name() {
+    let uri = SanType::URI("spiffe://x/y".try_into().unwrap());
+    let dns = SanType::DnsName("y.x".try_into().unwrap());
+    let long = "y".repeat(300);
+    for (names, common_name, identity) in [
+        (vec![dns.clone(), uri], "y", Some("spiffe://x/y")),
+        (vec![dns], "y", Some("y.x")),
+        (vec![], "y", Some("y")),
+        (vec![], "two\nlines", None),
+        (vec![], &long, None),
+        (vec![], "", None),
+        (vec![], "spiffe://x/y", None),
+    ] {
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = names;
+        params.distinguished_name.remove(DnType::CommonName);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, common_name);
+        let (cert, _) = pair(&params);
+        let found = Identity::of(cert.der()).map(|identity| identity.to_string());
+        assert_eq!(found.as_deref(), identity);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_has_a_deadline() {
+    let (cert, key) = pair(&CertificateParams::default());
+    let folder = tempfile::tempdir().unwrap();
+    let file = |option, text: String| {
+        std::fs::write(folder.path().join(option), text).unwrap();
+        OptionFile::new(option, folder.path().join(option))
+    };
+    let files = Files {
+        port: Port::Grpc,
+        cert: file("tls_cert", cert.pem()),
+        key: file("tls_key", key.serialize_pem()),
+        client_ca: None,
+        client_auth: ClientAuth::Required,
+    };
+    let (credentials, _source) = files.open(&Metrics::new("none")).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let _silent = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let started = Instant::now();
+    let failure = within_limit(stream.into_std().unwrap(), &credentials)
+        .await
+        .unwrap_err();
+    assert!(matches!(failure, Failure::Slow), "{failure}");
+    assert!(started.elapsed() >= LIMIT);
+}

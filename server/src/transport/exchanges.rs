@@ -1,0 +1,58 @@
+//! How many requests of a connection are being answered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The requests of one connection whose answers are not sent yet.
+#[derive(Debug, Default)]
+pub(super) struct Exchanges {
+    open: AtomicUsize,
+    /// Those of them that wait for their callers to read.
+    unread: AtomicUsize,
+}
+
+/// One request that is being answered, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Exchange(Arc<Exchanges>);
+
+/// A time in which its caller does not read, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Unread<'a>(&'a Exchanges);
+
+impl Exchanges {
+    /// One more.
+    pub(super) fn begin(self: &Arc<Self>) -> Exchange {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Exchange(Arc::clone(self))
+    }
+
+    /// Whether none is open.
+    pub(super) fn are_none(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether the server works on an answer, rather than that a caller does not read one.
+    pub(super) fn is_busy(&self) -> bool {
+        self.open.load(Ordering::Relaxed) > self.unread.load(Ordering::Relaxed)
+    }
+}
+
+impl Exchange {
+    /// The caller does not read.
+    pub(super) fn unread(&self) -> Unread<'_> {
+        self.0.unread.fetch_add(1, Ordering::Relaxed);
+        Unread(&self.0)
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Unread<'_> {
+    fn drop(&mut self) {
+        self.0.unread.fetch_sub(1, Ordering::Relaxed);
+    }
+}

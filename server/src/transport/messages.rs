@@ -1,0 +1,121 @@
+//! Messages in the frames of HTTP/2 (gRPC over HTTP/2, "Length-Prefixed-Message").
+//!
+//! tonic carries every call as a pair of streams behind a router, with buffers of their own. For a
+//! small request that costs as much as everything else. Here the message of a unary call is the
+//! frame that it came in, without a copy.
+
+use bytes::{Bytes, BytesMut};
+use h2::RecvStream;
+
+use super::budget::{Budget, Charge, Exceeded};
+use super::inbox::Inbox;
+
+/// The compression flag and the length, before each message.
+pub(crate) const PREFIX: usize = 5;
+
+/// The body of a request. Its trailers have no meaning.
+#[derive(Debug)]
+pub(crate) struct Incoming(RecvStream);
+
+/// Why a body gives no message.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error("cannot be read: {0}")]
+    Http(#[from] h2::Error),
+    #[error("cannot be read: its compression flag is {0}; 0 is needed without a grpc-encoding")]
+    Compressed(u8),
+    #[error("is too large; at most {0} bytes (max_message_size) are allowed")]
+    TooLarge(usize),
+    #[error("cannot be read: more than one message came")]
+    MoreThanOne,
+    #[error("cannot be read: the body ends after {0} bytes")]
+    EndsEarly(usize),
+    #[error(transparent)]
+    NoRoom(#[from] Exceeded),
+}
+
+impl Incoming {
+    pub(super) fn new(body: RecvStream) -> Self {
+        Self(body)
+    }
+
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Unreadable::Http`]: the caller has left, or breaks the protocol.
+    pub(crate) async fn data(&mut self) -> Result<Option<Bytes>, Unreadable> {
+        while let Some(data) = self.0.data().await {
+            let data = data?;
+            self.0.flow_control().release_capacity(data.len())?;
+            if !data.is_empty() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads to the end: the one message, with its prefix. The budget is charged as long as the
+    /// message is worked on.
+    ///
+    /// # Errors
+    /// There is not exactly one message, it is too large, or the budget is used up.
+    pub(crate) async fn only_message(
+        mut self,
+        max_size: usize,
+        budget: Budget,
+    ) -> Result<(Bytes, Charge), Unreadable> {
+        let mut charge = budget.begin();
+        let mut whole = self.data().await?.unwrap_or_default();
+        charge.set(whole.len())?;
+        let mut needed = only_length(&whole, max_size)?;
+        // Most messages come in one frame.
+        if let Some(mut part) = self.data().await? {
+            let mut parts = BytesMut::from(whole);
+            loop {
+                charge.check(needed.unwrap_or_default())?;
+                charge.set(parts.len() + part.len())?;
+                parts.extend_from_slice(&part);
+                needed = only_length(&parts, max_size)?;
+                match self.data().await? {
+                    Some(next) => part = next,
+                    None => break,
+                }
+            }
+            whole = parts.freeze();
+        }
+        if needed != Some(whole.len()) {
+            return Err(Unreadable::EndsEarly(whole.len()));
+        }
+        Ok((whole, charge))
+    }
+
+    /// The messages of a stream.
+    pub(crate) fn into_inbox(self, budget: Budget) -> Inbox {
+        Inbox::new(self.0, budget.begin())
+    }
+}
+
+/// The bytes of the first prefix and message of a body together; `None`: the prefix has not come
+/// whole yet.
+pub(super) fn length(body: &[u8], max_size: usize) -> Result<Option<usize>, Unreadable> {
+    let [flag, a, b, c, d, ..] = *body else {
+        return Ok(None);
+    };
+    if flag != 0 {
+        return Err(Unreadable::Compressed(flag));
+    }
+    let message = u32::from_be_bytes([a, b, c, d]) as usize;
+    if message > max_size {
+        return Err(Unreadable::TooLarge(max_size));
+    }
+    Ok(Some(PREFIX + message))
+}
+
+/// The [`length`] of the only message of a body.
+fn only_length(body: &[u8], max_size: usize) -> Result<Option<usize>, Unreadable> {
+    let length = length(body, max_size)?;
+    if length.is_some_and(|length| body.len() > length) {
+        return Err(Unreadable::MoreThanOne);
+    }
+    Ok(length)
+}

@@ -1,0 +1,189 @@
+//! The program as a supervisor sees it: signals, its log and its exit code.
+
+use std::error::Error;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// The program on an empty repository, its log, and the line that it listens.
+fn start_with(arguments: &[&str]) -> (Child, BufReader<ChildStderr>, String) {
+    let models = tempfile::tempdir().expect("a temporary folder can be made");
+    let mut server = Command::new(env!("CARGO_BIN_EXE_quintet-server"))
+        .arg("--models-dir")
+        .arg(models.path())
+        .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+        .args(["--device", "cpu", "--shutdown-delay", "100ms"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("quintet-server runs");
+    let mut log = BufReader::new(server.stderr.take().expect("it is piped"));
+    let line = until(&mut log, "listening");
+    (server, log, line)
+}
+
+fn start() -> (Child, BufReader<ChildStderr>) {
+    let (server, log, _) = start_with(&[]);
+    (server, log)
+}
+
+/// Reads the log as far as a line with these words.
+fn until(log: &mut BufReader<ChildStderr>, words: &str) -> String {
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        let read = log.read_line(&mut line).expect("the log is text");
+        assert!(read > 0, "the log ends before {words:?}");
+    }
+    line
+}
+
+fn send(server: &Child, signal: &str) {
+    let sent = Command::new("kill")
+        .args([signal, &server.id().to_string()])
+        .status();
+    assert!(sent.expect("kill runs").success());
+}
+
+#[test]
+fn a_log_without_a_reader_does_not_end_the_server() {
+    let (mut server, log) = start();
+    drop(log);
+    send(&server, "-TERM");
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
+/// As GNU's `timeout` sends it.
+#[test]
+fn a_signal_that_comes_twice_is_one() {
+    let (mut server, mut log) = start();
+    send(&server, "-TERM");
+    until(&mut log, "shutting down");
+    send(&server, "-TERM");
+    until(&mut log, "stopped");
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_hangup_is_no_end() {
+    let (mut server, mut log) = start();
+    send(&server, "-HUP");
+    until(&mut log, "SIGHUP");
+    send(&server, "-TERM");
+    until(&mut log, "stopped");
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
+/// A new token, and its entry in the file of callers.
+fn new_token() -> (String, String) {
+    let printed = Command::new(env!("CARGO_BIN_EXE_quintet-server"))
+        .args([
+            "token", "new", "ci", "--scope", "infer", "--scope", "metrics",
+        ])
+        .output()
+        .expect("quintet-server runs");
+    let printed = String::from_utf8(printed.stdout).expect("text");
+    let (token, entry) = printed.split_once("\n\n").expect("a token and an entry");
+    (token.to_owned(), entry.to_owned())
+}
+
+/// The value of a field of a line of the log.
+fn field<'a>(line: &'a str, name: &str) -> &'a str {
+    let start = format!("\"{name}\":\"");
+    let (_, rest) = line.split_once(&start).expect("the field is there");
+    rest.split('"').next().expect("it has an end")
+}
+
+/// Asks for the metrics over HTTP, and for the models over gRPC, with this token.
+#[tokio::main(flavor = "current_thread")]
+async fn ask(grpc: &str, http: &str, token: &str) -> Result<(), Box<dyn Error>> {
+    let mut admin = TcpStream::connect(http).await?;
+    let request = format!(
+        "GET /metrics HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
+    admin.write_all(request.as_bytes()).await?;
+    let mut page = String::new();
+    admin.read_to_string(&mut page).await?;
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+
+    let stream = TcpStream::connect(grpc).await?;
+    let (mut requests, connection) = h2::client::handshake(stream).await?;
+    tokio::spawn(connection);
+    let path = "quintet.v1.InferenceService/ListModels";
+    let request = http::Request::post(format!("http://{grpc}/{path}"))
+        .header("content-type", "application/grpc")
+        .header("authorization", format!("Bearer {token}"))
+        .body(())?;
+    let (answer, mut body) = requests.send_request(request, false)?;
+    body.send_data(bytes::Bytes::from_static(&[0; 5]), true)?;
+    // An error would stand in the headers.
+    assert!(!answer.await?.headers().contains_key("grpc-status"));
+    Ok(())
+}
+
+#[test]
+fn a_token_is_in_no_line_of_the_log() {
+    let (token, entry) = new_token();
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens.toml");
+    std::fs::write(&tokens, entry).unwrap();
+    let arguments = ["--log", "trace", "--log-format", "json", "--tokens"];
+    let arguments = [&arguments[..], &[tokens.to_str().unwrap()]].concat();
+    let (mut server, mut log, line) = start_with(&arguments);
+    // The log is read meanwhile, so that the server never waits for it.
+    let reader = std::thread::spawn(move || {
+        let mut all = String::new();
+        log.read_to_string(&mut all).unwrap();
+        all
+    });
+    ask(field(&line, "grpc"), field(&line, "http"), &token).unwrap();
+    // A mistake in the file is told, but not what stands there.
+    std::fs::write(&tokens, format!("[[token]]\nname = {token}\n")).unwrap();
+    send(&server, "-HUP");
+    let (_, secret) = token.split_at(20);
+    send(&server, "-TERM");
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+    let log = reader.join().unwrap();
+    assert!(log.contains("\"caller\":\"ci\""), "{log}");
+    assert!(!log.contains(secret));
+}
+
+#[test]
+fn files_that_cannot_be_used_end_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = folder.path().join("bad.pem");
+    std::fs::write(&bad, "no PEM").unwrap();
+    let bad = bad.to_str().unwrap();
+    for (arguments, code, words) in [
+        (
+            &["--tls-cert", bad, "--tls-key", bad][..],
+            1,
+            format!("error: tls_cert: {bad}: holds no certificate"),
+        ),
+        (
+            &["--tokens", bad],
+            1,
+            format!("error: tokens: {bad}: line 1"),
+        ),
+        (
+            &["--tls-cert", bad],
+            64,
+            "error: tls_cert: is set without tls_key".to_owned(),
+        ),
+    ] {
+        let ended = Command::new(env!("CARGO_BIN_EXE_quintet-server"))
+            .arg("--models-dir")
+            .arg(folder.path())
+            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(code), "{told}");
+        assert!(told.contains(&words), "{told}");
+        assert!(!told.contains("listening"), "{told}");
+    }
+}
