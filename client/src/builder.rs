@@ -193,8 +193,8 @@ impl ClientBuilder {
     /// Gives a client that connects with its first call.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a bad address or bad settings, or outside
-    /// a Tokio runtime, which the connection's task needs.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a bad address or bad settings, or
+    /// outside a Tokio runtime, which the connection's task needs.
     pub fn connect_lazy(mut self) -> Result<Client, Error> {
         if let Some(problem) = self.problem {
             return Err(Error::config(problem));

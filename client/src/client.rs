@@ -45,8 +45,8 @@ impl Client {
     /// when a server fails, so that servers may come and go. A server that cannot be reached, or
     /// refuses calls as UNAVAILABLE, is left alone for 250 ms to 5 s; with the
     /// [retries](RetryPolicy), a restart of one server is not seen by callers. A stream stays with
-    /// its server. With [`ClientBuilder::tls`], such a name's servers are called over TLS, and their
-    /// certificates are for that name.
+    /// its server. With [`ClientBuilder::tls`], the servers of such a name are called over TLS, and
+    /// their certificates are for that name.
     pub fn builder(server: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(server.into())
     }
@@ -130,9 +130,9 @@ impl Client {
     /// For callers with much to send: it costs less a request than [`Self::classify`], and a
     /// request is taken from `requests` only when there is room for it, so that the stream may be
     /// endless. The client's [stream timeout](ClientBuilder::stream_timeout), or without one its
-    /// [timeout](ClientBuilder::timeout), is the whole stream's, from this call on. Nothing is tried again: an [`Error::is_retryable`]
-    /// request can be sent again by the caller. Answers must be read while there are requests to
-    /// send.
+    /// [timeout](ClientBuilder::timeout), is the whole stream's, from this call on. Nothing is
+    /// tried again: an [`Error::is_retryable`] request can be sent again by the caller. Answers
+    /// must be read while there are requests to send.
     ///
     /// ```no_run
     /// # async fn example(client: quintet_client::Client, images: Vec<quintet_client::Image>) {
@@ -217,8 +217,9 @@ impl Client {
     /// the same order, for counts that it refuses.
     ///
     /// The client's [timeout](ClientBuilder::timeout) bounds the wait for each part, and its
-    /// [stream timeout](ClientBuilder::stream_timeout), if it has one, the whole stream. Nothing is tried again: the same request with the seed that the
-    /// first part returned makes the same images.
+    /// [stream timeout](ClientBuilder::stream_timeout), if it has one, the whole stream. Nothing is
+    /// tried again: the same request with the seed that the first part returned makes the same
+    /// images.
     ///
     /// ```no_run
     /// # async fn example(client: quintet_client::Client) -> Result<(), quintet_client::Error> {

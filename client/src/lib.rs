@@ -162,7 +162,8 @@
 //! A client's timeout bounds a whole call: connecting, every attempt, and the pauses between them.
 //! What is left of it travels with each attempt as `grpc-timeout`, so that the server drops work
 //! nobody waits for. Dropping a call's future cancels the call. A stream can have a timeout of its
-//! own, [`ClientBuilder::stream_timeout`]. What is tried again, and after which pause, is [`RetryPolicy`]'s page.
+//! own, [`ClientBuilder::stream_timeout`]. What is tried again, and after which pause, is
+//! [`RetryPolicy`]'s page.
 //!
 //! # Features
 //!

@@ -21,7 +21,8 @@ const RESERVED: [&str; 3] = ["content-type", "te", "user-agent"];
 pub(crate) struct Metadata(MetadataMap);
 
 impl Metadata {
-    /// Adds an entry; the value of a key that ends with `-bin` may be any bytes.
+    /// Adds an entry; the value of a key that ends with `-bin` may be any bytes. There is one token
+    /// and one request id.
     pub(crate) fn add(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
         let name = key.to_ascii_lowercase();
         let bad = |why| format!("metadata {key:?}: {why}");
@@ -40,6 +41,9 @@ impl Metadata {
         let value = AsciiMetadataValue::try_from(value);
         let mut value = value.map_err(|_| bad("the value is not printable ASCII"))?;
         value.set_sensitive(name == AUTHORIZATION);
+        if name == AUTHORIZATION || name == REQUEST_ID {
+            self.0.remove(&name);
+        }
         self.0.append(name, value);
         Ok(())
     }
@@ -49,7 +53,6 @@ impl Metadata {
         if token.is_empty() || !token.bytes().all(|it| it.is_ascii_graphic()) {
             return Err("the token is empty, or holds what is not printable ASCII".into());
         }
-        self.0.remove(AUTHORIZATION);
         self.add(AUTHORIZATION, format!("Bearer {token}").as_bytes())
     }
 
@@ -137,6 +140,7 @@ mod tests {
     fn a_callers_own_id_stays() {
         let mut metadata = Metadata::default();
         assert_ne!(metadata.request_id(), metadata.request_id());
+        metadata.add("x-request-id", b"first").unwrap();
         metadata.add("x-request-id", b"mine").unwrap();
         assert_eq!(metadata.request_id(), "mine");
         let sent = metadata.of_call("mine");
