@@ -20,6 +20,7 @@ mod machine;
 mod models;
 mod overload;
 mod peer;
+mod pictures;
 mod process;
 mod table;
 mod texts;
@@ -85,6 +86,9 @@ enum Command {
         #[arg(value_name = "DIR")]
         data_dir: PathBuf,
     },
+    /// Measure which share of MNIST's test digits each image classifier reads right on pictures as
+    /// people send them. Without --model, only the CNN.
+    Pictures(pictures::Options),
     /// Measure beside another server of the Open Inference Protocol, such as Triton, that serves
     /// the same models.
     Peer {
@@ -124,6 +128,7 @@ fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Some(Command::Echo) => echo::serve(),
         Some(Command::Texts { data_dir }) => texts(&arguments, data_dir),
+        Some(Command::Pictures(options)) => pictures(&arguments, options),
         Some(Command::Peer { address }) => peer(&arguments, address),
         Some(Command::Build { other }) => build(&arguments, other),
         Some(Command::Overload(_)) => overload(&arguments),
@@ -192,6 +197,19 @@ fn texts(arguments: &Arguments, data_dir: &Path) -> Result<()> {
         let model = model.expect("every row is a model's");
         model.measure(&generator, data_dir, &echo, &quintet)
     })
+}
+
+fn pictures(arguments: &Arguments, options: &pictures::Options) -> Result<()> {
+    let (mut names, models_dir) = (arguments.model.clone(), &arguments.models_dir);
+    if names.is_empty() {
+        names.push("cnn".to_owned());
+    }
+    print(&pictures::measure(
+        options,
+        models_dir,
+        &names,
+        &arguments.onnxruntime,
+    )?)
 }
 
 fn peer(arguments: &Arguments, address: &str) -> Result<()> {
@@ -264,13 +282,16 @@ fn report<'a, P: table::Pass>(
     concurrencies: &[usize],
     measure: impl FnMut(&Series<P>) -> Result<P>,
 ) -> Result<()> {
-    use std::io::Write as _;
-
     let rows = models.flat_map(|model| concurrencies.iter().map(|it| Series::new(model, *it)));
     let Arguments {
         passes, seconds, ..
     } = *arguments;
-    let text = table::measure(rows.collect(), passes, seconds, measure)?;
+    print(&table::measure(rows.collect(), passes, seconds, measure)?)
+}
+
+fn print(text: &str) -> Result<()> {
+    use std::io::Write as _;
+
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)

@@ -20,6 +20,7 @@ mod generator;
 mod graph;
 mod manifest;
 mod models;
+pub mod photo;
 mod picture;
 mod server;
 pub mod text;
