@@ -90,7 +90,7 @@ pub(crate) fn measure(
 impl Reader {
     /// The share of the digits that are read right.
     fn share(&mut self, kind: &Kind, digits: &mnist::Digits, options: &Options) -> Result<f64> {
-        let (mut right, mut misread) = (0, Vec::new());
+        let (mut right, mut misread) = (0_u32, Vec::new());
         for place in 0..options.count {
             let index = place * digits.len() / options.count;
             let mut rng = Rng::with_seed(index as u64);
@@ -121,13 +121,13 @@ impl Reader {
                 pgm(&sheet(&frames, [side; 2], columns)),
             )?;
         }
-        Ok(right as f64 / options.count as f64)
+        Ok(f64::from(right) / options.count as f64)
     }
 
     /// The frame that the model sees, and the class that it finds.
     fn read(&mut self, file: Bytes) -> Result<(Bytes, usize)> {
-        let channels = self.input.spec.channels;
-        let pixels = decode(&Picture::Encoded(file), channels, MAX_PIXELS)
+        let colours = self.input.spec.colours(Framing::Auto);
+        let pixels = decode(&Picture::Encoded(file), colours, MAX_PIXELS)
             .map_err(|error| format!("{}: {}", error.field, error.description))?;
         let frame = Bytes::from(self.input.row(pixels, Framing::Auto));
         let row: Row = std::iter::once(frame.clone()).collect();
@@ -135,7 +135,7 @@ impl Reader {
         self.session.run(&[row], &mut outputs)?;
         let classes = outputs
             .first()
-            .and_then(|row| row.get(0))
+            .and_then(|row| row.first())
             .ok_or("no output")?;
         let (numbers, _) = classes.as_chunks();
         let numbers = numbers.iter().map(|it| f32::from_le_bytes(*it)).enumerate();

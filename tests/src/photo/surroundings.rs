@@ -14,7 +14,7 @@ pub(super) const KINDS: [Kind; 5] = [
     kind("neighbour's digit, cut at the edge", 0.90, |digit, rng| {
         neighbour(digit, rng, 0.15, 0.5)
     }),
-    kind("second digit beside it", 0.0, |digit, rng| {
+    kind("second digit beside it", 0.90, |digit, rng| {
         neighbour(digit, rng, 1.2, 1.2)
     }),
 ];
@@ -73,24 +73,22 @@ fn finger(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
     encode(&DynamicImage::ImageRgb8(picture))
 }
 
-/// The same digit again on the right, of which the picture shows a part between two shares.
+/// The same digit again on one side, of which the picture shows a part between two shares.
 fn neighbour(digit: &Drawing, rng: &mut Rng, least: f32, most: f32) -> Vec<u8> {
     let [left, _, right, _] = digit.bounds();
-    let seen = (between(rng, least, most) * (right - left) as f32) as usize;
     let gap = (digit.width as f32 * between(rng, 0.12, 0.2)) as usize;
-    let mut page = Page::new(right + gap + seen, digit.height, between(rng, 235.0, 255.0));
+    let seen = (between(rng, least, most) * (right - left) as f32) as usize;
+    let width = gap + (right - left) + gap + seen;
+    let mut page = Page::new(width, digit.height, between(rng, 235.0, 255.0));
     let ink = between(rng, 0.0, 60.0);
-    page.draw(digit, [0, 0], ink);
-    page.draw(digit, [(right + gap - left) as isize, 0], ink);
-    if rng.bool() {
-        return page.png();
-    }
-    let mirrored = image::imageops::rotate180(&page.image());
-    // The digit itself must not be turned.
-    let upright = Drawing::of(&mirrored);
-    let mut page = Page::new(upright.width, upright.height, 245.0);
-    let place = (upright.width - right - 1) as isize;
+    let start = if rng.bool() { gap } else { seen + gap };
+    let place = start as isize - left as isize;
+    let step = (right - left + gap) as isize;
     page.draw(digit, [place, 0], ink);
-    page.draw(digit, [place - (right + gap - left) as isize, 0], ink);
+    page.draw(
+        digit,
+        [place + if start == gap { step } else { -step }, 0],
+        ink,
+    );
     page.png()
 }
