@@ -19,6 +19,7 @@ mod load;
 mod machine;
 mod overload;
 mod peer;
+mod pictures;
 mod process;
 mod table;
 mod texts;
@@ -85,6 +86,9 @@ enum Command {
         #[arg(value_name = "DIR")]
         data_dir: PathBuf,
     },
+    /// Measure which share of MNIST's test digits each image classifier reads right on pictures as
+    /// people send them. Without --model, only the CNN.
+    Pictures(pictures::Options),
     /// Measure beside another server of the Open Inference Protocol, such as Triton, that serves
     /// the same models.
     Peer {
@@ -124,6 +128,7 @@ fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Some(Command::Echo) => echo::serve(),
         Some(Command::Texts { data_dir }) => texts(&arguments, data_dir),
+        Some(Command::Pictures(options)) => pictures(&arguments, options),
         Some(Command::Peer { address }) => peer(&arguments, address),
         Some(Command::Build { other }) => build(&arguments, other),
         Some(Command::Overload(_)) => overload(&arguments),
@@ -202,6 +207,11 @@ fn texts(arguments: &Arguments, data_dir: &Path) -> Result<()> {
     )
 }
 
+fn pictures(arguments: &Arguments, options: &pictures::Options) -> Result<()> {
+    let models = inference::models(arguments, task::IMAGE_CLASSIFICATION)?;
+    print(&pictures::measure(options, models)?)
+}
+
 fn peer(arguments: &Arguments, address: &str) -> Result<()> {
     let (generator, quintet) = (arguments.generator()?, arguments.quintet()?);
     let models = inference::models(arguments, task::IMAGE_CLASSIFICATION)?;
@@ -268,11 +278,17 @@ fn report<P: table::Pass>(
     concurrencies: &[usize],
     measure: impl FnMut(&Series<P>) -> Result<P>,
 ) -> Result<()> {
-    use std::io::Write as _;
-
     let row = |model| concurrencies.iter().map(move |it| Series::new(model, *it));
     let rows = models.iter().flat_map(|it| row(it)).collect();
-    let text = table::measure(rows, arguments.passes, arguments.seconds, measure)?;
+    let Arguments {
+        passes, seconds, ..
+    } = *arguments;
+    print(&table::measure(rows, passes, seconds, measure)?)
+}
+
+fn print(text: &str) -> Result<()> {
+    use std::io::Write as _;
+
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)

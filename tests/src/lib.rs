@@ -21,6 +21,7 @@ mod generator;
 mod graph;
 mod manifest;
 mod models;
+pub mod photo;
 mod picture;
 mod server;
 mod silent_peer;

@@ -21,6 +21,7 @@ mod open_inference_text;
 mod overload;
 mod photo;
 mod photographs;
+mod pictures;
 mod readiness;
 mod readme;
 mod reflection;

@@ -5,12 +5,11 @@
 //! <http://yann.lecun.com/exdb/mnist/>). [`Framing::Auto`] does the same to any picture:
 //!
 //! 1. A picture that is a frame already ([`is_frame`]) is passed on as it is, or inverted.
-//! 2. `ground`: decide whether the ink is the darker or the lighter side, bound the size, take
-//!    away the level of the paper, and find the threshold between paper and ink.
-//! 3. `strokes`: drop specks, and thicken strokes that would vanish in 20 pixels.
-//! 4. `resample`: area-average into 20×20, centre by mass, stretch the peak to 255.
+//! 2. `find` finds the digit's ink.
+//! 3. `strokes` thickens strokes that would vanish in 20 pixels.
+//! 4. `resample` averages into 20×20, centres by mass, and stretches the peak to 255.
 
-use super::{Frame, GrayImage, SIDE, ground, resample, strokes};
+use super::{Frame, GrayImage, SIDE, find, resample, strokes};
 
 /// How a caller wants a picture made to fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -42,7 +41,7 @@ pub fn frame_digit(image: &GrayImage, framing: Framing) -> Frame {
         (Framing::Auto, Some(pixels)) if is_frame(pixels) => *pixels,
         (Framing::Auto, Some(pixels)) if is_frame(&invert(pixels)) => invert(pixels),
         (Framing::Auto, _) => {
-            let digit = ground::separate(image).and_then(strokes::normalise);
+            let digit = find::digit(image).and_then(|ink| strokes::normalise(&ink));
             digit.map_or([0; SIDE * SIDE], |digit| resample::place(&digit))
         }
     }

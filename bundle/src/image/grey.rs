@@ -61,7 +61,7 @@ pub(super) fn over(paper: u8, level: u8, alpha: u8) -> u8 {
 }
 
 /// Luma of ITU-R BT.601 in 16-bit fixed point; the weights sum to 65536, so grey stays grey.
-fn luma([r, g, b]: [u8; 3]) -> u8 {
+pub(super) fn luma([r, g, b]: [u8; 3]) -> u8 {
     let sum = 19_595 * u32::from(r) + 38_470 * u32::from(g) + 7_471 * u32::from(b);
     ((sum + 32_768) >> 16) as u8
 }

@@ -1,12 +1,25 @@
 //! Pictures: what a model takes of them, any picture to that, and many frames to one picture.
 
+mod card;
+mod colour;
+mod digit;
+#[cfg(test)]
+mod drawing;
+mod find;
 mod frame;
 mod grey;
-mod ground;
+mod hull;
+mod ink;
 mod input;
+mod levels;
+mod light;
+mod noise;
+mod patches;
 mod pixels;
+mod polarity;
 mod resample;
 mod resize;
+mod rules;
 mod sheet;
 mod spec;
 mod strokes;
@@ -15,7 +28,7 @@ pub use ::image::GrayImage;
 pub use frame::{Framing, frame_digit};
 pub use grey::{ImageError, to_grey};
 pub use input::ImageInput;
-pub use pixels::Pixels;
+pub use pixels::{Colours, Pixels};
 pub use sheet::{sheet, square_columns};
 pub use spec::{Channels, Filter, Fit, ImageSpec};
 

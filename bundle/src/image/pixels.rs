@@ -2,7 +2,7 @@
 
 use ::image::GrayImage;
 
-use super::{Channels, ImageError, grey, to_grey};
+use super::{Channels, ImageError, colour, grey, to_grey};
 
 /// A picture of interleaved 8-bit pixels, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,21 @@ pub struct Pixels {
     pub data: Vec<u8>,
 }
 
+/// What a picture's colours become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colours {
+    /// These channels.
+    Channels(Channels),
+    /// Grey levels in which ink and paper differ most, whatever their colours.
+    Ink,
+}
+
+impl From<Channels> for Colours {
+    fn from(channels: Channels) -> Self {
+        Self::Channels(channels)
+    }
+}
+
 impl Pixels {
     /// Turns raw pixels into `wanted`: 1 channel is grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
     ///
@@ -28,11 +43,15 @@ impl Pixels {
         (width, height): (u32, u32),
         channels: u8,
         data: &[u8],
-        wanted: Channels,
+        wanted: impl Into<Colours>,
     ) -> Result<Self, ImageError> {
-        if wanted == Channels::Grey {
-            return Ok(to_grey(width, height, channels, data)?.into());
-        }
+        let wanted = match wanted.into() {
+            Colours::Ink => return Ok(colour::to_ink((width, height), channels, data)?.into()),
+            Colours::Channels(Channels::Grey) => {
+                return Ok(to_grey(width, height, channels, data)?.into());
+            }
+            Colours::Channels(wanted) => wanted,
+        };
         grey::check(width, height, channels, data)?;
         let over_white = |level, alpha| grey::over(255, level, alpha);
         let mut rgb: Vec<u8> = match channels {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SIDE;
+use super::{Colours, Framing, SIDE};
 use crate::error::check;
 use crate::{ManifestError, PreprocessingKind};
 
@@ -76,6 +76,14 @@ impl ImageSpec {
             height: SIDE,
             channels: Channels::Grey,
             fit: Fit::Digit,
+        }
+    }
+
+    /// What a picture's colours become before [`ImageSpec::fit`].
+    pub fn colours(&self, framing: Framing) -> Colours {
+        match (self.fit, framing) {
+            (Fit::Digit, Framing::Auto) => Colours::Ink,
+            _ => Colours::Channels(self.channels),
         }
     }
 

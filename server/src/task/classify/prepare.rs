@@ -55,7 +55,7 @@ fn row(
         // The model's input already: the bytes go from the wire to the batch in one copy.
         return Ok(std::iter::once(raw.data.clone()).collect());
     }
-    let pixels = decode(picture, spec.channels, max_pixels)?;
+    let pixels = decode(picture, spec.colours(framing), max_pixels)?;
     let row = Bytes::from(input.row(pixels, framing));
     Ok(std::iter::once(row).collect())
 }

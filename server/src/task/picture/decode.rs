@@ -1,13 +1,14 @@
 //! From a file or pixels to the pixels that a model takes. Sizes are checked before anything is
 //! allocated.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
-use quintet_bundle::image::{Channels, Pixels};
+use quintet_bundle::image::{Channels, Colours, Pixels};
 use quintet_proto::v1::RawImage;
 
-use super::Picture;
+use super::{Picture, jpeg};
 use crate::error::Violation;
 
 /// The number of pixels of a picture, from a file's header alone.
@@ -25,7 +26,12 @@ pub fn pixels(picture: &Picture, max_pixels: u64) -> Result<u64, Violation> {
 ///
 /// # Errors
 /// The picture is malformed, or has more than `max_pixels`.
-pub fn decode(picture: &Picture, wanted: Channels, max_pixels: u64) -> Result<Pixels, Violation> {
+pub fn decode(
+    picture: &Picture,
+    wanted: impl Into<Colours>,
+    max_pixels: u64,
+) -> Result<Pixels, Violation> {
+    let wanted = wanted.into();
     let file = match picture {
         Picture::Raw(raw) => {
             raw_pixels(raw, max_pixels)?;
@@ -35,23 +41,80 @@ pub fn decode(picture: &Picture, wanted: Channels, max_pixels: u64) -> Result<Pi
         }
         Picture::Encoded(file) => file,
     };
-    let (mut decoder, _) = open(file, max_pixels)?;
+    let is_jpeg = image::guess_format(file).is_ok_and(|format| format == ImageFormat::Jpeg);
+    let file = if is_jpeg {
+        // Headers come first: they bound the work.
+        open(file, max_pixels)?;
+        jpeg::completed(file).map_err(|missing| cut_off(&missing))?
+    } else {
+        Cow::Borrowed(&file[..])
+    };
+    let (mut decoder, _) = open(&file, max_pixels)?;
     // EXIF's orientation; a file with a malformed one is still a picture.
     let orientation = decoder.orientation().ok();
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| undecodable(&error))?;
+    if is_jpeg && ends_in_grey(&image) {
+        jpeg::check_every_code(&file).map_err(|missing| cut_off(&missing))?;
+    }
     if let Some(orientation) = orientation {
         image.apply_orientation(orientation);
     }
     let size = (image.width(), image.height());
     let (channels, pixels) = match image {
-        DynamicImage::ImageLuma8(grey) if wanted == Channels::Grey => return Ok(grey.into()),
+        DynamicImage::ImageLuma8(grey) if is_grey(wanted) => return Ok(grey.into()),
         DynamicImage::ImageLuma8(grey) => (1, grey.into_raw()),
         DynamicImage::ImageLumaA8(image) => (2, image.into_raw()),
         DynamicImage::ImageRgb8(image) => (3, image.into_raw()),
-        other => (4, other.into_rgba8().into_raw()),
+        mut other => {
+            stretch_small_levels(&mut other);
+            (4, other.into_rgba8().into_raw())
+        }
     };
     Pixels::of(size, channels, &pixels, wanted)
         .map_err(|error| Violation::new("encoded", error.to_string()))
+}
+
+/// Whether the last row is what the decoder fills rows with for which it finds no data.
+fn ends_in_grey(image: &DynamicImage) -> bool {
+    let bytes = image.as_bytes();
+    let row = bytes.len() / image.height().max(1) as usize;
+    bytes[bytes.len() - row..].iter().all(|&level| level == 128)
+}
+
+/// Whether grey levels stay as they are.
+fn is_grey(wanted: Colours) -> bool {
+    matches!(wanted, Colours::Ink | Colours::Channels(Channels::Grey))
+}
+
+/// Some programs write levels of 8 bits into a file of 16. Where no level of a picture is larger,
+/// they are taken for such; so is its alpha.
+fn stretch_small_levels(image: &mut DynamicImage) {
+    let (levels, channels, has_alpha) = match image {
+        DynamicImage::ImageLuma16(image) => (&mut **image, 1, false),
+        DynamicImage::ImageLumaA16(image) => (&mut **image, 2, true),
+        DynamicImage::ImageRgb16(image) => (&mut **image, 3, false),
+        DynamicImage::ImageRgba16(image) => (&mut **image, 4, true),
+        _ => return,
+    };
+    let colours = channels - usize::from(has_alpha);
+    for part in [0..colours, colours..channels] {
+        let pixels = levels.chunks_exact(channels);
+        if pixels
+            .flat_map(|pixel| &pixel[part.clone()])
+            .all(|level| *level <= 255)
+        {
+            let pixels = levels.chunks_exact_mut(channels);
+            let levels = pixels.flat_map(|pixel| &mut pixel[part.clone()]);
+            levels.for_each(|level| *level *= 257);
+        }
+    }
+}
+
+fn cut_off(missing: &str) -> Violation {
+    Violation::new(
+        "encoded",
+        format!("is cut off: {missing}; the whole file is needed"),
+    )
 }
 
 fn undecodable(error: &ImageError) -> Violation {

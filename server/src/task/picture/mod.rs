@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod jpeg;
 
 pub use decode::{decode, pixels};
 pub use encode::{picture, sheet};

@@ -1,0 +1,173 @@
+//! Paper inside a picture: a card on a desk, the inside of a border line or of a form's box.
+
+use super::hull::Hull;
+use super::levels::{Levels, otsu, quantile};
+
+/// Longer side of the picture in which a card is looked for, in pixels.
+const SIDE: usize = 128;
+/// Least part of the picture that a card covers.
+const LEAST_AREA: f32 = 0.2;
+/// What covers more of the picture than this is the picture.
+const MOST_AREA: f32 = 0.985;
+/// Least part of the smallest rectangle around it that a card fills. A disc fills 0.785.
+const LEAST_FILLED: f32 = 0.92;
+/// Most of a card that things from outside may hide.
+const MOST_HIDDEN: f32 = 0.04;
+/// Least and most of a card that ink covers.
+const INKED: std::ops::Range<f32> = 0.003..0.4;
+/// Cards within each other: a box on a card on a desk.
+const MOST_NESTED: usize = 3;
+
+/// Cuts the picture down to its innermost card; gives the place of its top left corner.
+pub(super) fn cut_out(levels: &mut Levels) -> [usize; 2] {
+    let mut offset = [0; 2];
+    for _ in 0..MOST_NESTED {
+        let (small, factor) = levels.shrunk(SIDE);
+        let inside = card(&small).and_then(|hull| cut(levels, &hull, factor));
+        let Some((inside, [left, top])) = inside else {
+            break;
+        };
+        *levels = inside;
+        offset = [offset[0] + left, offset[1] + top];
+    }
+    offset
+}
+
+/// The outline of a card that holds ink, if there is one.
+fn card(levels: &Levels) -> Option<Hull> {
+    let threshold = otsu(&levels.data);
+    let light = levels.data.iter().map(|&level| level >= threshold);
+    let light: Vec<bool> = light.collect();
+    let dark: Vec<bool> = light.iter().map(|is_light| !is_light).collect();
+    let cards = [light, dark]
+        .into_iter()
+        .flat_map(|class| cards(levels.width, &class));
+    cards
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, hull)| hull)
+}
+
+/// The cards of one class of pixels, with their areas.
+fn cards(width: usize, class: &[bool]) -> Vec<(f32, Hull)> {
+    let height = class.len() / width;
+    let picture = class.len() as f32;
+    let mut seen = vec![false; class.len()];
+    let mut cards = Vec::new();
+    for start in 0..class.len() {
+        if seen[start] || !class[start] {
+            continue;
+        }
+        let paper = fill([start], width, |pixel| class[pixel], &mut seen);
+        if (paper.len() as f32) < LEAST_AREA / 2.0 * picture {
+            continue;
+        }
+        let rows = extents(width, height, &paper);
+        let hull = Hull::of(&rows);
+        let area = hull.area();
+        if !(LEAST_AREA..MOST_AREA).contains(&(area / picture))
+            || area < LEAST_FILLED * hull.rectangle_area()
+        {
+            continue;
+        }
+        let mut is_paper = vec![false; class.len()];
+        for &pixel in &paper {
+            is_paper[pixel as usize] = true;
+        }
+        let border = (0..class.len()).filter(|index| {
+            let (x, y) = (index % width, index / width);
+            let is_outside = rows.binary_search_by_key(&y, |row| row.0).is_err();
+            is_outside || x == 0 || y == 0 || x + 1 == width || y + 1 == height
+        });
+        let mut outside = is_paper.clone();
+        let not_paper = border.filter(|&pixel| !is_paper[pixel]);
+        fill(not_paper, width, |pixel| !is_paper[pixel], &mut outside);
+        // Neither paper nor reached from outside.
+        let ink = outside.iter().filter(|&&seen| !seen).count() as f32;
+        let hidden = area - ink - paper.len() as f32;
+        if hidden <= MOST_HIDDEN * area && INKED.contains(&(ink / area)) {
+            cards.push((area, hull));
+        }
+    }
+    cards
+}
+
+/// The pixels that are connected with these by their sides and satisfy a condition, but for those
+/// that were seen.
+fn fill(
+    start: impl IntoIterator<Item = usize>,
+    width: usize,
+    condition: impl Fn(usize) -> bool,
+    seen: &mut [bool],
+) -> Vec<u32> {
+    let mut pixels = Vec::new();
+    for pixel in start {
+        if !std::mem::replace(&mut seen[pixel], true) {
+            pixels.push(pixel as u32);
+        }
+    }
+    let mut next = 0;
+    while let Some(&pixel) = pixels.get(next) {
+        next += 1;
+        let pixel = pixel as usize;
+        let x = pixel % width;
+        let sides = [
+            (x > 0).then(|| pixel - 1),
+            (x + 1 < width).then(|| pixel + 1),
+            pixel.checked_sub(width),
+            (pixel + width < seen.len()).then(|| pixel + width),
+        ];
+        for side in sides.into_iter().flatten() {
+            if condition(side) && !std::mem::replace(&mut seen[side], true) {
+                pixels.push(side as u32);
+            }
+        }
+    }
+    pixels
+}
+
+/// The first and last pixel of each row that has any.
+fn extents(width: usize, height: usize, pixels: &[u32]) -> Vec<(usize, usize, usize)> {
+    let mut rows = vec![(width, 0); height];
+    for &pixel in pixels {
+        let (x, y) = (pixel as usize % width, pixel as usize / width);
+        rows[y] = (rows[y].0.min(x), rows[y].1.max(x));
+    }
+    let rows = rows.into_iter().enumerate();
+    rows.filter(|(_, (first, last))| first <= last)
+        .map(|(y, (first, last))| (y, first, last))
+        .collect()
+}
+
+/// The inside of a hull, and the place of its top left corner. The hull's coordinates count blocks of
+/// pixels. What is outside gets the level of the card's middle; `None` where nothing is left.
+fn cut(levels: &Levels, hull: &Hull, factor: usize) -> Option<(Levels, [usize; 2])> {
+    // Blocks on the outline hold some of both.
+    const MARGIN: f32 = 1.5;
+    let blocks = levels.width.div_ceil(factor);
+    let rows = (0..levels.height.div_ceil(factor))
+        .map(|row| (row, hull.columns(row, MARGIN)))
+        .filter(|(_, columns)| !columns.is_empty());
+    let rows: Vec<_> = rows
+        .map(|(row, it)| (row, it.start, it.end.min(blocks)))
+        .collect();
+    let left = rows.iter().map(|row| row.1).min()? * factor;
+    let right = (rows.iter().map(|row| row.2).max()? * factor).min(levels.width);
+    let top = rows.first()?.0 * factor;
+    let bottom = ((rows.last()?.0 + 1) * factor).min(levels.height);
+    if left >= right || top >= bottom {
+        return None;
+    }
+    let mut inside = levels.cut([left, top, right, bottom]);
+    let paper = quantile(&inside.data, 0.5)?;
+    let width = inside.width;
+    for (y, row) in inside.data.chunks_exact_mut(width).enumerate() {
+        let place = rows.binary_search_by_key(&((top + y) / factor), |row| row.0);
+        let columns = place.map_or(0..0, |place| rows[place].1 * factor..rows[place].2 * factor);
+        for (x, level) in row.iter_mut().enumerate() {
+            if !columns.contains(&(left + x)) {
+                *level = paper;
+            }
+        }
+    }
+    Some((inside, [left, top]))
+}

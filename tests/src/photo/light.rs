@@ -1,0 +1,61 @@
+//! Bad light and a bad camera.
+
+use image::codecs::jpeg::JpegEncoder;
+
+use super::drawing::smooth;
+use super::page::Page;
+use super::{Drawing, Kind, Rng, between, kind};
+
+pub(super) const KINDS: [Kind; 4] = [
+    kind("hard shadow, half of the light", 0.90, |digit, rng| {
+        let mut page = Page::plain(digit, rng);
+        shadow(&mut page, rng);
+        page.png()
+    }),
+    kind("vignette, corners 55 to 75 % darker", 0.92, |digit, rng| {
+        let mut page = Page::plain(digit, rng);
+        vignette(&mut page, between(rng, 0.55, 0.75));
+        page.png()
+    }),
+    kind("grain of sigma 46 on 200", 0.80, |digit, rng| {
+        let mut page = Page::of(digit, 200.0, 40.0);
+        page.grain(46.0, rng);
+        page.png()
+    }),
+    kind("shade, vignette, grain and JPEG together", 0.92, camera),
+];
+
+/// The edge of a shadow at any angle, through the middle half of the picture.
+fn shadow(page: &mut Page, rng: &mut Rng) {
+    let (width, height) = (page.width as f32, page.height as f32);
+    let (sine, cosine) = between(rng, 0.0, std::f32::consts::TAU).sin_cos();
+    let off = between(rng, -0.25, 0.25) * width;
+    let soft = between(rng, 1.0, 4.0);
+    page.each(|x, y, level| {
+        let (x, y) = (x as f32 - width / 2.0, y as f32 - height / 2.0);
+        let inside = smooth((x * cosine + y * sine - off) / soft + 0.5);
+        level * (1.0 - 0.5 * inside)
+    });
+}
+
+fn vignette(page: &mut Page, loss: f32) {
+    let (width, height) = (page.width as f32, page.height as f32);
+    page.each(|x, y, level| {
+        let (x, y) = (x as f32 / width - 0.5, y as f32 / height - 0.5);
+        level * (1.0 - loss * (x * x + y * y) / 0.5)
+    });
+}
+
+fn camera(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
+    let mut page = Page::of(digit, 225.0, between(rng, 20.0, 90.0));
+    vignette(&mut page, between(rng, 0.1, 0.4));
+    let (width, shade) = (page.width as f32, between(rng, -0.3, 0.3));
+    page.each(|x, _, level| level * (0.85 + shade * (x as f32 / width - 0.5)));
+    page.grain(between(rng, 2.0, 10.0), rng);
+    let mut file = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut file, 60);
+    encoder
+        .encode_image(&page.image())
+        .expect("memory can be written to");
+    file
+}

@@ -1,0 +1,94 @@
+//! What lies around the paper and beside the digit.
+
+use image::{DynamicImage, Rgb, RgbImage};
+
+use super::clean::encode;
+use super::drawing::smooth;
+use super::page::Page;
+use super::{Drawing, Kind, Rng, between, kind};
+
+pub(super) const KINDS: [Kind; 5] = [
+    kind("card on a dark desk, a strip of it", 0.92, strip),
+    kind("card on a dark desk all around", 0.92, card),
+    kind("finger in the corner", 0.85, finger),
+    kind("neighbour's digit, cut at the edge", 0.90, |digit, rng| {
+        neighbour(digit, rng, 0.15, 0.5)
+    }),
+    kind("second digit beside it", 0.90, |digit, rng| {
+        neighbour(digit, rng, 1.2, 1.2)
+    }),
+];
+
+/// A white card on a dark desk, which shows at one side.
+fn strip(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
+    let broad = (digit.width as f32 * between(rng, 0.05, 0.3)) as usize;
+    let mut margins = [0; 4];
+    margins[rng.usize(0..4)] = broad;
+    on_desk(digit, rng, margins)
+}
+
+fn card(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
+    let side = digit.width as f32;
+    let margins = [(); 4].map(|()| (side * between(rng, 0.05, 0.3)) as usize);
+    on_desk(digit, rng, margins)
+}
+
+/// The margins are those on the left, above, on the right and below.
+fn on_desk(digit: &Drawing, rng: &mut Rng, [left, top, right, bottom]: [usize; 4]) -> Vec<u8> {
+    let (width, height) = (digit.width, digit.height);
+    let desk = between(rng, 30.0, 90.0);
+    let mut page = Page::new(left + width + right, top + height + bottom, desk);
+    page.grain(5.0, rng);
+    let paper = between(rng, 225.0, 250.0);
+    page.fill([left, top, left + width, top + height], paper);
+    page.draw(
+        digit,
+        [left as isize, top as isize],
+        between(rng, 20.0, 60.0),
+    );
+    page.png()
+}
+
+/// Skin over a corner of the paper.
+fn finger(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
+    let page = Page::plain(digit, rng).image();
+    let side = digit.width as f32;
+    let (right, low) = (rng.bool(), rng.bool());
+    let corner = [right, low].map(|end| if end { side } else { 0.0 });
+    let (long, broad) = (
+        between(rng, 0.16, 0.26) * side,
+        between(rng, 0.08, 0.13) * side,
+    );
+    let turn = std::f32::consts::FRAC_PI_4 * if right == low { 1.0 } else { -1.0 };
+    let (sine, cosine) = turn.sin_cos();
+    let skin = [205.0, 150.0, 120.0].map(|level| level * between(rng, 0.7, 1.0));
+    let picture = RgbImage::from_fn(page.width(), page.height(), |x, y| {
+        let paper = f32::from(page.get_pixel(x, y).0[0]);
+        let (dx, dy) = (x as f32 - corner[0], y as f32 - corner[1]);
+        let along = (dx * cosine + dy * sine) / long;
+        let across = (dy * cosine - dx * sine) / broad;
+        let skin_part = smooth((1.03 - along.hypot(across)) / 0.06);
+        Rgb(skin.map(|level| (paper + (level - paper) * skin_part).round() as u8))
+    });
+    encode(&DynamicImage::ImageRgb8(picture))
+}
+
+/// The same digit again on one side, of which the picture shows a part between two shares.
+fn neighbour(digit: &Drawing, rng: &mut Rng, least: f32, most: f32) -> Vec<u8> {
+    let [left, _, right, _] = digit.bounds();
+    let gap = (digit.width as f32 * between(rng, 0.12, 0.2)) as usize;
+    let seen = (between(rng, least, most) * (right - left) as f32) as usize;
+    let width = gap + (right - left) + gap + seen;
+    let mut page = Page::new(width, digit.height, between(rng, 235.0, 255.0));
+    let ink = between(rng, 0.0, 60.0);
+    let start = if rng.bool() { gap } else { seen + gap };
+    let place = start as isize - left as isize;
+    let step = (right - left + gap) as isize;
+    page.draw(digit, [place, 0], ink);
+    page.draw(
+        digit,
+        [place + if start == gap { step } else { -step }, 0],
+        ink,
+    );
+    page.png()
+}
