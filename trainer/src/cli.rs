@@ -119,9 +119,9 @@ pub struct Export {
 /// Where the data sets are.
 #[derive(Debug, Args)]
 pub struct DataDir {
-    /// Folder with MNIST's four files, in it or in its subfolder `mnist`, and IMDB's archive
-    /// aclImdb_v1.tar.gz, in it or in its subfolder `imdb`. Files that are needed and missing are
-    /// downloaded there.
+    /// Folder with MNIST's four files, in it or in its subfolder `mnist`, IMDB's archive
+    /// aclImdb_v1.tar.gz, in it or in its subfolder `imdb`, and SST-2's train.tsv, in it or in its
+    /// subfolder `sst2`. Files that are needed and missing are downloaded there.
     #[arg(long, value_name = "DIR", default_value = "data-sets")]
     pub data_dir: PathBuf,
 }
