@@ -177,7 +177,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a bad address or bad settings,
-    /// [`ErrorKind::Connect`](crate::ErrorKind::Connect) when nobody listens there, or the TLS
+    /// [`ErrorKind::Connect`](crate::ErrorKind::Connect) if no server listens there, or if the TLS
     /// handshake fails.
     pub async fn connect(self) -> Result<Client, Error> {
         let start = tokio::time::Instant::now();

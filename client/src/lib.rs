@@ -4,7 +4,7 @@
 //! # Five minutes with the SDK
 //!
 //! Start a server (`make serve` in the repository listens on port 50051), then connect. The
-//! builder's setters all have defaults, and `connect` fails at once when nobody listens:
+//! builder's setters all have defaults, and `connect` fails at once if no server listens:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -83,8 +83,7 @@
 //! # }
 //! ```
 //!
-//! Have digits made that nobody wrote, of one kind or as they come; a classifier on the server says
-//! what they show:
+//! Generate images of digits, of one digit or of any. A classifier on the server labels each:
 //!
 //! ```no_run
 //! # async fn example(client: quintet_client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -161,7 +160,7 @@
 //!
 //! A client's timeout bounds a whole call: connecting, every attempt, and the pauses between them.
 //! What is left of it travels with each attempt as `grpc-timeout`, so that the server drops work
-//! nobody waits for. Dropping a call's future cancels the call. A stream can have a timeout of its
+//! that has expired. Dropping a call's future cancels the call. A stream can have a timeout of its
 //! own, [`ClientBuilder::stream_timeout`]. What is tried again, and after which pause, is
 //! [`RetryPolicy`]'s page.
 //!

@@ -1,6 +1,6 @@
 //! Files that are read again when they change: certificates and tokens.
 //!
-//! The contents are compared every few seconds. That notices every way of replacing a file, such as
+//! The contents are compared every second. That notices every way of replacing a file, such as
 //! the `..data` link of a Kubernetes secret, on every file system.
 
 use std::fmt;

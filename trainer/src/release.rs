@@ -104,7 +104,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         preprocessing: serving.preprocessing,
         inputs: signature.inputs,
         outputs: vec![signature.output],
-        provenance: bundle::Provenance::Trained(training(release.fit, &epochs)),
+        provenance: bundle::Provenance::Trained(training(release.fit, release.data, &epochs)),
         metrics,
         golden: bundle::Golden {
             samples,
@@ -129,11 +129,14 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
 }
 
 // What a manifest says of how the network was trained.
-fn training(fit: &Fit<'_>, epochs: &[EpochMetrics]) -> bundle::Training {
+fn training(fit: &Fit<'_>, data: &Loaded, epochs: &[EpochMetrics]) -> bundle::Training {
     let (recipe, last) = (fit.recipe, epochs.last());
-    let further = recipe.sentences.map_or("", |_| " and SST-2");
+    let name = fit.architecture.dataset.name();
     bundle::Training {
-        data: format!("{}{further}", fit.architecture.dataset.name()),
+        data: match &data.further {
+            Some((further, _)) => format!("{name} and {further}"),
+            None => name.to_owned(),
+        },
         train_samples: fit.train.len() as u64,
         epochs: last.map_or(0, |it| it.epoch),
         batch_size: recipe.batch_size as u32,

@@ -220,7 +220,7 @@ impl Session<'_> {
         work: Work,
     ) -> Result<Ending, Error> {
         let (mut train, validation) = data.train.split(recipe.validation_fraction, recipe.seed);
-        if let (Some(further), Some(sentences)) = (&data.further, &recipe.sentences) {
+        if let (Some((_, further)), Some(sentences)) = (&data.further, &recipe.sentences) {
             train = train.followed_by(further, sentences.repeat);
         }
         let setting = Setting {

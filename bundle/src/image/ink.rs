@@ -64,8 +64,8 @@ impl Ink {
         parts.map(|part| part.clamp(0.0, 1.0)).collect()
     }
 
-    /// The part between these ends with so many pixels around it; they are empty where the picture
-    /// ends before.
+    /// The part within `region`, with a margin of `margin` pixels on each side. The margin has no
+    /// ink where it lies outside the picture.
     pub(super) fn around(&self, [left, top, right, bottom]: Region, margin: usize) -> Self {
         let Levels {
             width: stride,
@@ -93,7 +93,7 @@ impl Ink {
         }
     }
 
-    /// Left, top, right and bottom end of the ink, in pixel edges; `None` where there is none.
+    /// The smallest region that holds all ink, in pixel edges. `None` if there is no ink.
     pub(super) fn bounds(&self) -> Option<Region> {
         let width = self.contrast.width;
         let (mut left, mut right, mut top, mut bottom) = (usize::MAX, 0, usize::MAX, 0);

@@ -17,7 +17,7 @@ pub(super) struct Digit {
     pub(super) y: [f32; 2],
 }
 
-/// Makes one digit of the ink; `None` where there is none.
+/// Makes one digit of the ink. `None` if there is no ink.
 pub(super) fn normalise(ink: &Ink) -> Option<Digit> {
     let bounds = ink.bounds()?;
     let [left, top, right, bottom] = bounds;

@@ -24,8 +24,8 @@ use crate::tls::Handshakes;
 /// The pause after a failed accept, for example without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A connection in plain text, or after its handshake. It is one type, so that h2 is compiled once:
-/// with two, its functions are inlined less, and a small request costs 5 % more.
+/// A connection in plain text, or after its handshake. It is one type, so that h2 is compiled once.
+/// With two, the compiler inlines its functions less, and small requests are slower.
 type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// Where connections come from.

@@ -54,8 +54,8 @@ pub struct Source<'a> {
 pub struct Loaded {
     /// What to learn from, on the device asked for.
     pub train: Samples,
-    /// What to learn from in addition. Of these, none are held out.
-    pub further: Option<Samples>,
+    /// What to learn from in addition, and its name in manifests. None of it is held out.
+    pub further: Option<(&'static str, Samples)>,
     /// What to judge by, on the CPU.
     pub test: Samples,
     /// How a server must prepare what callers send.

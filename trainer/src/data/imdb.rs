@@ -70,7 +70,7 @@ impl Dataset for Imdb {
         let sentences = source.has_sentences.then(|| {
             sst2::PUBLISHED.ensure(source.data_dir)?;
             let part = Part::encode(tokenizer, &sst2::load(source.data_dir)?, &spec)?;
-            Ok::<_, Error>(part.samples(source.device))
+            Ok::<_, Error>(("SST-2", part.samples(source.device)))
         });
         Ok(Loaded {
             preprocessing: Some(Preprocessing::of(&spec)),

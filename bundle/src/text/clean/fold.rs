@@ -32,9 +32,14 @@ pub(super) fn fold(text: &str) -> String {
 
 /// A backtick is an apostrophe. Control characters are dropped, but for white space.
 fn push_ascii(text: &str, folded: &mut String) {
-    let is_kept = |it: &char| !it.is_ascii_control() || matches!(it, '\t'..='\r');
-    let chars = text.chars().filter(is_kept);
-    folded.extend(chars.map(|it| if it == '`' { '\'' } else { it }));
+    let is_dropped = |it: u8| it.is_ascii_control() && !matches!(it, b'\t'..=b'\r');
+    // Most texts have nothing to fold here.
+    if !text.bytes().any(|it| it == b'`' || is_dropped(it)) {
+        folded.push_str(text);
+        return;
+    }
+    let kept = text.bytes().filter(|it| !is_dropped(*it));
+    folded.extend(kept.map(|it| if it == b'`' { '\'' } else { char::from(it) }));
 }
 
 fn push_grapheme(grapheme: &str, folded: &mut String) {
@@ -46,7 +51,9 @@ fn push_grapheme(grapheme: &str, folded: &mut String) {
     } else if let Some(name) = emoji_name(first, grapheme) {
         // A skin tone or a country follows a colon.
         let name = name.split(':').next().unwrap_or(name);
-        folded.extend([" ", name, " "]);
+        folded.push(' ');
+        folded.extend(name.chars().map(apostrophe));
+        folded.push(' ');
     } else {
         let visible = grapheme.chars().filter(|it| !is_invisible(*it));
         folded.extend(visible.map(apostrophe).nfkc());

@@ -116,6 +116,7 @@ fn emoji_become_their_names() {
         ("👍🏽👎", "thumbs up thumbs down"),
         ("❤️ ❤", "red heart red heart"),
         ("👩‍👩‍👧‍👦", "family"),
+        ("🚹", "men's room"),
         ("🇩🇪", "flag"),
         ("1 © ™ → 7️⃣", "1 © TM → 7"),
     ] {

@@ -133,7 +133,7 @@ async fn bench(
     Ok((Report::new(setting, outcome), lost))
 }
 
-/// A server without a connection; the SDK says best why there is none.
+/// The error of a server that cannot be connected to. The SDK knows the reason.
 async fn unreachable(client: &Client, reason: &dyn Display) -> Failure {
     match client.health(None).await {
         Err(error) if *error.kind() == ErrorKind::Connect => {
