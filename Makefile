@@ -6,7 +6,7 @@ CARGO ?= cargo
 MODELS ?= mlp cnn simple_rnn lstm gan
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help serve build test check bench test-triton test-deploy check-kubernetes train generate fetch-onnxruntime fetch-libtorch
+.PHONY: help serve build test check bench test-triton test-deploy test-kubernetes check-kubernetes train generate fetch-onnxruntime fetch-libtorch
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 22
@@ -30,6 +30,11 @@ test-triton: fetch-onnxruntime ## Let NVIDIA's own client talk to the server (AR
 
 test-deploy: ## Build the images and try the deployment (needs a Docker Engine, compose and grpcurl; minutes)
 	python3 -B deploy/tests/run.py
+
+test-kubernetes: build ## Run the manifests and the chart on a cluster, under load (needs KUBECONFIG, or root, Go and cgroups; minutes)
+	python3 -m venv .runtime/kubernetes-validate
+	.runtime/kubernetes-validate/bin/pip install -q --disable-pip-version-check kubernetes-validate==1.37.0
+	.runtime/kubernetes-validate/bin/python -B deploy/tests/cluster/run.py
 
 check-kubernetes: ## Hold what kustomize makes of deploy/kubernetes to the published schemas (needs Go)
 	python3 -m venv .runtime/kubernetes-validate
