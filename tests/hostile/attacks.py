@@ -12,7 +12,7 @@ CLASSIFY = "/quintet.v1.InferenceService/Classify"
 CLASSIFY_STREAM = "/quintet.v1.InferenceService/ClassifyStream"
 GENERATE = "/quintet.v1.InferenceService/GenerateDigits"
 # Bytes that a flood sends.
-FLOOD = 24 << 20
+FLOOD = 16 << 20
 # The most images of one GenerateDigits, as they are, without a picture around them: 784 kB.
 MANY_IMAGES = b"\x08\x80\x08\x28\x02"
 

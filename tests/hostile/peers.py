@@ -178,17 +178,21 @@ TLS = [
 ]
 
 
-def check(plain, tls, cert, folder, only):
-    """All peers against the two servers. Prints a line each, and returns the offences."""
+def check(plain, quiet_ones, cert, folder, only):
+    """All peers: floods against `plain`, patient ones against two other servers, without and with
+    TLS, at the same time. Prints a line each, and returns the offences."""
     model = Model(folder)
     chosen = {name: attack for name, attack in attacks.ATTACKS.items() if only is None or only in name}
     offences = []
     patient, callers = [], []
     if only in (None, "patient"):
-        # The plain server's peers come last: floods need to know what is open there.
-        patient.append(Patient(tls, TLS))
-        callers.append(Caller(tls.grpc, model, ssl=True, root_certificates=str(cert)))
-    for thread in patient + callers:
+        without, tls = quiet_ones
+        callers = [Caller(without.grpc, model), Caller(tls.grpc, model, ssl=True, root_certificates=str(cert))]
+        patient = [Patient(without, PLAIN), Patient(tls, TLS)]
+    for caller in callers:
+        caller.start()
+        caller.has_called(1)
+    for thread in patient:
         thread.start()
     # Its pools are filled before anything is measured.
     warm = Caller(plain.grpc, model)
@@ -202,11 +206,6 @@ def check(plain, tls, cert, folder, only):
             suffer(plain, name, attack, model, quiet)
         except AssertionError as failure:
             offences.append(f"{name}: {failure}")
-    if only in (None, "patient"):
-        patient.append(Patient(plain, PLAIN))
-        patient[-1].start()
-        callers.append(Caller(plain.grpc, model))
-        callers[-1].start()
     for thread in patient:
         thread.join()
         offences += thread.failures

@@ -53,7 +53,7 @@ def main():
                 offences += conformance.check(plain.grpc, tls.grpc, ROOT / ".runtime" / "h2spec")
             if arguments.only != "h2spec":
                 model = arguments.models_dir / "mlp" / "1"
-                offences += peers.check(plain, tls, cert, model, arguments.only)
+                offences += peers.check(plain, (start(), tls), cert, model, arguments.only)
         finally:
             codes = [server.stop() for server in servers]
     offences += [f"a server ended with {code}" for code in codes if code]
