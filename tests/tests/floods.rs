@@ -2,7 +2,7 @@
 //! has more of them, and larger ones.
 
 use quintet_e2e::{Scrape, Server, http2_frame, server, tiny};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use crate::support::assert_works;
