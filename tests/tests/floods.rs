@@ -38,6 +38,27 @@ fn call(stream: u32, flags: u8) -> Vec<u8> {
     http2_frame(HEADERS, flags, stream, &block)
 }
 
+/// How a request is reset.
+#[derive(Debug)]
+enum Reset {
+    /// By RST_STREAM (CVE-2023-44487).
+    ByThePeer,
+    /// By the server, for an increment of nothing (CVE-2025-8671).
+    ByNothing,
+    /// By the server, for a window that overflows.
+    ByOverflow,
+}
+
+impl Reset {
+    fn of(&self, stream: u32) -> Vec<u8> {
+        match self {
+            Self::ByThePeer => http2_frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()),
+            Self::ByNothing => window_update(stream, 0),
+            Self::ByOverflow => window_update(stream, i32::MAX as u32),
+        }
+    }
+}
+
 fn window_update(stream: u32, increment: u32) -> Vec<u8> {
     http2_frame(WINDOW_UPDATE, 0, stream, &increment.to_be_bytes())
 }
@@ -125,21 +146,12 @@ async fn frames_that_are_repeated() {
     }
 }
 
-/// The peer resets its requests (CVE-2023-44487), or makes the server do so (CVE-2025-8671).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_that_are_reset() {
-    let cancel = |stream| http2_frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes());
-    let nothing = |stream| window_update(stream, 0);
-    let overflow = |stream| window_update(stream, i32::MAX as u32);
-    let ways: [(&str, &dyn Fn(u32) -> Vec<u8>); 3] = [
-        ("by the peer", &cancel),
-        ("by an increment of nothing", &nothing),
-        ("by an overflow", &overflow),
-    ];
-    for (name, reset) in ways {
+    for way in [Reset::ByThePeer, Reset::ByNothing, Reset::ByOverflow] {
         let streams = (1..40_000).step_by(2);
-        let requests = streams.map(|it| [call(it, END_HEADERS), reset(it)].concat());
-        bears(name, requests.collect::<Vec<_>>().concat()).await;
+        let requests = streams.map(|it| [call(it, END_HEADERS), way.of(it)].concat());
+        bears(&format!("{way:?}"), requests.collect::<Vec<_>>().concat()).await;
     }
 }
 
