@@ -42,19 +42,19 @@ fn call(stream: u32, flags: u8) -> Vec<u8> {
 #[derive(Debug)]
 enum Reset {
     /// By RST_STREAM (CVE-2023-44487).
-    ByThePeer,
+    Peer,
     /// By the server, for an increment of nothing (CVE-2025-8671).
-    ByNothing,
+    Nothing,
     /// By the server, for a window that overflows.
-    ByOverflow,
+    Overflow,
 }
 
 impl Reset {
     fn of(&self, stream: u32) -> Vec<u8> {
         match self {
-            Self::ByThePeer => http2_frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()),
-            Self::ByNothing => window_update(stream, 0),
-            Self::ByOverflow => window_update(stream, i32::MAX as u32),
+            Self::Peer => http2_frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()),
+            Self::Nothing => window_update(stream, 0),
+            Self::Overflow => window_update(stream, i32::MAX as u32),
         }
     }
 }
@@ -148,7 +148,7 @@ async fn frames_that_are_repeated() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_that_are_reset() {
-    for way in [Reset::ByThePeer, Reset::ByNothing, Reset::ByOverflow] {
+    for way in [Reset::Peer, Reset::Nothing, Reset::Overflow] {
         let streams = (1..40_000).step_by(2);
         let requests = streams.map(|it| [call(it, END_HEADERS), way.of(it)].concat());
         bears(&format!("{way:?}"), requests.collect::<Vec<_>>().concat()).await;
