@@ -200,3 +200,6 @@ fn log(level: LogLevel, _category: &str, _id: &str, place: &str, message: &str) 
         _ => tracing::debug!(place, "onnxruntime: {message}"),
     }
 }
+
+#[cfg(test)]
+mod tests;
