@@ -3,7 +3,7 @@
 
 DATA_DIR ?= $(or $(QUINTET_DATA_DIR),data-sets)
 CARGO ?= cargo
-MODELS ?= mlp cnn simple_rnn lstm gan
+MODELS ?= mlp cnn resnet fashion simple_rnn lstm gan
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help serve build test check bench test-triton test-deploy check-kubernetes train generate fetch-onnxruntime fetch-libtorch

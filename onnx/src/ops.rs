@@ -19,7 +19,7 @@ pub use self::conv::{ConvAttributes, ConvTransposeAttributes, conv, conv_transpo
 pub use self::layout::{cast, flatten, gather, reshape, squeeze, transpose, unsqueeze};
 pub use self::math::{GemmAttributes, add, div, gemm, mul, sub};
 pub use self::nn::{BatchNormalizationInputs, batch_normalization};
-pub use self::pool::{MaxPoolAttributes, max_pool};
+pub use self::pool::{MaxPoolAttributes, global_average_pool, max_pool};
 pub use self::recurrent::{LstmOutputs, RecurrentInputs, RnnOutputs, lstm, rnn};
 
 use crate::data_type::DataType;

@@ -11,7 +11,7 @@ fn original() -> Recipe {
 #[test]
 fn built_in_recipes_are_valid_and_name_their_network() {
     for architecture in NETWORKS {
-        for recipe in [architecture.recipe(), architecture.original().unwrap()] {
+        for recipe in std::iter::once(architecture.recipe()).chain(architecture.original()) {
             recipe.validate(architecture).unwrap();
             assert_eq!(recipe.architecture, architecture.name);
             assert_eq!(Recipe::parse(&recipe.to_toml(), "again").unwrap(), recipe);
@@ -22,7 +22,9 @@ fn built_in_recipes_are_valid_and_name_their_network() {
 #[test]
 fn original_recipes_are_those_of_the_original_programs() {
     for architecture in NETWORKS {
-        let recipe = architecture.original().unwrap();
+        let Some(recipe) = architecture.original() else {
+            continue;
+        };
         let (epochs, batch_size, held_out) = match architecture.name {
             "mlp" | "cnn" => (5, 32, 0.2),
             "simple_rnn" | "lstm" => (3, 32, 0.2),
@@ -111,6 +113,8 @@ fn values_out_of_range_are_named() {
         "averaging.decay = 1.0 => averaging.decay is 1, ",
         "loss.label_smoothing = 2.0 => loss.label_smoothing is 2, ",
         "schedule.warmup_fraction = 1.5 => schedule.warmup_fraction is 1.5, ",
+        "augmentation.flip = 1.5 => augmentation.flip is 1.5, allowed: 0 to 1",
+        "augmentation.crop_pixels = 29 => augmentation.crop_pixels is 29, allowed: 0 to 28",
         "crop.chance = 0.5 => crop is there, allowed: no such table for mlp",
         "tokenizer.max_tokens = 9 => tokenizer is there, allowed: no such table for mlp",
     ];

@@ -23,7 +23,7 @@ const TABLES: [&str; 8] = [
     "adversarial",
 ];
 
-const RANGES: [Range; 31] = [
+const RANGES: [Range; 35] = [
     ("epochs", 1.0, 1e4, false),
     ("batch_size", 1.0, 6e4, false),
     ("optimizer.learning_rate", 0.0, 1.0, true),
@@ -39,6 +39,10 @@ const RANGES: [Range; 31] = [
     ("augmentation.shear_degrees", 0.0, 80.0, false),
     ("augmentation.shift_pixels", 0.0, 28.0, false),
     ("augmentation.elastic_pixels", 0.0, 28.0, false),
+    ("augmentation.crop_pixels", 0.0, 28.0, false),
+    ("augmentation.flip", 0.0, 1.0, false),
+    ("augmentation.erasing", 0.0, 1.0, false),
+    ("augmentation.erased_part", 0.0, 1.0, false),
     ("tokenizer.vocabulary_size", 4.0, 1e6, false),
     ("tokenizer.max_tokens", 1.0, 65_536.0, false),
     ("crop.chance", 0.0, 1.0, false),

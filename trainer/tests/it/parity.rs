@@ -38,9 +38,10 @@ fn served(network: &Network, samples: &Samples) -> Tensor {
 #[test]
 fn parameter_counts_and_shapes() {
     let _turn = alone();
-    let expected: [(u64, &[i64]); 4] = [
+    let expected: [(u64, &[i64]); 5] = [
         (109_386, &[7, 10]),
         (225_034, &[7, 10]),
+        (269_434, &[7, 10]),
         (1_294_465, &[7]),
         (1_331_521, &[7]),
     ];
