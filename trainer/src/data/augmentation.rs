@@ -92,7 +92,7 @@ impl Augmenter {
         }
         if self.settings.flip > 0.0 {
             let mirrored = Tensor::rand([count, 1], options).lt(self.settings.flip);
-            width = width * (1.0 - mirrored.to_kind(Kind::Float) * 2.0);
+            width *= 1.0 - mirrored.to_kind(Kind::Float) * 2.0;
         }
         let (sine, cosine) = (angle.sin(), angle.cos());
         let [shift_x, shift_y] = shifts;
