@@ -129,7 +129,8 @@ fn float16_halves_the_file_and_hardly_moves_the_answers() {
         let network = network(architecture);
         let bytes = export(&network).unwrap().to_bytes().len() as u64;
         let weights = 2 * network.parameters();
-        assert!(bytes < weights * 51 / 50, "{bytes} for {weights}");
+        // Nodes and names take most beside a small network of many layers.
+        assert!(bytes < weights * 26 / 25, "{bytes} for {weights}");
         let samples = samples(architecture, 3, 6);
         let expected = outputs(&network, &samples);
         let actual = served(&network, &samples);
