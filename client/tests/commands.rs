@@ -199,12 +199,12 @@ async fn models_prints_a_table() {
         Path::new("unused"),
         &server.url(),
         &expect![[r#"
-            NAME    VERSION  STATE        TASK                  ARCHITECTURE  PARAMETERS  TEST ACCURACY  DEVICE  INSTANCES  MAX BATCH
-            cnn           1  unavailable  unknown               -                      -              -  -               -          -
-            fashion       1  ready        image_classification  fashion           269434        94.53 %  cpu             2         32
-            gan *         3  ready        image_generation      gan              2330944              -  cpu             2         16
-            lstm *        1  ready        text_classification   lstm             1331521        88.50 %  cpu             2         32
-            mlp *         2  ready        image_classification  mlp               109386        97.12 %  cpu             2         64
+            NAME     VERSION  STATE        TASK                  ARCHITECTURE  PARAMETERS  TEST ACCURACY  DEVICE  INSTANCES  MAX BATCH
+            cnn            1  unavailable  unknown               -                      -              -  -               -          -
+            fashion        1  ready        image_classification  fashion           269434        94.53 %  cpu             2         32
+            gan *          3  ready        image_generation      gan              2330944              -  cpu             2         16
+            lstm *         1  ready        text_classification   lstm             1331521        88.50 %  cpu             2         32
+            mlp *          2  ready        image_classification  mlp               109386        97.12 %  cpu             2         64
 
             cnn version 1: golden samples differ by 0.3
 

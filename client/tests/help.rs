@@ -248,8 +248,8 @@ fn evaluate() {
 
             Options:
                   --data-dir <DIR>   Where the MNIST test set lies, DIR/mnist/ or DIR itself, packed (.gz) or
-                                     not; Fashion-MNIST's, DIR/fashion-mnist/; and IMDB's
-                                     aclImdb_v1.tar.gz, DIR/imdb/ or DIR itself
+                                     not; Fashion-MNIST's, DIR/fashion-mnist/; and IMDB's aclImdb_v1.tar.gz,
+                                     DIR/imdb/ or DIR itself
                   --model <MODEL>    The model's name [default: see below]
                   --limit <N>        Send only the first N images or texts; bad and good texts alternate
                   --concurrency <N>  How many requests are under way at once [default: 32]
@@ -260,7 +260,8 @@ fn evaluate() {
 
             An image classifier gets MNIST's test set, one image a request, or Fashion-MNIST's where its labels
             are garments; a text classifier gets the 25,000 test reviews of IMDB, 16 a request. Without --model,
-            the default classifier is measured, and every text classifier that is ready if the reviews are there.
+            the default classifier is measured, and then, if the reviews are there, every text classifier that
+            is ready.
             With --json, one object a model:
               model, version, images or texts, correct, accuracy (0 to 1), labels[], confusion (a row for each
               true label, of counts, one for each answered label), seconds, images_per_second or

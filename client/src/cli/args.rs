@@ -48,7 +48,8 @@ The states are loading, ready, unavailable and unknown; a reason is empty for a 
 const EVALUATE_JSON: &str = "\
 An image classifier gets MNIST's test set, one image a request, or Fashion-MNIST's where its labels
 are garments; a text classifier gets the 25,000 test reviews of IMDB, 16 a request. Without --model,
-the default classifier is measured, and every text classifier that is ready if the reviews are there.
+the default classifier is measured, and then, if the reviews are there, every text classifier that
+is ready.
 With --json, one object a model:
   model, version, images or texts, correct, accuracy (0 to 1), labels[], confusion (a row for each
   true label, of counts, one for each answered label), seconds, images_per_second or
