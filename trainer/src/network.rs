@@ -88,8 +88,8 @@ impl Network {
         self.store.copy(&other.store)
     }
 
-    /// Rounds every weight to the nearest float16, as the exported file stores them. What a file
-    /// does not have is folded into what it has first, see [`Model::fold`].
+    /// Rounds every weight as the exported file stores them, to the nearest float16. What a file does
+    /// not have is folded into what it has first, see [`Model::fold`].
     pub fn round_to_half(&mut self) {
         self.model.fold();
         tch::no_grad(|| {

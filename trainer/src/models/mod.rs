@@ -1,10 +1,12 @@
 //! The networks: one file each, with its layers and its entry for the list of networks.
 
 pub mod cnn;
+pub mod encoder;
 pub mod gan;
 pub mod mlp;
 pub mod resnet;
 pub mod sentiment;
+pub mod transformer;
 
 use std::fmt;
 
@@ -17,6 +19,7 @@ pub use gan::GAN;
 pub use mlp::MLP;
 pub use resnet::{FASHION, RESNET};
 pub use sentiment::{LSTM, SIMPLE_RNN};
+pub use transformer::TRANSFORMER;
 
 use crate::data::{self, Dataset};
 use crate::error::Error;
@@ -27,7 +30,16 @@ use crate::task::Task;
 /// The networks of this crate, in the order in which `train all` trains them.
 ///
 /// The GAN follows the CNN, which judges it.
-pub static NETWORKS: [&Architecture; 7] = [&MLP, &CNN, &RESNET, &FASHION, &SIMPLE_RNN, &LSTM, &GAN];
+pub static NETWORKS: [&Architecture; 8] = [
+    &MLP,
+    &CNN,
+    &RESNET,
+    &FASHION,
+    &SIMPLE_RNN,
+    &LSTM,
+    &TRANSFORMER,
+    &GAN,
+];
 
 /// The layers of a network. A [`Layer`] is the model of a network with one input.
 pub trait Model: fmt::Debug {

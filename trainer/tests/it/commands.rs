@@ -41,7 +41,7 @@ fn what_is_wrong_with_the_flags_is_said_with_exit_code_2() {
         (&["train", "mlp", "--device", "gpu"], "auto, cpu, cuda"),
         (
             &["train", "vgg"],
-            "mlp, cnn, resnet, fashion, simple_rnn, lstm, gan, all",
+            "mlp, cnn, resnet, fashion, simple_rnn, lstm, transformer, gan, all",
         ),
         (
             &["train", "mlp", "--data-dir", "/nowhere"],
