@@ -96,7 +96,7 @@ class Cluster:
             raise Skip("no KUBECONFIG, and starting a cluster needs cgroup v1")
         if not TOOL.exists():
             raise Skip(f"no KUBECONFIG, and {TOOL} is missing")
-        say("starting a cluster; the first time it is built, which takes a quarter of an hour")
+        say("starting a cluster; the first time it is built, in a quarter of an hour and more")
         line = run(TOOL, "start", env={"KUBE_CPUS": "8", **os.environ})
         for part in line.removeprefix("export ").split():
             name, _, value = part.partition("=")
