@@ -135,8 +135,22 @@ impl Repository {
     /// # Errors
     /// There is no such model or version, it is not ready, or it has another task.
     pub fn resolve(&self, task: &str, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
+        self.resolve_fit(task, name, version, |_| true)
+    }
+
+    /// The same, where a model that is not configured as the default is one only if it `fits`.
+    ///
+    /// # Errors
+    /// Those of [`Repository::resolve`].
+    pub fn resolve_fit(
+        &self,
+        task: &str,
+        name: &str,
+        version: &str,
+        fits: impl Fn(&Model) -> bool,
+    ) -> Result<Arc<Model>, ServeError> {
         let name = if name.is_empty() {
-            self.default_for(task)?
+            self.default_for(task, fits)?
         } else {
             name
         };
@@ -188,12 +202,15 @@ impl Repository {
     }
 
     /// The model for requests of this task that name none: the configured one, else the first by
-    /// name that is ready.
-    fn default_for(&self, task: &str) -> Result<&str, ServeError> {
+    /// name that is ready and fits.
+    fn default_for(&self, task: &str, fits: impl Fn(&Model) -> bool) -> Result<&str, ServeError> {
         if let Some(name) = self.defaults.get(task) {
             return Ok(name);
         }
-        let does = |name: &&str| self.newest_ready(name).is_some_and(|it| it.task() == task);
+        let does = |name: &&str| {
+            let newest = self.newest_ready(name);
+            newest.is_some_and(|it| it.task() == task && fits(&it))
+        };
         if let Some(name) = self.names().find(does) {
             return Ok(name);
         }

@@ -101,6 +101,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         parameters: network.parameters(),
         created_by: CREATED_BY.to_owned(),
         labels: serving.labels,
+        problem_type: bundle::ProblemType::default(),
         preprocessing: serving.preprocessing,
         inputs: signature.inputs,
         outputs: vec![signature.output],

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::app::StartError;
 use crate::repository::Repository;
-use crate::task::{classify, generate, sentiment};
+use crate::task::{classify, generate, text};
 
 /// The model repository, and the models in it that are special.
 #[derive(Debug, Clone, clap::Args)]
@@ -45,7 +45,7 @@ impl RepositoryOptions {
                 &self.default_classifier,
             ),
             (
-                sentiment::NAME,
+                text::NAME,
                 "default_sentiment_model",
                 &self.default_sentiment_model,
             ),
