@@ -22,6 +22,7 @@ pub(crate) fn manifest(
         created_by: "quintet-e2e".to_owned(),
         labels: Vec::new(),
         preprocessing: Some(Preprocessing::of(preprocessing)),
+        max_batch_size: None,
         inputs: Vec::new(),
         outputs: Vec::new(),
         provenance: Provenance::Trained(Training {
@@ -39,6 +40,7 @@ pub(crate) fn manifest(
         golden: Golden {
             samples: 1,
             tolerance: 1e-4,
+            self_made: false,
         },
         files: BTreeMap::new(),
     }

@@ -102,6 +102,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         created_by: CREATED_BY.to_owned(),
         labels: serving.labels,
         preprocessing: serving.preprocessing,
+        max_batch_size: None,
         inputs: signature.inputs,
         outputs: vec![signature.output],
         provenance: bundle::Provenance::Trained(training(release.fit, release.data, &epochs)),
@@ -109,6 +110,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         golden: bundle::Golden {
             samples,
             tolerance: serving.tolerance,
+            self_made: false,
         },
         files: BTreeMap::new(),
     };
