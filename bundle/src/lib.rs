@@ -31,6 +31,7 @@ mod tensor;
 pub mod text;
 mod writer;
 
+pub use digest::sha256_hex;
 pub use discover::{BundlePath, discover, discover_readable};
 pub use error::{BundleError, ManifestError};
 pub use golden::{GoldenMismatch, GoldenSamples};

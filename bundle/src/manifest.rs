@@ -43,6 +43,10 @@ pub struct Manifest {
     /// How an input must be prepared before it meets the graph; numeric steps are in the graph.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocessing: Option<Preprocessing>,
+    /// The most rows that the graph takes in one run; absent where there is no such bound. A graph
+    /// whose batch is fixed has 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_batch_size: Option<usize>,
     /// What the graph takes.
     pub inputs: Vec<TensorSpec>,
     /// What the graph gives.
@@ -67,6 +71,9 @@ pub struct Golden {
     pub samples: usize,
     /// Largest absolute difference that is still agreement, in the output's own units.
     pub tolerance: f32,
+    /// Whether the inputs are random, and not samples of the model's data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub self_made: bool,
 }
 
 /// Size and checksum of one file.

@@ -23,6 +23,7 @@ pub(crate) fn manifest(
         labels: Vec::new(),
         problem_type: ProblemType::default(),
         preprocessing: Some(Preprocessing::of(preprocessing)),
+        max_batch_size: None,
         inputs: Vec::new(),
         outputs: Vec::new(),
         provenance: Provenance::Trained(Training {
@@ -40,6 +41,7 @@ pub(crate) fn manifest(
         golden: Golden {
             samples: 1,
             tolerance: 1e-4,
+            self_made: false,
         },
         files: BTreeMap::new(),
     }

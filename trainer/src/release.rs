@@ -103,6 +103,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         labels: serving.labels,
         problem_type: bundle::ProblemType::default(),
         preprocessing: serving.preprocessing,
+        max_batch_size: None,
         inputs: signature.inputs,
         outputs: vec![signature.output],
         provenance: bundle::Provenance::Trained(training(release.fit, release.data, &epochs)),
@@ -110,6 +111,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         golden: bundle::Golden {
             samples,
             tolerance: serving.tolerance,
+            self_made: false,
         },
         files: BTreeMap::new(),
     };
