@@ -14,7 +14,8 @@ use crate::run_folder::EpochMetrics;
 use crate::task::exam::{Drawing, Part};
 use crate::verify::Runtime;
 
-const CREATED_BY: &str = concat!("quintet-trainer ", env!("CARGO_PKG_VERSION"));
+/// The program and its version, for manifests.
+pub(crate) const CREATED_BY: &str = concat!("quintet-trainer ", env!("CARGO_PKG_VERSION"));
 
 /// What a bundle is made from.
 #[derive(Debug)]
@@ -151,8 +152,8 @@ fn training(fit: &Fit<'_>, data: &Loaded, epochs: &[EpochMetrics]) -> bundle::Tr
     }
 }
 
-// Tensors of a graph by their names.
-fn names(
+/// Tensors of a graph by their names.
+pub(crate) fn names(
     specs: &[bundle::TensorSpec],
     tensors: &[Tensor],
 ) -> Result<BTreeMap<String, bundle::Tensor>, Error> {

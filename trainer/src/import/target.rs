@@ -41,12 +41,17 @@ pub struct Origin {
 impl Origin {
     /// The provenance of a model whose weights are the bytes of `file`.
     pub fn provenance(&self, file: &Path, bytes: &[u8]) -> Provenance {
-        let name = || file.file_name().unwrap_or_default().to_string_lossy();
+        self.provenance_of(file, sha256_hex(bytes))
+    }
+
+    /// The provenance of a model in a file or folder whose weights have this SHA-256.
+    pub fn provenance_of(&self, path: &Path, sha256: String) -> Provenance {
+        let name = || path.file_name().unwrap_or_default().to_string_lossy();
         Provenance::Imported(Import {
             source: self.source.clone().unwrap_or_else(|| name().into_owned()),
             revision: self.revision.clone(),
             licence: self.licence.clone(),
-            sha256: sha256_hex(bytes),
+            sha256,
         })
     }
 }
