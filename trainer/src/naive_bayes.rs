@@ -9,13 +9,15 @@ use tch::{Device, Kind, Tensor};
 
 use crate::data::Samples;
 use crate::layers::EMBEDDING;
+use crate::models::encoder::WORD_EMBEDDINGS;
 use crate::network::Network;
 
 /// Writes `scale` times each word's log-count ratio in `texts` into the first feature of the
 /// embedding. A network without one is left as it is.
 pub fn initialise(network: &Network, texts: &Samples, scale: f64) {
     let weights = network.weights();
-    let embedding = weights.iter().find(|(name, _)| name == EMBEDDING);
+    let names = [EMBEDDING, WORD_EMBEDDINGS].map(|layer| format!("{layer}.weight"));
+    let embedding = weights.iter().find(|(name, _)| names.contains(name));
     if let (Some((_, table)), [tokens, lengths]) = (embedding, &texts.inputs[..]) {
         let words = table.size()[0] as usize;
         let ratios = log_count_ratios(&rows(tokens, lengths), &texts.label_values(), words);

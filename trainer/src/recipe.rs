@@ -14,6 +14,7 @@ use crate::data::crop::Crop;
 use crate::data::text::TokenizerSettings;
 use crate::error::Error;
 use crate::models::Architecture;
+use crate::models::transformer::EncoderSize;
 pub use crate::schedule::Schedule;
 
 /// What to train and how.
@@ -53,6 +54,8 @@ pub struct Recipe {
     pub sequence_dropout: Option<SequenceDropout>,
     /// The first embedding of a network that reads texts; random when absent.
     pub embedding: Option<FirstEmbedding>,
+    /// The size of the Transformer; [`EncoderSize::default`] when absent.
+    pub encoder: Option<EncoderSize>,
     /// What stabilises the GAN; nothing when absent.
     pub adversarial: Option<Adversarial>,
 }
