@@ -10,7 +10,7 @@ use super::{Layer, Linear};
 pub struct Mask<T> {
     /// bool `[N, L]`.
     present: T,
-    /// How many tokens each text has, float32 `[N, 1]`.
+    /// How many tokens each text has, int32 `[N, 1]`.
     lengths: T,
 }
 
@@ -33,13 +33,13 @@ impl Mask<Tensor> {
         let lengths = lengths.unsqueeze(1);
         Self {
             present: places.unsqueeze(0).less_tensor(&lengths),
-            lengths: lengths.to_kind(Kind::Float),
+            lengths,
         }
     }
 
     /// The mean over each text, `[N, L, hidden]` → `[N, hidden]`.
     pub fn mean(&self, x: &Tensor) -> Tensor {
-        let parts = self.present.to_kind(Kind::Float) / &self.lengths;
+        let parts = self.present.to_kind(Kind::Float) / self.lengths.to_kind(Kind::Float);
         parts.unsqueeze(1).matmul(x).squeeze_dim(1)
     }
 }
@@ -56,14 +56,15 @@ impl Mask<Value> {
         let lengths = ops::unsqueeze(graph, lengths, &[1])?;
         Ok(Self {
             present: ops::less(graph, &places, &lengths)?,
-            lengths: ops::cast(graph, &lengths, DataType::Float32)?,
+            lengths,
         })
     }
 
     /// Writes [`Mask::mean`].
     pub fn export_mean(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
         let present = ops::cast(graph, &self.present, DataType::Float32)?;
-        let parts = ops::div(graph, &present, &self.lengths)?;
+        let lengths = ops::cast(graph, &self.lengths, DataType::Float32)?;
+        let parts = ops::div(graph, &present, &lengths)?;
         let parts = ops::unsqueeze(graph, &parts, &[1])?;
         let mean = ops::matmul(graph, &parts, x)?;
         ops::squeeze(graph, &mean, &[1])

@@ -29,11 +29,11 @@ const MOST_INDEX_BYTES: u64 = 16 << 20;
 
 /// The files with the weights, in memory.
 #[derive(Debug)]
-pub struct Files(Vec<(PathBuf, Vec<u8>)>);
+pub(super) struct Files(Vec<(PathBuf, Vec<u8>)>);
 
 /// The tensors of all files, by name.
 #[derive(Debug)]
-pub struct Checkpoint<'f>(BTreeMap<String, TensorView<'f>>);
+pub(super) struct Checkpoint<'f>(BTreeMap<String, TensorView<'f>>);
 
 #[derive(Deserialize)]
 struct Index {
@@ -45,7 +45,7 @@ impl Files {
     ///
     /// # Errors
     /// There are none, or only such as cannot be read safely.
-    pub fn read(folder: &Path) -> Result<Self, Error> {
+    pub(super) fn read(folder: &Path) -> Result<Self, Error> {
         let (whole, index) = (folder.join(WEIGHTS), folder.join(INDEX));
         if whole.exists() {
             let content = read(&whole, MOST_BYTES)?;
@@ -75,7 +75,7 @@ impl Files {
 
     /// The SHA-256 of the file; of several, that of what `sha256sum` prints of them in the order of
     /// their names.
-    pub fn sha256(&self) -> String {
+    pub(super) fn sha256(&self) -> String {
         if let [(_, content)] = &self.0[..] {
             return sha256_hex(content);
         }
@@ -91,7 +91,7 @@ impl Files {
     ///
     /// # Errors
     /// A file is no safetensors file, or two have a tensor of the same name.
-    pub fn tensors(&self) -> Result<Checkpoint<'_>, Error> {
+    pub(super) fn tensors(&self) -> Result<Checkpoint<'_>, Error> {
         let mut tensors = BTreeMap::new();
         for (path, content) in &self.0 {
             let refuse = |problem: String| Error::file(path)(problem);
@@ -112,12 +112,12 @@ impl Files {
 
 impl Checkpoint<'_> {
     /// The names of all tensors.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
     /// How many numbers there are.
-    pub fn elements(&self) -> u128 {
+    pub(super) fn elements(&self) -> u128 {
         let elements = |view: &TensorView<'_>| view.shape().iter().map(|it| *it as u128).product();
         self.0.values().map(|view| -> u128 { elements(view) }).sum()
     }
@@ -127,7 +127,11 @@ impl Checkpoint<'_> {
     /// # Errors
     /// The tensor is not of this shape, or of a type that is not read, or one of its numbers is not
     /// finite. `None`: there is no tensor of this name.
-    pub fn tensor(&self, name: &str, shape: &[i64]) -> Option<Result<(Kind, Tensor), String>> {
+    pub(super) fn tensor(
+        &self,
+        name: &str,
+        shape: &[i64],
+    ) -> Option<Result<(Kind, Tensor), String>> {
         let view = self.0.get(name)?;
         let found: Vec<i64> = view.shape().iter().map(|it| *it as i64).collect();
         if found != shape {

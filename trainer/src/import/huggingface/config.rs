@@ -11,7 +11,7 @@ use crate::models::encoder::{EncoderConfig, EncoderDropout, HeadConfig, Pooling}
 
 /// The networks that can be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
+pub(super) enum Family {
     /// BERT, and MiniLM, which has its layers.
     Bert,
     /// DistilBERT: no token types.
@@ -22,17 +22,17 @@ pub enum Family {
 
 /// A network for the classification of texts.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Config {
+pub(super) struct Config {
     /// Its kind.
-    pub family: Family,
+    pub(super) family: Family,
     /// Its layers.
-    pub encoder: EncoderConfig,
+    pub(super) encoder: EncoderConfig,
     /// Its head.
-    pub head: HeadConfig,
+    pub(super) head: HeadConfig,
     /// Its labels.
-    pub labels: Labels,
+    pub(super) labels: Labels,
     /// The token that fills up short texts.
-    pub pad_token_id: i64,
+    pub(super) pad_token_id: i64,
 }
 
 /// The keys that matter. A key that is absent has the value that `transformers` gives it.
@@ -68,7 +68,7 @@ impl Family {
     const ALL: [Self; 3] = [Self::Bert, Self::DistilBert, Self::Roberta];
 
     /// Its name, in manifests and before the names of its tensors.
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Bert => "bert",
             Self::DistilBert => "distilbert",
@@ -99,7 +99,7 @@ impl Config {
     ///
     /// # Errors
     /// What is not allowed, by its key.
-    pub fn from_json(json: &[u8]) -> Result<Self, String> {
+    pub(super) fn from_json(json: &[u8]) -> Result<Self, String> {
         let raw: Raw = serde_json::from_slice(json).map_err(|error| error.to_string())?;
         let family = Family::of(&raw)?;
         refuse_what_is_unknown(&raw)?;
@@ -155,17 +155,17 @@ impl Config {
     }
 
     /// Tokens that the network can read of a text.
-    pub fn longest(&self) -> usize {
+    pub(super) fn longest(&self) -> usize {
         (self.encoder.positions - self.encoder.first_position) as usize
     }
 
     /// Whether the tokens of two texts have types of their own.
-    pub fn has_token_types(&self) -> bool {
+    pub(super) fn has_token_types(&self) -> bool {
         self.family == Family::Bert && self.encoder.token_types > 1
     }
 
     /// How many numbers the network is made of.
-    pub fn parameters(&self) -> u128 {
+    pub(super) fn parameters(&self) -> u128 {
         let all = |it: i64| it as u128;
         let (hidden, between) = (all(self.encoder.hidden), all(self.encoder.intermediate));
         let dense = |from: u128, to: u128| from * to + to;

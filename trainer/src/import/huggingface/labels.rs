@@ -9,11 +9,11 @@ const MOST_LABELS: usize = 10_000;
 
 /// The labels of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Labels {
+pub(super) struct Labels {
     /// Their names, in the order of the logits.
-    pub names: Vec<String>,
+    pub(super) names: Vec<String>,
     /// What they are to each other.
-    pub problem_type: ProblemType,
+    pub(super) problem_type: ProblemType,
 }
 
 /// The labels of a configuration: `id2label`, or `LABEL_0`, `LABEL_1`, ... without it.

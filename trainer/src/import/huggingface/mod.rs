@@ -52,7 +52,7 @@ pub struct Flags {
 }
 
 /// Reads the folder, proves the graph and writes the bundle.
-pub fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> Result<(), Error> {
+pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> Result<(), Error> {
     let folder = &flags.folder;
     let path = folder.join(CONFIG);
     let json = read(&path, MOST_CONFIG_BYTES)?;

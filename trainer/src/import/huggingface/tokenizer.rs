@@ -17,13 +17,13 @@ const MOST_BYTES: u64 = 128 << 20;
 
 /// A tokeniser as it goes into the bundle.
 #[derive(Debug)]
-pub struct Imported {
+pub(super) struct Imported {
     /// Reads texts.
-    pub tokenizer: Tokenizer,
+    pub(super) tokenizer: Tokenizer,
     /// How.
-    pub spec: TextSpec,
+    pub(super) spec: TextSpec,
     /// The bundle's `tokenizer.json`.
-    pub json: Vec<u8>,
+    pub(super) json: Vec<u8>,
 }
 
 /// The keys that matter.
@@ -74,7 +74,7 @@ pub(super) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> 
 
 impl Imported {
     /// Whether the network gets the type of each token.
-    pub fn has_token_types(&self, config: &Config) -> bool {
+    pub(super) fn has_token_types(&self, config: &Config) -> bool {
         config.has_token_types() && self.tokenizer.pairs() == Pairs::Typed
     }
 }
