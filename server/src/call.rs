@@ -94,21 +94,7 @@ impl Call {
     /// # Errors
     /// There is no such model, it is not ready, it has another task, or the caller may not use it.
     pub fn resolve(&self, task: &str, name: &str, version: &str) -> Result<Arc<Model>, ServeError> {
-        self.resolve_fit(task, name, version, |_| true)
-    }
-
-    /// The same, see [`Repository::resolve_fit`].
-    ///
-    /// # Errors
-    /// Those of [`Call::resolve`].
-    pub fn resolve_fit(
-        &self,
-        task: &str,
-        name: &str,
-        version: &str,
-        fits: impl Fn(&Model) -> bool,
-    ) -> Result<Arc<Model>, ServeError> {
-        let model = self.repository().resolve_fit(task, name, version, fits)?;
+        let model = self.repository().resolve(task, name, version)?;
         self.reach(&model)?;
         Ok(model)
     }

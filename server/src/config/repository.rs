@@ -15,8 +15,8 @@ pub struct RepositoryOptions {
     /// The classifier for requests that name no model [default: the first by name that is ready].
     #[arg(long, value_name = "MODEL")]
     pub default_classifier: Option<String>,
-    /// The sentiment model for requests that name no model [default: the first by name that is
-    /// ready].
+    /// The text classifier for requests that name no model [default: the first by name that is
+    /// ready and has two labels, else the first by name].
     #[arg(long, value_name = "MODEL")]
     pub default_sentiment_model: Option<String>,
     /// The generator for requests that name no model [default: the first by name that is ready].
@@ -57,6 +57,8 @@ impl RepositoryOptions {
             }
             repository.set_default(task, model);
         }
+        // SentimentScore and ClassifyText share a default, which both should be able to use.
+        repository.prefer(text::NAME, text::has_sentiment);
         Ok(repository)
     }
 }

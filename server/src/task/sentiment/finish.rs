@@ -7,14 +7,14 @@ use crate::task::text::Output;
 
 /// Which one of two labels is the positive one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Polarity {
+pub(in crate::task) struct Polarity {
     positive: usize,
 }
 
 impl Polarity {
     /// The positive label is the one of that name, else the second. `None`: there are not two
     /// labels of which one is right.
-    pub(super) fn of(manifest: &Manifest) -> Option<Self> {
+    pub(in crate::task) fn of(manifest: &Manifest) -> Option<Self> {
         let labels = &manifest.labels;
         let fits =
             labels.len() == 2 && manifest.problem_type == ProblemType::SingleLabelClassification;

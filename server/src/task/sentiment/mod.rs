@@ -3,4 +3,5 @@
 mod finish;
 mod wire;
 
+pub(super) use finish::Polarity;
 pub(super) use wire::call;

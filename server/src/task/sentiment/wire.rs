@@ -29,8 +29,7 @@ async fn sentiment_score(
     call: Call,
     request: v1::SentimentScoreRequest,
 ) -> Result<v1::SentimentScoreResponse, ServeError> {
-    let fits = |model: &Model| Polarity::of(&model.manifest).is_some();
-    let model = call.resolve_fit(NAME, &request.model, &request.version, fits)?;
+    let model = call.resolve(NAME, &request.model, &request.version)?;
     let polarity = Polarity::of(&model.manifest).ok_or_else(|| ServeError::WrongTask {
         model: model.name.to_string(),
         does: format!("{NAME} with {}", labels(&model)),

@@ -11,7 +11,7 @@ pub use prepare::{Reader, Reading};
 use std::sync::Arc;
 
 pub use quintet_bundle::task::TEXT_CLASSIFICATION as NAME;
-use quintet_bundle::{Bundle, Role};
+use quintet_bundle::{Bundle, Manifest, Role};
 
 use super::{Opened, Task, classify_text, sentiment};
 use crate::grpc::Rpc;
@@ -33,6 +33,11 @@ pub struct Limits {
     /// may read its end only.
     #[arg(long, value_name = "BYTES", default_value = "1048576", value_parser = at_least_one)]
     pub max_text_bytes: usize,
+}
+
+/// Whether SentimentScore can be asked of the model.
+pub(crate) fn has_sentiment(manifest: &Manifest) -> bool {
+    sentiment::Polarity::of(manifest).is_some()
 }
 
 impl Task for Text {
