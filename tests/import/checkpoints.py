@@ -64,6 +64,8 @@ def wordpiece(lowercase):
     tokenizer.enable_truncation(128)
     tokenizer.enable_padding(length=128)
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    # As BERT's own class of tokenisers has it.
+    names["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     return tokenizer, names
 
 
