@@ -89,7 +89,7 @@ fn glorot_uniform(fan_in: i64, fan_out: i64) -> Init {
 }
 
 /// The path of a layer whose name may have several parts: `encoder.layer.0.output`.
-fn path<'a>(vs: &nn::Path<'a>, name: &str) -> nn::Path<'a> {
+pub(crate) fn path<'a>(vs: &nn::Path<'a>, name: &str) -> nn::Path<'a> {
     name.split('.').fold(vs.clone(), |path, part| path / part)
 }
 

@@ -56,6 +56,8 @@ pub struct Recipe {
     pub embedding: Option<FirstEmbedding>,
     /// The size of the Transformer; [`EncoderSize::default`] when absent.
     pub encoder: Option<EncoderSize>,
+    /// Learning from a [bag of n-grams](crate::bag_of_ngrams) beside the labels; none when absent.
+    pub distillation: Option<Distillation>,
     /// What stabilises the GAN; nothing when absent.
     pub adversarial: Option<Adversarial>,
 }
@@ -118,6 +120,14 @@ pub struct SequenceDropout {
     pub features: f64,
     /// The chance of a value of the last state to be dropped.
     pub state: f64,
+}
+
+/// Learning from what another classifier says of each sample.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Distillation {
+    /// The part of the target that the other classifier decides; its label decides the rest.
+    pub part: f64,
 }
 
 /// What an embedding knows before training.

@@ -24,29 +24,34 @@ pub struct BatchNormalizationInputs<'v> {
 }
 
 /// `Y = (X - mean) / sqrt(var + epsilon) * scale + B`, where mean and variance are those of each
-/// row, that is of the axes from `axis` on (Ba et al. 2016). float32.
+/// row, that is along the last axis (Ba et al. 2016). float32.
 /// [LayerNormalization](https://onnx.ai/onnx/operators/onnx__LayerNormalization.html)
 ///
-/// `scale` and `b` have the shape of a row. `epsilon` must be finite and not negative.
+/// `scale` and `b` have the row's length. `epsilon` must be finite and not negative.
 pub fn layer_normalization(
     graph: &mut GraphBuilder,
     x: &Value,
     scale: &Value,
     b: Option<&Value>,
-    axis: i64,
     epsilon: f32,
 ) -> Result<Value> {
     let mut node = Node::new(graph, "LayerNormalization");
     node.input("X", x, FLOAT)?;
-    let at = node.axis("axis", axis, x.shape().rank())?;
-    let row = Shape::from(x.shape()[at..].to_vec());
+    let Some(row) = x
+        .shape()
+        .last()
+        .cloned()
+        .map(|length| Shape::from([length]))
+    else {
+        return Err(node.bad_shape("X", x, "at least one axis"));
+    };
     for (input, value) in [("Scale", Some(scale)), ("B", b)] {
         node.optional_input(input, value, FLOAT)?;
         if let Some(value) = value.filter(|it| *it.shape() != row) {
             return Err(node.bad_shape(input, value, row));
         }
     }
-    node.attribute("axis", axis);
+    node.attribute("axis", -1);
     set_epsilon(&mut node, epsilon)?;
     node.finish(DataType::Float32, x.shape().clone())
 }

@@ -38,6 +38,6 @@ impl Layer for LayerNorm {
     fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
         let weight = add_weight(graph, &self.name, "weight", &self.weight)?;
         let bias = add_weight(graph, &self.name, "bias", &self.bias)?;
-        ops::layer_normalization(graph, x, &weight, Some(&bias), -1, self.epsilon as f32)
+        ops::layer_normalization(graph, x, &weight, Some(&bias), self.epsilon as f32)
     }
 }

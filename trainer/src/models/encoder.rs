@@ -140,19 +140,16 @@ impl Encoder {
     /// `inputs` as [`TextClassifier`] takes them → float32 `[N, L, hidden]`.
     fn forward(&self, inputs: &[Tensor], mask: &Mask<Tensor>, train: bool) -> Tensor {
         let tokens = &inputs[0];
-        let mut x = self.words.forward(tokens);
-        if train {
-            let there = tokens.ones_like().to_kind(Kind::Float).unsqueeze(-1);
-            x = x * self.word_dropout.forward_t(&there, true);
-        }
-        if let Some(types) = &self.token_types {
-            x = x + match inputs.get(2) {
-                Some(ids) => types.forward(ids),
-                None => types.weight.narrow(0, 0, 1),
-            };
-        }
+        // Whole words are dropped, so the mask has one number for each.
+        let there = tokens.ones_like().to_kind(Kind::Float).unsqueeze(-1);
+        let words = self.words.forward(tokens) * self.word_dropout.forward_t(&there, train);
+        let types = self.token_types.as_ref().map(|types| match inputs.get(2) {
+            Some(ids) => types.forward(ids),
+            None => types.weight.narrow(0, 0, 1),
+        });
         let length = tokens.size()[1];
-        x = x + self.positions.weight.narrow(0, self.first_position, length);
+        let positions = self.positions.weight.narrow(0, self.first_position, length);
+        let x = types.map_or(words.shallow_clone(), |types| words + types) + positions;
         let x = self.norm.forward_t(&x, train);
         let x = self.dropout.forward_t(&x, train);
         let layers = self.layers.iter();

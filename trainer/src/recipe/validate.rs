@@ -12,7 +12,7 @@ use crate::models::Architecture;
 type Range = (&'static str, f64, f64, bool);
 
 /// The tables that not every network has.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "loss",
     "augmentation",
     "tokenizer",
@@ -21,10 +21,11 @@ const TABLES: [&str; 9] = [
     "sequence_dropout",
     "embedding",
     "encoder",
+    "distillation",
     "adversarial",
 ];
 
-const RANGES: [Range; 35] = [
+const RANGES: [Range; 36] = [
     ("epochs", 1.0, 1e4, false),
     ("batch_size", 1.0, 6e4, false),
     ("optimizer.learning_rate", 0.0, 1.0, true),
@@ -48,6 +49,7 @@ const RANGES: [Range; 35] = [
     ("sequence_dropout.features", 0.0, 0.9, false),
     ("sequence_dropout.state", 0.0, 0.9, false),
     ("embedding.naive_bayes", 0.0, 10.0, false),
+    ("distillation.part", 0.0, 1.0, false),
     ("encoder.hidden", 1.0, 4096.0, false),
     ("encoder.layers", 1.0, 48.0, false),
     ("encoder.heads", 1.0, 64.0, false),
