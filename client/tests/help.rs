@@ -120,6 +120,11 @@ fn classify() {
 }
 
 #[test]
+fn classify_text() {
+    check(&["classify-text"], &expect![[r#""#]]);
+}
+
+#[test]
 fn sentiment() {
     check(
         &["sentiment"],
