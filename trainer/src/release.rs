@@ -14,7 +14,8 @@ use crate::run_folder::EpochMetrics;
 use crate::task::exam::{Drawing, Part};
 use crate::verify::Runtime;
 
-const CREATED_BY: &str = concat!("quintet-trainer ", env!("CARGO_PKG_VERSION"));
+/// What manifests name as their writer.
+pub(crate) const CREATED_BY: &str = concat!("quintet-trainer ", env!("CARGO_PKG_VERSION"));
 
 /// What a bundle is made from.
 #[derive(Debug)]

@@ -3,14 +3,14 @@
 //! Every import is proved before anything is written: the graph of the bundle must compute in ONNX
 //! Runtime what the model's own format says.
 
-mod onnx;
+pub mod onnx;
 mod target;
 
 use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-pub use self::target::{Origin, Target};
+pub use self::target::Target;
 use crate::error::Error;
 use crate::verify::Runtime;
 

@@ -26,7 +26,7 @@ pub struct Target {
 
 /// Where the model comes from, for the manifest's provenance.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Origin {
+pub(super) struct Origin {
     /// The repository, package or address that the model comes from [default: the file's name].
     #[arg(long, value_name = "TEXT")]
     pub source: Option<String>,
@@ -40,7 +40,7 @@ pub struct Origin {
 
 impl Origin {
     /// The provenance of a model whose weights are the bytes of `file`.
-    pub fn provenance(&self, file: &Path, bytes: &[u8]) -> Provenance {
+    pub(super) fn provenance(&self, file: &Path, bytes: &[u8]) -> Provenance {
         let name = || file.file_name().unwrap_or_default().to_string_lossy();
         Provenance::Imported(Import {
             source: self.source.clone().unwrap_or_else(|| name().into_owned()),
@@ -52,7 +52,7 @@ impl Origin {
 }
 
 /// Reads a regular file of at most `limit` bytes.
-pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+pub(super) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let metadata = fs::metadata(path).map_err(Error::file(path))?;
     if !metadata.is_file() {
         return Err(Error::file(path)("not a regular file"));

@@ -10,6 +10,7 @@
 mod commands;
 mod extension;
 mod gan;
+mod import_onnx;
 mod learning;
 mod parity;
 mod pictures;
