@@ -14,7 +14,7 @@ use crate::run_folder::EpochMetrics;
 use crate::task::exam::{Drawing, Part};
 use crate::verify::Runtime;
 
-/// The program and its version, for manifests.
+/// What manifests name as their writer.
 pub(crate) const CREATED_BY: &str = concat!("quintet-trainer ", env!("CARGO_PKG_VERSION"));
 
 /// What a bundle is made from.

@@ -1,9 +1,9 @@
 //! Steps that are added to a foreign graph: before an input, and after an output.
 
-use super::{ForeignError, ForeignModel, fixed};
+use super::{ForeignError, ForeignModel};
 use crate::data_type::DataType;
 use crate::proto::{AttributeProto, NodeProto};
-use crate::shape::{Dim, Shape};
+use crate::shape::Shape;
 use crate::tensor::{Element, tensor};
 use crate::value::info;
 
@@ -20,10 +20,10 @@ pub struct Normalisation {
 }
 
 impl ForeignModel {
-    /// Says what an input is: its type and shape. Lengths that the graph fixes must be the same.
+    /// Says what an input is: its type and shape. They must not contradict the graph.
     ///
     /// # Errors
-    /// There is no such input, or the graph fixes another shape.
+    /// There is no such input.
     pub fn declare_input(
         &mut self,
         name: &str,
@@ -34,7 +34,6 @@ impl ForeignModel {
         let Some(input) = inputs.iter_mut().find(|it| it.name == name) else {
             return Err(missing("input", name));
         };
-        agree("input", name, fixed(input), shape)?;
         *input = info(name, data_type, shape);
         Ok(())
     }
@@ -42,24 +41,25 @@ impl ForeignModel {
     /// Keeps these outputs alone, in this order, with these types and shapes.
     ///
     /// # Errors
-    /// There is no such output, or the graph fixes another shape.
+    /// There is no such output.
     pub fn declare_outputs(
         &mut self,
         outputs: &[(&str, DataType, Shape)],
     ) -> Result<(), ForeignError> {
         let mut kept = Vec::new();
         for (name, data_type, shape) in outputs {
-            let output = self.graph().output.iter().find(|it| it.name == *name);
-            let output = output.ok_or_else(|| missing("output", name))?;
-            agree("output", name, fixed(output), shape)?;
+            if self.outputs().all(|it| it != *name) {
+                return Err(missing("output", name));
+            }
             kept.push(info(name, *data_type, shape));
         }
         self.graph_mut().output = kept;
         Ok(())
     }
 
-    /// Makes an input of pixels take uint8 levels `[N, height, width, channels]`, which the graph
-    /// then normalises, and transposes where it takes the channels first.
+    /// Makes the graph take uint8 levels of shape `pixels`, `[N, height, width, channels]`, instead
+    /// of `input`, and normalise them, and transpose them where it takes the channels first. Gives
+    /// the new input's name.
     ///
     /// # Errors
     /// There is no such input, or a name is taken.
@@ -68,23 +68,23 @@ impl ForeignModel {
         input: &str,
         pixels: &Shape,
         step: &Normalisation,
-    ) -> Result<(), ForeignError> {
+    ) -> Result<String, ForeignError> {
         let position = self.graph().input.iter().position(|it| it.name == input);
         let position = position.ok_or_else(|| missing("input", input))?;
         let channels = step.offset.len();
         let offset = self.constant("offset", &[channels], &step.offset)?;
         let scale = self.constant("scale", &[channels], &step.scale)?;
         // The graph's nodes keep reading the input's name, which the last of the steps now makes.
-        let levels = self.fresh(&format!("{input}_levels"));
-        let floats = self.fresh(&format!("{input}_floats"));
-        let centred = self.fresh(&format!("{input}_centred"));
+        let levels = self.fresh("pixels");
+        let floats = self.fresh("pixels_float");
+        let centred = self.fresh("pixels_centred");
         let cast = i64::from(DataType::Float32.code());
         let mut steps = vec![
             self.node("Cast", &[&levels], &floats, Some(("to", cast.into()))),
             self.node("Sub", &[&floats, &offset], &centred, None),
         ];
         if step.channels_first {
-            let scaled = self.fresh(&format!("{input}_scaled"));
+            let scaled = self.fresh("pixels_scaled");
             let permutation = AttributeProto::from(vec![0_i64, 3, 1, 2]);
             steps.push(self.node("Div", &[&centred, &scale], &scaled, None));
             steps.push(self.node("Transpose", &[&scaled], input, Some(("perm", permutation))));
@@ -94,7 +94,7 @@ impl ForeignModel {
         let graph = self.graph_mut();
         graph.input[position] = info(&levels, DataType::Uint8, pixels);
         graph.node.splice(..0, steps);
-        Ok(())
+        Ok(levels)
     }
 
     /// Gives out the softmax of output `name` over its second dimension instead; the result's name.
@@ -112,20 +112,20 @@ impl ForeignModel {
     /// There is no such output.
     pub fn append_reshape(&mut self, name: &str, shape: &[i64]) -> Result<String, ForeignError> {
         let shape = self.constant("shape", &[shape.len()], shape)?;
-        self.append("Reshape", &[name, &shape], "reshaped", None)
+        self.append("Reshape", &[name, &shape], "output", None)
     }
 
     fn append(
         &mut self,
         op: &str,
         inputs: &[&str],
-        suffix: &str,
+        result: &str,
         attribute: Option<(&str, AttributeProto)>,
     ) -> Result<String, ForeignError> {
         let output = inputs[0];
         let position = self.graph().output.iter().position(|it| it.name == output);
         let position = position.ok_or_else(|| missing("output", output))?;
-        let result = self.fresh(&format!("{output}_{suffix}"));
+        let result = self.fresh(result);
         let node = self.node(op, inputs, &result, attribute);
         let graph = self.graph_mut();
         graph.node.push(node);
@@ -147,7 +147,7 @@ impl ForeignModel {
             ..value
         });
         NodeProto {
-            name: self.fresh(&format!("{output}_{op}")),
+            name: self.fresh(&format!("{op}_to_{output}")),
             op_type: op.to_owned(),
             input: inputs.iter().map(|&it| it.to_owned()).collect(),
             output: vec![output.to_owned()],
@@ -188,32 +188,4 @@ impl ForeignModel {
 fn missing(side: &str, name: &str) -> ForeignError {
     let allowed = format!("the name of one of the graph's {side}s");
     ForeignError::field(format!("{side} `{name}`"), "is not in the graph", &allowed)
-}
-
-/// Whether `shape` is one that the graph allows.
-fn agree(
-    side: &str,
-    name: &str,
-    fixed: Option<Vec<Option<usize>>>,
-    shape: &Shape,
-) -> Result<(), ForeignError> {
-    let Some(fixed) = fixed else { return Ok(()) };
-    let fits = |(dim, fixed): (&Dim, &Option<usize>)| match (dim, fixed) {
-        (_, None) => true,
-        (Dim::Fixed(size), Some(fixed)) => size == fixed,
-        (Dim::Symbol(_), Some(_)) => false,
-    };
-    let same_rank = shape.iter().count() == fixed.len();
-    if same_rank && shape.iter().zip(&fixed).all(fits) {
-        return Ok(());
-    }
-    let open = |dim: &Option<usize>| dim.map_or("?".to_owned(), |size| size.to_string());
-    let dims: Vec<String> = fixed.iter().map(open).collect();
-    let allowed = format!("the graph has [{}]", dims.join(", "));
-    let found = format!("has shape {shape} in the manifest");
-    Err(ForeignError::field(
-        format!("{side} `{name}`"),
-        found,
-        &allowed,
-    ))
 }

@@ -11,8 +11,7 @@ use std::collections::HashSet;
 use prost::Message as _;
 
 pub use self::adapt::Normalisation;
-use crate::proto::tensor_shape_proto::dimension;
-use crate::proto::{GraphProto, ModelProto, ValueInfoProto, type_proto};
+use crate::proto::{GraphProto, ModelProto, NodeProto};
 
 /// The operator sets that are taken.
 const OPSETS: std::ops::RangeInclusive<i64> = 7..=23;
@@ -108,7 +107,7 @@ impl ForeignModel {
 
     /// The operator that makes a value.
     pub fn operator_of(&self, value: &str) -> Option<&str> {
-        let made = |node: &&crate::proto::NodeProto| node.output.iter().any(|it| it == value);
+        let made = |node: &&NodeProto| node.output.iter().any(|it| it == value);
         let node = self.graph().node.iter().find(made);
         node.map(|node| node.op_type.as_str())
     }
@@ -142,21 +141,4 @@ impl ForeignError {
             allowed: allowed.to_owned(),
         }
     }
-}
-
-/// The lengths that a record fixes; `None` for open ones. `None`: it tells no shape.
-fn fixed(info: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
-    let Some(type_proto::Value::TensorType(tensor)) = info.r#type.as_ref()?.value.as_ref() else {
-        return None;
-    };
-    let dims = tensor
-        .shape
-        .as_ref()?
-        .dim
-        .iter()
-        .map(|dim| match dim.value {
-            Some(dimension::Value::DimValue(size)) => usize::try_from(size).ok(),
-            _ => None,
-        });
-    Some(dims.collect())
 }

@@ -3,8 +3,8 @@
 //! Every import is proved before anything is written: the graph of the bundle must compute in ONNX
 //! Runtime what the model's own format says.
 
-mod huggingface;
-mod onnx;
+pub mod huggingface;
+pub mod onnx;
 mod target;
 
 use std::io::Write;

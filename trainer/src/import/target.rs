@@ -40,12 +40,12 @@ pub struct Origin {
 
 impl Origin {
     /// The provenance of a model whose weights are the bytes of `file`.
-    pub fn provenance(&self, file: &Path, bytes: &[u8]) -> Provenance {
+    pub(super) fn provenance(&self, file: &Path, bytes: &[u8]) -> Provenance {
         self.provenance_of(file, sha256_hex(bytes))
     }
 
     /// The provenance of a model in a file or folder whose weights have this SHA-256.
-    pub fn provenance_of(&self, path: &Path, sha256: String) -> Provenance {
+    pub(super) fn provenance_of(&self, path: &Path, sha256: String) -> Provenance {
         let name = || path.file_name().unwrap_or_default().to_string_lossy();
         Provenance::Imported(Import {
             source: self.source.clone().unwrap_or_else(|| name().into_owned()),
