@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import checkpoints
 from quintet_client import Client
@@ -32,7 +32,7 @@ class Original:
     """A checkpoint as `transformers` runs it."""
 
     def __init__(self, folder):
-        self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
         self.model.eval()
         self.longest = min(512, self.tokenizer.model_max_length)

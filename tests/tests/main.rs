@@ -7,6 +7,7 @@ mod classify_stream;
 mod classify_text;
 mod deadline;
 mod errors;
+mod floods;
 mod generate;
 mod generate_errors;
 mod generate_filter;
