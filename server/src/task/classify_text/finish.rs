@@ -8,6 +8,13 @@ use crate::task::probabilities::rank;
 use crate::task::text::Output;
 use crate::task::wire::label;
 
+/// What is known of a text when it has been read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Read {
+    pub(super) tokens: u32,
+    pub(super) truncated: bool,
+}
+
 /// What a request wants to know of each text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
@@ -16,14 +23,14 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Completes what is known of a text by its row of outputs. `None`: the row holds a number that
-    /// is no answer.
+    /// What a row of outputs says of a text that was read. `None`: the row holds a number that is no
+    /// answer.
     pub(super) fn answer(
         self,
         model: &Model,
         output: Output,
         row: &Row,
-        seen: v1::TextClassification,
+        read: Read,
     ) -> Option<v1::TextClassification> {
         let ranked = rank(output.probabilities(row)?, self.top_k);
         let logits = if self.logits || matches!(output, Output::Regression(_)) {
@@ -34,7 +41,8 @@ impl Wanted {
         Some(v1::TextClassification {
             labels: ranked.into_iter().map(|it| label(model, it)).collect(),
             logits,
-            ..seen
+            tokens: read.tokens,
+            truncated: read.truncated,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use quintet_proto::v1;
 
-use super::finish::Wanted;
+use super::finish::{Read, Wanted};
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::grpc::Rpc;
@@ -60,10 +60,9 @@ async fn classify_text(
         let readings = read(call.blocking(), limits, reader, texts, check).await?;
         let (mut rows, mut seen) = (Rows::new(), Vec::with_capacity(count));
         for reading in readings {
-            seen.push(v1::TextClassification {
+            seen.push(Read {
                 tokens: reading.row.steps() as u32,
                 truncated: reading.truncated,
-                ..v1::TextClassification::default()
             });
             rows.push(reading.row);
         }
@@ -71,7 +70,7 @@ async fn classify_text(
     });
     let served = model.serve(call.turn(), count, rows, |outputs, seen| {
         let rows = outputs.iter().zip(seen);
-        rows.map(|(row, seen)| wanted.answer(&model, output, row, seen))
+        rows.map(|(row, read)| wanted.answer(&model, output, row, read))
             .collect()
     });
     let served = served.await?;

@@ -1,5 +1,7 @@
 //! The labels of a network, and what they are to each other.
 
+use std::collections::BTreeMap;
+
 use quintet_bundle::ProblemType;
 
 use super::config::Raw;
@@ -19,7 +21,7 @@ pub(super) struct Labels {
 /// The labels of a configuration: `id2label`, or `LABEL_0`, `LABEL_1`, ... without it.
 pub(super) fn labels(raw: &Raw) -> Result<Labels, String> {
     let named = raw.id2label.as_ref();
-    let count = named.map_or(raw.num_labels.unwrap_or(2), |it| it.len());
+    let count = named.map_or(raw.num_labels.unwrap_or(2), BTreeMap::len);
     if !(1..=MOST_LABELS).contains(&count) {
         let key = if named.is_some() {
             "id2label"

@@ -28,7 +28,7 @@ const UNUSED: [&str; 5] = [
 pub(super) fn theirs(family: Family, ours: &str) -> String {
     let (head, part) = ours.split_once('.').unwrap_or((ours, ""));
     match (family, head) {
-        (Family::Bert, "classifier") | (Family::DistilBert, "classifier") => ours.to_owned(),
+        (Family::Bert | Family::DistilBert, "classifier") => ours.to_owned(),
         (Family::DistilBert, "pooler") => part.replacen("dense", "pre_classifier", 1),
         (Family::Roberta, "pooler") => format!("classifier.{part}"),
         (Family::Roberta, "classifier") => format!("classifier.out_proj.{part}"),

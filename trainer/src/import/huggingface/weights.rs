@@ -23,10 +23,8 @@ pub(super) fn load(
     let (mut used, mut missing, mut storage) = (Vec::new(), Vec::new(), Storage::Float16);
     for (ours, mut weight) in weights {
         let name = theirs(config.family, &ours);
-        let names = [Some(name.clone()), older(&name)].into_iter().flatten();
-        let found = names
-            .filter_map(|name| Some((checkpoint.tensor(&name, &weight.size())?, name)))
-            .next();
+        let mut names = [Some(name.clone()), older(&name)].into_iter().flatten();
+        let found = names.find_map(|name| Some((checkpoint.tensor(&name, &weight.size())?, name)));
         let Some((found, name)) = found else {
             missing.push(name);
             continue;
