@@ -178,6 +178,7 @@ mod tests {
         let sequence = |id: &str, type_id: i64| json!({"Sequence": {"id": id, "type_id": type_id}});
         let single = [special("[CLS]", 0), sequence("A", 0), special("[SEP]", 0)];
         let second = [sequence("B", 1), special("[SEP]", 1)];
+        let pair = [&single[..], &second[..]].concat();
         let token = |id: &str, number: i64| json!({"id": id, "ids": [number], "tokens": [id]});
         json!({
             "version": "1.0",
@@ -189,7 +190,7 @@ mod tests {
                 "strip_accents": null, "lowercase": true},
             "pre_tokenizer": {"type": "Whitespace"},
             "post_processor": {"type": "TemplateProcessing", "single": single,
-                "pair": [&single[..], &second[..]].concat(),
+                "pair": pair,
                 "special_tokens": {"[CLS]": token("[CLS]", 1), "[SEP]": token("[SEP]", 2)}},
             "decoder": null,
             "model": {"type": "WordLevel", "unk_token": "[UNK]",
