@@ -58,7 +58,7 @@ async fn the_cnn_keeps_its_word() {
 }
 
 /// Most bytes that the committed models may take together.
-const REPOSITORY: u64 = 12_000_000;
+const REPOSITORY: u64 = 32_000_000;
 /// The most accuracy that storing the weights in 16 bits may cost.
 const HALF_PRECISION_COSTS: f64 = 0.0005;
 
