@@ -16,5 +16,6 @@ mod import_onnx;
 mod learning;
 mod parity;
 mod pictures;
+mod residual;
 mod support;
 mod texts;
