@@ -16,13 +16,19 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from served import Server  # noqa: E402
 
-import checkpoints
-from quintet_client import Client
-from served import Server
+# PyTorch would take the folder tests/triton beside it for the package of that name.
+sys.path = [path for path in sys.path if Path(path).resolve() != HERE.parent]
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from transformers import AutoModelForSequenceClassification, AutoTokenizer  # noqa: E402
+
+import checkpoints  # noqa: E402
+from quintet_client import Client  # noqa: E402
 
 TOLERANCE = 1e-4
 LENGTHS = [1, 2, 3, 7, 8, 15, 31, 60, 100, 200, 255, 300, 490, 510, 511, 600, 2000]

@@ -23,6 +23,9 @@ const TOKENIZER: &str = r#"{"version": "1.0", "truncation": {"max_length": 4, "s
     "model": {"type": "WordLevel", "unk_token": "[UNK]", "vocab": {"[PAD]": 0, "[CLS]": 1,
         "[SEP]": 2, "[UNK]": 3, "film": 4, "It": 5}}}"#;
 
+/// Breaks a checkpoint.
+type Edit = Box<dyn Fn(&Path)>;
+
 /// The names and shapes of the tensors.
 fn tensors() -> BTreeMap<String, Vec<usize>> {
     let layer = "bert.encoder.layer.0";
@@ -212,7 +215,6 @@ fn what_cannot_be_imported_leaves_nothing_behind() {
             fs::write(folder.join("config.json"), CONFIG.replace(from, to)).unwrap();
         }
     };
-    type Edit = Box<dyn Fn(&Path)>;
     let edits: [(Edit, &str); 7] = [
         (Box::new(cut), "not a safetensors file"),
         (
