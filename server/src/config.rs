@@ -24,6 +24,8 @@ pub use security::{Reflection, SecurityOptions};
 pub use shutdown::ShutdownOptions;
 pub use tls::TlsOptions;
 
+pub use crate::transport::ResponseCompression;
+
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::ffi::OsString;
