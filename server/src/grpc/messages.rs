@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use futures_util::stream::{BoxStream, Stream, StreamExt as _};
+use futures_util::stream::{BoxStream, Stream, StreamExt as _, poll_fn};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use prost::Message;
@@ -67,11 +67,15 @@ pub(super) fn all<M: Message + Default>(
 
 /// A body as tonic takes it, without compression.
 pub(super) fn for_tonic(inbox: Inbox, call: &Call, encoding: Option<Encoding>) -> Body {
-    let messages = inbox.messages(allowed(call, encoding));
-    let messages = match encoding {
+    let messages = inbox.clone().messages(allowed(call, encoding));
+    let mut messages = match encoding {
         Some(encoding) => decompressed(messages, encoding, call).boxed(),
         None => messages.map(|message| Ok(without_prefix(message?))).boxed(),
     };
+    let messages = poll_fn(move |context| {
+        inbox.wake_on_input(context);
+        messages.poll_next_unpin(context)
+    });
     let frames = messages.map(|message| {
         let (message, _) = message.map_err(|error| status(&error))?;
         let mut frame = BytesMut::with_capacity(PREFIX + message.len());

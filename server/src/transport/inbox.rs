@@ -65,6 +65,11 @@ impl Inbox {
         }
     }
 
+    /// Wakes this task when bytes come, also when another one takes them over.
+    pub(crate) fn wake_on_input(&self, context: &Context<'_>) {
+        lock(&self.0).reader = Some(context.waker().clone());
+    }
+
     /// The messages.
     pub(crate) fn messages(self, allowed: Allowed) -> Messages {
         Messages {
