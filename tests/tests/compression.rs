@@ -34,12 +34,12 @@ fn compressed(encoding: &str, message: &[u8]) -> Bytes {
     let level = Level::default();
     let bytes = if encoding == "gzip" {
         let mut encoder = GzEncoder::new(Vec::new(), level);
-        encoder.write_all(message).unwrap();
-        encoder.finish().unwrap()
+        encoder.write_all(message).expect("memory is written");
+        encoder.finish().expect("memory is written")
     } else {
         let mut encoder = ZlibEncoder::new(Vec::new(), level);
-        encoder.write_all(message).unwrap();
-        encoder.finish().unwrap()
+        encoder.write_all(message).expect("memory is written");
+        encoder.finish().expect("memory is written")
     };
     let mut framed = grpc_message(&bytes).to_vec();
     framed[0] = 1;
@@ -52,18 +52,18 @@ fn messages<M: Message + Default>(reply: &Reply) -> Vec<(bool, M)> {
     let encoding = reply.headers.get("grpc-encoding");
     let (mut rest, mut messages) = (&reply.body[..], Vec::new());
     while !rest.is_empty() {
-        let length = u32::from_be_bytes(rest[1..5].try_into().unwrap()) as usize;
+        let length = u32::from_be_bytes(rest[1..5].try_into().expect("four bytes")) as usize;
         let (flag, message) = (rest[0], &rest[5..5 + length]);
         rest = &rest[5 + length..];
         let mut whole = Vec::new();
-        let size = match (flag, encoding.map(|it| it.to_str().unwrap())) {
+        let size = match (flag, encoding.map(|it| it.to_str().expect("ASCII"))) {
             (0, _) => Read::read_to_end(&mut &*message, &mut whole),
             (1, Some("gzip")) => GzDecoder::new(message).read_to_end(&mut whole),
             (1, Some("deflate")) => ZlibDecoder::new(message).read_to_end(&mut whole),
             other => panic!("{other:?}"),
         };
-        size.unwrap();
-        messages.push((flag == 1, M::decode(&whole[..]).unwrap()));
+        size.expect("a whole message");
+        messages.push((flag == 1, M::decode(&whole[..]).expect("a message")));
     }
     messages
 }

@@ -221,6 +221,8 @@ async fn metrics_need_their_scope() {
     ] {
         let page = metrics_page(&server, headers).await;
         assert_eq!(page.status, status, "{headers}");
+        let has_challenge = page.head.contains("www-authenticate");
+        assert_eq!(has_challenge, status == 401, "{}", page.head);
     }
     assert_eq!(server.page("/healthz").await.status, 200);
 }

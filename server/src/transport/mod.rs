@@ -12,6 +12,7 @@ mod exchanges;
 mod frames;
 mod header_block;
 mod headers;
+mod huffman;
 mod inbox;
 mod lifetime;
 mod listener;
