@@ -6,7 +6,7 @@ CARGO ?= cargo
 MODELS ?= mlp cnn simple_rnn lstm gan
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help serve build test check bench test-triton test-deploy check-kubernetes train generate fetch-onnxruntime fetch-libtorch
+.PHONY: help serve build test check bench test-triton test-interop test-deploy check-kubernetes train generate fetch-onnxruntime fetch-libtorch
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 22
@@ -23,10 +23,15 @@ test: fetch-onnxruntime fetch-libtorch ## Run every test (with QUINTET_DATA_DIR 
 	$(CARGO) build --workspace --bins --features quintet-e2e/trainer
 	$(CARGO) test --workspace --features quintet-e2e/trainer
 	python3 tests/triton/run.py --server $(TARGET)/debug/quintet-server
+	python3 tests/interop/run.py --server $(TARGET)/debug/quintet-server
 
 test-triton: fetch-onnxruntime ## Let NVIDIA's own client talk to the server (ARGS=--perf-analyzer: its load generator too)
 	$(CARGO) build -p quintet-server
 	python3 tests/triton/run.py $(ARGS)
+
+test-interop: fetch-onnxruntime ## Let gRPC's clients in Go, Node and Python, and the SDK, talk to the server over TLS
+	$(CARGO) build -p quintet-server -p quintet-client
+	python3 tests/interop/run.py $(ARGS)
 
 test-deploy: ## Build the images and try the deployment (needs a Docker Engine, compose and grpcurl; minutes)
 	python3 -B deploy/tests/run.py

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -178,10 +178,8 @@ impl Guard {
                 ServeError::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, Some("Bearer")),
                 _ => (StatusCode::FORBIDDEN, None),
             };
-            let challenge = challenge.map(HeaderValue::from_static);
-            let challenge = challenge.map(|challenge| (header::WWW_AUTHENTICATE, challenge));
-            let headers = HeaderMap::from_iter(challenge);
-            Err((status, headers, format!("{refusal}\n")))
+            let challenge = challenge.map(|challenge| [(header::WWW_AUTHENTICATE, challenge)]);
+            Err((status, challenge, format!("{refusal}\n")))
         })
     }
 }

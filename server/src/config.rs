@@ -60,7 +60,7 @@ pub struct Config {
     ///
     /// Tokens and keys stand in files of their own, of which it prints the paths.
     #[arg(long, id = "print_config")]
-    print_config: bool,
+    print: bool,
     /// What --print-config prints.
     #[arg(skip)]
     pub printed: Option<String>,
@@ -161,10 +161,10 @@ impl Config {
             batching.check(&format!("models.{name}."), &config.limits)?;
         }
         let printed = || print::print(&command, &given, &matches, file.as_ref());
-        let printed = config.print_config.then(printed);
+        let printed = config.print.then(printed);
         Ok(Self {
-            models,
             printed,
+            models,
             ..config
         })
     }

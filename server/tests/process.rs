@@ -157,22 +157,25 @@ fn a_token_is_in_no_line_of_the_log() {
 
 /// Makes a handshake with a server of this certificate.
 #[tokio::main(flavor = "current_thread")]
-async fn shake_hands(grpc: &str, certificate: &CertificateDer<'static>) {
+async fn shake_hands(
+    grpc: &str,
+    certificate: &CertificateDer<'static>,
+) -> Result<(), Box<dyn Error>> {
     let mut roots = RootCertStore::empty();
-    roots.add(certificate.clone()).unwrap();
+    roots.add(certificate.clone())?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
+        .with_safe_default_protocol_versions()?
         .with_root_certificates(roots);
     let mut config = config.with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec()];
-    let stream = TcpStream::connect(grpc).await.unwrap();
-    let name = "localhost".try_into().unwrap();
+    let stream = TcpStream::connect(grpc).await?;
+    let name = "localhost".try_into()?;
     let stream = TlsConnector::from(Arc::new(config)).connect(name, stream);
-    let mut stream = stream.await.unwrap();
+    let mut stream = stream.await?;
     // The server's settings.
-    stream.read_u8().await.unwrap();
+    stream.read_u8().await?;
+    Ok(())
 }
 
 #[test]
@@ -194,7 +197,7 @@ fn a_key_is_in_no_line_of_the_log() {
         log.read_to_string(&mut all).unwrap();
         all
     });
-    shake_hands(field(&line, "grpc"), signed.cert.der());
+    shake_hands(field(&line, "grpc"), signed.cert.der()).unwrap();
     // A mistake in the file is told, but not what stands there.
     std::fs::write(&key, pem.replace("PRIVATE KEY", "KEY")).unwrap();
     send(&server, "-HUP");
