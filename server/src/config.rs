@@ -59,7 +59,7 @@ pub struct Config {
     /// Print each option's value and where it comes from, as a file for --config, and exit.
     ///
     /// Tokens and keys stand in files of their own, of which it prints the paths.
-    #[arg(long, id = "print_config")]
+    #[arg(long = "print-config", id = "print_config")]
     print: bool,
     /// What --print-config prints.
     #[arg(skip)]
