@@ -10,6 +10,8 @@ mod encoding;
 mod exchange;
 mod exchanges;
 mod frames;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod header_block;
 mod headers;
 mod huffman;
