@@ -23,6 +23,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from security import callers, certificates, run  # noqa: E402
 from served import ROOT, Server, built_server, client_packages  # noqa: E402
 
 FOLDER = ROOT / ".runtime" / "interop"
@@ -30,44 +31,6 @@ DESCRIPTORS = ROOT / "proto" / "src" / "gen" / "descriptor.bin"
 # An image with a stroke.
 IMAGE = base64.b64encode(bytes(200) + bytes([200]) * 200 + bytes(384)).decode()
 IMAGES = 40
-
-
-def run(*command, **how):
-    done = subprocess.run([str(part) for part in command], text=True, capture_output=True, **how)
-    if done.returncode:
-        raise RuntimeError(f"{command[0]} ended with {done.returncode}: {done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def certificates(folder):
-    """An authority, a certificate of the server, one of a client and one of a stranger (README)."""
-
-    def new(name, *options):
-        key, cert = folder / f"{name}.key", folder / f"{name}.pem"
-        run(
-            *["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
-            *["-nodes", "-days", "2", "-subj", f"/CN={name}", "-keyout", key, "-out", cert],
-            *options,
-        )
-
-    def signed(name, alternative):
-        authority = ["-CA", folder / "ca.pem", "-CAkey", folder / "ca.key"]
-        extensions = ["-addext", "basicConstraints=CA:FALSE", "-addext", f"subjectAltName={alternative}"]
-        new(name, *authority, *extensions)
-
-    new("ca")
-    signed("server", "DNS:localhost,IP:127.0.0.1")
-    signed("alice", "URI:spiffe://local/alice")
-    new("stranger")
-
-
-def callers(server, folder):
-    """The file of callers, and the token of one of them."""
-    token = folder / "bob.token"
-    entry = run(server, "token", "new", "bob", "--scope", "infer", "--out", token)
-    alice = '[[token]]\nname = "alice"\ncertificate = "spiffe://local/alice"\nscopes = ["infer"]\n'
-    (folder / "tokens.toml").write_text(entry + alice)
-    return token.read_text().strip()
 
 
 def cases(folder, token, tls, mutual):
@@ -232,7 +195,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         certificates(folder)
-        token = callers(program, folder)
+        token = callers(folder, program)
         found, left_out = clients(tool, folder, arguments.only)
         secure = ["--tls-cert", folder / "server.pem", "--tls-key", folder / "server.key"]
         secure += ["--tokens", folder / "tokens.toml"]
