@@ -7,6 +7,7 @@ mod classify_stream;
 mod deadline;
 mod errors;
 mod floods;
+mod garments;
 mod generate;
 mod generate_errors;
 mod generate_filter;
