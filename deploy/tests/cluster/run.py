@@ -44,10 +44,10 @@ def check(cluster):
     policy.enforced(cluster)
     events.confined()
     rows = [
-        events.under_load("rollout-restart", 40, events.restart),
-        events.under_load("image-update", 40, events.update),
-        events.under_load("rollout-undo", 40, events.undo),
-        events.under_load("scale-1-4-1", 60, events.scale),
+        events.under_load("rollout-restart", 110, events.restart),
+        events.under_load("image-update", 110, events.update),
+        events.under_load("rollout-undo", 110, events.undo),
+        events.under_load("scale-1-4-1", 90, events.scale),
         events.under_load("pod-deletion", 30, events.delete),
         events.under_load("node-drain", 50, events.drain),
     ]
