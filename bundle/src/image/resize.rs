@@ -3,6 +3,7 @@
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
+use super::spec::MOST_SEARCHED;
 use super::{Channels, Filter, Fit, Framing, ImageSpec, Pixels, frame_digit};
 
 /// Longest of a picture's sides, in its shorter ones, that is resized whole: bounds the work.
@@ -14,6 +15,10 @@ impl ImageSpec {
     /// With [`Framing::None`] nothing is cut off or searched for: a picture of another size is
     /// resized as a whole.
     pub fn fit(&self, picture: Pixels, framing: Framing) -> Vec<u8> {
+        let picture = match self.fit {
+            Fit::Digit => searchable(picture),
+            _ => picture,
+        };
         let (width, height) = (picture.width, picture.height);
         let is_size = (width as usize, height as usize) == (self.width, self.height);
         match self.fit {
@@ -49,6 +54,26 @@ impl ImageSpec {
             data: resize(&picture, (resized[0], resized[1]), filter),
         };
         cut(pixels, [self.width, self.height]).data
+    }
+}
+
+/// A picture of at most [`MOST_SEARCHED`] pixels.
+fn searchable(picture: Pixels) -> Pixels {
+    let (width, height) = (picture.width as usize, picture.height as usize);
+    let mut by = 1;
+    while ((width / by) * (height / by)) as u64 > MOST_SEARCHED {
+        by *= 2;
+    }
+    // One row or column that is longer than the bound has nothing to find.
+    let size = (width / by, height / by);
+    if by == 1 || size.0 == 0 || size.1 == 0 {
+        return picture;
+    }
+    Pixels {
+        width: size.0 as u32,
+        height: size.1 as u32,
+        channels: picture.channels,
+        data: resize(&picture, size, Filter::Bilinear),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Held against what Pillow makes of the same pictures: `tests/data/pillow.py` writes the values.
 
 use super::*;
+use crate::image::WHITE;
 
 const PILLOW: &str = include_str!("../../../tests/data/pillow.tsv");
 
@@ -44,6 +45,7 @@ fn within_one_level_of_pillow() {
                     filter,
                 },
             },
+            background: WHITE,
         };
         let picture = pixels(number(0) as u32, number(1) as u32, channels);
         let found = spec.fit(picture, Framing::Auto);
@@ -70,6 +72,7 @@ fn a_picture_of_the_models_size_is_taken_as_it_is() {
             shorter_side: 8,
             filter,
         },
+        background: WHITE,
     };
     let picture = pixels(6, 4, Channels::Rgb);
     assert_eq!(spec.fit(picture.clone(), Framing::None), picture.data);
