@@ -80,8 +80,12 @@ pub fn initializers(model: &[u8]) -> std::result::Result<Vec<Initializer>, ReadE
             continue;
         };
         let shape: Option<Vec<usize>> = tensor.dims.iter().map(|&it| it.try_into().ok()).collect();
+        let elements = shape.as_deref().and_then(|shape| {
+            let mut lengths = shape.iter();
+            lengths.try_fold(1_usize, |all, &length| all.checked_mul(length))
+        });
         match shape {
-            Some(shape) if shape.iter().product::<usize>() == data.len() => {
+            Some(shape) if elements == Some(data.len()) => {
                 read.push(Initializer {
                     name: tensor.name,
                     shape,
@@ -124,23 +128,6 @@ pub(crate) fn tensor<T: Element>(name: &str, shape: &[usize], data: &[T]) -> Res
     })
 }
 
-/// `data` rounded to the nearest float16; a finite value must stay finite.
-pub(crate) fn to_float16(name: &str, data: &[f32]) -> Result<Vec<f16>> {
-    data.iter()
-        .enumerate()
-        .map(|(index, &value)| {
-            let half = f16::from_f32(value);
-            if value.is_finite() && half.is_infinite() {
-                return Err(GraphError::Value(format!(
-                    "initializer `{name}` holds {value} at index {index}, which float16 (±65504) \
-                     cannot hold"
-                )));
-            }
-            Ok(half)
-        })
-        .collect()
-}
-
 macro_rules! element {
     ($rust:ty, $data_type:ident) => {
         impl Element for $rust {
@@ -154,7 +141,35 @@ macro_rules! element {
 }
 
 element!(u8, Uint8);
+element!(i8, Int8);
 element!(i32, Int32);
 element!(i64, Int64);
 element!(f16, Float16);
 element!(f32, Float32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::GraphProto;
+
+    /// The product of these lengths is 0 in 64 bits, as many as there are numbers.
+    #[test]
+    fn a_shape_that_overflows_is_refused() {
+        let weight = TensorProto {
+            name: "weight".to_owned(),
+            dims: vec![1 << 32, 1 << 32],
+            data_type: DataType::Float32.code(),
+            ..TensorProto::default()
+        };
+        let graph = GraphProto {
+            initializer: vec![weight],
+            ..GraphProto::default()
+        };
+        let model = ModelProto {
+            graph: Some(graph),
+            ..ModelProto::default()
+        };
+        let read = initializers(&model.encode_to_vec());
+        assert!(matches!(read, Err(ReadError::Length { .. })), "{read:?}");
+    }
+}

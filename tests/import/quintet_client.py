@@ -19,7 +19,7 @@ class Client:
             self.pool.Add(file)
         self.channel = grpc.insecure_channel(address)
 
-    def message(self, name, **fields):
+    def message(self, name, /, **fields):
         descriptor = self.pool.FindMessageTypeByName(name)
         return message_factory.GetMessageClass(descriptor)(**fields)
 

@@ -34,6 +34,16 @@ def environment():
     return packages
 
 
+def shared():
+    """A folder with tests/served.py alone: tests/triton hides a package that PyTorch looks for."""
+    folder = ROOT / ".runtime" / "import-shared"
+    folder.mkdir(exist_ok=True)
+    link = folder / "served.py"
+    link.unlink(missing_ok=True)
+    link.symlink_to(HERE.parent / "served.py")
+    return folder
+
+
 def built(name):
     """The newer of the release build and the debug build."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -55,7 +65,7 @@ def main():
     environ = {
         "ORT_DYLIB_PATH": str(ROOT / ".runtime" / "onnxruntime" / "lib" / "libonnxruntime.so"),
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(map(str, (packages, HERE, HERE.parent))),
+        "PYTHONPATH": os.pathsep.join(map(str, (packages, HERE, shared()))),
         # Nothing is fetched while the checks run.
         "HF_HUB_OFFLINE": "1",
     }
