@@ -161,7 +161,9 @@ fn webp_with_and_without_alpha() {
 /// of it.
 #[test]
 fn cmyk_becomes_what_pillow_makes_of_it() {
-    let picture = Picture::Encoded(Bytes::from_static(include_bytes!("../../../../tests/data/cmyk.jpg")));
+    let picture = Picture::Encoded(Bytes::from_static(include_bytes!(
+        "../../../../tests/data/cmyk.jpg"
+    )));
     let rgb = decode(&picture, Channels::Rgb, LIMIT).unwrap();
     for (found, expected) in rgb.data[..3].iter().zip([51, 207, 152_u8]) {
         assert!(found.abs_diff(expected) <= 2, "{:?}", &rgb.data[..3]);
