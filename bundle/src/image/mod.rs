@@ -2,6 +2,7 @@
 
 mod card;
 mod colour;
+mod convolution;
 mod digit;
 #[cfg(test)]
 mod drawing;
