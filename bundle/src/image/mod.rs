@@ -8,6 +8,7 @@ mod digit;
 mod drawing;
 mod find;
 mod frame;
+mod garment;
 mod grey;
 mod hull;
 mod ink;

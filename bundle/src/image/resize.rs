@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::convolution::{across, down, windows};
+use super::garment::frame_garment;
 use super::spec::MOST_SEARCHED;
 use super::{Channels, Filter, Fit, Framing, ImageSpec, Pixels, frame_digit};
 
@@ -16,7 +17,7 @@ impl ImageSpec {
     /// resized as a whole.
     pub fn fit(&self, picture: Pixels, framing: Framing) -> Vec<u8> {
         let picture = match self.fit {
-            Fit::Digit => searchable(picture),
+            Fit::Digit | Fit::Garment => searchable(picture),
             _ => picture,
         };
         let (width, height) = (picture.width, picture.height);
@@ -26,6 +27,15 @@ impl ImageSpec {
                 Some(grey) => frame_digit(&grey, framing).to_vec(),
                 None => vec![0; self.bytes()],
             },
+            // A frame's size passes, whatever the framing: there is nothing to cut off.
+            Fit::Garment if is_size => picture.data,
+            Fit::Garment if framing == Framing::Auto => {
+                match ::image::GrayImage::from_raw(width, height, picture.data) {
+                    Some(grey) => frame_garment(&grey).to_vec(),
+                    None => vec![0; self.bytes()],
+                }
+            }
+            Fit::Garment => resize(&picture, (self.width, self.height), Filter::Bilinear),
             Fit::Squash { .. } | Fit::Crop { .. } if framing == Framing::None && is_size => {
                 picture.data
             }
@@ -101,7 +111,7 @@ fn cut(picture: Pixels, [width, height]: [usize; 2]) -> Pixels {
 }
 
 /// A whole picture to another size: first its width, then its height, as Pillow does.
-fn resize(picture: &Pixels, (width, height): (usize, usize), filter: Filter) -> Vec<u8> {
+pub(super) fn resize(picture: &Pixels, (width, height): (usize, usize), filter: Filter) -> Vec<u8> {
     let from = (picture.width as usize, picture.height as usize);
     let bytes = picture.channels.count();
     let wide = if width == from.0 {

@@ -15,5 +15,6 @@ mod import_onnx;
 mod learning;
 mod parity;
 mod pictures;
+mod residual;
 mod support;
 mod texts;
