@@ -1,5 +1,6 @@
 //! `manifest.toml`: what a bundle is, where its model comes from, and the checksums of its files.
 
+mod problem;
 mod provenance;
 mod v1;
 mod validate;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::problem::ProblemType;
 pub use self::provenance::{Import, Provenance, Training};
 use crate::digest::sha256_hex;
 use crate::{ManifestError, Preprocessing, Role, TensorSpec};
@@ -35,6 +37,9 @@ pub struct Manifest {
     /// Class names in the order of the output's last dimension; empty for a generator.
     #[serde(default)]
     pub labels: Vec<String>,
+    /// What the labels are to each other.
+    #[serde(default, skip_serializing_if = "ProblemType::is_default")]
+    pub problem_type: ProblemType,
     /// How an input must be prepared before it meets the graph; numeric steps are in the graph.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocessing: Option<Preprocessing>,

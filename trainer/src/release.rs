@@ -102,6 +102,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         parameters: network.parameters(),
         created_by: CREATED_BY.to_owned(),
         labels: serving.labels,
+        problem_type: bundle::ProblemType::default(),
         preprocessing: serving.preprocessing,
         max_batch_size: None,
         inputs: signature.inputs,
@@ -151,8 +152,8 @@ fn training(fit: &Fit<'_>, data: &Loaded, epochs: &[EpochMetrics]) -> bundle::Tr
     }
 }
 
-// Tensors of a graph by their names.
-fn names(
+/// Tensors of a graph by their names.
+pub(crate) fn names(
     specs: &[bundle::TensorSpec],
     tensors: &[Tensor],
 ) -> Result<BTreeMap<String, bundle::Tensor>, Error> {

@@ -26,7 +26,7 @@ pub struct Target {
 
 /// Where the model comes from, for the manifest's provenance.
 #[derive(Debug, Clone, Default, Args)]
-pub(super) struct Origin {
+pub struct Origin {
     /// The repository, package or address that the model comes from [default: the file's name].
     #[arg(long, value_name = "TEXT")]
     pub source: Option<String>,
@@ -41,12 +41,17 @@ pub(super) struct Origin {
 impl Origin {
     /// The provenance of a model whose weights are the bytes of `file`.
     pub(super) fn provenance(&self, file: &Path, bytes: &[u8]) -> Provenance {
-        let name = || file.file_name().unwrap_or_default().to_string_lossy();
+        self.provenance_of(file, sha256_hex(bytes))
+    }
+
+    /// The provenance of a model in a file or folder whose weights have this SHA-256.
+    pub(super) fn provenance_of(&self, path: &Path, sha256: String) -> Provenance {
+        let name = || path.file_name().unwrap_or_default().to_string_lossy();
         Provenance::Imported(Import {
             source: self.source.clone().unwrap_or_else(|| name().into_owned()),
             revision: self.revision.clone(),
             licence: self.licence.clone(),
-            sha256: sha256_hex(bytes),
+            sha256,
         })
     }
 }

@@ -180,14 +180,12 @@ fn spec(tensor: &Tensor) -> Result<TensorSpec, Error> {
     let mut spec = TensorSpec::new(&tensor.name, tensor.datatype, &tensor.shape[..]);
     spec.role = tensor.role;
     let found = spec.shape_text();
-    match spec.shape.first_mut() {
-        Some(first @ (Dim::Symbol(_) | Dim::Fixed(1))) => *first = BATCH.into(),
-        _ => {
-            let allowed = format!("the first dimension must be the batch's, \"{BATCH}\" or 1");
-            let field = format!("{}.shape", tensor.name);
-            return Err(Error::Usage(format!("{field}: is {found}; {allowed}")));
-        }
-    }
+    let Some(first @ (Dim::Symbol(_) | Dim::Fixed(1))) = spec.shape.first_mut() else {
+        let allowed = format!("the first dimension must be the batch's, \"{BATCH}\" or 1");
+        let field = format!("{}.shape", tensor.name);
+        return Err(Error::Usage(format!("{field}: is {found}; {allowed}")));
+    };
+    *first = BATCH.into();
     Ok(spec)
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use quintet_bundle::{DataType, Dim, Preprocessing, Role};
+use quintet_bundle::{DataType, Dim, Preprocessing, ProblemType, Role};
 use serde::Deserialize;
 
 use super::normalisation::Normalisation;
@@ -33,6 +33,9 @@ pub(super) struct ImportManifest {
     pub labels: Vec<String>,
     /// A file with a name on each line, beside this one.
     pub labels_file: Option<PathBuf>,
+    /// What the labels are to each other: of logits, whether the server takes their softmax.
+    #[serde(default)]
+    pub problem_type: ProblemType,
     /// The file tokenizer.json of a text model, beside this one.
     pub tokenizer: Option<PathBuf>,
     /// The most rows in one run.
