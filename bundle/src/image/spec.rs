@@ -127,7 +127,7 @@ impl ImageSpec {
                 shorter / by as usize >= 2 * self.width.max(self.height)
             }
             // Half as much would still be too large.
-            Fit::Digit => {
+            Fit::Digit | Fit::Garment => {
                 u64::from(width / (by / 2)) * u64::from(height / (by / 2)) > MOST_SEARCHED
             }
         };
