@@ -186,6 +186,10 @@ fn white() -> [u8; 3] {
     WHITE
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a field by reference"
+)]
 fn is_white(background: &[u8; 3]) -> bool {
     *background == WHITE
 }
