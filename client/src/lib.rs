@@ -191,6 +191,7 @@ mod call;
 mod classify;
 mod classify_text;
 mod client;
+mod compression;
 mod error;
 mod generate;
 mod greeting;
@@ -213,6 +214,7 @@ pub use builder::ClientBuilder;
 pub use classify::{Classifications, ClassifyRequest, Framing, Label, Prediction, Timing};
 pub use classify_text::{ClassifyTextRequest, TextClassification, TextClassifications, TextInput};
 pub use client::Client;
+pub use compression::Compression;
 pub use error::{Error, ErrorKind, FieldViolation};
 pub use generate::{
     GenerateRequest, GenerateStream, GeneratedDigit, GeneratedDigits, ImageFormat, Layout,
