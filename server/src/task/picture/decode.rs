@@ -83,12 +83,11 @@ pub fn decode(
     // EXIF's orientation; a file with a malformed one is still a picture.
     let orientation = decoder.orientation().ok();
     let reduced = (reduction > 1).then(|| reduced::decode(&file, reduction));
-    let mut image = match reduced.flatten() {
-        Some(image) => image,
-        None => {
-            check_memory((&file, &decoder), 1, max_pixels)?;
-            DynamicImage::from_decoder(decoder).map_err(|error| undecodable(&error))?
-        }
+    let mut image = if let Some(image) = reduced.flatten() {
+        image
+    } else {
+        check_memory((&file, &decoder), 1, max_pixels)?;
+        DynamicImage::from_decoder(decoder).map_err(|error| undecodable(&error))?
     };
     if is_jpeg && ends_in_grey(&image) {
         jpeg::check_every_code(&file).map_err(|missing| cut_off(&missing))?;
