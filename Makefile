@@ -8,9 +8,9 @@ MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 TOOLS = $(CURDIR)/.runtime/tools/bin
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help serve build test check bench test-triton test-interop test-hostile soak fuzz-smoke test-deploy \
-	test-kubernetes check-kubernetes \
-	check-supply-chain check-msrv train generate fetch-onnxruntime fetch-libtorch
+.PHONY: help serve build test check bench train generate fetch-onnxruntime fetch-libtorch \
+	test-triton test-import test-interop test-hostile test-deploy test-kubernetes soak fuzz-smoke \
+	check-kubernetes check-supply-chain check-msrv
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 22
@@ -32,6 +32,10 @@ test: fetch-onnxruntime fetch-libtorch ## Run every test (with QUINTET_DATA_DIR 
 test-triton: fetch-onnxruntime ## Let NVIDIA's own client talk to the server (ARGS=--perf-analyzer: its load generator too)
 	$(CARGO) build -p quintet-server
 	python3 tests/triton/run.py $(ARGS)
+
+test-import: fetch-onnxruntime fetch-libtorch ## Import models of other programs and compare the answers (fetches 1.5 GB; minutes)
+	$(CARGO) build -p quintet-trainer -p quintet-server
+	python3 tests/import/run.py $(ARGS)
 
 test-interop: fetch-onnxruntime ## Let gRPC's clients in Go, Node and Python, and the SDK, talk to the server over TLS
 	$(CARGO) build -p quintet-server -p quintet-client
