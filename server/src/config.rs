@@ -14,6 +14,7 @@ mod shutdown;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod trace;
 
 pub use connections::ConnectionOptions;
 pub use log::{LogFormat, LogOptions};
@@ -23,6 +24,7 @@ pub use runtime::{RuntimeOptions, cores};
 pub use security::{Reflection, SecurityOptions};
 pub use shutdown::ShutdownOptions;
 pub use tls::TlsOptions;
+pub use trace::TraceOptions;
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -86,6 +88,9 @@ pub struct Config {
     /// What is logged.
     #[command(flatten)]
     pub log: LogOptions,
+    /// What is traced.
+    #[command(flatten)]
+    pub trace: TraceOptions,
 }
 
 /// What the program can do beside serving.

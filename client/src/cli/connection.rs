@@ -12,6 +12,9 @@ use crate::{args::time, failure::Failure};
 
 /// The variable with the token: on a command line, other users of the machine could read it.
 const TOKEN: &str = "QUINTET_TOKEN";
+/// The variable with the trace that a program was started in
+/// (<https://opentelemetry.io/docs/specs/otel/context/env-carriers/>).
+const TRACEPARENT: &str = "TRACEPARENT";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
@@ -81,7 +84,8 @@ pub(crate) struct ConnectionArgs {
     /// Let the token go over the network in plain text, where others may read it.
     #[arg(long, global = true)]
     token_in_plain_text: bool,
-    /// Metadata to send with each call, such as x-request-id=17; may be repeated.
+    /// Metadata to send with each call, such as x-request-id=17; may be repeated. What TRACEPARENT
+    /// holds is sent as traceparent.
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = entry)]
     metadata: Vec<(String, String)>,
 }
@@ -102,6 +106,10 @@ impl ConnectionArgs {
         }
         if self.token_in_plain_text {
             builder = builder.token_in_plain_text();
+        }
+        let is_set = self.metadata.iter().any(|(key, _)| key == "traceparent");
+        if let Some(parent) = std::env::var(TRACEPARENT).ok().filter(|_| !is_set) {
+            builder = builder.metadata("traceparent", parent);
         }
         for (key, value) in &self.metadata {
             builder = builder.metadata(key, value);

@@ -71,7 +71,9 @@ impl Handler for Router {
         let deadline = *checked.as_ref().unwrap_or(&None);
         let headers = request.headers();
         let (source, allowed) = self.0.authorize(rpc.access, headers, peer);
-        let call = Call::new(Arc::clone(&self.0.context), deadline, source);
+        let context = Arc::clone(&self.0.context);
+        let trace = context.traces.begin(rpc.path, headers);
+        let call = Call::new(context, deadline, source, trace);
         let record = Record::start(call, rpc.path, headers, started);
         let refusal = match checked {
             Ok(_) => match allowed.and_then(|()| check_metadata(headers)) {
