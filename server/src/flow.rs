@@ -1,8 +1,8 @@
 //! A request's way through one model: prepare, submit, wait within the deadline, finish, record.
 
 use std::pin::{Pin, pin};
-use std::task::Poll;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;

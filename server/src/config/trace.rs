@@ -38,6 +38,9 @@ fn url(text: &str) -> Result<String, Problem> {
 }
 
 fn share(text: &str) -> Result<f64, Problem> {
-    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    let share = text
+        .parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| Problem(format!("`{text}` is no number from 0 to 1")))
 }
