@@ -10,13 +10,19 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The caller's span, if there is a valid `traceparent`; an invalid one counts as none.
 pub(super) fn parent(headers: &HeaderMap) -> Option<(Context, SpanContext)> {
-    if !headers.contains_key(TRACEPARENT) {
-        return None;
-    }
+    headers
+        .get(TRACEPARENT)
+        .filter(|it| has_form(it.as_bytes()))?;
     let context = Context::new();
     let context = TraceContextPropagator::new().extract_with_context(&context, &Headers(headers));
     let span = context.span().span_context().clone();
     span.is_valid().then_some((context, span))
+}
+
+/// The propagator takes shorter fields too: `VV-TTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTT-SSSSSSSSSSSSSSSS-FF`.
+fn has_form(value: &[u8]) -> bool {
+    let is_dash = |place: usize| value.get(place) == Some(&b'-');
+    value.len() >= 55 && [2, 35, 52].into_iter().all(is_dash)
 }
 
 struct Headers<'a>(&'a HeaderMap);
