@@ -6,12 +6,12 @@ use crate::check::check;
 use crate::data_type::DataType;
 use crate::error::{GraphError, Result};
 use crate::model::{IR_VERSION, Model, OPSET, PRODUCER};
-use crate::ops;
 use crate::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
 };
 use crate::shape::Shape;
-use crate::tensor::{Element, tensor, to_float16};
+use crate::storage::{self, Storage};
+use crate::tensor::{Element, tensor};
 use crate::value::{GraphId, Value};
 
 /// Collects inputs, initializers, nodes and outputs, and [builds](Self::build) a checked [`Model`].
@@ -21,6 +21,7 @@ use crate::value::{GraphId, Value};
 pub struct GraphBuilder {
     id: GraphId,
     name: String,
+    storage: Storage,
     inputs: Vec<Value>,
     initializers: Vec<TensorProto>,
     nodes: Vec<NodeProto>,
@@ -42,6 +43,11 @@ impl GraphBuilder {
             name: name.to_owned(),
             ..Self::default()
         }
+    }
+
+    /// How [weights](Self::weight) are stored from now on; as float32 before the first call.
+    pub fn set_storage(&mut self, storage: Storage) {
+        self.storage = storage;
     }
 
     /// Adds a graph input. Each symbol of the shape is bound when the graph runs.
@@ -78,13 +84,15 @@ impl GraphBuilder {
         Ok(Value::new(&self.id, name, T::DATA_TYPE, shape))
     }
 
-    /// Adds a weight that is stored as float16 and cast to float32 in the graph.
-    ///
-    /// The file holds half the bytes; a runtime folds the cast when it loads the model. Each
-    /// element is rounded to the nearest float16.
-    pub fn weight_f16(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Result<Value> {
-        let stored = self.initializer(name, shape, &to_float16(name, data)?)?;
-        ops::cast(self, &stored, DataType::Float32)
+    /// Adds a weight and gives its float32 value. It is stored as [`Self::set_storage`] says; a
+    /// runtime folds what makes it float32 again when it loads the model.
+    pub fn weight(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Result<Value> {
+        storage::weight(self, name, shape, data, self.storage)
+    }
+
+    /// Adds a float32 number of an operator's own.
+    pub(crate) fn scalar(&mut self, value: f32) -> Result<Value> {
+        self.initializer(&self.fresh("scalar"), &[], &[value])
     }
 
     /// Gives out a node's result under `name`, which replaces the value's own name in the file.

@@ -133,6 +133,22 @@ impl<'g> Node<'g> {
         ))
     }
 
+    /// The shape that inputs broadcast to.
+    pub(crate) fn broadcast(&self, values: &[&Value]) -> Result<Shape> {
+        let shapes = values.iter().map(|value| value.shape());
+        let joined = shapes
+            .clone()
+            .try_fold(Shape::default(), |joined, shape| joined.broadcast(shape));
+        joined.ok_or_else(|| {
+            let shapes: Vec<_> = shapes.map(Shape::to_string).collect();
+            let shapes = shapes.join(" and ");
+            let allowed = "equal axes, or one of the two is 1";
+            self.refuse(format!(
+                "shapes {shapes} do not broadcast; allowed: {allowed}"
+            ))
+        })
+    }
+
     /// Names the node in an error.
     pub(crate) fn refuse(&self, reason: String) -> GraphError {
         let (op, node) = (self.op, self.proto.name.clone());

@@ -6,21 +6,31 @@
 //! these functions do not is an error, or cannot be asked for.
 
 mod activation;
+mod choice;
 mod conv;
+mod extent;
+mod gelu;
 mod layout;
 mod math;
 mod nn;
 mod pool;
+mod quantization;
 mod recurrent;
+mod reduce;
 mod spatial;
 
 pub use self::activation::{clip, leaky_relu, relu, round, sigmoid, softmax, tanh};
+pub use self::choice::{less, where_};
 pub use self::conv::{ConvAttributes, ConvTransposeAttributes, conv, conv_transpose};
+pub use self::extent::{concat, range, shape, slice};
+pub use self::gelu::{erf, gelu, gelu_tanh, silu};
 pub use self::layout::{cast, flatten, gather, reshape, squeeze, transpose, unsqueeze};
-pub use self::math::{GemmAttributes, add, div, gemm, mul, sub};
-pub use self::nn::{BatchNormalizationInputs, batch_normalization};
+pub use self::math::{GemmAttributes, add, div, gemm, matmul, mul, sub};
+pub use self::nn::{BatchNormalizationInputs, batch_normalization, layer_normalization};
 pub use self::pool::{MaxPoolAttributes, max_pool};
+pub use self::quantization::dequantize_linear;
 pub use self::recurrent::{LstmOutputs, RecurrentInputs, RnnOutputs, lstm, rnn};
+pub use self::reduce::reduce_mean;
 
 use crate::data_type::DataType;
 

@@ -123,23 +123,6 @@ pub(crate) fn tensor<T: Element>(name: &str, shape: &[usize], data: &[T]) -> Res
     })
 }
 
-/// `data` rounded to the nearest float16; a finite value must stay finite.
-pub(crate) fn to_float16(name: &str, data: &[f32]) -> Result<Vec<f16>> {
-    data.iter()
-        .enumerate()
-        .map(|(index, &value)| {
-            let half = f16::from_f32(value);
-            if value.is_finite() && half.is_infinite() {
-                return Err(GraphError::Value(format!(
-                    "initializer `{name}` holds {value} at index {index}, which float16 (±65504) \
-                     cannot hold"
-                )));
-            }
-            Ok(half)
-        })
-        .collect()
-}
-
 macro_rules! element {
     ($rust:ty, $data_type:ident) => {
         impl Element for $rust {
@@ -153,6 +136,7 @@ macro_rules! element {
 }
 
 element!(u8, Uint8);
+element!(i8, Int8);
 element!(i32, Int32);
 element!(i64, Int64);
 element!(f16, Float16);

@@ -114,6 +114,8 @@ fn initializer(tensor: &TensorProto) -> String {
     let elements = tensor.raw_data.chunks_exact(data_type.size());
     let elements = elements.map(|bytes| match data_type {
         DataType::Uint8 => bytes[0].to_string(),
+        DataType::Int8 => i8::from_le_bytes(array(bytes)).to_string(),
+        DataType::Bool => (bytes[0] != 0).to_string(),
         DataType::Int32 => i32::from_le_bytes(array(bytes)).to_string(),
         DataType::Int64 => i64::from_le_bytes(array(bytes)).to_string(),
         DataType::Float16 => shown(f16::from_le_bytes(array(bytes)).to_f32()),

@@ -1,17 +1,22 @@
 //! From a network to an ONNX model.
 
 use quintet_bundle as bundle;
-use quintet_onnx::{DataType, Dim, GraphBuilder, GraphError, Model, Shape, Value};
+use quintet_onnx::{DataType, Dim, GraphBuilder, GraphError, Model, Shape, Storage, Value};
 use tch::{Device, Kind, Tensor};
 
 use crate::network::Network;
 
-/// Writes `network` as a model from its task's inputs to its output.
+/// How the bundles of trained networks store their weights.
+pub const STORAGE: Storage = Storage::Float16;
+
+/// Writes `network` as a model from its task's inputs to its output, with its weights as
+/// [`STORAGE`] says.
 pub fn export(network: &Network) -> Result<Model, GraphError> {
     let architecture = network.architecture();
     let task = architecture.task;
     let signature = task.signature(architecture.dataset);
     let mut graph = GraphBuilder::new(architecture.name);
+    graph.set_storage(STORAGE);
     let inputs = signature.inputs.iter().map(|it| input(&mut graph, it));
     let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
     let last = network.model().export(&mut graph, &inputs)?;
@@ -20,10 +25,8 @@ pub fn export(network: &Network) -> Result<Model, GraphError> {
     graph.build(&[("architecture", architecture.name), ("task", task.name())])
 }
 
-/// Adds a weight named `layer.name` and gives it as a float32 value.
-///
-/// The file stores it rounded to float16, with the cast back in the graph: half the size. Every
-/// computation is in float32.
+/// Adds a weight named `layer.name` and gives it as a float32 value. The graph decides how it is
+/// stored, see [`GraphBuilder::set_storage`].
 pub fn add_weight(
     graph: &mut GraphBuilder,
     layer: &str,
@@ -34,10 +37,11 @@ pub fn add_weight(
     let flat = weight.detach().to_device(Device::Cpu).flatten(0, -1);
     let values = Vec::<f32>::try_from(flat.to_kind(Kind::Float));
     let values = values.expect("the tensor is float32 and flat");
-    graph.weight_f16(&format!("{layer}.{name}"), &shape, &values)
+    graph.weight(&format!("{layer}.{name}"), &shape, &values)
 }
 
-fn input(graph: &mut GraphBuilder, spec: &bundle::TensorSpec) -> Result<Value, GraphError> {
+/// Adds the input that a bundle's manifest describes.
+pub fn input(graph: &mut GraphBuilder, spec: &bundle::TensorSpec) -> Result<Value, GraphError> {
     let datatype = match spec.datatype {
         bundle::DataType::Uint8 => DataType::Uint8,
         bundle::DataType::Int32 => DataType::Int32,

@@ -2,7 +2,11 @@
 //!
 //! A layer's weights are named by its path (`fc1.weight`), in checkpoints and in the graph alike.
 
+mod activation;
+mod attention;
 mod convolution;
+mod embedding;
+mod normalization;
 mod pixels;
 mod recurrent;
 
@@ -13,9 +17,13 @@ use quintet_onnx::{GraphBuilder, GraphError, Value};
 use tch::Tensor;
 use tch::nn::{self, Init};
 
+pub use activation::{Activation, LEAKY_RELU, RELU};
+pub use attention::{Mask, SelfAttention};
 pub use convolution::{BatchNorm, Conv2d, ConvTranspose2d};
+pub use embedding::{EMBEDDING, Embedding};
+pub use normalization::LayerNorm;
 pub use pixels::{PIXEL_SCALE, SignedPixels};
-pub use recurrent::{Cell, EMBEDDING, Embedding, Recurrent, onnx_gates};
+pub use recurrent::{Cell, Recurrent, onnx_gates};
 
 use crate::export::add_weight;
 
@@ -40,17 +48,6 @@ pub struct Operator(
     pub fn(&mut GraphBuilder, &Value) -> Result<Value, GraphError>,
 );
 
-/// `max(x, 0)`.
-pub const RELU: Operator = Operator(Tensor::relu, ops::relu);
-
-/// `x` where it is positive, `0.3 x` elsewhere: the slope is Keras' default.
-// tch cannot pass a slope to libtorch's leaky_relu. This gives the same, and on a CPU it is twice
-// as fast as prelu.
-pub const LEAKY_RELU: Operator = Operator(
-    |x| x.relu().lerp(x, 0.3),
-    |graph, x| ops::leaky_relu(graph, x, 0.3),
-);
-
 /// 2×2 max pooling with stride 2: `[N, C, H, W]` → `[N, C, H / 2, W / 2]`; an odd last row or
 /// column is dropped.
 pub const MAX_POOL: Operator = Operator(
@@ -67,7 +64,7 @@ pub const CHANNEL: Operator = Operator(
 /// `[N, ...]` → `[N, product of the rest]`.
 pub const FLATTEN: Operator = Operator(|x| x.flatten(1, -1), |graph, x| ops::flatten(graph, x, 1));
 
-/// A dense layer, `x · weightᵀ + bias`: `[N, inputs]` → `[N, outputs]`.
+/// A dense layer, `x · weightᵀ + bias`: `[..., inputs]` → `[..., outputs]`.
 #[derive(Debug)]
 pub struct Linear {
     name: String,
@@ -89,6 +86,11 @@ fn glorot_uniform(fan_in: i64, fan_out: i64) -> Init {
         lo: -bound,
         up: bound,
     }
+}
+
+/// The path of a layer whose name may have several parts: `encoder.layer.0.output`.
+pub(crate) fn path<'a>(vs: &nn::Path<'a>, name: &str) -> nn::Path<'a> {
+    name.split('.').fold(vs.clone(), |path, part| path / part)
 }
 
 impl Sequential {
@@ -129,7 +131,7 @@ impl Linear {
     /// Glorot-uniform weights `[outputs, inputs]` and a zero bias `[outputs]` under `vs / name`.
     pub fn new(vs: &nn::Path<'_>, name: &str, inputs: i64, outputs: i64) -> Self {
         let mut layer = Self::without_bias(vs, name, inputs, outputs);
-        layer.bias = Some((vs / name).zeros("bias", &[outputs]));
+        layer.bias = Some(path(vs, name).zeros("bias", &[outputs]));
         layer
     }
 
@@ -138,7 +140,7 @@ impl Linear {
         let init = glorot_uniform(inputs, outputs);
         Self {
             name: name.to_owned(),
-            weight: (vs / name).var("weight", &[outputs, inputs], init),
+            weight: path(vs, name).var("weight", &[outputs, inputs], init),
             bias: None,
         }
     }
@@ -150,11 +152,16 @@ impl Layer for Linear {
     }
 
     fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
-        let weight = add_weight(graph, &self.name, "weight", &self.weight)?;
+        let mut add = |part: &str, weight| add_weight(graph, &self.name, part, weight);
         let bias = self.bias.as_ref();
-        let bias = bias
-            .map(|it| add_weight(graph, &self.name, "bias", it))
-            .transpose()?;
+        let bias = bias.map(|it| add("bias", it)).transpose()?;
+        // A Gemm takes matrices only.
+        if x.shape().rank() != 2 {
+            let weight = add("weight", &self.weight.tr())?;
+            let y = ops::matmul(graph, x, &weight)?;
+            return bias.map_or(Ok(y.clone()), |bias| ops::add(graph, &y, &bias));
+        }
+        let weight = add("weight", &self.weight)?;
         let attributes = GemmAttributes {
             trans_b: true,
             ..GemmAttributes::default()

@@ -16,6 +16,7 @@
 //! list of [`models::Architecture`].
 
 pub mod averaging;
+pub mod bag_of_ngrams;
 pub mod checkpoint;
 pub mod cli;
 pub mod data;

@@ -9,13 +9,15 @@ use tch::{Device, Kind, Tensor};
 
 use crate::data::Samples;
 use crate::layers::EMBEDDING;
+use crate::models::encoder::WORD_EMBEDDINGS;
 use crate::network::Network;
 
 /// Writes `scale` times each word's log-count ratio in `texts` into the first feature of the
 /// embedding. A network without one is left as it is.
 pub fn initialise(network: &Network, texts: &Samples, scale: f64) {
     let weights = network.weights();
-    let embedding = weights.iter().find(|(name, _)| name == EMBEDDING);
+    let names = [EMBEDDING, WORD_EMBEDDINGS].map(|layer| format!("{layer}.weight"));
+    let embedding = weights.iter().find(|(name, _)| names.contains(name));
     if let (Some((_, table)), [tokens, lengths]) = (embedding, &texts.inputs[..]) {
         let words = table.size()[0] as usize;
         let ratios = log_count_ratios(&rows(tokens, lengths), &texts.label_values(), words);
@@ -36,10 +38,9 @@ fn rows(tokens: &Tensor, lengths: &Tensor) -> Vec<Vec<i64>> {
     flat.chunks(width.max(1)).zip(lengths).map(row).collect()
 }
 
-/// ln((1 + good texts with the word) / (1 + bad texts with it)) for each word, drawn towards zero
-/// where few texts have it.
+/// The [`ratio`] of each word.
 fn log_count_ratios(texts: &[Vec<i64>], labels: &[i64], words: usize) -> Vec<f32> {
-    let mut counts = vec![[0.0_f64; 2]; words];
+    let mut counts = vec![[0.0_f32; 2]; words];
     for (text, &label) in texts.iter().zip(labels) {
         let mut distinct = text.clone();
         distinct.sort_unstable();
@@ -48,11 +49,14 @@ fn log_count_ratios(texts: &[Vec<i64>], labels: &[i64], words: usize) -> Vec<f32
             counts[word as usize][label as usize] += 1.0;
         }
     }
-    let ratio = |[bad, good]: [f64; 2]| {
-        let sureness = 1.0 - 1.0 / (bad + good + 1.0).sqrt();
-        (((1.0 + good) / (1.0 + bad)).ln() * sureness) as f32
-    };
     counts.into_iter().map(ratio).collect()
+}
+
+/// ln((1 + good texts with a word) / (1 + bad texts with it)), drawn towards zero where few texts
+/// have it.
+pub(crate) fn ratio([bad, good]: [f32; 2]) -> f32 {
+    let sureness = 1.0 - 1.0 / (bad + good + 1.0).sqrt();
+    ((1.0 + good) / (1.0 + bad)).ln() * sureness
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ impl Network {
         self.store.copy(&other.store)
     }
 
-    /// Rounds every weight to the nearest float16, as the exported file stores them.
+    /// Rounds every weight as the exported file stores them, to the nearest float16.
     pub fn round_to_half(&mut self) {
         tch::no_grad(|| {
             for (_, mut weight) in self.weights() {

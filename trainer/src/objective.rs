@@ -11,9 +11,7 @@ pub fn is_binary(logits: &Tensor) -> bool {
 /// part of the target spread evenly over all classes.
 pub fn loss(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Tensor {
     if is_binary(logits) {
-        let target = labels.to_kind(Kind::Float) * (1.0 - smoothing) + smoothing / 2.0;
-        let weight = None::<Tensor>;
-        return logits.binary_cross_entropy_with_logits(&target, weight, None, Reduction::Mean);
+        return soft_loss(logits, &targets(labels, smoothing));
     }
     logits.cross_entropy_loss(
         labels,
@@ -22,6 +20,17 @@ pub fn loss(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Tensor {
         -100, // libtorch's label for "ignore"; no sample has it
         smoothing,
     )
+}
+
+/// As [`loss`] of logits `[N]`, with the probabilities `target` float32 `[N]` in the labels' place.
+pub fn soft_loss(logits: &Tensor, target: &Tensor) -> Tensor {
+    let weight = None::<Tensor>;
+    logits.binary_cross_entropy_with_logits(target, weight, None, Reduction::Mean)
+}
+
+/// The targets of [`soft_loss`] for `labels` int64 `[N]`, with `smoothing` as in [`loss`].
+pub fn targets(labels: &Tensor, smoothing: f64) -> Tensor {
+    labels.to_kind(Kind::Float) * (1.0 - smoothing) + smoothing / 2.0
 }
 
 /// How many rows of `logits` are highest at their label, as a tensor of one number.

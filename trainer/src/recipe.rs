@@ -14,6 +14,7 @@ use crate::data::crop::Crop;
 use crate::data::text::TokenizerSettings;
 use crate::error::Error;
 use crate::models::Architecture;
+use crate::models::transformer::EncoderSize;
 pub use crate::schedule::Schedule;
 
 /// What to train and how.
@@ -53,6 +54,10 @@ pub struct Recipe {
     pub sequence_dropout: Option<SequenceDropout>,
     /// The first embedding of a network that reads texts; random when absent.
     pub embedding: Option<FirstEmbedding>,
+    /// The size of the Transformer; [`EncoderSize::default`] when absent.
+    pub encoder: Option<EncoderSize>,
+    /// Learning from a [bag of n-grams](crate::bag_of_ngrams) beside the labels; none when absent.
+    pub distillation: Option<Distillation>,
     /// What stabilises the GAN; nothing when absent.
     pub adversarial: Option<Adversarial>,
 }
@@ -115,6 +120,14 @@ pub struct SequenceDropout {
     pub features: f64,
     /// The chance of a value of the last state to be dropped.
     pub state: f64,
+}
+
+/// Learning from what another classifier says of each sample.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Distillation {
+    /// The part of the target that the other classifier decides; its label decides the rest.
+    pub part: f64,
 }
 
 /// What an embedding knows before training.

@@ -196,10 +196,14 @@ pub mod tensor_proto {
         Float = 1,
         /// Unsigned 8-bit integer.
         Uint8 = 2,
+        /// Signed 8-bit integer.
+        Int8 = 3,
         /// Signed 32-bit integer.
         Int32 = 6,
         /// Signed 64-bit integer.
         Int64 = 7,
+        /// True or false, a byte each.
+        Bool = 9,
         /// 16-bit IEEE 754 float.
         Float16 = 10,
     }
@@ -213,8 +217,10 @@ pub mod tensor_proto {
                 Self::Undefined => "UNDEFINED",
                 Self::Float => "FLOAT",
                 Self::Uint8 => "UINT8",
+                Self::Int8 => "INT8",
                 Self::Int32 => "INT32",
                 Self::Int64 => "INT64",
+                Self::Bool => "BOOL",
                 Self::Float16 => "FLOAT16",
             }
         }
@@ -224,8 +230,10 @@ pub mod tensor_proto {
                 "UNDEFINED" => Some(Self::Undefined),
                 "FLOAT" => Some(Self::Float),
                 "UINT8" => Some(Self::Uint8),
+                "INT8" => Some(Self::Int8),
                 "INT32" => Some(Self::Int32),
                 "INT64" => Some(Self::Int64),
+                "BOOL" => Some(Self::Bool),
                 "FLOAT16" => Some(Self::Float16),
                 _ => None,
             }

@@ -8,7 +8,8 @@ use crate::node::Node;
 use crate::shape::{Dim, Shape};
 use crate::value::Value;
 
-const NUMBERS: &[DataType] = &[DataType::Float32, DataType::Int32, DataType::Int64];
+/// What element-wise arithmetic takes.
+pub(super) const NUMBERS: &[DataType] = &[DataType::Float32, DataType::Int32, DataType::Int64];
 
 /// Attributes of [`gemm`]. The default is ONNX's: nothing transposed. The factors `alpha` and `beta`
 /// are 1.
@@ -85,6 +86,35 @@ pub fn gemm(
     node.finish(DataType::Float32, shape)
 }
 
+/// `Y = A * B`, the product of the matrices in the last two axes, `[..., M, K]` and `[..., K, N]`.
+/// float32. [MatMul](https://onnx.ai/onnx/operators/onnx__MatMul.html)
+///
+/// The axes before them broadcast.
+pub fn matmul(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value> {
+    let mut node = Node::new(graph, "MatMul");
+    node.input("A", a, FLOAT)?;
+    node.input("B", b, FLOAT)?;
+    let ([a_batch @ .., rows, k], [b_batch @ .., b_k, columns]) = (&a.shape()[..], &b.shape()[..])
+    else {
+        let short = if a.shape().rank() < 2 {
+            ("A", a)
+        } else {
+            ("B", b)
+        };
+        return Err(node.bad_shape(short.0, short.1, "two axes or more"));
+    };
+    let batch = Shape::from(a_batch.to_vec()).broadcast(&b_batch.to_vec().into());
+    let Some(batch) = batch.filter(|_| k == b_k) else {
+        let allowed = format!(
+            "[..., {k}, N], whose axes before these broadcast with {}",
+            a.shape()
+        );
+        return Err(node.bad_shape("B", b, allowed));
+    };
+    let shape = [&batch[..], &[rows.clone(), columns.clone()]].concat();
+    node.finish(DataType::Float32, shape.into())
+}
+
 /// The rows and columns of a factor.
 fn matrix(
     node: &Node<'_>,
@@ -102,11 +132,6 @@ fn element_wise(graph: &mut GraphBuilder, op: &'static str, a: &Value, b: &Value
     let mut node = Node::new(graph, op);
     node.input("A", a, NUMBERS)?;
     node.input("B", b, &[a.data_type()])?;
-    let shape = a.shape().broadcast(b.shape()).ok_or_else(|| {
-        let (a, b) = (a.shape(), b.shape());
-        node.refuse(format!(
-            "shapes {a} and {b} do not broadcast; allowed: equal axes, or one of the two is 1"
-        ))
-    })?;
+    let shape = node.broadcast(&[a, b])?;
     node.finish(a.data_type(), shape)
 }

@@ -23,6 +23,39 @@ pub struct BatchNormalizationInputs<'v> {
     pub input_var: &'v Value,
 }
 
+/// `Y = (X - mean) / sqrt(var + epsilon) * scale + B`, where mean and variance are those of each
+/// row, that is along the last axis (Ba et al. 2016). float32.
+/// [LayerNormalization](https://onnx.ai/onnx/operators/onnx__LayerNormalization.html)
+///
+/// `scale` and `b` have the row's length. `epsilon` must be finite and not negative.
+pub fn layer_normalization(
+    graph: &mut GraphBuilder,
+    x: &Value,
+    scale: &Value,
+    b: Option<&Value>,
+    epsilon: f32,
+) -> Result<Value> {
+    let mut node = Node::new(graph, "LayerNormalization");
+    node.input("X", x, FLOAT)?;
+    let Some(row) = x
+        .shape()
+        .last()
+        .cloned()
+        .map(|length| Shape::from([length]))
+    else {
+        return Err(node.bad_shape("X", x, "at least one axis"));
+    };
+    for (input, value) in [("Scale", Some(scale)), ("B", b)] {
+        node.optional_input(input, value, FLOAT)?;
+        if let Some(value) = value.filter(|it| *it.shape() != row) {
+            return Err(node.bad_shape(input, value, row));
+        }
+    }
+    node.attribute("axis", -1);
+    set_epsilon(&mut node, epsilon)?;
+    node.finish(DataType::Float32, x.shape().clone())
+}
+
 /// `Y = (X - mean) / sqrt(var + epsilon) * scale + B`, channel by channel, for inference. float32.
 /// [BatchNormalization](https://onnx.ai/onnx/operators/onnx__BatchNormalization.html)
 ///
@@ -51,9 +84,14 @@ pub fn batch_normalization(
             return Err(node.bad_shape(input, value, expected));
         }
     }
+    set_epsilon(&mut node, epsilon)?;
+    node.finish(DataType::Float32, x.shape().clone())
+}
+
+fn set_epsilon(node: &mut Node<'_>, epsilon: f32) -> Result<()> {
     if !(epsilon.is_finite() && epsilon >= 0.0) {
         return Err(node.bad_attribute("epsilon", epsilon, "a finite number, at least 0"));
     }
     node.attribute("epsilon", epsilon);
-    node.finish(DataType::Float32, x.shape().clone())
+    Ok(())
 }

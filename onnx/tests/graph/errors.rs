@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 use quintet_onnx::ops::{self, GemmAttributes};
-use quintet_onnx::{DataType, Dim, GraphBuilder};
+use quintet_onnx::{DataType, Dim, GraphBuilder, Storage};
 
 use crate::bench::{n, refused};
 
@@ -65,7 +65,10 @@ fn names_shapes_and_data() {
             &|t| t.g.input("x", DataType::Float32, [usize::MAX, 2]),
             &|t| t.g.initializer_f32("w", &[2, 3], &[0.0; 5]),
             &|t| t.g.initializer::<i64>("w", &[0], &[]),
-            &|t| t.g.weight_f16("w", &[2], &[1.0, 70_000.0]),
+            &|t| {
+                t.g.set_storage(Storage::Float16);
+                t.g.weight("w", &[2], &[1.0, 70_000.0])
+            },
             &|t| {
                 let x = t.floats([n()]);
                 let y = ops::relu(&mut t.g, &x)?;

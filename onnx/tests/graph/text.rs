@@ -5,7 +5,7 @@ use quintet_onnx::ops::{
     self, BatchNormalizationInputs, ConvAttributes, ConvTransposeAttributes, GemmAttributes,
     MaxPoolAttributes, RecurrentInputs,
 };
-use quintet_onnx::{DataType, Dim, GraphBuilder};
+use quintet_onnx::{DataType, Dim, GraphBuilder, Storage};
 
 fn n() -> Dim {
     Dim::symbol("N")
@@ -14,6 +14,7 @@ fn n() -> Dim {
 #[test]
 fn image_classifier() {
     let mut g = GraphBuilder::new("cnn");
+    g.set_storage(Storage::Float16);
     let pixels = g
         .input("pixels", DataType::Uint8, [n(), 28.into(), 28.into()])
         .unwrap();
@@ -23,7 +24,7 @@ fn image_classifier() {
         .unwrap();
     let kernel_bias = g.initializer_f32("conv1.bias", &[32], &[0.0; 32]).unwrap();
     let weight = g
-        .weight_f16("fc.weight", &[10, 5408], &vec![0.0; 54_080])
+        .weight("fc.weight", &[10, 5408], &vec![0.0; 54_080])
         .unwrap();
     let bias = g.initializer_f32("fc.bias", &[10], &[0.0; 10]).unwrap();
 

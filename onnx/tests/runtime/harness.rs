@@ -17,6 +17,7 @@ pub(crate) struct Array {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Data {
     U8(Vec<u8>),
+    Bool(Vec<bool>),
     I32(Vec<i32>),
     I64(Vec<i64>),
     F32(Vec<f32>),
@@ -122,6 +123,13 @@ impl Array {
         }
     }
 
+    pub(crate) fn bool(shape: &[usize], data: &[bool]) -> Self {
+        Self {
+            shape: shape.to_vec(),
+            data: Data::Bool(data.to_vec()),
+        }
+    }
+
     /// The numbers of a float32 array.
     pub(crate) fn floats(&self) -> &[f32] {
         let Data::F32(data) = &self.data else {
@@ -146,6 +154,7 @@ impl Array {
     fn data_type(&self) -> DataType {
         match self.data {
             Data::U8(_) => DataType::Uint8,
+            Data::Bool(_) => DataType::Bool,
             Data::I32(_) => DataType::Int32,
             Data::I64(_) => DataType::Int64,
             Data::F32(_) => DataType::Float32,
@@ -156,6 +165,7 @@ impl Array {
         let shape = self.shape.clone();
         match self.data.clone() {
             Data::U8(data) => Tensor::from_array((shape, data)).unwrap().into_dyn(),
+            Data::Bool(data) => Tensor::from_array((shape, data)).unwrap().into_dyn(),
             Data::I32(data) => Tensor::from_array((shape, data)).unwrap().into_dyn(),
             Data::I64(data) => Tensor::from_array((shape, data)).unwrap().into_dyn(),
             Data::F32(data) => Tensor::from_array((shape, data)).unwrap().into_dyn(),
@@ -167,6 +177,7 @@ impl Array {
             panic!("not a tensor")
         };
         let data = match ty {
+            TensorElementType::Bool => Data::Bool(value.try_extract_tensor().unwrap().1.to_vec()),
             TensorElementType::Uint8 => Data::U8(value.try_extract_tensor().unwrap().1.to_vec()),
             TensorElementType::Int32 => Data::I32(value.try_extract_tensor().unwrap().1.to_vec()),
             TensorElementType::Int64 => Data::I64(value.try_extract_tensor().unwrap().1.to_vec()),

@@ -5,11 +5,16 @@
 
 mod activation;
 mod chains;
+mod choice;
 mod conv;
+mod extent;
+mod gelu;
 mod harness;
 mod layout;
 mod math;
 mod model;
 mod nn;
+mod quantization;
 mod recurrent;
+mod reduce;
 mod weights;

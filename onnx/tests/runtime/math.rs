@@ -136,3 +136,30 @@ fn gemm_takes_every_attribute() {
             .assert_close(&Array::f32(&[rows, columns], &expected), 1e-5);
     }
 }
+
+#[test]
+fn matmul_multiplies_the_last_axes_and_broadcasts_the_others() {
+    let [batch, heads, rows, inner, columns] = [2, 3, 2, 4, 5];
+    let a = numbers(batch * heads * rows * inner, 1);
+    let one_for_each_head = numbers(heads * inner * columns, 2);
+    let mut expected = Vec::new();
+    for n in 0..batch {
+        for head in 0..heads {
+            for i in 0..rows {
+                for j in 0..columns {
+                    let at_a = |k| a[((n * heads + head) * rows + i) * inner + k];
+                    let at_b = |k| one_for_each_head[(head * inner + k) * columns + j];
+                    expected.push((0..inner).map(|k| at_a(k) * at_b(k)).sum());
+                }
+            }
+        }
+    }
+    let mut case = Case::new();
+    let shape = [n(), heads.into(), rows.into(), inner.into()];
+    let x = case.input(shape, Array::f32(&[batch, heads, rows, inner], &a));
+    let w = case.fixed(Array::f32(&[heads, inner, columns], &one_for_each_head));
+    let y = ops::matmul(&mut case.g, &x, &w).unwrap();
+    assert_eq!(y.shape().to_string(), "[N, 3, 2, 5]");
+    let expected = Array::f32(&[batch, heads, rows, columns], &expected);
+    case.result(&y).assert_close(&expected, 1e-5);
+}

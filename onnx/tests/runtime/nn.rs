@@ -43,3 +43,28 @@ fn batch_normalization_uses_the_running_statistics() {
         }
     }
 }
+
+#[test]
+fn layer_normalization_makes_each_row_standard() {
+    let (scale, bias) = ([1.0, 2.0, -1.0], [0.5, -0.5, 0.0]);
+    for (epsilon, with_bias) in [(0.0, true), (0.1, false)] {
+        let x = numbers(12, 3);
+        let row = |row: &[f32]| -> Vec<f32> {
+            let mean = row.iter().sum::<f32>() / 3.0;
+            let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / 3.0;
+            let normal = |(i, x): (usize, &f32)| {
+                let bias = if with_bias { bias[i] } else { 0.0 };
+                (x - mean) / f32::sqrt(variance + epsilon) * scale[i] + bias
+            };
+            row.iter().enumerate().map(normal).collect()
+        };
+        let expected: Vec<f32> = x.chunks(3).flat_map(row).collect();
+        let mut case = Case::new();
+        let x = case.input([n(), 2.into(), 3.into()], Array::f32(&[2, 2, 3], &x));
+        let weight = case.g.initializer_f32("weight", &[3], &scale).unwrap();
+        let b = with_bias.then(|| case.g.initializer_f32("bias", &[3], &bias).unwrap());
+        let y = ops::layer_normalization(&mut case.g, &x, &weight, b.as_ref(), epsilon).unwrap();
+        case.result(&y)
+            .assert_close(&Array::f32(&[2, 2, 3], &expected), 1e-5);
+    }
+}

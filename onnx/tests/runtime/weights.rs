@@ -1,7 +1,7 @@
 //! Initializers of every type, and weights stored as float16.
 
 use half::f16;
-use quintet_onnx::{DataType, initializers, ops};
+use quintet_onnx::{DataType, Storage, initializers, ops};
 
 use crate::harness::{Array, Case};
 
@@ -33,7 +33,8 @@ fn half_size_weights_are_cast_in_the_graph() {
     let mut case = Case::new();
     let x = case.fixed(Array::f32(&[1], &[1.0]));
     let data = [1.0 / 3.0, -65504.0, 2.0_f32.powi(-24), 0.0];
-    let weight = case.g.weight_f16("w", &[4], &data).unwrap();
+    case.g.set_storage(Storage::Float16);
+    let weight = case.g.weight("w", &[4], &data).unwrap();
     assert_eq!(weight.data_type(), DataType::Float32);
     let y = ops::mul(&mut case.g, &x, &weight).unwrap();
     let rounded = [0.333_251_95, -65504.0, 2.0_f32.powi(-24), 0.0];
@@ -58,10 +59,9 @@ fn float16_initializers_take_two_bytes_each() {
 #[test]
 fn weights_are_read_back_with_the_float32_value_that_holds_them() {
     let mut case = Case::new();
-    let weights = [
-        case.g.initializer_f32("whole", &[2], &[0.1, 0.2]).unwrap(),
-        case.g.weight_f16("half", &[2], &[0.5, -2.0]).unwrap(),
-    ];
+    let whole = case.g.weight("whole", &[2], &[0.1, 0.2]).unwrap();
+    case.g.set_storage(Storage::Float16);
+    let weights = [whole, case.g.weight("half", &[2], &[0.5, -2.0]).unwrap()];
     let stored = case
         .g
         .initializer("never cast", &[2], &[1.0, 2.0].map(f16::from_f32))

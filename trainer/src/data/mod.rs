@@ -22,7 +22,7 @@ use crate::random::SplitMix64;
 pub struct Samples {
     /// What a network takes, the samples along the first axis: one tensor, such as pixels uint8
     /// `[n, 28, 28]`; or tokens and lengths, int64 `[n, L]` and int32 `[n]`, where tokens after a
-    /// row's length have no meaning.
+    /// row's length have no meaning. What a learner needs of each sample beside that may follow.
     pub inputs: Vec<Tensor>,
     /// The class of each sample from 0, int64 `[n]`.
     pub labels: Tensor,
@@ -61,7 +61,7 @@ impl Samples {
 
     fn rows(&self, choose: impl Fn(&Tensor) -> Tensor) -> Self {
         let mut inputs: Vec<Tensor> = self.inputs.iter().map(&choose).collect();
-        if let [tokens, lengths] = &mut inputs[..]
+        if let [tokens, lengths, ..] = &mut inputs[..]
             && lengths.numel() > 0
         {
             *tokens = tokens.narrow(1, 0, lengths.max().int64_value(&[]));
@@ -78,7 +78,7 @@ impl Samples {
     /// The batches of epoch `epoch` (from 1): shuffled, or for texts also grouped by length.
     pub fn batches(&self, batch_size: usize, seed: u64, epoch: u32) -> Vec<Vec<i64>> {
         match &self.inputs[..] {
-            [_, lengths] => {
+            [_, lengths, ..] => {
                 let lengths = lengths.to_device(Device::Cpu);
                 let lengths = Vec::<i32>::try_from(lengths).expect("lengths are int32 [n]");
                 batches::of_similar_length(&lengths, batch_size, seed, epoch)

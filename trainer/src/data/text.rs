@@ -107,6 +107,18 @@ impl Texts {
         }
     }
 
+    /// All tokens of each text.
+    pub fn rows(&self) -> Vec<Vec<i64>> {
+        let numbers = |tensor: &Tensor| {
+            let tensor = tensor.to_device(Device::Cpu).to_kind(Kind::Int64);
+            Vec::<i64>::try_from(tensor).expect("tokens and lengths have one axis")
+        };
+        let (tokens, begins) = (numbers(&self.tokens), numbers(&self.begins));
+        let lengths = numbers(&self.lengths).into_iter();
+        let row = |(begin, length)| tokens[begin as usize..(begin + length) as usize].to_vec();
+        begins.into_iter().zip(lengths).map(row).collect()
+    }
+
     /// The last tokens of each text, as [`Texts::windows`] gives them.
     pub fn ends(&self) -> Vec<Tensor> {
         self.windows(&(&self.lengths - self.max_tokens as i64).clamp_min(0))

@@ -1,4 +1,4 @@
-//! Layers that read sequences, time first: an embedding and the two recurrent cells.
+//! Layers that read sequences step by step, time first.
 
 use quintet_onnx::ops::{self, RecurrentInputs};
 use quintet_onnx::{GraphBuilder, GraphError, Value};
@@ -7,16 +7,6 @@ use tch::{Kind, Tensor};
 
 use super::glorot_uniform;
 use crate::export::add_weight;
-
-/// The name of an embedding's weight.
-pub const EMBEDDING: &str = "embedding.weight";
-const LAYER: &str = "embedding";
-
-/// A table with one row of features for each token.
-#[derive(Debug)]
-pub struct Embedding {
-    weight: Tensor,
-}
 
 /// What a recurrent layer does at each step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,31 +38,6 @@ pub fn onnx_gates(weight: &Tensor) -> Tensor {
         unreachable!("an LSTM's weight has rows for four gates");
     };
     Tensor::cat(&[i, o, f, g], 0)
-}
-
-impl Embedding {
-    /// A table `[tokens, features]` of small numbers under `vs`.
-    pub fn new(vs: &nn::Path<'_>, tokens: i64, features: i64) -> Self {
-        // Keras' default.
-        let init = Init::Uniform {
-            lo: -0.05,
-            up: 0.05,
-        };
-        Self {
-            weight: (vs / LAYER).var("weight", &[tokens, features], init),
-        }
-    }
-
-    /// Tokens int64 of any shape → float32 with one more axis, `features`.
-    pub fn forward(&self, tokens: &Tensor) -> Tensor {
-        Tensor::embedding(&self.weight, tokens, -1, false, false)
-    }
-
-    /// One `Gather`.
-    pub fn export(&self, graph: &mut GraphBuilder, tokens: &Value) -> Result<Value, GraphError> {
-        let weight = add_weight(graph, LAYER, "weight", &self.weight)?;
-        ops::gather(graph, &weight, tokens, 0)
-    }
 }
 
 impl Cell {

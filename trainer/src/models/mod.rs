@@ -1,9 +1,11 @@
 //! The networks: one file each, with its layers and its entry for the list of networks.
 
 pub mod cnn;
+pub mod encoder;
 pub mod gan;
 pub mod mlp;
 pub mod sentiment;
+pub mod transformer;
 
 use std::fmt;
 
@@ -14,6 +16,7 @@ pub use cnn::CNN;
 pub use gan::GAN;
 pub use mlp::MLP;
 pub use sentiment::{LSTM, SIMPLE_RNN};
+pub use transformer::TRANSFORMER;
 
 use crate::data::Dataset;
 use crate::layers::Layer;
@@ -23,7 +26,7 @@ use crate::task::Task;
 /// The networks of this crate, in the order in which `train all` trains them.
 ///
 /// The GAN follows the CNN, which judges it.
-pub static NETWORKS: [&Architecture; 5] = [&MLP, &CNN, &SIMPLE_RNN, &LSTM, &GAN];
+pub static NETWORKS: [&Architecture; 6] = [&MLP, &CNN, &SIMPLE_RNN, &LSTM, &TRANSFORMER, &GAN];
 
 /// The layers of a network. A [`Layer`] is the model of a network with one input.
 pub trait Model: fmt::Debug {

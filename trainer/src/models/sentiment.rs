@@ -8,7 +8,9 @@ use quintet_onnx::{GraphBuilder, GraphError, Value, ops};
 use tch::{Kind, Tensor, nn};
 
 use crate::data::imdb::Imdb;
-use crate::layers::{Cell, Dropout, Embedding, Layer, Linear, RELU, Recurrent, Sequential};
+use crate::layers::{
+    Cell, Dropout, EMBEDDING, Embedding, Layer, Linear, RELU, Recurrent, Sequential,
+};
 use crate::models::{self, Architecture};
 use crate::recipe::Recipe;
 use crate::task::classification::REVIEWS;
@@ -66,7 +68,7 @@ impl Sentiment {
         let dropout = recipe.sequence_dropout.unwrap_or_default();
         let vocabulary = recipe.tokenizer().vocabulary_size as i64;
         Self {
-            embedding: Embedding::new(vs, vocabulary, FEATURES),
+            embedding: Embedding::new(vs, EMBEDDING, vocabulary, FEATURES),
             words: Dropout::new(dropout.words),
             features: Dropout::new(dropout.features),
             recurrent: Recurrent::new(vs, cell, FEATURES, HIDDEN),

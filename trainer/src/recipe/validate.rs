@@ -12,7 +12,7 @@ use crate::models::Architecture;
 type Range = (&'static str, f64, f64, bool);
 
 /// The tables that not every network has.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 10] = [
     "loss",
     "augmentation",
     "tokenizer",
@@ -20,10 +20,12 @@ const TABLES: [&str; 8] = [
     "sentences",
     "sequence_dropout",
     "embedding",
+    "encoder",
+    "distillation",
     "adversarial",
 ];
 
-const RANGES: [Range; 31] = [
+const RANGES: [Range; 36] = [
     ("epochs", 1.0, 1e4, false),
     ("batch_size", 1.0, 6e4, false),
     ("optimizer.learning_rate", 0.0, 1.0, true),
@@ -47,6 +49,11 @@ const RANGES: [Range; 31] = [
     ("sequence_dropout.features", 0.0, 0.9, false),
     ("sequence_dropout.state", 0.0, 0.9, false),
     ("embedding.naive_bayes", 0.0, 10.0, false),
+    ("distillation.part", 0.0, 1.0, false),
+    ("encoder.hidden", 1.0, 4096.0, false),
+    ("encoder.layers", 1.0, 48.0, false),
+    ("encoder.heads", 1.0, 64.0, false),
+    ("encoder.intermediate", 1.0, 16_384.0, false),
     ("adversarial.label_smoothing", 0.0, 0.9, false),
     ("adversarial.gradient_penalty", 0.0, 1e3, false),
     ("adversarial.learning_rate_ratio", 0.0, 1e3, false),
@@ -89,6 +96,10 @@ impl Recipe {
                 };
                 return Err(refused(field, number, &allowed));
             }
+        }
+        if let Some(it) = self.encoder.filter(|it| it.hidden % it.heads != 0) {
+            let allowed = format!("a multiple of the {} heads", it.heads);
+            return Err(refused("encoder.hidden", it.hidden, &allowed));
         }
         let fraction = self.validation_fraction;
         let (is_allowed, allowed) = if architecture.task.holds_out_samples() {

@@ -94,7 +94,12 @@ fn evaluate(network: &Network, samples: &Samples) -> Evaluation {
 fn thirty_two_samples_are_learned_by_heart() {
     let _turn = alone();
     for architecture in CLASSIFIERS {
-        let mut recipe = architecture.original().unwrap();
+        // Nothing that keeps a network from learning by heart.
+        let mut recipe = architecture.original().unwrap_or_else(|| Recipe {
+            sequence_dropout: None,
+            averaging: None,
+            ..architecture.recipe()
+        });
         recipe.epochs = 60;
         recipe.batch_size = 8;
         let folder = tempfile::tempdir().unwrap();

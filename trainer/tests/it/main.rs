@@ -8,6 +8,7 @@
 )]
 
 mod commands;
+mod encoder;
 mod extension;
 mod gan;
 mod learning;

@@ -2,7 +2,7 @@
 
 use quintet_trainer::data::Samples;
 use quintet_trainer::export::export;
-use quintet_trainer::models::{Architecture, LSTM, SIMPLE_RNN};
+use quintet_trainer::models::{Architecture, LSTM, SIMPLE_RNN, TRANSFORMER};
 use quintet_trainer::network::Network;
 use quintet_trainer::task::exam::TOLERANCE;
 use quintet_trainer::verify::compare;
@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::support::{self, CLASSIFIERS, alone, outputs, runtime, samples};
 
-static TEXTS: [&Architecture; 2] = [&SIMPLE_RNN, &LSTM];
+static TEXTS: [&Architecture; 3] = [&SIMPLE_RNN, &LSTM, &TRANSFORMER];
 
 fn network(architecture: &'static Architecture) -> Network {
     tch::manual_seed(11);
@@ -38,11 +38,12 @@ fn served(network: &Network, samples: &Samples) -> Tensor {
 #[test]
 fn parameter_counts_and_shapes() {
     let _turn = alone();
-    let expected: [(u64, &[i64]); 4] = [
+    let expected: [(u64, &[i64]); 5] = [
         (109_386, &[7, 10]),
         (225_034, &[7, 10]),
         (1_294_465, &[7]),
         (1_331_521, &[7]),
+        (1_349_377, &[7]),
     ];
     for (architecture, (parameters, shape)) in CLASSIFIERS.into_iter().zip(expected) {
         let network = network(architecture);

@@ -1,7 +1,9 @@
 //! One step of a network that learns from labelled samples.
 
 use serde_json::{Map, Value};
+use tch::Tensor;
 
+use crate::bag_of_ngrams;
 use crate::data::Samples;
 use crate::data::augmentation::Augmenter;
 use crate::fit::{Fit, Learner, Means, Step};
@@ -20,6 +22,8 @@ pub(super) struct Classifier<'a> {
     phase: Phase,
     augmenter: Option<Augmenter>,
     label_smoothing: f64,
+    /// What to aim at in the labels' place, float32 `[n]`.
+    targets: Option<Tensor>,
 }
 
 impl<'a> Classifier<'a> {
@@ -32,6 +36,14 @@ impl<'a> Classifier<'a> {
             let side = train.inputs[0].size()[1];
             Augmenter::new(it.clone(), side, fit.device)
         });
+        let label_smoothing = recipe.loss.as_ref().map_or(0.0, |it| it.label_smoothing);
+        let distillation = recipe.distillation.zip(train.texts.as_ref());
+        let targets = distillation.map(|(it, texts)| {
+            let labels = train.label_values();
+            let scores = bag_of_ngrams::out_of_fold(&texts.rows(), &labels, recipe.seed);
+            let scores = Tensor::from_slice(&scores).to_device(fit.device);
+            objective::targets(&train.labels, label_smoothing).lerp(&scores, it.part)
+        });
         Self {
             recipe,
             train,
@@ -43,17 +55,21 @@ impl<'a> Classifier<'a> {
                 highest_rate: recipe.optimizer.learning_rate,
             },
             augmenter,
-            label_smoothing: recipe.loss.as_ref().map_or(0.0, |it| it.label_smoothing),
+            label_smoothing,
+            targets,
         }
     }
 }
 
 impl Learner for Classifier<'_> {
     fn lesson(&self, epoch: u32) -> (Samples, &Phase) {
-        let samples = match &self.recipe.crop {
+        let mut samples = match &self.recipe.crop {
             Some(crop) => self.train.cropped(crop, self.recipe.seed, epoch),
             None => self.train.slice(0, self.train.len()),
         };
+        // They stay with their samples when batches are drawn; `step` takes them off again.
+        let targets = self.targets.as_ref().map(Tensor::shallow_clone);
+        samples.inputs.extend(targets);
         (samples, &self.phase)
     }
 
@@ -64,9 +80,13 @@ impl Learner for Classifier<'_> {
         if let (Some(augmenter), [pixels]) = (&self.augmenter, &mut inputs[..]) {
             *pixels = augmenter.apply(pixels);
         }
+        let target = self.targets.as_ref().and_then(|_| inputs.pop());
         let logits = network.forward(&inputs);
         Step {
-            loss: objective::loss(&logits, &labels, self.label_smoothing),
+            loss: match target {
+                Some(target) => objective::soft_loss(&logits, &target),
+                None => objective::loss(&logits, &labels, self.label_smoothing),
+            },
             weight: labels.numel() as f64,
             second: objective::correct(&logits, &labels),
         }
