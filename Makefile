@@ -4,9 +4,12 @@
 DATA_DIR ?= $(or $(QUINTET_DATA_DIR),data-sets)
 CARGO ?= cargo
 MODELS ?= mlp cnn simple_rnn lstm gan
+MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+TOOLS = $(CURDIR)/.runtime/tools/bin
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help serve build test check bench test-triton test-deploy check-kubernetes train generate fetch-onnxruntime fetch-libtorch
+.PHONY: help serve build test check bench test-triton test-hostile soak fuzz-smoke test-deploy check-kubernetes \
+	check-supply-chain check-msrv train generate fetch-onnxruntime fetch-libtorch
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 22
@@ -28,6 +31,16 @@ test-triton: fetch-onnxruntime ## Let NVIDIA's own client talk to the server (AR
 	$(CARGO) build -p quintet-server
 	python3 tests/triton/run.py $(ARGS)
 
+test-hostile: fetch-onnxruntime ## Let h2spec and hostile peers attack the server (needs Go and openssl; 3 minutes)
+	$(CARGO) build -p quintet-server
+	python3 tests/hostile/run.py $(ARGS)
+
+soak: build ## Load the server with everything for an hour; its memory must stay flat (ARGS=--minutes 5)
+	python3 tests/soak/run.py $(ARGS)
+
+fuzz-smoke: fetch-onnxruntime ## Run every fuzz target for some seconds (needs nightly Rust; ARGS="TARGET --seconds 600" for one)
+	python3 fuzz/run.py $(ARGS)
+
 test-deploy: ## Build the images and try the deployment (needs a Docker Engine, compose and grpcurl; minutes)
 	python3 -B deploy/tests/run.py
 
@@ -40,6 +53,18 @@ check: fetch-onnxruntime fetch-libtorch ## Formatting, lints and documentation, 
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --features quintet-e2e/trainer -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --features quintet-e2e/trainer
+
+check-supply-chain: ## Licences, bans and sources of all crates, and the bills of materials (installs cargo-deny; minutes)
+	command -v cargo-deny || test -x $(TOOLS)/cargo-deny || \
+	  $(CARGO) install --locked --debug --no-default-features --root .runtime/tools cargo-deny@0.20.2
+	PATH="$$PATH:$(TOOLS)" cargo-deny --all-features check bans licenses sources
+	for image in server server-cuda trainer client; do \
+	  python3 -B deploy/sbom.py $$image > .runtime/$$image.cdx.json || exit; \
+	done
+
+check-msrv: fetch-onnxruntime ## Compile with the oldest Rust that Cargo.toml names (needs rustup)
+	rustup toolchain install --profile minimal $(MSRV)
+	$(CARGO) +$(MSRV) check --workspace --exclude quintet-trainer --exclude quintet-example --all-targets --target-dir $(TARGET)/msrv
 
 bench: build ## Measure throughput and latency beside what the machine could do, and print a table (minutes)
 	$(CARGO) build --release -p quintet-bench

@@ -90,8 +90,11 @@ impl GoldenSamples {
         safetensors::serialize(views, None)
     }
 
-    /// Reads the bytes of a safetensors file. The error says what is wrong.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+    /// Reads the bytes of a safetensors file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let mut samples = Self::default();
         let file = SafeTensors::deserialize(bytes)
             .map_err(|error| format!("not a safetensors file: {error}"))?;

@@ -80,8 +80,12 @@ pub fn initializers(model: &[u8]) -> std::result::Result<Vec<Initializer>, ReadE
             continue;
         };
         let shape: Option<Vec<usize>> = tensor.dims.iter().map(|&it| it.try_into().ok()).collect();
+        let elements = shape.as_deref().and_then(|shape| {
+            let mut lengths = shape.iter();
+            lengths.try_fold(1_usize, |all, &length| all.checked_mul(length))
+        });
         match shape {
-            Some(shape) if shape.iter().product::<usize>() == data.len() => {
+            Some(shape) if elements == Some(data.len()) => {
                 read.push(Initializer {
                     name: tensor.name,
                     shape,
@@ -141,3 +145,30 @@ element!(i32, Int32);
 element!(i64, Int64);
 element!(f16, Float16);
 element!(f32, Float32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::GraphProto;
+
+    /// The product of these lengths is 0 in 64 bits, as many as there are numbers.
+    #[test]
+    fn a_shape_that_overflows_is_refused() {
+        let weight = TensorProto {
+            name: "weight".to_owned(),
+            dims: vec![1 << 32, 1 << 32],
+            data_type: DataType::Float32.code(),
+            ..TensorProto::default()
+        };
+        let graph = GraphProto {
+            initializer: vec![weight],
+            ..GraphProto::default()
+        };
+        let model = ModelProto {
+            graph: Some(graph),
+            ..ModelProto::default()
+        };
+        let read = initializers(&model.encode_to_vec());
+        assert!(matches!(read, Err(ReadError::Length { .. })), "{read:?}");
+    }
+}

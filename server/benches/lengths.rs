@@ -148,6 +148,7 @@ fn engine() -> Engine<SessionBackend> {
         max_batch_size: 32,
         max_queue_delay: Duration::ZERO,
         max_queue_size: 1024,
+        max_batch_tokens: usize::MAX,
         max_queue_bytes: usize::MAX,
         instances: Some(instances),
         max_inline_compute: Duration::from_micros(250),

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::back_off::back_off;
 use crate::batching::{Backlog, WakeQueue};
-use crate::{busy_poll, deadline};
+use crate::{busy_poll, deadline, idle_memory};
 
 /// The threads. Dropping them ends every connection they serve.
 #[derive(Debug)]
@@ -50,6 +50,7 @@ impl IoThreads {
             threads.push(thread.spawn(move || {
                 runtime.spawn(WakeQueue::for_this_thread().serve());
                 runtime.spawn(deadline::serve_this_thread());
+                runtime.spawn(idle_memory::serve_this_thread());
                 if !busy_poll.is_zero() {
                     runtime.spawn(busy_poll::serve_this_thread(busy_poll, permits));
                 }

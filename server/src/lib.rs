@@ -25,8 +25,11 @@ mod deadline;
 pub mod environment;
 pub mod error;
 pub mod flow;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod grpc;
 pub mod healthcheck;
+mod idle_memory;
 mod io_threads;
 mod lifecycle;
 mod lock;

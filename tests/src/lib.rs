@@ -37,7 +37,7 @@ pub use generator::{TinyGenerator, tiny_generator};
 pub use models::{Flaw, TinyModel, tiny};
 pub use picture::{Canvas, jpeg, png, png_bomb};
 pub use server::Server;
-pub use silent_peer::{SilentPeer, call_as};
+pub use silent_peer::{SilentPeer, call_as, http2_frame};
 pub use text::{TinyText, tiny_text};
 pub use tls::{TlsClient, Version};
 pub use wire::{Reply, Wire, grpc_message};

@@ -55,8 +55,8 @@ impl SilentPeer {
         }
         let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
         let [high, low] = window.to_be_bytes();
-        bytes.extend(frame(SETTINGS, 0, 0, &[0, 4, 0, 0, high, low]));
-        bytes.extend(frame(HEADERS, END_HEADERS, 1, &headers));
+        bytes.extend(http2_frame(SETTINGS, 0, 0, &[0, 4, 0, 0, high, low]));
+        bytes.extend(http2_frame(HEADERS, END_HEADERS, 1, &headers));
         let mut parts = message.chunks(16_384).peekable();
         while let Some(part) = parts.next() {
             let flags = if parts.peek().is_some() {
@@ -64,7 +64,7 @@ impl SilentPeer {
             } else {
                 END_STREAM
             };
-            bytes.extend(frame(DATA, flags, 1, part));
+            bytes.extend(http2_frame(DATA, flags, 1, part));
         }
         stream
             .write_all(&bytes)
@@ -107,7 +107,8 @@ pub async fn call_as(
     }
 }
 
-fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+/// A frame of HTTP/2 (RFC 9113, section 4.1).
+pub fn http2_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let [_, a, b, c] = (payload.len() as u32).to_be_bytes();
-    [&[a, b, c, kind, flags, 0, 0, 0, stream], payload].concat()
+    [&[a, b, c, kind, flags], &stream.to_be_bytes()[..], payload].concat()
 }

@@ -6,6 +6,7 @@ mod classify;
 mod classify_stream;
 mod deadline;
 mod errors;
+mod floods;
 mod generate;
 mod generate_errors;
 mod generate_filter;

@@ -179,3 +179,85 @@ fn layout() {
         "#]],
     );
 }
+
+#[test]
+fn what_transformers_need() {
+    refused(
+        &[
+            &|t| {
+                let (a, b) = (t.floats([n(), 2.into(), 3.into()]), t.floats([4, 5]));
+                ops::matmul(&mut t.g, &a, &b)
+            },
+            &|t| {
+                let (a, b) = (t.floats([2, 3, 4]), t.floats([5, 4, 6]));
+                ops::matmul(&mut t.g, &a, &b)
+            },
+            &|t| {
+                let (a, b) = (t.floats([2, 3]), t.floats([3]));
+                ops::matmul(&mut t.g, &a, &b)
+            },
+            &|t| {
+                let (x, scale) = (t.floats([n(), 4.into()]), t.floats([3]));
+                ops::layer_normalization(&mut t.g, &x, &scale, None, 1e-5)
+            },
+            &|t| {
+                let (x, scale) = (t.floats([n(), 4.into()]), t.floats([4]));
+                ops::layer_normalization(&mut t.g, &x, &scale, None, -1.0)
+            },
+            &|t| {
+                let [a, b] = [DataType::Int64, DataType::Int32].map(|it| t.value(it, [n()]));
+                ops::less(&mut t.g, &a, &b)
+            },
+            &|t| {
+                let (condition, x) = (t.value(DataType::Bool, [n()]), t.floats([3]));
+                ops::where_(&mut t.g, &condition, &x, &x)
+            },
+            &|t| {
+                let x = t.value(DataType::Int64, [n()]);
+                ops::gelu(&mut t.g, &x)
+            },
+            &|t| {
+                let x = t.floats([n()]);
+                ops::range(&mut t.g, &x, 1)
+            },
+            &|t| {
+                let x = t.floats([n()]);
+                ops::slice(&mut t.g, &x, 0, 0, 1)
+            },
+            &|t| {
+                let x = t.floats([4]);
+                ops::slice(&mut t.g, &x, 0, 2, 5)
+            },
+            &|t| {
+                let x = t.floats([n(), 2.into()]);
+                ops::concat(&mut t.g, &[&x, &x], 0)
+            },
+            &|t| ops::concat(&mut t.g, &[], 0),
+            &|t| {
+                let (x, scale) = (t.value(DataType::Int8, [2, 3]), t.floats([2]));
+                ops::dequantize_linear(&mut t.g, &x, &scale, 1)
+            },
+            &|t| {
+                let x = t.floats([n()]);
+                ops::reduce_mean(&mut t.g, &x, 2)
+            },
+        ],
+        &expect![[r#"
+            MatMul node `MatMul_0`: input B (`v2`) has the shape [4, 5], allowed: [..., 3, N], whose axes before these broadcast with [N, 2, 3]
+            MatMul node `MatMul_0`: input B (`v2`) has the shape [5, 4, 6], allowed: [..., 4, N], whose axes before these broadcast with [2, 3, 4]
+            MatMul node `MatMul_0`: input B (`v2`) has the shape [3], allowed: two axes or more
+            LayerNormalization node `LayerNormalization_0`: input Scale (`v2`) has the shape [3], allowed: [4]
+            LayerNormalization node `LayerNormalization_0`: attribute epsilon is -1, allowed: a finite number, at least 0
+            Less node `Less_0`: input B (`v2`) is int32, allowed: int64
+            Where node `Where_0`: shapes [N] and [3] and [3] do not broadcast; allowed: equal axes, or one of the two is 1
+            Div node `Div_0`: input B (`scalar`) is float32, allowed: int64
+            Shape node `Shape_0`: attribute start is 1, allowed: -1 to 0 for rank 1
+            Slice node `Slice_0`: input data (`v1`) has the shape [N], allowed: a fixed length at axis 0
+            Slice node `Slice_0`: attribute starts, ends is 2 to 5, allowed: a part of 0 to 4
+            Concat node `Concat_0`: input inputs (`v1`) has the shape [N, 2], allowed: [N, 2] with a fixed length at axis 0
+            Concat node `Concat_0`: attribute inputs is none, allowed: at least one
+            DequantizeLinear node `DequantizeLinear_0`: input x_scale (`v2`) has the shape [2], allowed: [3]
+            ReduceMean node `ReduceMean_0`: attribute axes is 2, allowed: -1 to 0 for rank 1
+        "#]],
+    );
+}

@@ -32,10 +32,20 @@ pub(super) struct Entry<R, O> {
 }
 
 /// How many rows, and the width of the widest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Extent {
     pub(super) rows: usize,
     pub(super) width: usize,
+}
+
+impl Extent {
+    /// These and one more row.
+    pub(super) fn with(self, row: &impl BatchRow) -> Self {
+        Self {
+            rows: self.rows + 1,
+            width: self.width.max(row.width()),
+        }
+    }
 }
 
 impl<R: BatchRow, O> Lanes<R, O> {
@@ -83,17 +93,21 @@ impl<R: BatchRow, O> Lanes<R, O> {
         }
     }
 
-    /// The first rows of a lane whose callers still wait, `most` at most.
-    pub(super) fn extent(&self, lane: usize, most: usize) -> Extent {
+    /// The first rows of a lane whose callers still wait, as many as `admit` takes together.
+    pub(super) fn extent(&self, lane: usize, admit: impl Fn(Extent) -> bool) -> Extent {
         let live = self.lanes[lane]
             .iter()
             .filter(|entry| entry.is_live())
             .flat_map(|entry| entry.rows.as_slice());
-        live.take(most)
-            .fold(Extent { rows: 0, width: 0 }, |extent, row| Extent {
-                rows: extent.rows + 1,
-                width: extent.width.max(row.width()),
-            })
+        let mut extent = Extent::default();
+        for row in live {
+            let more = extent.with(row);
+            if !admit(more) {
+                break;
+            }
+            extent = more;
+        }
+        extent
     }
 
     /// The lane with the first rows whose caller still waits.

@@ -140,7 +140,7 @@ impl<R: BatchRow, O> Queue<R, O> {
                 width: 1,
             },
             Some(lane) => {
-                let mut extent = self.lanes.extent(lane, max);
+                let mut extent = self.lanes.extent(lane, |run| self.admits(run, max));
                 for narrower in (0..lane).rev() {
                     extent.rows += self.rows_to_join(narrower, extent, max);
                 }
@@ -199,6 +199,11 @@ impl<R: BatchRow, O> Queue<R, O> {
         }
     }
 
+    /// Whether one run of at most `max` rows may take so much.
+    fn admits(&self, run: Extent, max: usize) -> bool {
+        run.rows <= max && self.settings.admit(run)
+    }
+
     /// How many rows of a narrower lane a batch should take along: all, if it has room for them and
     /// they cost less here, though they are padded, than in a run of their own; else none.
     fn rows_to_join(&self, lane: usize, batch: Extent, max: usize) -> usize {
@@ -206,13 +211,13 @@ impl<R: BatchRow, O> Queue<R, O> {
         if room == 0 {
             return 0;
         }
-        let theirs = self.lanes.extent(lane, room + 1);
+        let theirs = self.lanes.extent(lane, |run| run.rows <= room + 1);
         let joined = Extent {
             rows: batch.rows + theirs.rows,
             ..batch
         };
         let apart = self.cost.of_run(batch) + self.cost.of_run(theirs);
-        if theirs.rows <= room && self.cost.of_run(joined) < apart {
+        if self.admits(joined, max) && self.cost.of_run(joined) < apart {
             theirs.rows
         } else {
             0
@@ -222,12 +227,23 @@ impl<R: BatchRow, O> Queue<R, O> {
     /// Moves the oldest rows of a lane to a batch, passing over those that nobody waits for any
     /// more.
     fn fill(&mut self, batch: &mut Batch<R, O>, lane: usize, now: Instant, max: usize) {
-        while batch.rows.len() < max {
+        loop {
             self.drop_dead_front(lane, now);
+            let Some(entry) = self.lanes.lanes[lane].front() else {
+                break;
+            };
+            let mut extent = batch.extent();
+            let fits = |row: &&R| {
+                extent = extent.with(*row);
+                self.admits(extent, max)
+            };
+            let len = entry.rows.as_slice().iter().take_while(fits).count();
+            if len == 0 {
+                break;
+            }
             let Some(entry) = self.lanes.lanes[lane].front_mut() else {
                 break;
             };
-            let len = entry.rows.len().min(max - batch.rows.len());
             let taken = Amount::of(&entry.rows.as_slice()[..len]);
             let waited = now.saturating_duration_since(entry.submitted);
             batch.add(

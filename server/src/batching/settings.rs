@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::lanes::Extent;
 use crate::value_parser::{at_least_one, time};
 
 /// Batching of all models, or of one.
@@ -10,6 +11,11 @@ pub struct Settings {
     /// The most rows that one run takes.
     #[arg(long, value_name = "ROWS", default_value = "32", value_parser = at_least_one)]
     pub max_batch_size: usize,
+    // The default is 32 rows of 512 tokens, the most that the encoders of BERT's family read.
+    /// The most tokens that one run takes of a model that reads texts, padding included; a longer
+    /// text runs alone.
+    #[arg(long, value_name = "TOKENS", default_value = "16384", value_parser = at_least_one)]
+    pub max_batch_tokens: usize,
     /// How long the oldest row may wait for company while an instance is idle.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
     pub max_queue_delay: Duration,
@@ -33,4 +39,12 @@ pub struct Settings {
     /// does.
     #[arg(long, value_name = "TIME", default_value = "250us", value_parser = time)]
     pub max_inline_compute: Duration,
+}
+
+impl Settings {
+    /// Whether one run may take so much. One row always may.
+    pub(super) fn admit(&self, run: Extent) -> bool {
+        let tokens = run.rows.saturating_mul(run.width);
+        run.rows <= 1 || (run.rows <= self.max_batch_size && tokens <= self.max_batch_tokens)
+    }
 }

@@ -121,6 +121,7 @@ struct Bench {
 fn settings() -> Settings {
     Settings {
         max_batch_size: 4,
+        max_batch_tokens: usize::MAX,
         max_queue_delay: Duration::ZERO,
         max_queue_size: 8,
         max_queue_bytes: usize::MAX,

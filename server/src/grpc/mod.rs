@@ -2,6 +2,8 @@
 
 mod endless;
 mod fields;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod health;
 mod layout;
 mod list_models;

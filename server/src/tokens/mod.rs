@@ -10,6 +10,8 @@ mod caller;
 mod create;
 mod digest;
 mod file;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 
 use std::sync::Arc;
 use std::time::SystemTime;

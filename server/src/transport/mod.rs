@@ -8,6 +8,8 @@ mod connection;
 mod exchange;
 mod exchanges;
 mod frames;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod header_block;
 mod headers;
 mod inbox;

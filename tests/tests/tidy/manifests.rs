@@ -100,3 +100,26 @@ fn crates_stay_free_of_what_they_must_not_know() {
         }
     }
 }
+
+/// Each crate comes from the registry, with its hash in Cargo.lock.
+#[test]
+fn dependencies_are_pinned_by_hash() {
+    let text = fs::read_to_string(root().join("Cargo.lock")).expect("it is committed");
+    let lock: toml::Table = text.parse().expect("cargo has read it too");
+    let packages = lock["package"].as_array().expect("a list");
+    for package in packages {
+        let registry = "registry+https://github.com/rust-lang/crates.io-index";
+        match package.get("source").and_then(toml::Value::as_str) {
+            Some(source) => assert!(
+                source == registry && package.get("checksum").is_some(),
+                "{package}"
+            ),
+            // Of this workspace.
+            None => assert!(
+                package["name"]
+                    .as_str()
+                    .is_some_and(|it| it.starts_with("quintet"))
+            ),
+        }
+    }
+}

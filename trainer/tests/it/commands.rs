@@ -31,7 +31,10 @@ fn what_is_wrong_with_the_flags_is_said_with_exit_code_2() {
     let runs = folder.path().join("runs");
     let cases: [(&[&str], &str); 7] = [
         (&["train", "mlp", "--device", "gpu"], "auto, cpu, cuda"),
-        (&["train", "vgg"], "mlp, cnn, simple_rnn, lstm, gan, all"),
+        (
+            &["train", "vgg"],
+            "mlp, cnn, simple_rnn, lstm, transformer, gan, all",
+        ),
         (
             &["train", "mlp", "--data-dir", "/nowhere"],
             "--data-dir is /nowhere",

@@ -72,6 +72,29 @@ fn rows_of_like_width_ride_together_the_oldest_first() {
 }
 
 #[test]
+fn a_run_takes_no_more_tokens_than_it_may_and_a_longer_text_runs_alone() {
+    let settings = Settings {
+        max_batch_size: 8,
+        max_batch_tokens: 450,
+        ..settings()
+    };
+    let requests: [&[u32]; 3] = [
+        &[row(200, 1), row(150, 2), row(140, 3)],
+        &[row(500, 4)],
+        &[row(100, 5), row(100, 6)],
+    ];
+    // A third text of 200 tokens, or two of 100 padded to them, would be more than 450.
+    assert_eq!(
+        batches_of(settings, linear(10), &requests),
+        [
+            vec![row(200, 1), row(150, 2)],
+            vec![row(140, 3), row(100, 5), row(100, 6)],
+            vec![row(500, 4)],
+        ]
+    );
+}
+
+#[test]
 fn a_request_of_many_widths_is_answered_once_in_its_own_order() {
     let request = [row(200, 1), row(12, 2), row(12, 3), row(200, 4), row(90, 5)];
     assert_eq!(

@@ -1,0 +1,5 @@
+//! Entrances for the fuzz targets in `fuzz/`, which `cargo fuzz` alone compiles.
+
+pub use crate::grpc::fuzzing::message;
+pub use crate::tokens::fuzzing::tokens;
+pub use crate::transport::fuzzing::connection;
