@@ -102,9 +102,9 @@ fn classify() {
                   --model <MODEL>      The model's name [default: the server's default classifier]
                   --version <VERSION>  The model's version [default: the newest that is ready]
                   --top-k <K>          How many labels to print for an image [default: 1]
-                  --framing <FRAMING>  How a picture becomes the model's input: auto finds the digit in it and
-                                       frames it as MNIST does, none takes the pixels as they are [default:
-                                       auto] [possible values: auto, none]
+                  --framing <FRAMING>  How a picture becomes the model's input: auto finds the digit or the
+                                       garment in it and frames it as MNIST or Fashion-MNIST does, none takes
+                                       the pixels as they are [default: auto] [possible values: auto, none]
                   --json               Print JSON
               -h, --help               Print help
 
@@ -248,7 +248,8 @@ fn evaluate() {
 
             Options:
                   --data-dir <DIR>   Where the MNIST test set lies, DIR/mnist/ or DIR itself, packed (.gz) or
-                                     not; and IMDB's aclImdb_v1.tar.gz, DIR/imdb/ or DIR itself
+                                     not; Fashion-MNIST's, DIR/fashion-mnist/; and IMDB's aclImdb_v1.tar.gz,
+                                     DIR/imdb/ or DIR itself
                   --model <MODEL>    The model's name [default: see below]
                   --limit <N>        Send only the first N images or texts; bad and good texts alternate
                   --concurrency <N>  How many requests are under way at once [default: 32]
@@ -257,9 +258,10 @@ fn evaluate() {
 
             Connection: ...
 
-            An image classifier gets MNIST's test set, one image a request; a text classifier gets the 25,000
-            test reviews of IMDB, 16 a request. Without --model, the default classifier is measured, and every
-            text classifier that is ready if the reviews are there.
+            An image classifier gets MNIST's test set, one image a request, or Fashion-MNIST's where its labels
+            are garments; a text classifier gets the 25,000 test reviews of IMDB, 16 a request. Without --model,
+            the default classifier is measured, and then, if the reviews are there, every text classifier that
+            is ready.
             With --json, one object a model:
               model, version, images or texts, correct, accuracy (0 to 1), labels[], confusion (a row for each
               true label, of counts, one for each answered label), seconds, images_per_second or
