@@ -73,6 +73,8 @@ fn quintet() {
                                         QUINTET_TOKEN holds] [env: QUINTET_TOKEN_FILE]
               --token-in-plain-text     Let the token go over the network in plain text, where others may
                                         read it
+              --compression <KIND>      Compress requests of 1 KiB and more, and ask for compressed answers
+                                        [possible values: gzip]
               --metadata <KEY=VALUE>    Metadata to send with each call, such as x-request-id=17; may be
                                         repeated. What TRACEPARENT holds is sent as traceparent
 
@@ -311,7 +313,8 @@ fn bench() {
             An image classifier is sent Classify, a text classifier SentimentScore, and a generator
             GenerateDigits, or noise with oip; a row is an image, a text or a generated image.
             With --json, one object:
-              server, model, version, protocol, stream, texts (the mix, or null without texts),
+              server, model, version, protocol, stream, compression (gzip or null),
+              texts (the mix, or null without texts),
               concurrency (closed loop, else null), rate (open loop, else null),
               connections, rows_per_request, seconds, requests (answered), requests_per_second,
               rows_per_second, mean_batch_size (null with oip, whose answers do not say),

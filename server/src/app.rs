@@ -144,6 +144,7 @@ impl App {
             tokens: security.tokens.clone(),
             traces: traces.clone(),
             budget,
+            response_compression: config.network.response_compression,
         };
         let reflection = config.security.reflection;
         let router = grpc::router(context, calls, &health, reflection);

@@ -14,7 +14,7 @@ use crate::repository::Repository;
 use crate::tls::Identity;
 use crate::tokens::{Admitted, Caller, Tokens};
 use crate::trace::{Trace, Traces};
-use crate::transport::Budget;
+use crate::transport::{Budget, ResponseCompression};
 
 /// What the handlers of all calls share.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub(crate) struct Context {
     pub(crate) traces: Traces,
     /// Of all requests' messages.
     pub(crate) budget: Budget,
+    pub(crate) response_compression: ResponseCompression,
 }
 
 /// One call of an RPC. Its clones are the same call.

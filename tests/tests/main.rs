@@ -4,6 +4,7 @@ mod batching;
 mod bounds;
 mod classify;
 mod classify_stream;
+mod compression;
 mod deadline;
 mod errors;
 mod floods;
