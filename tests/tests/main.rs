@@ -8,6 +8,7 @@ mod compression;
 mod deadline;
 mod errors;
 mod floods;
+mod garments;
 mod generate;
 mod generate_errors;
 mod generate_filter;
