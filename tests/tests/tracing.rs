@@ -37,15 +37,15 @@ impl TraceService for Collector {
         let spans = resources
             .flat_map(|it| it.scope_spans)
             .flat_map(|it| it.spans);
-        self.0.lock().unwrap().extend(spans);
+        self.0.lock().expect("nobody panics").extend(spans);
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
 
 impl Collector {
     async fn start(&self) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
         let service = TraceServiceServer::new(self.clone());
         let serving = tonic::transport::Server::builder().add_service(service);
         tokio::spawn(serving.serve_with_incoming(TcpListenerStream::new(listener)));
@@ -62,7 +62,7 @@ impl Collector {
     /// The spans by name, once the server has ended and so has sent them all.
     async fn spans(&self, server: Server) -> Vec<Span> {
         stop(server).await;
-        let mut spans = std::mem::take(&mut *self.0.lock().unwrap());
+        let mut spans = std::mem::take(&mut *self.0.lock().expect("nobody panics"));
         spans.sort_by_key(|span| span.start_time_unix_nano);
         spans
     }
@@ -95,7 +95,7 @@ async fn a_traced_call_has_a_span_for_each_stage() {
     let call = spans.iter().find(|span| span.name.contains('/')).unwrap();
     assert_eq!(call.name, "quintet.v1.InferenceService/Classify");
     assert_eq!(hex(&call.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
-    assert_eq!(hex(&call.parent_span_id), "00f067aa0ba902b7");
+    assert_eq!(hex(&call.parent_span_id), "f067aa0ba902b7");
     let of_call = attributes(call);
     for (key, value) in [
         ("rpc.system", "grpc"),
@@ -154,8 +154,8 @@ async fn the_callers_choice_wins_over_the_share() {
 
 #[tokio::test]
 async fn a_collector_that_is_gone_does_no_harm() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
     let server = server().model(tiny("digits"));
     let server = server.option("--otlp-endpoint", endpoint);
@@ -175,6 +175,10 @@ async fn stop(server: Server) -> usize {
     server.stopped().await
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// An id as `traceparent` writes it.
+fn hex(id: &[u8]) -> String {
+    let id = id
+        .iter()
+        .fold(0_u128, |id, byte| id << 8 | u128::from(*byte));
+    format!("{id:x}")
 }

@@ -30,11 +30,9 @@ impl TraceOptions {
 
 fn url(text: &str) -> Result<String, Problem> {
     let url = text.parse::<http::Uri>().ok();
-    let is_http = |url: http::Uri| url.scheme_str() == Some("http") && url.authority().is_some();
-    match url.is_some_and(is_http) {
-        true => Ok(text.to_owned()),
-        false => Err(Problem(format!("`{text}` is not http://HOST:PORT"))),
-    }
+    let is_http = |url: &http::Uri| url.scheme_str() == Some("http") && url.authority().is_some();
+    let url = url.filter(is_http).map(|_| text.to_owned());
+    url.ok_or_else(|| Problem(format!("`{text}` is not http://HOST:PORT")))
 }
 
 fn share(text: &str) -> Result<f64, Problem> {
