@@ -60,7 +60,8 @@ pub struct Label {
     pub name: String,
     /// Its place in the model's output.
     pub index: u32,
-    /// In [0, 1]; over all classes they sum to 1.
+    /// In [0, 1]; over all classes they sum to 1, unless the model gives several labels to one
+    /// input.
     pub probability: f32,
 }
 
@@ -184,13 +185,18 @@ impl Prediction {
 
 impl From<wire::Classification> for Prediction {
     fn from(classification: wire::Classification) -> Self {
-        let label = |it: wire::Label| Label {
-            name: it.name,
-            index: it.index,
-            probability: it.probability,
-        };
         Self {
-            labels: classification.labels.into_iter().map(label).collect(),
+            labels: classification.labels.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<wire::Label> for Label {
+    fn from(label: wire::Label) -> Self {
+        Self {
+            name: label.name,
+            index: label.index,
+            probability: label.probability,
         }
     }
 }

@@ -83,6 +83,21 @@
 //! # }
 //! ```
 //!
+//! Texts and pairs of texts get labels from any text classifier:
+//!
+//! ```no_run
+//! # async fn example(client: quintet_client::Client) -> Result<(), quintet_client::Error> {
+//! use quintet_client::{ClassifyTextRequest, TextInput};
+//!
+//! let pair = TextInput::pair("A man plays a guitar.", "Somebody makes music.");
+//! let answer = client.classify_text(ClassifyTextRequest::new([pair]).model("nli").top_k(3)).await?;
+//! for label in &answer.texts[0].labels {
+//!     println!("{} {:.2}", label.name, label.probability);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Generate images of digits, of one digit or of any. A classifier on the server labels each:
 //!
 //! ```no_run
@@ -174,6 +189,7 @@ mod balance;
 mod builder;
 mod call;
 mod classify;
+mod classify_text;
 mod client;
 mod compression;
 mod error;
@@ -196,6 +212,7 @@ mod transport;
 
 pub use builder::ClientBuilder;
 pub use classify::{Classifications, ClassifyRequest, Framing, Label, Prediction, Timing};
+pub use classify_text::{ClassifyTextRequest, TextClassification, TextClassifications, TextInput};
 pub use client::Client;
 pub use compression::Compression;
 pub use error::{Error, ErrorKind, FieldViolation};

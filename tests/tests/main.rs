@@ -4,6 +4,7 @@ mod batching;
 mod bounds;
 mod classify;
 mod classify_stream;
+mod classify_text;
 mod compression;
 mod deadline;
 mod errors;

@@ -114,6 +114,7 @@ impl Form {
             golden: Golden {
                 samples: 1,
                 tolerance: 1e-3,
+                self_made: false,
             },
             files: BTreeMap::new(),
             ..Manifest::from_toml(base).unwrap()

@@ -9,7 +9,7 @@ use quintet_bundle::image::ImageInput;
 pub use quintet_bundle::task::IMAGE_CLASSIFICATION as NAME;
 use quintet_bundle::{Bundle, Manifest};
 
-use super::probabilities::Probabilities;
+use super::probabilities::{Probabilities, rank};
 use super::{Opened, Task};
 use crate::grpc::Rpc;
 use crate::runtime::{Row, Signature};
@@ -51,15 +51,10 @@ impl Classifier {
         })
     }
 
-    /// The `top_k` most probable classes of an output row and their probabilities, the most
-    /// probable first. `top_k` 0 means 1; more than there are gives all. `None`: the row holds
-    /// something that is no number.
+    /// The most probable classes of an output row, see [`rank`]. `None`: the row holds something that
+    /// is no number.
     pub(crate) fn rank(&self, row: &Row, top_k: usize) -> Option<Vec<(usize, f32)>> {
-        let probabilities = self.output.values(row)?;
-        let mut ranked: Vec<_> = probabilities.into_iter().enumerate().collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        ranked.truncate(top_k.max(1));
-        Some(ranked)
+        Some(rank(self.output.values(row)?, top_k))
     }
 }
 

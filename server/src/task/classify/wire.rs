@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::error::{ServeError, Violation};
 use crate::grpc::{self, Items, Rpc};
 use crate::task::picture::Picture;
-use crate::task::wire::{label_name, timing};
+use crate::task::wire::{label, timing};
 
 pub(super) fn calls(limits: Limits) -> Vec<Rpc> {
     let items = Items { in_order: false };
@@ -54,13 +54,8 @@ async fn classify(
         ranked.collect::<Option<Vec<_>>>()
     });
     let served = served.await?;
-    let label = |(index, probability)| v1::Label {
-        name: label_name(&model, index),
-        index: index as u32,
-        probability,
-    };
     let classification = |labels: Vec<_>| v1::Classification {
-        labels: labels.into_iter().map(label).collect(),
+        labels: labels.into_iter().map(|it| label(&model, it)).collect(),
     };
     Ok(v1::ClassifyResponse {
         classifications: served.answer.into_iter().map(classification).collect(),
