@@ -8,7 +8,7 @@ MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 TOOLS = $(CURDIR)/.runtime/tools/bin
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help serve build test check bench test-triton test-interop test-hostile soak fuzz-smoke test-deploy check-kubernetes \
+.PHONY: help serve build test check bench test-triton test-import test-interop test-hostile soak fuzz-smoke test-deploy check-kubernetes \
 	check-supply-chain check-msrv train generate fetch-onnxruntime fetch-libtorch
 
 help: ## List the targets
@@ -31,6 +31,10 @@ test: fetch-onnxruntime fetch-libtorch ## Run every test (with QUINTET_DATA_DIR 
 test-triton: fetch-onnxruntime ## Let NVIDIA's own client talk to the server (ARGS=--perf-analyzer: its load generator too)
 	$(CARGO) build -p quintet-server
 	python3 tests/triton/run.py $(ARGS)
+
+test-import: fetch-onnxruntime fetch-libtorch ## Import models of other programs and compare the answers (fetches 1.5 GB; minutes)
+	$(CARGO) build -p quintet-trainer -p quintet-server
+	python3 tests/import/run.py $(ARGS)
 
 test-interop: fetch-onnxruntime ## Let gRPC's clients in Go, Node and Python, and the SDK, talk to the server over TLS
 	$(CARGO) build -p quintet-server -p quintet-client

@@ -20,8 +20,8 @@
 //! # }
 //! ```
 //!
-//! A [`Client`] is cheap to clone, and its clones share one connection. Classify a PNG or JPEG file
-//! as it is:
+//! A [`Client`] is cheap to clone, and its clones share one connection. Classify a PNG, JPEG or WebP
+//! file as it is:
 //!
 //! ```no_run
 //! # async fn example(client: quintet_client::Client) -> Result<(), Box<dyn std::error::Error>> {

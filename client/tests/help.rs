@@ -41,7 +41,7 @@ fn quintet() {
         Usage: quintet [OPTIONS] <COMMAND>
 
         Commands:
-          classify       Name what is in images (PNG or JPEG files)
+          classify       Name what is in images (PNG, JPEG or WebP files)
           sentiment      Say of texts how well they speak of their subject
           classify-text  Classify texts, or pairs of texts, by any text classifier
           generate       Make images of handwritten digits that nobody wrote
@@ -94,7 +94,7 @@ fn classify() {
     check(
         &["classify"],
         &expect![[r#"
-            Name what is in images (PNG or JPEG files)
+            Name what is in images (PNG, JPEG or WebP files)
 
             Usage: quintet classify [OPTIONS] <IMAGE>...
 

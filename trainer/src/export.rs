@@ -41,10 +41,7 @@ pub fn add_weight(
 }
 
 /// Adds the input that a bundle's manifest describes.
-pub(crate) fn input(
-    graph: &mut GraphBuilder,
-    spec: &bundle::TensorSpec,
-) -> Result<Value, GraphError> {
+pub fn input(graph: &mut GraphBuilder, spec: &bundle::TensorSpec) -> Result<Value, GraphError> {
     graph.input(&spec.name, datatype(spec.datatype), shape(&spec.shape))
 }
 

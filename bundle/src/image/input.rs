@@ -82,7 +82,7 @@ impl ImageInput {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::{Channels, Filter, Fit};
+    use crate::image::{Channels, Filter, Fit, WHITE};
     use crate::{Preprocessing, TensorSpec};
 
     fn input(datatype: DataType, dims: &[usize]) -> Result<ImageInput, ManifestError> {
@@ -95,6 +95,7 @@ mod tests {
             fit: Fit::Squash {
                 filter: Filter::Bilinear,
             },
+            background: WHITE,
         };
         manifest.preprocessing = Some(Preprocessing::of(&spec));
         let shape: Vec<Dim> = std::iter::once("N".into())

@@ -2,6 +2,7 @@
 
 mod card;
 mod colour;
+mod convolution;
 mod digit;
 #[cfg(test)]
 mod drawing;
@@ -31,7 +32,7 @@ pub use grey::{ImageError, to_grey};
 pub use input::ImageInput;
 pub use pixels::{Colours, Pixels};
 pub use sheet::{sheet, square_columns};
-pub use spec::{Channels, Filter, Fit, ImageSpec};
+pub use spec::{Channels, Filter, Fit, ImageSpec, WHITE};
 
 /// Width and height of an MNIST frame in pixels.
 pub const SIDE: usize = 28;

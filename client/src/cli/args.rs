@@ -76,7 +76,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Name what is in images (PNG or JPEG files).
+    /// Name what is in images (PNG, JPEG or WebP files).
     #[command(after_help = CLASSIFY_JSON)]
     Classify(ClassifyArgs),
     /// Say of texts how well they speak of their subject.

@@ -28,7 +28,7 @@ pub struct Image {
 pub mod image {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Source {
-        /// A whole PNG or JPEG file.
+        /// A whole PNG, JPEG or WebP file.
         #[prost(bytes, tag = "1")]
         Encoded(::prost::bytes::Bytes),
         #[prost(message, tag = "2")]

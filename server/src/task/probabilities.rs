@@ -147,7 +147,7 @@ mod tests {
         assert!((found[0] - 0.25).abs() < 1e-4, "{found:?}");
         assert!((found[1] - 0.75).abs() < 1e-4, "{found:?}");
         let found = values(Form::Sigmoid, &[-1000.0, 3.0_f32.ln(), 1000.0]).unwrap();
-        assert_eq!([found[0], found[2]], [0.0, 1.0]);
+        assert!(found[0] < 1e-6 && found[2] > 1.0 - 1e-6, "{found:?}");
         assert!((found[1] - 0.75).abs() < 1e-6, "{found:?}");
     }
 

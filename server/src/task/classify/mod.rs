@@ -26,8 +26,9 @@ pub struct Limits {
     /// The most images that one request may hold.
     #[arg(long, value_name = "N", default_value = "256", value_parser = at_least_one)]
     pub max_images_per_request: usize,
-    /// The most pixels that one image may have.
-    #[arg(long, value_name = "N", default_value = "16777216")]
+    /// The most pixels that one image may have. While it is decoded, an image takes three bytes for
+    /// each of them at most, or 128 MiB.
+    #[arg(long, value_name = "N", default_value = "67108864")]
     pub max_image_pixels: u64,
 }
 

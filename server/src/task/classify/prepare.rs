@@ -8,7 +8,7 @@ use super::Limits;
 use crate::blocking::Lane;
 use crate::error::{ServeError, Violation};
 use crate::runtime::{Row, Rows};
-use crate::task::picture::{INLINE_PIXELS, Picture, decode, pixels};
+use crate::task::picture::{INLINE_PIXELS, Picture, Wanted, decode, pixels};
 
 /// The most pixels of a whole request, in images of the largest size.
 const IMAGES_OF_FULL_SIZE: u64 = 4;
@@ -55,7 +55,7 @@ fn row(
         // The model's input already: the bytes go from the wire to the batch in one copy.
         return Ok(std::iter::once(raw.data.clone()).collect());
     }
-    let pixels = decode(picture, spec.colours(framing), max_pixels)?;
+    let pixels = decode(picture, Wanted::by(spec, framing), max_pixels)?;
     let row = Bytes::from(input.row(pixels, framing));
     Ok(std::iter::once(row).collect())
 }

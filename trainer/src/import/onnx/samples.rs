@@ -113,8 +113,9 @@ fn picture(path: &Path, input: &ImageInput) -> Result<Vec<u8>, Error> {
     }
     let rgba = image.into_rgba8();
     let size = (rgba.width(), rgba.height());
-    let colours = input.spec.colours(Framing::Auto);
-    let pixels = Pixels::of(size, 4, &rgba, colours).map_err(Error::file(path))?;
+    let (colours, background) = (input.spec.colours(Framing::Auto), input.spec.background);
+    let pixels = Pixels::over(background, size, 4, rgba.into_raw().into(), colours);
+    let pixels = pixels.map_err(Error::file(path))?;
     Ok(input.row(pixels, Framing::Auto))
 }
 
