@@ -77,7 +77,7 @@ fn quintet() {
               --compression <KIND>      Compress requests of 1 KiB and more, and ask for compressed answers
                                         [possible values: gzip]
               --metadata <KEY=VALUE>    Metadata to send with each call, such as x-request-id=17; may be
-                                        repeated
+                                        repeated. What TRACEPARENT holds is sent as traceparent
 
         Exit codes:
           0    done

@@ -43,6 +43,7 @@ mod tidy;
 mod tls;
 mod tls_clients;
 mod tokens;
+mod tracing;
 #[cfg(feature = "trainer")]
 mod train_then_serve;
 mod transport;
