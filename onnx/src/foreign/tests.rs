@@ -1,3 +1,5 @@
+//! Reading and changing the graphs of other programs.
+
 use super::*;
 use crate::data_type::DataType;
 use crate::proto::{
