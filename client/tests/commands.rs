@@ -199,11 +199,12 @@ async fn models_prints_a_table() {
         Path::new("unused"),
         &server.url(),
         &expect![[r#"
-            NAME    VERSION  STATE        TASK                  ARCHITECTURE  PARAMETERS  TEST ACCURACY  DEVICE  INSTANCES  MAX BATCH
-            cnn           1  unavailable  unknown               -                      -              -  -               -          -
-            gan *         3  ready        image_generation      gan              2330944              -  cpu             2         16
-            lstm *        1  ready        text_classification   lstm             1331521        88.50 %  cpu             2         32
-            mlp *         2  ready        image_classification  mlp               109386        97.12 %  cpu             2         64
+            NAME     VERSION  STATE        TASK                  ARCHITECTURE  PARAMETERS  TEST ACCURACY  DEVICE  INSTANCES  MAX BATCH
+            cnn            1  unavailable  unknown               -                      -              -  -               -          -
+            fashion        1  ready        image_classification  fashion           269434        94.53 %  cpu             2         32
+            gan *          3  ready        image_generation      gan              2330944              -  cpu             2         16
+            lstm *         1  ready        text_classification   lstm             1331521        88.50 %  cpu             2         32
+            mlp *          2  ready        image_classification  mlp               109386        97.12 %  cpu             2         64
 
             cnn version 1: golden samples differ by 0.3
 
@@ -218,7 +219,7 @@ async fn models_prints_json() {
     let server = FakeServer::answering().await;
     let finished = run(&server.url(), &["models", "--json"]).await;
     let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
-    let ready = &report["models"][3];
+    let ready = &report["models"][4];
     assert_eq!(ready["task"], "image_classification");
     assert_eq!(ready["state"], "ready");
     assert_eq!(ready["inputs"][0]["shape"], serde_json::json!([-1, 28, 28]));

@@ -1,6 +1,9 @@
 //! `quintet evaluate` on a small test set against a scripted server.
 
+use std::path::Path;
+
 use expect_test::expect;
+use quintet_data::fashion_mnist;
 use tempfile::TempDir;
 use tonic::Status;
 
@@ -9,13 +12,18 @@ use crate::{
     support::{FakeServer, digits},
 };
 
-/// Writes a test set of `count` images with the labels 0, 1, … 9, 0, …; the first pixel tells the label.
 fn mnist(count: u32) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    write_test_set(folder.path(), count);
+    folder
+}
+
+/// Writes a test set of `count` images with the labels 0, 1, … 9, 0, …; the first pixel tells the label.
+fn write_test_set(folder: &Path, count: u32) {
     let write = |name: &str, header: &[u32], data: Vec<u8>| {
         let mut file: Vec<u8> = header.iter().flat_map(|it| it.to_be_bytes()).collect();
         file.extend(data);
-        std::fs::write(folder.path().join(name), file).expect("the folder can be written");
+        std::fs::write(folder.join(name), file).expect("the folder can be written");
     };
     let labels: Vec<u8> = (0..count).map(|it| (it % 10) as u8).collect();
     let images = labels
@@ -24,7 +32,6 @@ fn mnist(count: u32) -> TempDir {
         .collect();
     write("t10k-images-idx3-ubyte", &[2051, count, 28, 28], images);
     write("t10k-labels-idx1-ubyte", &[2049, count], labels);
-    folder
 }
 
 /// A server that reads the first pixel, and takes a 9 for a 4.
@@ -113,6 +120,58 @@ async fn evaluate_prints_the_accuracy_and_the_confusion_matrix() {
                         8  ·  ·  ·  ·  ·  ·  ·  ·  1  ·
                         9  ·  ·  ·  ·  1  ·  ·  ·  ·  ·"#]],
         &expect![[""]],
+    );
+}
+
+#[tokio::test]
+async fn a_model_of_garments_is_evaluated_on_garments() {
+    let server = FakeServer::start(|_, request| {
+        let image = request.images[0].source.as_ref();
+        let Some(quintet_proto::v1::image::Source::Raw(raw)) = image else {
+            return Some(Err(Status::invalid_argument("raw pixels are expected")));
+        };
+        // A shirt (6) is taken for a T-shirt (0).
+        let garment = if raw.data[0] == 6 { 0 } else { raw.data[0] };
+        let mut answer = digits(request, |_| garment.into());
+        let name = fashion_mnist::LABELS[usize::from(garment)];
+        name.clone_into(&mut answer.classifications[0].labels[0].name);
+        Some(Ok(answer))
+    })
+    .await;
+    let data = mnist(20);
+    let garments = data.path().join("fashion-mnist");
+    let folder = data.path().display().to_string();
+    let args = [
+        "evaluate",
+        "--data-dir",
+        &folder,
+        "--model",
+        "fashion",
+        "--json",
+    ];
+    // MNIST's files beside it have the same names.
+    let finished = run(&server.url(), &args).await;
+    assert_eq!((finished.code, server.calls().len()), (Some(1), 0));
+    assert!(
+        finished.stderr.contains("fashion-mnist"),
+        "{}",
+        finished.stderr
+    );
+
+    std::fs::create_dir(&garments).expect("the folder can be written");
+    write_test_set(&garments, 50);
+    let finished = run(&server.url(), &args).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(report["images"], 50);
+    assert_eq!(report["correct"], 45);
+    assert_eq!(report["labels"][9], "Ankle boot");
+    assert_eq!(report["confusion"][6][0], 5);
+    assert!(
+        server
+            .calls()
+            .iter()
+            .all(|it| it.message.model == "fashion")
     );
 }
 

@@ -310,9 +310,11 @@ async fn texts_are_scored() {
 #[tokio::test]
 async fn models_are_listed_and_unknown_enums_bearable() {
     let server = FakeServer::answering().await;
-    let [broken, generator, text, ready] = &server.client().list_models().await.unwrap()[..] else {
-        panic!("four models")
+    let models = server.client().list_models().await.unwrap();
+    let [broken, garments, generator, text, ready] = &models[..] else {
+        panic!("five models")
     };
+    assert_eq!(garments.labels[0], "T-shirt/top");
     assert_eq!(
         (broken.task, broken.state),
         (Task::Unknown, ModelState::Unavailable)

@@ -26,6 +26,7 @@ const TAR: &str = "aclImdb_v1.tar";
 /// The archive as published. It lies in `imdb/`, or in the data folder itself.
 pub const PUBLISHED: Published = Published {
     folder: "imdb",
+    is_shared: true,
     mirrors: &["https://ai.stanford.edu/~amaas/data/sentiment/"],
     suffix: ".gz",
     files: &[PublishedFile {

@@ -1,12 +1,13 @@
 //! Readers for the public data sets, in the formats they are published in.
 //!
-//! [`mnist`] reads the four IDX files, [`imdb`] the archive of film reviews, [`sst2`] judged
-//! sentences of such reviews, packed or not. With
-//! the feature `download` both fetch what is missing. No data set is part of this project.
+//! [`mnist`] and [`fashion_mnist`] read four IDX files, [`imdb`] the archive of film reviews,
+//! [`sst2`] judged sentences of such reviews, packed or not. With the feature `download` all fetch
+//! what is missing. No data set is part of this project.
 
 #[cfg(feature = "download")]
 mod download;
 mod error;
+pub mod fashion_mnist;
 mod idx;
 pub mod imdb;
 pub mod mnist;

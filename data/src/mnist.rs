@@ -24,33 +24,18 @@ const NAMES: [[&str; 2]; 2] = [
 /// The files as published. They lie in `mnist/`, or in the data folder itself.
 pub const PUBLISHED: Published = Published {
     folder: "mnist",
+    is_shared: true,
     mirrors: &[
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
     ],
     suffix: ".gz",
-    files: &[
-        file(
-            NAMES[0][0],
-            47_040_016,
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        ),
-        file(
-            NAMES[0][1],
-            60_008,
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        ),
-        file(
-            NAMES[1][0],
-            7_840_016,
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        ),
-        file(
-            NAMES[1][1],
-            10_008,
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        ),
-    ],
+    files: &files([
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ]),
 };
 
 /// Which part of the data set.
@@ -75,9 +60,18 @@ pub struct Digits {
 ///
 /// Magic numbers, image size, counts and labels are checked; the error names the file.
 pub fn load(data_dir: &Path, split: Split) -> Result<Digits, DataError> {
+    read(&PUBLISHED, data_dir, split)
+}
+
+/// Reads one split of a data set whose files have MNIST's names and format.
+pub(crate) fn read(
+    published: &Published,
+    data_dir: &Path,
+    split: Split,
+) -> Result<Digits, DataError> {
     let [images_name, labels_name] = NAMES[split as usize];
-    let labels_path = PUBLISHED.find(data_dir, labels_name)?;
-    let images_path = PUBLISHED.find(data_dir, images_name)?;
+    let labels_path = published.find(data_dir, labels_name)?;
+    let images_path = published.find(data_dir, images_name)?;
     let images = idx::read_images(&images_path, SIDE as u32)?;
     let labels = idx::read_labels(&labels_path)?;
     let refuse = |reason| {
@@ -93,6 +87,18 @@ pub fn load(data_dir: &Path, split: Split) -> Result<Digits, DataError> {
         return refuse(format!("holds {labelled} labels for {count} images"));
     }
     Ok(Digits { images, labels })
+}
+
+/// The four files: images and labels to learn from, then those to measure with. The SHA-256 are of
+/// the unpacked files.
+pub(crate) const fn files(sha256: [&'static str; 4]) -> [PublishedFile; 4] {
+    let [[images, labels], [test_images, test_labels]] = NAMES;
+    [
+        file(images, 47_040_016, sha256[0]),
+        file(labels, 60_008, sha256[1]),
+        file(test_images, 7_840_016, sha256[2]),
+        file(test_labels, 10_008, sha256[3]),
+    ]
 }
 
 const fn file(name: &'static str, bytes: u64, sha256: &'static str) -> PublishedFile {

@@ -13,6 +13,9 @@ use crate::{DataError, DataErrorKind};
 pub struct Published {
     /// The data set's own folder in the user's data folder.
     pub(crate) folder: &'static str,
+    /// Whether the files may also lie in the data folder itself. Two data sets whose files have the
+    /// same names cannot share it.
+    pub(crate) is_shared: bool,
     /// Addresses to which a file's name and `suffix` are appended, in the order in which they are
     /// tried.
     pub(crate) mirrors: &'static [&'static str],
@@ -50,15 +53,14 @@ pub(crate) struct PublishedFile {
 
 impl Published {
     /// The places of the file `name`, packed (`.gz`) or not, the usual one first.
-    pub(crate) fn places(&self, data_dir: &Path, name: &str) -> [PathBuf; 4] {
+    pub(crate) fn places(&self, data_dir: &Path, name: &str) -> Vec<PathBuf> {
         let packed = format!("{name}.gz");
         let own = data_dir.join(self.folder);
-        [
-            own.join(&packed),
-            own.join(name),
-            data_dir.join(&packed),
-            data_dir.join(name),
-        ]
+        let mut places = vec![own.join(&packed), own.join(name)];
+        if self.is_shared {
+            places.extend([data_dir.join(&packed), data_dir.join(name)]);
+        }
+        places
     }
 
     /// The first place of the file `name` where there is a file.
@@ -67,11 +69,13 @@ impl Published {
         if let Some(found) = places.iter().find(|path| path.is_file()) {
             return Ok(found.clone());
         }
-        let [usual, others @ ..] = places;
-        let others = others.map(|path| path.display().to_string()).join(", ");
-        let url = self.mirrors[0];
+        let others = places[1..].iter().map(|path| path.display().to_string());
+        let (others, url) = (others.collect::<Vec<_>>().join(", "), self.mirrors[0]);
         let reason = format!("not found, nor {others}; it is published at {url}");
-        Err(DataError::new(usual, DataErrorKind::NotFetched(reason)))
+        Err(DataError::new(
+            &places[0],
+            DataErrorKind::NotFetched(reason),
+        ))
     }
 }
 

@@ -17,6 +17,7 @@ const FILE: &str = "train.tsv";
 /// The sentences as published. They lie in `sst2/`, or in the data folder itself.
 pub const PUBLISHED: Published = Published {
     folder: "sst2",
+    is_shared: true,
     mirrors: &[
         "https://raw.githubusercontent.com/clairett/pytorch-sentiment-classification/457ffd83de90a9d6d472d8ffc31bbffe40a8b236/data/SST2/",
     ],

@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use quintet_data::mnist::{self, Digits, Split};
-use quintet_data::{DataError, DataErrorKind};
+use quintet_data::{DataError, DataErrorKind, fashion_mnist};
 use tempfile::TempDir;
 
 const IMAGES: &str = "t10k-images-idx3-ubyte";
@@ -105,6 +105,30 @@ fn a_missing_file_is_named_with_the_places() {
             .ends_with(Path::new("mnist").join(format!("{IMAGES}.gz")))
     );
     assert!(matches!(&error.kind, DataErrorKind::NotFetched(places) if places.contains(IMAGES)));
+}
+
+#[test]
+fn garments_are_read_from_their_own_folder_alone() {
+    let (images_name, labels_name) = (
+        format!("fashion-mnist/{IMAGES}.gz"),
+        format!("fashion-mnist/{LABELS}"),
+    );
+    let mut files = vec![
+        (images_name.as_str(), packed(&images(5))),
+        (labels_name.as_str(), labels(5)),
+    ];
+    let garments = fashion_mnist::load(folder(&files).path(), Split::Test).unwrap();
+    assert_eq!((garments.len(), &garments.labels[..2]), (5, &[0, 1][..]));
+
+    // MNIST's files have the same names.
+    files.truncate(1);
+    files.push((LABELS, labels(5)));
+    let error = fashion_mnist::load(folder(&files).path(), Split::Test).unwrap_err();
+    assert!(error.path.ends_with(format!("{labels_name}.gz")), "{error}");
+    assert!(
+        matches!(error.kind, DataErrorKind::NotFetched(_)),
+        "{error}"
+    );
 }
 
 #[test]
@@ -205,6 +229,9 @@ fn the_real_files() {
     assert_eq!(train.labels[..5], [5, 0, 4, 1, 9]);
     let test = mnist::load(data_dir, Split::Test).unwrap();
     assert_eq!((test.len(), test.labels[0]), (10_000, 7));
+    let garments = fashion_mnist::load(data_dir, Split::Test).unwrap();
+    let first = fashion_mnist::LABELS[usize::from(garments.labels[0])];
+    assert_eq!((garments.len(), first), (10_000, "Ankle boot"));
 }
 
 proptest! {

@@ -27,7 +27,7 @@ pub use self::gelu::{erf, gelu, gelu_tanh, silu};
 pub use self::layout::{cast, flatten, gather, reshape, squeeze, transpose, unsqueeze};
 pub use self::math::{GemmAttributes, add, div, gemm, matmul, mul, sub};
 pub use self::nn::{BatchNormalizationInputs, batch_normalization, layer_normalization};
-pub use self::pool::{MaxPoolAttributes, max_pool};
+pub use self::pool::{MaxPoolAttributes, global_average_pool, max_pool};
 pub use self::quantization::dequantize_linear;
 pub use self::recurrent::{LstmOutputs, RecurrentInputs, RnnOutputs, lstm, rnn};
 pub use self::reduce::reduce_mean;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use quintet_bundle::{BundleError, discover_readable};
+use quintet_bundle::{BundleError, Manifest, discover_readable};
 
 use crate::clip::clip;
 use crate::error::ServeError;
@@ -17,6 +17,8 @@ pub struct Repository {
     models: BTreeMap<String, Versions>,
     /// The models for requests that name none, by task, where they are configured.
     defaults: BTreeMap<&'static str, String>,
+    /// Which models come first among those that could be a task's default.
+    preferences: BTreeMap<&'static str, fn(&Manifest) -> bool>,
     /// Models without which the server is not ready.
     required: BTreeSet<String>,
 }
@@ -81,6 +83,7 @@ impl Repository {
         Ok(Self {
             models,
             defaults: BTreeMap::new(),
+            preferences: BTreeMap::new(),
             required,
         })
     }
@@ -88,6 +91,12 @@ impl Repository {
     /// Gives this model to requests of the task that name none.
     pub fn set_default(&mut self, task: &'static str, name: String) {
         self.defaults.insert(task, name);
+    }
+
+    /// Where no default is configured, prefers such models as the task's default. Another one is it
+    /// only if no model of the repository is still being loaded.
+    pub fn prefer(&mut self, task: &'static str, is_preferred: fn(&Manifest) -> bool) {
+        self.preferences.insert(task, is_preferred);
     }
 
     /// Every version, by name, then oldest first.
@@ -188,13 +197,20 @@ impl Repository {
     }
 
     /// The model for requests of this task that name none: the configured one, else the first by
-    /// name that is ready.
+    /// name that is ready and preferred, else the first by name that is ready.
     fn default_for(&self, task: &str) -> Result<&str, ServeError> {
         if let Some(name) = self.defaults.get(task) {
             return Ok(name);
         }
-        let does = |name: &&str| self.newest_ready(name).is_some_and(|it| it.task() == task);
-        if let Some(name) = self.names().find(does) {
+        let any = || self.first_ready(task, |_| true);
+        let first = match self.preferences.get(task) {
+            Some(is_preferred) => {
+                let preferred = self.first_ready(task, is_preferred);
+                preferred.or_else(|| if self.is_loading() { None } else { any() })
+            }
+            None => any(),
+        };
+        if let Some(name) = first {
             return Ok(name);
         }
         let mut unready = self.models.iter();
@@ -203,6 +219,23 @@ impl Repository {
             None => {
                 ServeError::ModelNotFound(format!("no model does {task}; {}", self.inventory()))
             }
+        })
+    }
+
+    /// The first model by name that is ready, does the task and is wanted.
+    fn first_ready(&self, task: &str, is_wanted: impl Fn(&Manifest) -> bool) -> Option<&str> {
+        self.names().find(|name| {
+            let model = self.newest_ready(name);
+            model.is_some_and(|it| it.task() == task && is_wanted(&it.manifest))
+        })
+    }
+
+    /// Whether a model that cannot be called yet is still being loaded.
+    fn is_loading(&self) -> bool {
+        let mut models = self.models.iter();
+        models.any(|(name, versions)| {
+            let mut states = versions.values().map(ModelVersion::state);
+            !self.is_model_ready(name) && states.any(|it| matches!(it, State::Loading))
         })
     }
 

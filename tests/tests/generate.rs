@@ -316,8 +316,8 @@ async fn the_committed_classifier_names_what_a_generator_draws() {
 #[tokio::test]
 async fn without_a_named_classifier_the_first_that_knows_the_digits_judges() {
     let models = || with_models().model(tiny("animals"));
-    // `animals` is the default classifier, by its name or by the configuration, and knows no
-    // digits.
+    // Without a configuration, `animals` is not the default; by the configuration it is, and knows
+    // no digits.
     for server in [models(), models().default_classifier("animals")] {
         let answer = generate(&server.start().await, asked(2)).await.unwrap();
         assert_eq!(answer.classifier, "judge");

@@ -26,7 +26,7 @@ async fn accuracy(client: &Client, model: &str, reviews: &Reviews) -> f64 {
 #[tokio::test]
 async fn the_text_models_keep_their_word() {
     let Some(data) = data_dir() else { return };
-    let Some(models) = committed_models(&["lstm", "simple_rnn"]) else {
+    let Some(models) = committed_models(&["lstm", "simple_rnn", "transformer"]) else {
         return;
     };
     let server = server().models_dir(models.as_ref()).start().await;
@@ -34,7 +34,7 @@ async fn the_text_models_keep_their_word() {
     let reviews = imdb::load(&data, |_, _| ()).expect("QUINTET_DATA_DIR holds the IMDB reviews");
     let reviews = reviews.test;
     assert_eq!(reviews.len(), 25_000);
-    for (model, least) in [("lstm", 0.88), ("simple_rnn", 0.84)] {
+    for (model, least) in [("lstm", 0.88), ("simple_rnn", 0.84), ("transformer", 0.88)] {
         let accuracy = accuracy(&client, model, &reviews).await;
         assert!(accuracy >= least, "{model}: {accuracy}, promised {least}");
     }

@@ -7,7 +7,7 @@ use std::process::Command;
 use quintet_data::mnist::{self, Split};
 use quintet_e2e::server;
 
-use crate::served_models::accuracy;
+use crate::served_models::{DIGITS, accuracy};
 use crate::support::{data_dir, variable};
 
 /// The trainer named by QUINTET_TRAINER, or built beside this test.
@@ -54,6 +54,6 @@ async fn a_model_that_was_just_trained_is_served() {
 
     let server = server().models_dir(&models).start().await;
     let digits = mnist::load(&data, Split::Test).unwrap();
-    let accuracy = accuracy(&server.client().await, "mlp", &digits, 1_000).await;
+    let accuracy = accuracy(&server.client().await, "mlp", (&digits, DIGITS), 1_000).await;
     assert!(accuracy > 0.90, "{accuracy}");
 }

@@ -66,6 +66,41 @@ async fn a_request_that_names_no_model_gets_the_first_by_name() {
     assert_eq!(reply.get_ref().model, "a");
 }
 
+/// Whoever sends a digit and names no model wants no animal, whatever else is broken.
+#[tokio::test]
+async fn a_classifier_of_digits_is_the_default_before_others() {
+    let server = server()
+        .model(tiny("a").digits().flaw(Flaw::Golden))
+        .model(tiny("animals"))
+        .model(tiny("d").digits())
+        .start_settled()
+        .await;
+    let reply = server.raw().await.classify(ask("", "")).await.unwrap();
+    assert_eq!(reply.get_ref().model, "d");
+    let models = server.client().await.list_models().await.unwrap();
+    let mut defaults = models.iter().filter(|model| model.is_default);
+    assert!(defaults.all(|model| model.name == "d"));
+}
+
+/// Nor does a model answer because it was the first to be loaded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_other_model_stands_in_for_one_that_is_loading() {
+    let server = server()
+        .model(tiny("animals"))
+        .model(tiny("d").digits().slow())
+        .max_batch_size(8)
+        .start_loading()
+        .await;
+    let mut client = server.raw().await;
+    let reply = loop {
+        match client.classify(ask("", "")).await {
+            Ok(reply) => break reply,
+            Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status:?}"),
+        }
+    };
+    assert_eq!(reply.get_ref().model, "d");
+}
+
 #[tokio::test]
 async fn the_default_classifier_can_be_configured() {
     let server = server()

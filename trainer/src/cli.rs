@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::data;
 use crate::error::Error;
 use crate::fit::Ending;
 use crate::models::Architecture;
@@ -24,7 +25,7 @@ pub const ALL: &str = "all";
 
   quintet-trainer train all --data-dir data-sets
   quintet-trainer evaluate models/cnn/1 --data-dir data-sets
-  ls runs/cnn        # curves.png  confusion.png  digits.png  metrics.jsonl ...
+  ls runs/cnn        # curves.png  confusion.png  images.png  metrics.jsonl ...
 
 Exit codes: 0 done, 1 failed, 2 wrong flags or recipe, 130 stopped by Ctrl-C or SIGTERM.")]
 pub struct Cli {
@@ -63,6 +64,9 @@ pub struct Train {
     /// Where the data sets are.
     #[command(flatten)]
     pub data: DataDir,
+    /// The images that a network learns from, if not its own.
+    #[command(flatten)]
+    pub images: Images,
     /// Where results go.
     #[command(flatten)]
     pub output: Output,
@@ -111,6 +115,9 @@ pub struct Export {
     /// Where the data sets are.
     #[command(flatten)]
     pub data: DataDir,
+    /// The images that a network learns from, if not its own.
+    #[command(flatten)]
+    pub images: Images,
     /// Where results go.
     #[command(flatten)]
     pub output: Output,
@@ -119,11 +126,22 @@ pub struct Export {
 /// Where the data sets are.
 #[derive(Debug, Args)]
 pub struct DataDir {
-    /// Folder with MNIST's four files, in it or in its subfolder `mnist`, IMDB's archive
-    /// aclImdb_v1.tar.gz, in it or in its subfolder `imdb`, and SST-2's train.tsv, in it or in its
-    /// subfolder `sst2`. Files that are needed and missing are downloaded there.
+    /// Folder with MNIST's four files, in it or in its subfolder `mnist`, those of Fashion-MNIST in
+    /// its subfolder `fashion-mnist`, IMDB's archive aclImdb_v1.tar.gz, in it or in its subfolder
+    /// `imdb`, and SST-2's train.tsv, in it or in its subfolder `sst2`. Files that are needed and
+    /// missing are downloaded there.
     #[arg(long, value_name = "DIR", default_value = "data-sets")]
     pub data_dir: PathBuf,
+}
+
+/// The images that a network learns from.
+#[derive(Debug, Args)]
+pub struct Images {
+    /// Train a classifier of images on these instead of its own; the run and the bundle are called
+    /// NETWORK-DATASET.
+    #[arg(long = "data", value_name = "DATASET")]
+    #[arg(value_parser = PossibleValuesParser::new(data::IMAGES.map(|(name, _)| name)))]
+    pub name: Option<String>,
 }
 
 /// Where results go.

@@ -9,13 +9,14 @@ mod embedding;
 mod normalization;
 mod pixels;
 mod recurrent;
+mod residual;
 
 use std::fmt;
 
 use quintet_onnx::ops::{self, GemmAttributes, MaxPoolAttributes};
 use quintet_onnx::{GraphBuilder, GraphError, Value};
-use tch::Tensor;
 use tch::nn::{self, Init};
+use tch::{Kind, Tensor};
 
 pub use activation::{Activation, LEAKY_RELU, RELU};
 pub use attention::{Mask, SelfAttention};
@@ -24,6 +25,7 @@ pub use embedding::{EMBEDDING, Embedding};
 pub use normalization::LayerNorm;
 pub use pixels::{PIXEL_SCALE, SignedPixels};
 pub use recurrent::{Cell, Recurrent, onnx_gates};
+pub use residual::{ConvNorm, Residual, zero_padding};
 
 use crate::export::add_weight;
 
@@ -35,6 +37,10 @@ pub trait Layer: fmt::Debug {
 
     /// Writes what [`Layer::forward_t`] computes without `train`.
     fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError>;
+
+    /// Makes the weights those that [`Layer::export`] writes, where they are not: a normalisation
+    /// is folded into its convolution. What the layer computes without `train` stays the same.
+    fn fold(&self) {}
 }
 
 /// Layers one after the other.
@@ -55,9 +61,38 @@ pub const MAX_POOL: Operator = Operator(
     |graph, x| ops::max_pool(graph, x, MaxPoolAttributes::square(2)),
 );
 
+/// Max pooling of 3×3 pixels with stride 2 and padding 1: `[N, C, H, W]` → `[N, C, ⌈H / 2⌉, …]`.
+pub const PADDED_MAX_POOL: Operator = Operator(
+    |x| x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false),
+    |graph, x| {
+        let attributes = MaxPoolAttributes {
+            strides: [2; 2],
+            pads: [1; 4],
+            ..MaxPoolAttributes::square(3)
+        };
+        ops::max_pool(graph, x, attributes)
+    },
+);
+
+/// The mean of each channel, in float32: `[N, C, H, W]` → `[N, C]`.
+pub const GLOBAL_AVERAGE_POOL: Operator = Operator(
+    |x| x.mean_dim([2_i64, 3].as_slice(), false, Kind::Float),
+    |graph, x| {
+        let x = ops::global_average_pool(graph, x)?;
+        ops::flatten(graph, &x, 1)
+    },
+);
+
 /// `[N, H, W]` → `[N, 1, H, W]`.
 pub const CHANNEL: Operator = Operator(
     |x| x.unsqueeze(1),
+    |graph, x| ops::unsqueeze(graph, x, &[1]),
+);
+
+/// As [`CHANNEL`], with the channels of a pixel side by side in memory (NHWC): libtorch's
+/// convolutions keep that, and those of small images are a sixth faster so.
+pub const CHANNEL_LAST: Operator = Operator(
+    |x| x.unsqueeze(-1).permute([0, 3, 1, 2]),
     |graph, x| ops::unsqueeze(graph, x, &[1]),
 );
 
@@ -114,6 +149,12 @@ impl Layer for Sequential {
         self.0
             .iter()
             .try_fold(x.clone(), |x, layer| layer.export(graph, &x))
+    }
+
+    fn fold(&self) {
+        for layer in &self.0 {
+            layer.fold();
+        }
     }
 }
 

@@ -88,8 +88,10 @@ impl Network {
         self.store.copy(&other.store)
     }
 
-    /// Rounds every weight as the exported file stores them, to the nearest float16.
+    /// Rounds every weight as the exported file stores them, to the nearest float16. What a file does
+    /// not have is folded into what it has first, see [`Model::fold`].
     pub fn round_to_half(&mut self) {
+        self.model.fold();
         tch::no_grad(|| {
             for (_, mut weight) in self.weights() {
                 let rounded = weight.to_kind(tch::Kind::Half).to_kind(tch::Kind::Float);

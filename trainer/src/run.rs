@@ -4,11 +4,11 @@ use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
 
-use quintet_bundle::Bundle;
+use quintet_bundle::{Bundle, Manifest, Provenance};
 use tch::Device;
 
-use crate::cli::{ALL, Cli, Command, Evaluate, Output, Train};
-use crate::data::{Loaded, Source};
+use crate::cli::{ALL, Cli, Command, Evaluate, Images, Output, Train};
+use crate::data::{self, Dataset, Loaded, Source};
 use crate::device;
 use crate::error::Error;
 use crate::fit::{Ending, Fit, fit};
@@ -58,14 +58,16 @@ pub fn run(
     // Whatever can be wrong is found before the first epoch, not after the last one.
     let (jobs, output, data, device, work) = match &cli.command {
         Command::Train(args) => {
-            let jobs = jobs(networks, &args.network, |it| recipe(args, it))?;
+            let networks = chosen(networks, &args.network, &args.images)?;
+            let jobs = jobs(networks, |it| recipe(args, it))?;
             let (device, resume) = (device::resolve(&args.device)?, args.resume);
             let work = Work::Train { resume };
             (jobs, &args.output, &args.data, device, work)
         }
         Command::Export(args) => {
             let run = |name| RunFolder::open(&args.output.runs_dir.join(name));
-            let jobs = jobs(networks, &args.network, |it| run(it.name).recipe(it))?;
+            let networks = chosen(networks, &args.network, &args.images)?;
+            let jobs = jobs(networks, |it| run(it.name).recipe(it))?;
             (jobs, &args.output, &args.data, Device::Cpu, Work::Export)
         }
         Command::Evaluate(args) => {
@@ -97,15 +99,27 @@ pub fn run(
     Ok(Ending::Finished)
 }
 
-// The networks called `name`, which may be all of them, with their recipes.
-fn jobs(
+// The networks called `name`, which may be all of them, for the images that they learn from.
+fn chosen(
     networks: &[&'static Architecture],
     name: &str,
-    recipe: impl Fn(&Architecture) -> Result<Recipe, Error>,
-) -> Result<Vec<Job>, Error> {
+    images: &Images,
+) -> Result<Vec<&'static Architecture>, Error> {
     let all = networks.iter().copied();
     let chosen = all.filter(|it| name == ALL || name == it.name);
-    chosen.map(|it| Ok((it, recipe(it)?))).collect()
+    let network = |it: &'static Architecture| match &images.name {
+        Some(data) => it.trained_on(data),
+        None => Ok(it),
+    };
+    chosen.map(network).collect()
+}
+
+fn jobs(
+    networks: Vec<&'static Architecture>,
+    recipe: impl Fn(&Architecture) -> Result<Recipe, Error>,
+) -> Result<Vec<Job>, Error> {
+    let job = |it: &'static Architecture| Ok((it, recipe(it)?));
+    networks.into_iter().map(job).collect()
 }
 
 fn recipe(args: &Train, architecture: &Architecture) -> Result<Recipe, Error> {
@@ -138,6 +152,7 @@ fn evaluate(
     };
     let unknown = || Error::file(&args.bundle)("no network of the trainer has its task");
     let architecture = same.or_else(same_task).ok_or_else(unknown)?;
+    let dataset = learnt_from(manifest).unwrap_or(architecture.dataset);
     check_data_dir(&args.data.data_dir)?;
     let source = Source {
         data_dir: &args.data.data_dir,
@@ -146,14 +161,14 @@ fn evaluate(
         tokenizer: architecture.recipe().tokenizer(),
         has_sentences: false,
     };
-    let test = architecture.dataset.load_test(&source, &bundle)?;
+    let test = dataset.load_test(&source, &bundle)?;
     let none = test.slice(0, 0);
     let models_dir = args.bundle.join("../..");
     let exam = architecture.task.exam(&Setting {
         train: &none,
         validation: &none,
         test: &test,
-        dataset: architecture.dataset,
+        dataset,
         device: Device::Cpu,
         judge: args.judge.as_deref(),
         // Without --judge, the CNN beside it: models/gan/1 is judged by models/cnn/1.
@@ -166,6 +181,15 @@ fn evaluate(
     writeln!(out, "{name} version {version}, {}\n", exam.subject())?;
     writeln!(out, "{}", verdict.report)?;
     Ok(())
+}
+
+// What the model learnt from, if that may be other images than its network's own.
+fn learnt_from(manifest: &Manifest) -> Option<&'static dyn Dataset> {
+    let Provenance::Trained(training) = &manifest.provenance else {
+        return None;
+    };
+    let all = data::IMAGES.iter().map(|(_, dataset)| *dataset);
+    all.into_iter().find(|it| it.name() == training.data)
 }
 
 fn stopped(run: &RunFolder) -> String {

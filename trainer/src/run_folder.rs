@@ -6,7 +6,7 @@
 //!   metrics.jsonl       one line an epoch
 //!   best.safetensors    weights of the best epoch so far
 //!   last.safetensors    everything needed to go on after the last epoch
-//!   curves.png  confusion.png  digits.png    of a network that reads images
+//!   curves.png  confusion.png  images.png    of a network that reads images
 //!   curves.png  scores.png                   of one that reads texts
 //!   curves.png  samples.png  samples/epoch-001.png …    of the GAN
 //! ```

@@ -7,6 +7,7 @@ mod digit;
 mod drawing;
 mod find;
 mod frame;
+mod garment;
 mod grey;
 mod hull;
 mod ink;

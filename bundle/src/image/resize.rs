@@ -3,6 +3,7 @@
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
+use super::garment::frame_garment;
 use super::{Channels, Filter, Fit, Framing, ImageSpec, Pixels, frame_digit};
 
 /// Longest of a picture's sides, in its shorter ones, that is resized whole: bounds the work.
@@ -21,6 +22,15 @@ impl ImageSpec {
                 Some(grey) => frame_digit(&grey, framing).to_vec(),
                 None => vec![0; self.bytes()],
             },
+            // A frame's size passes, whatever the framing: there is nothing to cut off.
+            Fit::Garment if is_size => picture.data,
+            Fit::Garment if framing == Framing::Auto => {
+                match ::image::GrayImage::from_raw(width, height, picture.data) {
+                    Some(grey) => frame_garment(&grey).to_vec(),
+                    None => vec![0; self.bytes()],
+                }
+            }
+            Fit::Garment => resize(&picture, (self.width, self.height), Filter::Bilinear),
             Fit::Squash { .. } | Fit::Crop { .. } if framing == Framing::None && is_size => {
                 picture.data
             }
@@ -80,7 +90,7 @@ fn cut(picture: Pixels, [width, height]: [usize; 2]) -> Pixels {
 ///
 /// The crate's own cropping is not used: with it, an enlargement may read before the first pixel
 /// (6.1).
-fn resize(picture: &Pixels, (width, height): (usize, usize), filter: Filter) -> Vec<u8> {
+pub(super) fn resize(picture: &Pixels, (width, height): (usize, usize), filter: Filter) -> Vec<u8> {
     let pixel = match picture.channels {
         Channels::Grey => PixelType::U8,
         Channels::Rgb | Channels::Bgr => PixelType::U8x3,

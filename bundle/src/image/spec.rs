@@ -42,6 +42,8 @@ pub enum Channels {
 pub enum Fit {
     /// [`super::frame_digit`]: light on dark, fitted and centred as in MNIST. Only grey 28×28.
     Digit,
+    /// Light on black, cut to the garment and centred as in Fashion-MNIST. Only grey 28×28.
+    Garment,
     /// The shorter side to `shorter_side` pixels, then the middle is cut out
     /// (`torchvision.transforms.Resize`, `CenterCrop`).
     Crop {
@@ -79,6 +81,14 @@ impl ImageSpec {
         }
     }
 
+    /// Fashion-MNIST's pictures of garments.
+    pub const fn garment() -> Self {
+        Self {
+            fit: Fit::Garment,
+            ..Self::digit()
+        }
+    }
+
     /// What a picture's colours become before [`ImageSpec::fit`].
     pub fn colours(&self, framing: Framing) -> Colours {
         match (self.fit, framing) {
@@ -102,11 +112,17 @@ impl PreprocessingKind for ImageSpec {
             check((1..=MAX_SIDE).contains(&side), field, side, allowed)?;
         }
         match self.fit {
-            Fit::Digit => {
+            Fit::Digit | Fit::Garment => {
                 let (width, height, channels) = (self.width, self.height, self.channels);
                 let found = format!("of {width}x{height} pixels, {channels:?}");
-                let allowed = format!("grey and {SIDE}x{SIDE} where fit is digit");
-                check(*self == Self::digit(), "preprocessing", found, allowed)
+                let is_allowed = [Self::digit(), Self::garment()].contains(self);
+                let fit = if self.fit == Fit::Digit {
+                    "digit"
+                } else {
+                    "garment"
+                };
+                let allowed = format!("grey and {SIDE}x{SIDE} where fit is {fit}");
+                check(is_allowed, "preprocessing", found, allowed)
             }
             Fit::Crop { shorter_side, .. } => {
                 let fits = (self.width.max(self.height)..=MAX_SIDE).contains(&shorter_side);

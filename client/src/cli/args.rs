@@ -46,9 +46,10 @@ With --json, one object:
 The states are loading, ready, unavailable and unknown; a reason is empty for a ready model.";
 
 const EVALUATE_JSON: &str = "\
-An image classifier gets MNIST's test set, one image a request; a text classifier gets the 25,000
-test reviews of IMDB, 16 a request. Without --model, the default classifier is measured, and every
-text classifier that is ready if the reviews are there.
+An image classifier gets MNIST's test set, one image a request, or Fashion-MNIST's where its labels
+are garments; a text classifier gets the 25,000 test reviews of IMDB, 16 a request. Without --model,
+the default classifier is measured, and then, if the reviews are there, every text classifier that
+is ready.
 With --json, one object a model:
   model, version, images or texts, correct, accuracy (0 to 1), labels[], confusion (a row for each
   true label, of counts, one for each answered label), seconds, images_per_second or
@@ -103,8 +104,8 @@ pub(crate) struct ClassifyArgs {
     /// How many labels to print for an image.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) top_k: u32,
-    /// How a picture becomes the model's input: auto finds the digit in it and frames it as MNIST
-    /// does, none takes the pixels as they are.
+    /// How a picture becomes the model's input: auto finds the digit or the garment in it and frames
+    /// it as MNIST or Fashion-MNIST does, none takes the pixels as they are.
     #[arg(long, default_value = "auto", value_parser = framing())]
     pub(crate) framing: Framing,
     /// Print JSON.
@@ -147,8 +148,8 @@ pub(crate) struct HealthArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
-    /// Where the MNIST test set lies, DIR/mnist/ or DIR itself, packed (.gz) or not; and IMDB's
-    /// aclImdb_v1.tar.gz, DIR/imdb/ or DIR itself.
+    /// Where the MNIST test set lies, DIR/mnist/ or DIR itself, packed (.gz) or not;
+    /// Fashion-MNIST's, DIR/fashion-mnist/; and IMDB's aclImdb_v1.tar.gz, DIR/imdb/ or DIR itself.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
     /// The model's name [default: see below].

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
 
 use futures_util::{StreamExt as _, stream};
 use quintet_client::{Client, ModelInfo, ModelState, Task};
+use quintet_data::fashion_mnist;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -41,13 +42,16 @@ pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failu
             return Err(Failure::new(message).hint(hint));
         }
         // A model that does not exist is sent a digit: the server's error says best what it has.
-        let set = match named.rfind(|it| it.task == Task::TextClassification) {
-            Some(model) => reviews(&args, model).await?.ok_or_else(|| {
-                let folder = args.data_dir.display();
-                Failure::new(format!("{folder} has no {}", quintet_data::imdb::ARCHIVE))
-                    .hint("--data-dir names the folder with the IMDB reviews")
-            })?,
-            None => digits(&args).await?,
+        let set = match named.next_back() {
+            Some(model) if model.task == Task::TextClassification => {
+                reviews(&args, model).await?.ok_or_else(|| {
+                    let folder = args.data_dir.display();
+                    Failure::new(format!("{folder} has no {}", quintet_data::imdb::ARCHIVE))
+                        .hint("--data-dir names the folder with the IMDB reviews")
+                })?
+            }
+            Some(model) if knows_garments(model) => load(&args, TestSet::garments).await?,
+            _ => digits(&args).await?,
         };
         return evaluate(client, name, set, &args).await;
     }
@@ -67,6 +71,15 @@ pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failu
         evaluate(client, &model.name, set, &args).await?;
     }
     Ok(())
+}
+
+/// Whether the model's labels are those of Fashion-MNIST, in any order.
+fn knows_garments(model: &ModelInfo) -> bool {
+    let all = fashion_mnist::LABELS.iter();
+    model.labels.len() == fashion_mnist::LABELS.len()
+        && all
+            .copied()
+            .all(|label| model.labels.iter().any(|it| it == label))
 }
 
 async fn digits(args: &EvaluateArgs) -> Result<TestSet, Failure> {

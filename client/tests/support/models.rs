@@ -1,5 +1,6 @@
 //! The models that the scripted server lists.
 
+use quintet_data::fashion_mnist;
 use quintet_proto::v1::{ListModelsResponse, ModelInfo, ModelState, Task, TensorMetadata};
 
 fn tensor(name: &str, datatype: &str, shape: &[i64]) -> TensorMetadata {
@@ -10,7 +11,8 @@ fn tensor(name: &str, datatype: &str, shape: &[i64]) -> TensorMetadata {
     }
 }
 
-/// One of a task of a later API that did not load, a generator, a text classifier and an image classifier.
+/// One of a task of a later API that did not load, a classifier of garments, a generator, a text classifier and a
+/// classifier of digits.
 pub(super) fn list() -> ListModelsResponse {
     let broken = ModelInfo {
         name: "cnn".into(),
@@ -18,6 +20,22 @@ pub(super) fn list() -> ListModelsResponse {
         task: 99,
         state: ModelState::Unavailable.into(),
         reason: "golden samples differ by 0.3".into(),
+        ..ModelInfo::default()
+    };
+    let fashion = ModelInfo {
+        name: "fashion".into(),
+        version: "1".into(),
+        task: Task::ImageClassification.into(),
+        state: ModelState::Ready.into(),
+        architecture: "fashion".into(),
+        labels: fashion_mnist::LABELS.map(str::to_owned).into(),
+        inputs: vec![tensor("pixels", "UINT8", &[-1, 28, 28])],
+        outputs: vec![tensor("probabilities", "FP32", &[-1, 10])],
+        device: "cpu".into(),
+        instances: 2,
+        max_batch_size: 32,
+        parameters: 269_434,
+        metrics: [("test_accuracy".to_owned(), 0.9453)].into(),
         ..ModelInfo::default()
     };
     let gan = ModelInfo {
@@ -74,6 +92,6 @@ pub(super) fn list() -> ListModelsResponse {
         ..ModelInfo::default()
     };
     ListModelsResponse {
-        models: vec![broken, gan, lstm, mlp],
+        models: vec![broken, fashion, gan, lstm, mlp],
     }
 }

@@ -25,6 +25,7 @@ const FILE: PublishedFile = PublishedFile {
 
 const LETTERS: Published = Published {
     folder: "mnist",
+    is_shared: true,
     mirrors: &[],
     suffix: ".gz",
     files: &[FILE],

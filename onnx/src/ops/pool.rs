@@ -55,6 +55,18 @@ pub fn max_pool(
     node.finish(DataType::Float32, image.resized(channels, size))
 }
 
+/// The mean of each channel. float32.
+/// [GlobalAveragePool](https://onnx.ai/onnx/operators/onnx__GlobalAveragePool.html)
+///
+/// `X: [N, C, H, W]`; `Y: [N, C, 1, 1]`.
+pub fn global_average_pool(graph: &mut GraphBuilder, x: &Value) -> Result<Value> {
+    let mut node = Node::new(graph, "GlobalAveragePool");
+    node.input("X", x, FLOAT)?;
+    let image = Image::of(&node, x)?;
+    let channels = image.channels;
+    node.finish(DataType::Float32, image.resized(channels, [1, 1]))
+}
+
 impl MaxPoolAttributes {
     /// Windows of `side` by `side` pixels that touch but do not overlap, without padding.
     #[must_use]

@@ -245,6 +245,15 @@ fn max_pool_matches_the_definition() {
             [3, 2],
         ),
         (padded, [1, 3, 6, 5], [4, 5]),
+        (
+            MaxPoolAttributes {
+                strides: [2, 2],
+                pads: [1; 4],
+                ..MaxPoolAttributes::square(3)
+            },
+            [2, 3, 7, 6],
+            [4, 3],
+        ),
     ];
     for (attributes, x_size, [height, width]) in table {
         let MaxPoolAttributes {
@@ -275,4 +284,17 @@ fn max_pool_matches_the_definition() {
         let y = ops::max_pool(&mut case.g, &image, attributes).unwrap();
         assert_eq!(case.result(&y), Array::f32(&y_size, &expected));
     }
+}
+
+#[test]
+fn global_average_pool_is_the_mean_of_each_channel() {
+    let x_size = [2, 3, 5, 4];
+    let x = numbers(x_size.iter().product(), 6);
+    let mean = |channel: &[f32]| channel.iter().sum::<f32>() / channel.len() as f32;
+    let expected: Vec<f32> = x.chunks(5 * 4).map(mean).collect();
+    let mut case = Case::new();
+    let image = case.input([n(), 3.into(), 5.into(), 4.into()], Array::f32(&x_size, &x));
+    let y = ops::global_average_pool(&mut case.g, &image).unwrap();
+    case.result(&y)
+        .assert_close(&Array::f32(&[2, 3, 1, 1], &expected), 1e-6);
 }

@@ -12,7 +12,8 @@ pub struct RepositoryOptions {
     /// The model repository: a folder of NAME/VERSION/ bundles.
     #[arg(long, value_name = "DIR", default_value = "models")]
     pub models_dir: PathBuf,
-    /// The classifier for requests that name no model [default: the first by name that is ready].
+    /// The classifier for requests that name no model [default: the first by name that is ready and
+    /// knows the ten digits, else the first by name].
     #[arg(long, value_name = "MODEL")]
     pub default_classifier: Option<String>,
     /// The sentiment model for requests that name no model [default: the first by name that is
@@ -57,6 +58,9 @@ impl RepositoryOptions {
             }
             repository.set_default(task, model);
         }
+        // A classifier of other things must not answer callers who send digits, because it was
+        // loaded first or the one before it is broken.
+        repository.prefer(classify::NAME, |it| classify::digits(&it.labels).is_some());
         Ok(repository)
     }
 }

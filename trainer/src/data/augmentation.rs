@@ -10,10 +10,13 @@ use tch::{Device, Kind, Tensor};
 
 // Bumps a side. Simard's smoothing (a Gaussian of 4 pixels) leaves about this much detail.
 const LATTICE: i64 = 6;
+// The smallest part of an image that is erased.
+const LEAST_PART: f64 = 0.02;
 
-/// How far training images are deformed. Each value is drawn again for each image and epoch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// How far training images are deformed. Each value is drawn again for each image and epoch; what
+/// is left out is 0.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Augmentation {
     /// Largest rotation either way, in degrees; uniform.
     pub rotation_degrees: f64,
@@ -25,6 +28,15 @@ pub struct Augmentation {
     pub shift_pixels: f64,
     /// Standard deviation of the elastic displacement at a lattice point, in pixels.
     pub elastic_pixels: f64,
+    /// Largest shift along x and along y by whole pixels, which keeps edges sharp; uniform.
+    pub crop_pixels: u32,
+    /// The chance of a mirrored image, left for right.
+    pub flip: f64,
+    /// The chance of an image to lose a rectangle to noise (Zhong et al. 2020, "Random erasing data
+    /// augmentation").
+    pub erasing: f64,
+    /// Largest part of the image that such a rectangle covers; uniform from 0.02 up.
+    pub erased_part: f64,
 }
 
 /// An augmentation of square images on one device.
@@ -67,17 +79,31 @@ impl Augmenter {
 
         let angle = uniform(self.settings.rotation_degrees.to_radians());
         let slant = uniform(self.settings.shear_degrees.to_radians()).tan();
-        let width = uniform(self.settings.scale) + 1.0;
+        let mut width = uniform(self.settings.scale) + 1.0;
         let height = uniform(self.settings.scale) + 1.0;
+        let mut shifts = [(); 2].map(|()| uniform(self.settings.shift_pixels * pixel));
+        // What is not asked for draws no random numbers: recipes without it give the same weights.
+        if self.settings.crop_pixels > 0 {
+            let largest = i64::from(self.settings.crop_pixels);
+            for shift in &mut shifts {
+                let pixels = Tensor::randint_low(-largest, largest + 1, [count, 1], options);
+                *shift += pixels * pixel;
+            }
+        }
+        if self.settings.flip > 0.0 {
+            let mirrored = Tensor::rand([count, 1], options).lt(self.settings.flip);
+            width *= 1.0 - mirrored.to_kind(Kind::Float) * 2.0;
+        }
         let (sine, cosine) = (angle.sin(), angle.cos());
+        let [shift_x, shift_y] = shifts;
         // Rotation · slant · scale, one row for x and one for y: [shift, x, y].
         let row_x = [
-            uniform(self.settings.shift_pixels * pixel),
+            shift_x,
             &cosine * &width,
             (&cosine * &slant - &sine) * &height,
         ];
         let row_y = [
-            uniform(self.settings.shift_pixels * pixel),
+            shift_y,
             &sine * &width,
             (&sine * &slant + &cosine) * &height,
         ];
@@ -87,11 +113,38 @@ impl Augmenter {
 
         let weights = Tensor::cat(&[affine, elastic], 2);
         let grid = weights.matmul(&self.fields).reshape([count, 2, side, side]);
-        pixels
+        let deformed = pixels
             .to_kind(Kind::Float)
             .unsqueeze(1)
             .grid_sampler_2d(&grid.permute([0, 2, 3, 1]).contiguous(), 0, 0, false)
-            .squeeze_dim(1)
+            .squeeze_dim(1);
+        if self.settings.erasing > 0.0 {
+            self.erase(&deformed)
+        } else {
+            deformed
+        }
+    }
+
+    // Covers a random rectangle of some images with random levels.
+    fn erase(&self, pixels: &Tensor) -> Tensor {
+        let (count, side) = (pixels.size()[0], self.side as f64);
+        let options = (Kind::Float, pixels.device());
+        let uniform = || Tensor::rand([count, 1], options);
+        let part = uniform() * (self.settings.erased_part - LEAST_PART) + LEAST_PART;
+        // Height to width, from a third to three, as often wide as high.
+        let ratio = ((uniform() * 2.0 - 1.0) * 3.0_f64.ln()).exp();
+        let place = Tensor::arange(self.side, options).unsqueeze(0);
+        let inside = |square: Tensor| {
+            let length = (square.sqrt() * side).clamp_max(side);
+            let start = uniform() * (side - &length);
+            place
+                .ge_tensor(&start)
+                .logical_and(&place.lt_tensor(&(start + length)))
+        };
+        let (rows, columns) = (inside(&part * &ratio), inside(part / ratio));
+        let chosen = uniform().lt(self.settings.erasing).unsqueeze(2);
+        let rectangle = rows.unsqueeze(2).logical_and(&columns.unsqueeze(1));
+        (pixels.rand_like() * 255.0).where_self(&rectangle.logical_and(&chosen), pixels)
     }
 }
 
@@ -101,14 +154,6 @@ mod tests {
 
     const SIDE: i64 = 28;
 
-    const NOTHING: Augmentation = Augmentation {
-        rotation_degrees: 0.0,
-        scale: 0.0,
-        shear_degrees: 0.0,
-        shift_pixels: 0.0,
-        elastic_pixels: 0.0,
-    };
-
     fn noise() -> Tensor {
         tch::manual_seed(5);
         Tensor::randint(256, [16, SIDE, SIDE], (Kind::Uint8, Device::Cpu))
@@ -117,7 +162,7 @@ mod tests {
     #[test]
     fn no_deformation_gives_the_image_back() {
         let pixels = noise();
-        let same = Augmenter::new(NOTHING, SIDE, Device::Cpu).apply(&pixels);
+        let same = Augmenter::new(Augmentation::default(), SIDE, Device::Cpu).apply(&pixels);
         let difference = (same - pixels.to_kind(Kind::Float))
             .abs()
             .max()
@@ -133,6 +178,7 @@ mod tests {
             shear_degrees: 30.0,
             shift_pixels: 6.0,
             elastic_pixels: 3.0,
+            ..Augmentation::default()
         };
         let pixels = noise();
         let deformed = Augmenter::new(settings, SIDE, Device::Cpu).apply(&pixels);
@@ -145,7 +191,7 @@ mod tests {
     fn a_shift_moves_the_ink_by_whole_images_differently() {
         let settings = Augmentation {
             shift_pixels: 5.0,
-            ..NOTHING
+            ..Augmentation::default()
         };
         let dot = Tensor::zeros([8, SIDE, SIDE], (Kind::Uint8, Device::Cpu));
         let _ = dot.narrow(1, 12, 4).narrow(2, 12, 4).fill_(255);
@@ -157,5 +203,48 @@ mod tests {
         let first = moved.select(0, 0);
         let second = moved.select(0, 1);
         assert!((first - second).abs().max().double_value(&[]) > 1.0);
+    }
+
+    #[test]
+    fn a_mirror_and_whole_pixels_keep_every_level() {
+        let settings = Augmentation {
+            crop_pixels: 3,
+            flip: 0.5,
+            ..Augmentation::default()
+        };
+        // A column of its own level, so that its place tells the shift and the mirror.
+        let image = Tensor::zeros([64, SIDE, SIDE], (Kind::Uint8, Device::Cpu));
+        let _ = image.narrow(1, 10, 8).narrow(2, 6, 1).fill_(200);
+        tch::manual_seed(2);
+        let moved = Augmenter::new(settings, SIDE, Device::Cpu).apply(&image);
+        let levels = moved.amax([1i64].as_slice(), false);
+        let mut places = [0; SIDE as usize];
+        for row in 0..64 {
+            let place = levels.select(0, row).argmax(0, false).int64_value(&[]);
+            let level = levels.double_value(&[row, place]);
+            assert!((level - 200.0).abs() < 0.05, "{level} at {place}");
+            places[place as usize] += 1;
+        }
+        // 6 ± 3, or mirrored 21 ± 3.
+        let (left, right): (i32, i32) = (places[3..=9].iter().sum(), places[18..=24].iter().sum());
+        assert_eq!(left + right, 64, "{places:?}");
+        assert!(left > 16 && right > 16, "{places:?}");
+    }
+
+    #[test]
+    fn some_images_lose_a_rectangle_of_bounded_size() {
+        let settings = Augmentation {
+            erasing: 0.5,
+            erased_part: 0.2,
+            ..Augmentation::default()
+        };
+        let black = Tensor::zeros([100, SIDE, SIDE], (Kind::Uint8, Device::Cpu));
+        tch::manual_seed(3);
+        let erased = Augmenter::new(settings, SIDE, Device::Cpu).apply(&black);
+        let covered = erased.gt(0.0).to_kind(Kind::Float);
+        let parts = covered.mean_dim([1i64, 2].as_slice(), false, Kind::Float);
+        let count = parts.gt(0.0).sum(Kind::Int64).int64_value(&[]);
+        assert!((30..=70).contains(&count), "{count} of 100");
+        assert!(parts.max().double_value(&[]) < 0.25, "{parts:?}");
     }
 }

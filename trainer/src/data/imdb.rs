@@ -78,7 +78,7 @@ impl Dataset for Imdb {
             files: [(TOKENIZER_FILE.to_owned(), tokenizer.to_bytes()?)].into(),
             train: tokenised.train.samples(source.device),
             further: sentences.transpose()?,
-            test: tokenised.test.samples(Device::Cpu),
+            test: tokenised.test.samples(Device::Cpu).by_length(),
         })
     }
 
@@ -90,7 +90,7 @@ impl Dataset for Imdb {
         imdb::PUBLISHED.ensure(source.data_dir)?;
         let test = read_archive(source.data_dir)?.test;
         let part = Part::encode(&Tokenizer::from_bytes(file)?, &test, &spec)?;
-        Ok(part.samples(Device::Cpu))
+        Ok(part.samples(Device::Cpu).by_length())
     }
 }
 

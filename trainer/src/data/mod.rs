@@ -13,6 +13,7 @@ use tch::{Device, Tensor};
 
 pub use dataset::{Dataset, Loaded, Source};
 
+use mnist::{FASHION_MNIST, MNIST};
 use text::Texts;
 
 use crate::random::SplitMix64;
@@ -29,6 +30,10 @@ pub struct Samples {
     /// The whole texts that `inputs` are parts of, to crop them in another way.
     pub texts: Option<Texts>,
 }
+
+/// The data sets of images that may take another one's place, by the names of their folders.
+pub static IMAGES: [(&str, &dyn Dataset); 2] =
+    [("mnist", &MNIST), ("fashion-mnist", &FASHION_MNIST)];
 
 // The random stream that chooses the validation samples. Epochs have the streams from 1.
 const SPLIT_STREAM: u64 = 0;

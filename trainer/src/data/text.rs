@@ -157,6 +157,16 @@ impl Samples {
         }
     }
 
+    /// The same samples, short texts first, so that a slice of them needs little padding.
+    #[must_use]
+    pub fn by_length(self) -> Self {
+        let Some(texts) = &self.texts else {
+            return self;
+        };
+        let order = texts.lengths.argsort_stable(true, 0, false);
+        self.select(&Vec::<i64>::try_from(order.to_device(Device::Cpu)).expect("int64 [n]"))
+    }
+
     /// These texts, and then `others` `repeat` times. Samples without texts are unchanged.
     #[must_use]
     pub fn followed_by(self, others: &Self, repeat: usize) -> Self {
@@ -211,6 +221,22 @@ mod tests {
         assert_eq!(rows(&few.ends()), [vec![1], vec![1, 3, 4]]);
         let none = texts.choose(|it| it.narrow(0, 0, 0));
         assert_eq!(none.ends()[0].size(), [0, 0]);
+    }
+
+    #[test]
+    fn by_length_the_short_come_first_and_keep_their_labels() {
+        let lengths = Tensor::from_slice(&[4_i64, 1, 3]);
+        let texts = Texts::new(
+            Tensor::arange(8, (Kind::Int, Device::Cpu)),
+            lengths,
+            MAX_TOKENS,
+        );
+        let samples = Samples::from_texts(texts, Tensor::from_slice(&[0_i64, 1, 2])).by_length();
+        assert_eq!(samples.label_values(), [1, 2, 0]);
+        assert_eq!(
+            rows(&samples.inputs),
+            [vec![4], vec![5, 6, 7], vec![0, 1, 2, 3]]
+        );
     }
 
     #[test]

@@ -5,12 +5,12 @@
 use quintet_onnx::{GraphBuilder, GraphError, Value};
 use tch::{Tensor, nn};
 
-use crate::data::mnist::Mnist;
+use crate::data::mnist::MNIST;
 use crate::layers::{
     CHANNEL, Conv2d, Dropout, FLATTEN, Layer, Linear, MAX_POOL, PIXEL_SCALE, RELU, Sequential,
 };
 use crate::models::Architecture;
-use crate::task::classification::DIGITS;
+use crate::task::classification::IMAGES;
 
 /// The convolutional network.
 pub static CNN: Architecture = Architecture {
@@ -19,8 +19,8 @@ pub static CNN: Architecture = Architecture {
     recipe: include_str!("../../recipes/cnn.toml"),
     original_recipe: Some(include_str!("../../recipes/original-cnn.toml")),
     tables: &["loss", "augmentation"],
-    dataset: &Mnist,
-    task: &DIGITS,
+    dataset: &MNIST,
+    task: &IMAGES,
     build: |vs, _| Box::new(Cnn::new(vs)),
 };
 

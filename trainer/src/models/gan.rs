@@ -4,7 +4,7 @@
 use quintet_onnx::ops;
 use tch::{Tensor, nn};
 
-use crate::data::mnist::Mnist;
+use crate::data::mnist::MNIST;
 use crate::layers::{
     BatchNorm, CHANNEL, Conv2d, ConvTranspose2d, Dropout, FLATTEN, LEAKY_RELU, Linear, Operator,
     Sequential,
@@ -22,7 +22,7 @@ pub static GAN: Architecture = Architecture {
     recipe: include_str!("../../recipes/gan.toml"),
     original_recipe: Some(include_str!("../../recipes/original-gan.toml")),
     tables: &["adversarial"],
-    dataset: &Mnist,
+    dataset: &MNIST,
     task: &Generation,
     build: |vs, _| Box::new(generator(vs)),
 };

@@ -4,10 +4,10 @@
 
 use tch::nn;
 
-use crate::data::mnist::Mnist;
+use crate::data::mnist::MNIST;
 use crate::layers::{Dropout, FLATTEN, Linear, PIXEL_SCALE, RELU, Sequential};
 use crate::models::Architecture;
-use crate::task::classification::DIGITS;
+use crate::task::classification::IMAGES;
 
 /// The multi-layer perceptron.
 pub static MLP: Architecture = Architecture {
@@ -16,8 +16,8 @@ pub static MLP: Architecture = Architecture {
     recipe: include_str!("../../recipes/mlp.toml"),
     original_recipe: Some(include_str!("../../recipes/original-mlp.toml")),
     tables: &["loss", "augmentation"],
-    dataset: &Mnist,
-    task: &DIGITS,
+    dataset: &MNIST,
+    task: &IMAGES,
     build: |vs, _| Box::new(mlp(vs)),
 };
 

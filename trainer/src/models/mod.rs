@@ -4,21 +4,25 @@ pub mod cnn;
 pub mod encoder;
 pub mod gan;
 pub mod mlp;
+pub mod resnet;
 pub mod sentiment;
 pub mod transformer;
 
 use std::fmt;
 
+use quintet_bundle::task;
 use quintet_onnx::{GraphBuilder, GraphError, Value};
 use tch::{Tensor, nn};
 
 pub use cnn::CNN;
 pub use gan::GAN;
 pub use mlp::MLP;
+pub use resnet::{FASHION, RESNET};
 pub use sentiment::{LSTM, SIMPLE_RNN};
 pub use transformer::TRANSFORMER;
 
-use crate::data::Dataset;
+use crate::data::{self, Dataset};
+use crate::error::Error;
 use crate::layers::Layer;
 use crate::recipe::Recipe;
 use crate::task::Task;
@@ -26,7 +30,16 @@ use crate::task::Task;
 /// The networks of this crate, in the order in which `train all` trains them.
 ///
 /// The GAN follows the CNN, which judges it.
-pub static NETWORKS: [&Architecture; 6] = [&MLP, &CNN, &SIMPLE_RNN, &LSTM, &TRANSFORMER, &GAN];
+pub static NETWORKS: [&Architecture; 8] = [
+    &MLP,
+    &CNN,
+    &RESNET,
+    &FASHION,
+    &SIMPLE_RNN,
+    &LSTM,
+    &TRANSFORMER,
+    &GAN,
+];
 
 /// The layers of a network. A [`Layer`] is the model of a network with one input.
 pub trait Model: fmt::Debug {
@@ -40,6 +53,9 @@ pub trait Model: fmt::Debug {
 
     /// Writes the layers, from the graph's inputs to what [`Model::forward_t`] gives.
     fn export(&self, graph: &mut GraphBuilder, inputs: &[Value]) -> Result<Value, GraphError>;
+
+    /// Makes the weights those that [`Model::export`] writes, see [`Layer::fold`].
+    fn fold(&self) {}
 }
 
 impl<L: Layer> Model for L {
@@ -50,10 +66,14 @@ impl<L: Layer> Model for L {
     fn export(&self, graph: &mut GraphBuilder, inputs: &[Value]) -> Result<Value, GraphError> {
         Layer::export(self, graph, &inputs[0])
     }
+
+    fn fold(&self) {
+        Layer::fold(self);
+    }
 }
 
 /// A network as the trainer knows it. One of these, in a list, is all that adds a network.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Architecture {
     /// The name on the command line, in recipes, in `runs/` and in `models/`.
     pub name: &'static str,
@@ -76,13 +96,46 @@ pub struct Architecture {
 impl Architecture {
     /// The recipe behind the committed model.
     pub fn recipe(&self) -> Recipe {
-        Recipe::built_in(self.name, self.recipe)
+        self.built_in(self.recipe)
     }
 
     /// The recipe of the original program, where there is one.
     pub fn original(&self) -> Option<Recipe> {
-        let text = self.original_recipe?;
-        Some(Recipe::built_in(self.name, text))
+        Some(self.built_in(self.original_recipe?))
+    }
+
+    fn built_in(&self, text: &str) -> Recipe {
+        Recipe {
+            architecture: self.name.to_owned(),
+            ..Recipe::built_in(self.name, text)
+        }
+    }
+
+    /// The same network for another one of [`data::IMAGES`], called `NETWORK-DATASET`; itself, if
+    /// it learns from that one. It lives as long as the process.
+    ///
+    /// # Errors
+    /// The network does not classify such images.
+    pub fn trained_on(&'static self, data: &str) -> Result<&'static Self, Error> {
+        let same = data::IMAGES.iter().find(|(name, _)| *name == data);
+        let fits = |other: &dyn Dataset| {
+            let own = self.dataset;
+            self.task.name() == task::IMAGE_CLASSIFICATION
+                && own.inputs() == other.inputs()
+                && own.labels().len() == other.labels().len()
+        };
+        match same {
+            Some((_, dataset)) if dataset.name() == self.dataset.name() => Ok(self),
+            Some((_, dataset)) if fits(*dataset) => Ok(Box::leak(Box::new(Self {
+                name: format!("{self}-{data}").leak(),
+                dataset: *dataset,
+                ..*self
+            }))),
+            _ => {
+                let allowed = format!("{self} learns from {} alone", self.dataset.name());
+                Err(Error::value("--data", data, &allowed))
+            }
+        }
     }
 }
 

@@ -42,8 +42,10 @@ pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
         write("recall", LEFT + side + 58, TOP - 20, 18, FAINT)?;
         for (class, label) in labels.iter().enumerate().take(classes) {
             let along = class as i32 * CELL + CELL / 2;
-            write(label, LEFT + along, TOP - 20, 24, INK)?;
-            write(label, LEFT / 2, TOP + along, 24, INK)?;
+            // A digit is written large, a name as its cell allows.
+            let size = if label.len() == 1 { 24 } else { 12 };
+            write(label, LEFT + along, TOP - 20, size, INK)?;
+            write(label, LEFT / 2, TOP + along, size, INK)?;
             let all: u64 = confusion.0[class].iter().sum();
             let recall = 100.0 * confusion.0[class][class] as f64 / all.max(1) as f64;
             write(

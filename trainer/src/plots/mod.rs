@@ -1,8 +1,8 @@
-//! The pictures of a run: training curves, confusion matrix, digits with their labels, scores.
+//! The pictures of a run: training curves, confusion matrix, images with their labels, scores.
 
 pub mod confusion;
 pub mod curves;
-pub mod digits;
+pub mod images;
 pub mod scores;
 
 use std::path::Path;
@@ -50,7 +50,7 @@ pub struct Classified<'a> {
     pub confusion: &'a Confusion,
 }
 
-type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+pub(crate) type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
 pub(crate) type DrawError =
     DrawingAreaErrorKind<<BitMapBackend<'static> as plotters::prelude::DrawingBackend>::ErrorType>;

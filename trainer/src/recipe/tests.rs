@@ -112,6 +112,8 @@ fn values_out_of_range_are_named() {
         "averaging.decay = 1.0 => averaging.decay is 1, ",
         "loss.label_smoothing = 2.0 => loss.label_smoothing is 2, ",
         "schedule.warmup_fraction = 1.5 => schedule.warmup_fraction is 1.5, ",
+        "augmentation.flip = 1.5 => augmentation.flip is 1.5, allowed: 0 to 1",
+        "augmentation.crop_pixels = 29 => augmentation.crop_pixels is 29, allowed: 0 to 28",
         "crop.chance = 0.5 => crop is there, allowed: no such table for mlp",
         "tokenizer.max_tokens = 9 => tokenizer is there, allowed: no such table for mlp",
     ];

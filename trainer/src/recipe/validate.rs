@@ -25,7 +25,7 @@ const TABLES: [&str; 10] = [
     "adversarial",
 ];
 
-const RANGES: [Range; 36] = [
+const RANGES: [Range; 40] = [
     ("epochs", 1.0, 1e4, false),
     ("batch_size", 1.0, 6e4, false),
     ("optimizer.learning_rate", 0.0, 1.0, true),
@@ -41,6 +41,10 @@ const RANGES: [Range; 36] = [
     ("augmentation.shear_degrees", 0.0, 80.0, false),
     ("augmentation.shift_pixels", 0.0, 28.0, false),
     ("augmentation.elastic_pixels", 0.0, 28.0, false),
+    ("augmentation.crop_pixels", 0.0, 28.0, false),
+    ("augmentation.flip", 0.0, 1.0, false),
+    ("augmentation.erasing", 0.0, 1.0, false),
+    ("augmentation.erased_part", 0.0, 1.0, false),
     ("tokenizer.vocabulary_size", 4.0, 1e6, false),
     ("tokenizer.max_tokens", 1.0, 65_536.0, false),
     ("crop.chance", 0.0, 1.0, false),

@@ -13,17 +13,17 @@ use crate::data::{Dataset, Loaded};
 use crate::error::Error;
 use crate::fit::{Fit, Learner};
 use crate::network::Network;
-use crate::plots::{Picture, confusion, digits, scores};
+use crate::plots::{Picture, confusion, images, scores};
 
 use exam::ClassificationExam;
 use learner::Classifier;
 
-/// Classification of images of digits.
-pub static DIGITS: Classification = Classification {
+/// Classification of images.
+pub static IMAGES: Classification = Classification {
     name: task::IMAGE_CLASSIFICATION,
     pictures: &[
         ("confusion.png", confusion::draw),
-        ("digits.png", digits::draw),
+        ("images.png", images::draw),
     ],
 };
 

@@ -29,11 +29,19 @@ fn what_is_wrong_with_the_flags_is_said_with_exit_code_2() {
     std::fs::write(&recipe, "architecture = \"cnn\"\nepoch = 3\n").unwrap();
     let here = text(folder.path());
     let runs = folder.path().join("runs");
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 9] = [
+        (
+            &["train", "lstm", "--data", "fashion-mnist"],
+            "--data is fashion-mnist, allowed: lstm learns from IMDB alone",
+        ),
+        (
+            &["train", "gan", "--data", "fashion-mnist"],
+            "gan learns from MNIST alone",
+        ),
         (&["train", "mlp", "--device", "gpu"], "auto, cpu, cuda"),
         (
             &["train", "vgg"],
-            "mlp, cnn, simple_rnn, lstm, transformer, gan, all",
+            "mlp, cnn, resnet, fashion, simple_rnn, lstm, transformer, gan, all",
         ),
         (
             &["train", "mlp", "--data-dir", "/nowhere"],
@@ -114,7 +122,7 @@ fn training_writes_a_bundle_that_evaluates() {
         "{:?}",
         manifest.metrics
     );
-    for picture in ["curves.png", "confusion.png", "digits.png"] {
+    for picture in ["curves.png", "confusion.png", "images.png"] {
         assert!(
             image::open(runs.join("mlp").join(picture)).is_ok(),
             "{picture}"
@@ -149,6 +157,43 @@ fn training_writes_a_bundle_that_evaluates() {
     let output = trainer(&[&train[..], &["--resume", "--seed", "9"]].concat());
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("another recipe"));
+}
+
+#[test]
+fn a_network_learns_other_images_under_another_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let garments = path("fashion-mnist");
+    std::fs::create_dir(&garments).unwrap();
+    write_idx(&garments, "train", &digits(300, 1));
+    write_idx(&garments, "t10k", &digits(60, 2));
+    let (data, models, runs) = (folder.path(), path("models"), path("runs"));
+    let common = ["--data-dir", text(data), "--models-dir", text(&models)];
+    let common = [
+        &common[..],
+        &["--runs-dir", text(&runs), "--data", "fashion-mnist"],
+    ]
+    .concat();
+    let train = ["train", "mlp", "--epochs", "1", "--device", "cpu"];
+    let output = trainer(&[&train, &common[..]].concat());
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    assert!(
+        trainer(&[&["export", "mlp"], &common[..]].concat())
+            .status
+            .success()
+    );
+
+    let path = models.join("mlp-fashion-mnist/1");
+    let bundle = Bundle::open(&path).unwrap();
+    let manifest = bundle.manifest();
+    assert_eq!(manifest.name, "mlp-fashion-mnist");
+    assert_eq!(manifest.labels[9], "Ankle boot");
+    assert!(!models.join("mlp").exists() && !runs.join("mlp").exists());
+
+    let output = trainer(&["evaluate", text(&path), "--data-dir", text(data)]);
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(report.contains("Ankle boot"), "{report}");
 }
 
 #[test]

@@ -96,8 +96,10 @@ fn thirty_two_samples_are_learned_by_heart() {
     for architecture in CLASSIFIERS {
         // Nothing that keeps a network from learning by heart.
         let mut recipe = architecture.original().unwrap_or_else(|| Recipe {
-            sequence_dropout: None,
+            augmentation: None,
             averaging: None,
+            loss: None,
+            sequence_dropout: None,
             ..architecture.recipe()
         });
         recipe.epochs = 60;

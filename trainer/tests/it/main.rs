@@ -14,5 +14,6 @@ mod gan;
 mod learning;
 mod parity;
 mod pictures;
+mod residual;
 mod support;
 mod texts;

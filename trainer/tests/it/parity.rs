@@ -38,9 +38,10 @@ fn served(network: &Network, samples: &Samples) -> Tensor {
 #[test]
 fn parameter_counts_and_shapes() {
     let _turn = alone();
-    let expected: [(u64, &[i64]); 5] = [
+    let expected: [(u64, &[i64]); 6] = [
         (109_386, &[7, 10]),
         (225_034, &[7, 10]),
+        (269_434, &[7, 10]),
         (1_294_465, &[7]),
         (1_331_521, &[7]),
         (1_349_377, &[7]),
@@ -129,7 +130,8 @@ fn float16_halves_the_file_and_hardly_moves_the_answers() {
         let network = network(architecture);
         let bytes = export(&network).unwrap().to_bytes().len() as u64;
         let weights = 2 * network.parameters();
-        assert!(bytes < weights * 51 / 50, "{bytes} for {weights}");
+        // Nodes and names take most beside a small network of many layers.
+        assert!(bytes < weights * 26 / 25, "{bytes} for {weights}");
         let samples = samples(architecture, 3, 6);
         let expected = outputs(&network, &samples);
         let actual = served(&network, &samples);

@@ -6,7 +6,7 @@ use image::{GenericImageView, Pixel, Rgba};
 use quintet_trainer::data::Samples;
 use quintet_trainer::evaluate::Confusion;
 use quintet_trainer::plots::curves::{self, Panel};
-use quintet_trainer::plots::{Classified, confusion, digits, scores};
+use quintet_trainer::plots::{Classified, confusion, images, scores};
 use tch::Device;
 
 use crate::support;
@@ -101,9 +101,9 @@ fn a_confusion_matrix() {
 }
 
 #[test]
-fn digits_with_and_without_mistakes() {
+fn images_with_and_without_mistakes() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("digits.png");
+    let path = folder.path().join("images.png");
     let samples = samples();
     let truths = samples.label_values();
     let mut probabilities = vec![0.01; 40 * CLASSES];
@@ -113,7 +113,7 @@ fn digits_with_and_without_mistakes() {
     let confusion = Confusion::new(CLASSES);
     let draw = |probabilities: &[f32]| {
         let judged = classified(&samples, (&NAMES, &truths), probabilities, &confusion);
-        digits::draw(&path, &judged).unwrap();
+        images::draw(&path, &judged).unwrap();
         inspect(&path, (1080, 916))
     };
     let right = draw(&probabilities);

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use quintet_data::mnist::Digits;
 use quintet_trainer::data::Samples;
-use quintet_trainer::models::{Architecture, CNN, LSTM, MLP, SIMPLE_RNN, TRANSFORMER};
+use quintet_trainer::models::{Architecture, CNN, LSTM, MLP, RESNET, SIMPLE_RNN, TRANSFORMER};
 use quintet_trainer::network::Network;
 use quintet_trainer::random::SplitMix64;
 use quintet_trainer::recipe::Recipe;
@@ -15,7 +15,8 @@ use tch::{Device, Tensor};
 pub(crate) const SIDE: usize = 28;
 
 /// The networks that learn from labelled samples.
-pub(crate) static CLASSIFIERS: [&Architecture; 5] = [&MLP, &CNN, &SIMPLE_RNN, &LSTM, &TRANSFORMER];
+pub(crate) static CLASSIFIERS: [&Architecture; 6] =
+    [&MLP, &CNN, &RESNET, &SIMPLE_RNN, &LSTM, &TRANSFORMER];
 
 /// `count` noisy images; the digit decides where a bright square stands.
 pub(crate) fn digits(count: usize, seed: u64) -> Digits {

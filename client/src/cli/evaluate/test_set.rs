@@ -1,4 +1,5 @@
-//! What is sent and what the right answers are: MNIST's test images, or IMDB's test reviews.
+//! What is sent and what the right answers are: the test images of MNIST or Fashion-MNIST, or
+//! IMDB's test reviews.
 
 use std::{ops::Range, path::Path};
 
@@ -7,7 +8,7 @@ use quintet_client::{
     ClassifyRequest, Client, Framing, Image, Prediction, SentimentRequest, Timing,
 };
 use quintet_data::{
-    DataErrorKind,
+    DataErrorKind, fashion_mnist,
     imdb::{self, Reviews},
     mnist::SIDE,
 };
@@ -30,7 +31,7 @@ pub(super) struct TestSet {
 
 #[derive(Debug)]
 enum Samples {
-    /// MNIST's pixels. One image a request, so that batches are the server's own.
+    /// Pixels of MNIST's size. One image a request, so that batches are the server's own.
     Images(Vec<Bytes>),
     Texts(Vec<String>),
 }
@@ -47,13 +48,28 @@ pub(super) struct Share {
 const TEXTS: usize = 16;
 
 impl TestSet {
+    /// MNIST's test images.
     pub(super) fn digits(data_dir: &Path, limit: usize) -> Result<Self, Failure> {
-        let Digits { images, labels } = digits::load(data_dir)?;
-        Ok(Self {
-            samples: Samples::Images(images),
-            truths: labels.into_iter().take(limit).collect(),
-            labels: (0..10).map(|it| it.to_string()).collect(),
-        })
+        let labels = (0..10).map(|it| it.to_string()).collect();
+        Ok(Self::images(digits::load(data_dir)?, limit, labels))
+    }
+
+    /// Fashion-MNIST's test images.
+    pub(super) fn garments(data_dir: &Path, limit: usize) -> Result<Self, Failure> {
+        let labels = fashion_mnist::LABELS.map(str::to_owned).into();
+        Ok(Self::images(
+            digits::load_garments(data_dir)?,
+            limit,
+            labels,
+        ))
+    }
+
+    fn images(set: Digits, limit: usize, labels: Vec<String>) -> Self {
+        Self {
+            samples: Samples::Images(set.images),
+            truths: set.labels.into_iter().take(limit).collect(),
+            labels,
+        }
     }
 
     /// `None` where the reviews are not there.
@@ -111,7 +127,7 @@ impl TestSet {
                 let side = SIDE as u32;
                 let images = images[samples].iter();
                 let images = images.map(|pixels| Image::raw(side, side, 1, pixels.clone()));
-                // MNIST's images are frames already, so none is framed again.
+                // The images are the model's pixels already, so none is framed again.
                 let request = ClassifyRequest::new(images).model(model);
                 let answer = client.classify(request.framing(Framing::None)).await;
                 let answer = answer.map_err(failed)?;

@@ -63,6 +63,19 @@ impl Classifier {
     }
 }
 
+/// The digit of each label, if they are exactly the ten digits.
+pub(crate) fn digits(labels: &[String]) -> Option<[u32; 10]> {
+    let labels: &[String; 10] = labels.try_into().ok()?;
+    // A label that is no digit is none of 0 to 9.
+    let digits = labels.each_ref().map(|label| match label.as_bytes() {
+        [digit @ b'0'..=b'9'] => (digit - b'0').into(),
+        _ => u32::MAX,
+    });
+    (0..10)
+        .all(|digit| digits.contains(&digit))
+        .then_some(digits)
+}
+
 impl Task for Classify {
     fn name(&self) -> &'static str {
         NAME
@@ -100,5 +113,27 @@ mod tests {
             assert_eq!(indices, expected, "top_k {top_k}");
         }
         assert_eq!(classifier.rank(&Row::default(), 1), None);
+    }
+
+    #[test]
+    fn labels_are_digits_in_any_order_or_none() {
+        let labels = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
+        assert_eq!(
+            digits(&labels("0 1 2 3 4 5 6 7 8 9")),
+            Some([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+        );
+        assert_eq!(
+            digits(&labels("9 1 2 3 4 5 6 7 8 0")),
+            Some([9, 1, 2, 3, 4, 5, 6, 7, 8, 0])
+        );
+        for other in [
+            "0 1 2 3 4 5 6 7 8",
+            "0 1 2 3 4 5 6 7 8 9 a",
+            "0 1 2 3 4 5 6 7 8 8",
+            "0 1 2 3 4 5 6 7 8 nine",
+            "00 1 2 3 4 5 6 7 8 9",
+        ] {
+            assert_eq!(digits(&labels(other)), None, "{other}");
+        }
     }
 }

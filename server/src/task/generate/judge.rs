@@ -48,7 +48,7 @@ impl Judge {
     }
 
     fn of(model: Arc<Model>) -> Result<Self, ServeError> {
-        match digits(&model.manifest.labels) {
+        match classify::digits(&model.manifest.labels) {
             Some(digits) => Ok(Self {
                 classifier: model.state()?,
                 model,
@@ -87,19 +87,6 @@ pub(super) async fn rows(
     blocking.each(is_short, frames.to_vec(), row).await
 }
 
-/// The digit of each label, if they are exactly the ten digits.
-fn digits(labels: &[String]) -> Option<[u32; 10]> {
-    let digit = |label: &String| match label.as_bytes() {
-        [digit @ b'0'..=b'9'] => Some((digit - b'0').into()),
-        _ => None,
-    };
-    let digits: Vec<u32> = labels.iter().map(digit).collect::<Option<_>>()?;
-    let digits: [u32; 10] = digits.try_into().ok()?;
-    (0..10)
-        .all(|digit| digits.contains(&digit))
-        .then_some(digits)
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -128,27 +115,5 @@ mod tests {
         assert_eq!(ready(100), Some(28 * 28));
         assert_eq!(ready(500), None);
         drop(end);
-    }
-
-    #[test]
-    fn labels_are_digits_in_any_order_or_none() {
-        let labels = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
-        assert_eq!(
-            digits(&labels("0 1 2 3 4 5 6 7 8 9")),
-            Some([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-        );
-        assert_eq!(
-            digits(&labels("9 1 2 3 4 5 6 7 8 0")),
-            Some([9, 1, 2, 3, 4, 5, 6, 7, 8, 0])
-        );
-        for other in [
-            "0 1 2 3 4 5 6 7 8",
-            "0 1 2 3 4 5 6 7 8 9 a",
-            "0 1 2 3 4 5 6 7 8 8",
-            "0 1 2 3 4 5 6 7 8 nine",
-            "00 1 2 3 4 5 6 7 8 9",
-        ] {
-            assert_eq!(digits(&labels(other)), None, "{other}");
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! One step of a network that learns from labelled samples.
 
 use serde_json::{Map, Value};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::bag_of_ngrams;
 use crate::data::Samples;
@@ -13,6 +13,10 @@ use crate::objective;
 use crate::recipe::Recipe;
 use crate::schedule::{Moment, Phase};
 use crate::task::exam::figures;
+
+/// Tokens of a text of which a bag of n-grams can tell something. Of a shorter text, its part in
+/// the target is smaller.
+const TELLING_TOKENS: f64 = 100.0;
 
 /// A network that learns from labelled samples.
 #[derive(Debug)]
@@ -42,7 +46,9 @@ impl<'a> Classifier<'a> {
             let labels = train.label_values();
             let scores = bag_of_ngrams::out_of_fold(&texts.rows(), &labels, recipe.seed);
             let scores = Tensor::from_slice(&scores).to_device(fit.device);
-            objective::targets(&train.labels, label_smoothing).lerp(&scores, it.part)
+            let part = (texts.lengths.to_kind(Kind::Float) / TELLING_TOKENS).clamp_max(1.0);
+            let labels = objective::targets(&train.labels, label_smoothing);
+            labels.lerp_tensor(&scores, &(part * it.part))
         });
         Self {
             recipe,

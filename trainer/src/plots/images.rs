@@ -1,4 +1,4 @@
-//! Test digits with the labels that the network gave them.
+//! Test images with the labels that the network gave them.
 
 use std::path::Path;
 
@@ -46,7 +46,7 @@ pub fn draw(path: &Path, classified: &Classified<'_>) -> Result<(), Error> {
         let middle = (WIDTH / 2, 32);
         write_text(root, classified.title, middle, 26, (INK, HPos::Center))?;
         let below = 60 + HEADING + CELL_HEIGHT * ROWS as i32;
-        judged.grid(root, 60, "The first test digits", &first)?;
+        judged.grid(root, 60, "The first test images", &first)?;
         let mistakes = &mistakes[..mistakes.len().min(shown)];
         judged.grid(root, below, &heading, mistakes)
     })
@@ -99,16 +99,31 @@ impl Judged<'_> {
         }
         let (given, probability) = self.given(index);
         let truth = self.truth(index);
+        let label = |class: usize| self.classified.labels.get(class).copied().unwrap_or("?");
         let percent = 100.0 * probability;
         let middle = x + CELL_WIDTH / 2;
         let line = y + SIDE as i32 * ZOOM;
-        let text = format!("{given}   {percent:.0} %");
+        let text = format!("{}  {percent:.0} %", label(given));
+        // A digit is written large, a name as its cell allows.
+        let size = if label(given).len() == 1 { 17 } else { 12 };
         if given == truth {
-            write_text(root, &text, (middle, line + 16), 17, (GREEN, HPos::Center))
+            write_text(
+                root,
+                &text,
+                (middle, line + 16),
+                size,
+                (GREEN, HPos::Center),
+            )
         } else {
-            write_text(root, &text, (middle, line + 14), 17, (RED, HPos::Center))?;
-            let text = format!("truly {truth}");
-            write_text(root, &text, (middle, line + 29), 14, (FAINT, HPos::Center))
+            write_text(root, &text, (middle, line + 14), size, (RED, HPos::Center))?;
+            let text = format!("truly {}", label(truth));
+            write_text(
+                root,
+                &text,
+                (middle, line + 29),
+                size.min(14),
+                (FAINT, HPos::Center),
+            )
         }
     }
 }
