@@ -13,7 +13,7 @@ use quintet_data::mnist::{self, Split};
 use quintet_e2e::photo::{Drawing, Kind, Rng, kinds};
 use quintet_server::batching::Backend as _;
 use quintet_server::runtime::{Row, SessionBackend, Weights};
-use quintet_server::task::picture::{Picture, decode};
+use quintet_server::task::picture::{Picture, Wanted, decode};
 
 use crate::Result;
 use crate::inference::Inference;
@@ -118,8 +118,8 @@ impl Reader {
 
     /// The frame that the model sees, and the class that it finds.
     fn read(&mut self, file: Bytes) -> Result<(Bytes, usize)> {
-        let colours = self.input.spec.colours(Framing::Auto);
-        let pixels = decode(&Picture::Encoded(file), colours, MAX_PIXELS)
+        let wanted = Wanted::by(self.input.spec, Framing::Auto);
+        let pixels = decode(&Picture::Encoded(file), wanted, MAX_PIXELS)
             .map_err(|error| format!("{}: {}", error.field, error.description))?;
         let frame = Bytes::from(self.input.row(pixels, Framing::Auto));
         let row: Row = std::iter::once(frame.clone()).collect();
