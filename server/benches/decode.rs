@@ -60,7 +60,7 @@ fn photograph(bencher: Bencher<'_, '_>, megapixels: u32) {
         _ => (8160, 6144),
     };
     let level = |at: u32, of: u32| (at * 255 / of) as u8;
-    let grain = |x: u32, y: u32| ((x * 31 ^ y * 17) % 13) as u8;
+    let grain = |x: u32, y: u32| (((x * 31) ^ (y * 17)) % 13) as u8;
     let pixel = |x, y| {
         let grain = grain(x, y);
         let colours = [
