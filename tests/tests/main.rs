@@ -43,4 +43,5 @@ mod tokens;
 #[cfg(feature = "trainer")]
 mod train_then_serve;
 mod transport;
+mod unreadable;
 mod versions;
