@@ -50,11 +50,14 @@ pub(super) fn is_digit(ink: &Ink, kept: &[Patch], all: &[bool], dropped: &Droppe
     let width = ink.contrast.width;
     let is_no_part =
         |patch| is_rule(patch) || is_block(patch) || is_cut_off(width, patch, &ink.mask);
+    let slope = slope(ink, kept);
     let is_other = (right - left).max(bottom - top) < LEAST_LENGTH
         || dropped.count(Thing::Neighbour) >= TEXTURE
-        || covers_a_side(width, &ink.mask)
         || kept.iter().all(is_no_part)
-        || is_soft(ink, kept)
+        || slope < SOFT.1 && slope * stroke_width(width, &ink.mask) < SOFT.0
+        // The bar of a 7 that is cut out tightly may cover a side, too.
+        || covers_a_side(width, &ink.mask)
+            && (slope < SOFT.1 || kept.iter().all(|patch| is_solid(width, patch)))
         || is_on_a_box(width, kept, all);
     !is_other
 }
@@ -114,6 +117,10 @@ fn is_cut_off(width: usize, patch: &Patch, mask: &[bool]) -> bool {
         || is_broad && area >= BROAD.1 * hull.area()
 }
 
+fn is_solid(width: usize, patch: &Patch) -> bool {
+    patch.pixels.len() as f32 >= SOLID * hull(width, patch).area()
+}
+
 /// Whether a patch covers a corner of the picture.
 fn covers_a_corner(width: usize, patch: &Patch, mask: &[bool]) -> bool {
     let [left, top, right, bottom] = patch.bounds;
@@ -123,8 +130,9 @@ fn covers_a_corner(width: usize, patch: &Patch, mask: &[bool]) -> bool {
     top == 0 && is_covered(0) || bottom * width == mask.len() && is_covered(last)
 }
 
-/// Whether the ink fades out as light does.
-fn is_soft(ink: &Ink, kept: &[Patch]) -> bool {
+/// The part of its contrast that ink loses from pixel to pixel at its outline; 1 where there is no
+/// outline within the picture.
+fn slope(ink: &Ink, kept: &[Patch]) -> f32 {
     let (width, levels) = (ink.contrast.width, &ink.contrast.data);
     let slope = |&pixel: &u32| {
         let pixel = pixel as usize;
@@ -139,11 +147,7 @@ fn is_soft(ink: &Ink, kept: &[Patch]) -> bool {
     };
     let pixels = kept.iter().flat_map(|patch| &patch.pixels);
     let slopes: Vec<f32> = pixels.filter_map(slope).collect();
-    let Some(slope) = quantile(&slopes, 0.5) else {
-        return false;
-    };
-    let (full, stroke) = (ink.full(), stroke_width(width, &ink.mask));
-    slope < SOFT.1 * full && slope * stroke < SOFT.0 * full
+    quantile(&slopes, 0.5).map_or(1.0, |slope| slope / ink.full())
 }
 
 /// Whether a pixel at none of the picture's edges has ink on all of its sides.

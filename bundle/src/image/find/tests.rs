@@ -248,8 +248,6 @@ fn findings_say_what_was_dropped() {
     assert_eq!(found(&|_, _, level| 255.0 - level), (light, vec![]));
     let rules = found(&|_, y, level| if y % 24 < 2 { level.min(90.0) } else { level });
     assert_eq!(rules, (dark, vec![(Thing::Line, 10)]));
-    let shadow = found(&|x, _, level| if x > 170 { level / 2.0 } else { level });
-    assert_eq!(shadow, (dark, vec![(Thing::Shadow, 1)]));
     let dot = |at: Point, radius: f32| {
         move |x: u32, y: u32, level: f32| {
             let away = (x as f32 - at.0).hypot(y as f32 - at.1);
