@@ -258,8 +258,6 @@ fn findings_say_what_was_dropped() {
     assert_eq!(speck, (dark, vec![(Thing::Speck, 1)]));
     let edge = found(&dot((0.0, 230.0), 14.0));
     assert_eq!(edge, (dark, vec![(Thing::AtEdge, 1)]));
-    let neighbour = found(&dot((20.0, 215.0), 14.0));
-    assert_eq!(neighbour, (dark, vec![(Thing::Neighbour, 1)]));
     let desk = found(&|x, _, level| if x < 40 { 60.0 } else { level });
     assert_eq!(desk, (dark, vec![(Thing::Surroundings, 1)]));
 }
