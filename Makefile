@@ -8,8 +8,9 @@ MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 TOOLS = $(CURDIR)/.runtime/tools/bin
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help serve build test check bench test-triton test-interop test-hostile soak fuzz-smoke test-deploy check-kubernetes \
-	check-supply-chain check-msrv train generate fetch-onnxruntime fetch-libtorch
+.PHONY: help serve build test check bench train generate fetch-onnxruntime fetch-libtorch \
+	test-triton test-import test-interop test-hostile test-deploy test-kubernetes soak fuzz-smoke \
+	check-kubernetes check-supply-chain check-msrv
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 22
@@ -32,6 +33,10 @@ test-triton: fetch-onnxruntime ## Let NVIDIA's own client talk to the server (AR
 	$(CARGO) build -p quintet-server
 	python3 tests/triton/run.py $(ARGS)
 
+test-import: fetch-onnxruntime fetch-libtorch ## Import models of other programs and compare the answers (fetches 1.5 GB; minutes)
+	$(CARGO) build -p quintet-trainer -p quintet-server
+	python3 tests/import/run.py $(ARGS)
+
 test-interop: fetch-onnxruntime ## Let gRPC's clients in Go, Node and Python, and the SDK, talk to the server over TLS
 	$(CARGO) build -p quintet-server -p quintet-client
 	python3 tests/interop/run.py $(ARGS)
@@ -48,6 +53,11 @@ fuzz-smoke: fetch-onnxruntime ## Run every fuzz target for some seconds (needs n
 
 test-deploy: ## Build the images and try the deployment (needs a Docker Engine, compose and grpcurl; minutes)
 	python3 -B deploy/tests/run.py
+
+test-kubernetes: build ## Run the manifests and the chart on a cluster, under load (needs KUBECONFIG, or root, Go and cgroups; minutes)
+	python3 -m venv .runtime/kubernetes-validate
+	.runtime/kubernetes-validate/bin/pip install -q --disable-pip-version-check kubernetes-validate==1.37.0
+	.runtime/kubernetes-validate/bin/python -B deploy/tests/cluster/run.py
 
 check-kubernetes: ## Hold what kustomize makes of deploy/kubernetes to the published schemas (needs Go)
 	python3 -m venv .runtime/kubernetes-validate

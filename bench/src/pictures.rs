@@ -14,7 +14,7 @@ use quintet_data::mnist::{self, Split};
 use quintet_e2e::photo::{Blank, Drawing, Kind, Rng, blanks, kinds};
 use quintet_server::batching::Backend as _;
 use quintet_server::runtime::{Row, SessionBackend, Weights};
-use quintet_server::task::picture::{Picture, decode};
+use quintet_server::task::picture::{Picture, Wanted, decode};
 
 use crate::Result;
 use crate::inference::Inference;
@@ -104,8 +104,8 @@ fn blank(options: &Options) -> Result<String> {
 
 /// A file's pixels, as a search for ink takes them.
 fn pixels(spec: &ImageSpec, file: Bytes) -> Result<Pixels> {
-    let colours = spec.colours(Framing::Auto);
-    let pixels = decode(&Picture::Encoded(file), colours, MAX_PIXELS);
+    let wanted = Wanted::by(*spec, Framing::Auto);
+    let pixels = decode(&Picture::Encoded(file), wanted, MAX_PIXELS);
     Ok(pixels.map_err(|error| format!("{}: {}", error.field, error.description))?)
 }
 

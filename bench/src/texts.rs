@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use quintet_server::batching::Backend as _;
 use quintet_server::runtime::{Row, SessionBackend, Weights};
-use quintet_server::task::sentiment::Reader;
+use quintet_server::task::text::Reader;
 
 use crate::Result;
 use crate::inference::{Inference, on_all_cores};
@@ -59,7 +59,7 @@ fn run_for(
     let mut outputs = Vec::new();
     let (start, mut done) = (Instant::now(), 0);
     while start.elapsed() < TRIAL {
-        let rows = texts.iter().map(|text| Ok(reader.read(text)?.row));
+        let rows = texts.iter().map(|text| Ok(reader.read(text, None)?.row));
         let mut rows = rows.collect::<Result<Vec<Row>>>()?;
         rows.sort_by_key(Row::steps);
         for rows in rows.chunks(batch) {

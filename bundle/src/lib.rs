@@ -31,10 +31,11 @@ mod tensor;
 pub mod text;
 mod writer;
 
+pub use digest::sha256_hex;
 pub use discover::{BundlePath, discover, discover_readable};
 pub use error::{BundleError, ManifestError};
 pub use golden::{GoldenMismatch, GoldenSamples};
-pub use manifest::{FileDigest, Golden, Import, Manifest, Provenance, Training};
+pub use manifest::{FileDigest, Golden, Import, Manifest, ProblemType, Provenance, Training};
 pub use preprocessing::{Preprocessing, PreprocessingKind};
 pub use reader::Bundle;
 pub use role::Role;

@@ -1,5 +1,6 @@
 //! `manifest.toml`: what a bundle is, where its model comes from, and the checksums of its files.
 
+mod problem;
 mod provenance;
 mod v1;
 mod validate;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::problem::ProblemType;
 pub use self::provenance::{Import, Provenance, Training};
 use crate::digest::sha256_hex;
 use crate::{ManifestError, Preprocessing, Role, TensorSpec};
@@ -35,9 +37,16 @@ pub struct Manifest {
     /// Class names in the order of the output's last dimension; empty for a generator.
     #[serde(default)]
     pub labels: Vec<String>,
+    /// What the labels are to each other.
+    #[serde(default, skip_serializing_if = "ProblemType::is_default")]
+    pub problem_type: ProblemType,
     /// How an input must be prepared before it meets the graph; numeric steps are in the graph.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocessing: Option<Preprocessing>,
+    /// The most rows that the graph takes in one run; absent where there is no such bound. A graph
+    /// whose batch is fixed has 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_batch_size: Option<usize>,
     /// What the graph takes.
     pub inputs: Vec<TensorSpec>,
     /// What the graph gives.
@@ -62,6 +71,9 @@ pub struct Golden {
     pub samples: usize,
     /// Largest absolute difference that is still agreement, in the output's own units.
     pub tolerance: f32,
+    /// Whether the inputs are random, and not samples of the model's data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub self_made: bool,
 }
 
 /// Size and checksum of one file.

@@ -69,7 +69,7 @@ impl Preprocessing {
     ///
     /// # Errors
     /// The manifest has another kind, or settings that this one does not allow.
-    fn read<K: PreprocessingKind>(&self) -> Result<K, ManifestError> {
+    pub fn read<K: PreprocessingKind>(&self) -> Result<K, ManifestError> {
         let Self { kind, settings } = self;
         if kind != K::KIND && self.known().is_none() {
             let unknown = "which this version does not know; a newer one may";

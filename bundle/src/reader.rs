@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A manifest is a page of text; more than this is something else.
-const MAX_MANIFEST_BYTES: u64 = 1 << 20;
+pub(crate) const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// A bundle in memory, verified.
 #[derive(Debug)]

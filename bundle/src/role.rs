@@ -24,7 +24,7 @@ pub enum Role {
     Noise,
     /// Output `[N, classes]`: the probability of each class; those of a row sum to 1.
     Probabilities,
-    /// Output `[N, classes]`: the same before the softmax.
+    /// Output `[N, classes]`: the same before the softmax or sigmoid; of a regression, its numbers.
     Logits,
     /// Output `[N]`: the probability of the second of two labels.
     Score,

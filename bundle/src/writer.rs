@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::reader::MAX_MANIFEST_BYTES;
 use crate::{
     BundleError, FileDigest, GOLDEN_FILE, GoldenSamples, MANIFEST_FILE, MODEL_FILE, Manifest,
 };
@@ -64,6 +65,13 @@ pub fn write_bundle(models_dir: &Path, contents: BundleContents) -> Result<PathB
         .validate_files()
         .and_then(|()| manifest.to_toml())
         .map_err(BundleError::at(&manifest_path))?;
+    if text.len() as u64 > MAX_MANIFEST_BYTES {
+        let bytes = text.len();
+        let problem = format!(
+            "would hold {bytes} bytes, at most {MAX_MANIFEST_BYTES} are allowed; labels take most"
+        );
+        return Err(BundleError::new(manifest_path, problem));
+    }
     files.insert(MANIFEST_FILE.to_owned(), text.into_bytes());
 
     fs::create_dir_all(&model_dir).map_err(BundleError::at(&model_dir))?;

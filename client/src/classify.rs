@@ -113,7 +113,8 @@ pub struct Label {
     pub name: String,
     /// Its place in the model's output.
     pub index: u32,
-    /// In [0, 1]; over all classes they sum to 1.
+    /// In [0, 1]; over all classes they sum to 1, unless the model gives several labels to one
+    /// input.
     pub probability: f32,
 }
 
@@ -255,14 +256,9 @@ impl Prediction {
 
 impl From<wire::Classification> for Prediction {
     fn from(classification: wire::Classification) -> Self {
-        let label = |it: wire::Label| Label {
-            name: it.name,
-            index: it.index,
-            probability: it.probability,
-        };
         let (polarity, readable) = (classification.polarity(), classification.readable);
         Self {
-            labels: classification.labels.into_iter().map(label).collect(),
+            labels: classification.labels.into_iter().map(Into::into).collect(),
             readable: readable.unwrap_or(true),
             explanation: classification.frame.map(|frame| Explanation {
                 frame: Image(frame),
@@ -270,6 +266,16 @@ impl From<wire::Classification> for Prediction {
                 polarity: Polarity::of_wire(polarity),
                 dropped: classification.dropped.into_iter().map(dropped).collect(),
             }),
+        }
+    }
+}
+
+impl From<wire::Label> for Label {
+    fn from(label: wire::Label) -> Self {
+        Self {
+            name: label.name,
+            index: label.index,
+            probability: label.probability,
         }
     }
 }

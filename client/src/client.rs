@@ -12,6 +12,7 @@ use crate::{
     balance::Balanced,
     builder::{ClientBuilder, Settings},
     classify::{Classifications, ClassifyRequest},
+    classify_text::{ClassifyTextRequest, TextClassifications},
     compression::Compression,
     error::{Error, ErrorKind, Failure},
     generate::{GenerateRequest, GenerateStream, GeneratedDigits},
@@ -171,6 +172,28 @@ impl Client {
             request,
             |mut service, request| async move { service.sentiment_score(request).await },
             |reply, id| Sentiments::from_wire(reply, id, texts),
+        )
+        .await
+    }
+
+    /// Classifies one text, several, or what a whole [`ClassifyTextRequest`] says, by any text
+    /// classifier of the server.
+    ///
+    /// # Errors
+    /// Among others: [`ErrorKind::InvalidArgument`] for a list that is empty or too long, or a pair
+    /// of texts for a model that reads single ones, [`ErrorKind::NotFound`] for an unknown model or
+    /// version, [`ErrorKind::FailedPrecondition`] for a model of another task.
+    pub async fn classify_text(
+        &self,
+        request: impl Into<ClassifyTextRequest>,
+    ) -> Result<TextClassifications, Error> {
+        let request = request.into().0;
+        let texts = request.texts.len();
+        self.unary(
+            "ClassifyText",
+            request,
+            |mut service, request| async move { service.classify_text(request).await },
+            |reply, id| TextClassifications::from_wire(reply, id, texts),
         )
         .await
     }

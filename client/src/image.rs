@@ -23,7 +23,7 @@ pub struct RawPixels<'a> {
 }
 
 impl Image {
-    /// A whole PNG or JPEG file, as it is; the server decodes it.
+    /// A whole PNG, JPEG or WebP file, as it is; the server decodes it.
     pub fn encoded(file: impl Into<Bytes>) -> Self {
         Self::new(wire::image::Source::Encoded(file.into()))
     }
@@ -43,7 +43,7 @@ impl Image {
         }))
     }
 
-    /// The PNG or JPEG file, if it is one.
+    /// The PNG, JPEG or WebP file, if it is one.
     pub fn as_encoded(&self) -> Option<&Bytes> {
         match &self.0.source {
             Some(wire::image::Source::Encoded(file)) => Some(file),

@@ -20,8 +20,8 @@
 //! # }
 //! ```
 //!
-//! A [`Client`] is cheap to clone, and its clones share one connection. Classify a PNG or JPEG file
-//! as it is:
+//! A [`Client`] is cheap to clone, and its clones share one connection. Classify a PNG, JPEG or WebP
+//! file as it is:
 //!
 //! ```no_run
 //! # async fn example(client: quintet_client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -78,6 +78,21 @@
 //! let answer = client.sentiment(SentimentRequest::new(texts).model("lstm")).await?;
 //! for (text, sentiment) in texts.iter().zip(&answer.texts) {
 //!     println!("{} {:.2} {text}", sentiment.label, sentiment.score);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Texts and pairs of texts get labels from any text classifier:
+//!
+//! ```no_run
+//! # async fn example(client: quintet_client::Client) -> Result<(), quintet_client::Error> {
+//! use quintet_client::{ClassifyTextRequest, TextInput};
+//!
+//! let pair = TextInput::pair("A man plays a guitar.", "Somebody makes music.");
+//! let answer = client.classify_text(ClassifyTextRequest::new([pair]).model("nli").top_k(3)).await?;
+//! for label in &answer.texts[0].labels {
+//!     println!("{} {:.2}", label.name, label.probability);
 //! }
 //! # Ok(())
 //! # }
@@ -174,6 +189,7 @@ mod balance;
 mod builder;
 mod call;
 mod classify;
+mod classify_text;
 mod client;
 mod compression;
 mod error;
@@ -199,6 +215,7 @@ pub use classify::{
     Classifications, ClassifyRequest, DroppedKind, Explanation, Framing, Label, Polarity,
     Prediction, Timing,
 };
+pub use classify_text::{ClassifyTextRequest, TextClassification, TextClassifications, TextInput};
 pub use client::Client;
 pub use compression::Compression;
 pub use error::{Error, ErrorKind, FieldViolation};

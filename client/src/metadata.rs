@@ -78,7 +78,40 @@ impl Metadata {
             id.set_sensitive(true);
             metadata.insert(REQUEST_ID, id);
         }
+        #[cfg(feature = "opentelemetry")]
+        trace::add_current(&mut metadata);
         metadata
+    }
+}
+
+/// The caller's trace, as the W3C's Trace Context has it (<https://www.w3.org/TR/trace-context/>).
+#[cfg(feature = "opentelemetry")]
+mod trace {
+    use opentelemetry::{Context, trace::TraceContextExt as _};
+    use tonic::metadata::{AsciiMetadataValue, MetadataMap};
+
+    /// Adds the span of the current context, if there is one, unless the caller has set another.
+    pub(super) fn add_current(metadata: &mut MetadataMap) {
+        let context = Context::current();
+        let span = context.span();
+        let span = span.span_context();
+        if !span.is_valid() || metadata.contains_key("traceparent") {
+            return;
+        }
+        let (trace, parent) = (span.trace_id(), span.span_id());
+        let flags = span.trace_flags().to_u8();
+        let parent = format!("00-{trace}-{parent}-{flags:02x}");
+        for (key, value) in [
+            ("traceparent", parent),
+            ("tracestate", span.trace_state().header()),
+        ] {
+            if let Ok(mut value) = AsciiMetadataValue::try_from(value)
+                && !value.is_empty()
+            {
+                value.set_sensitive(true);
+                metadata.insert(key, value);
+            }
+        }
     }
 }
 
@@ -134,6 +167,34 @@ mod tests {
         assert!(format!("{:?}", metadata.0).contains("Sensitive"));
         let tokens: Vec<_> = metadata.0.get_all(AUTHORIZATION).iter().collect();
         assert_eq!(tokens, ["Bearer secret"]);
+    }
+
+    #[cfg(feature = "opentelemetry")]
+    #[test]
+    fn calls_continue_the_current_trace() {
+        use opentelemetry::Context;
+        use opentelemetry::trace::{
+            SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
+        };
+        let mut metadata = Metadata::default();
+        assert!(!metadata.of_call("1").contains_key("traceparent"));
+        let span = SpanContext::new(
+            TraceId::from(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736),
+            SpanId::from(0x00f0_67aa_0ba9_02b7),
+            TraceFlags::SAMPLED,
+            false,
+            TraceState::from_key_value([("vendor", "x")]).unwrap(),
+        );
+        let context = Context::new().with_remote_span_context(span);
+        let _current = context.attach();
+        let sent = metadata.of_call("1");
+        assert_eq!(
+            sent.get("traceparent").unwrap(),
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        );
+        assert_eq!(sent.get("tracestate").unwrap(), "vendor=x");
+        metadata.add("traceparent", b"mine").unwrap();
+        assert_eq!(metadata.of_call("1").get("traceparent").unwrap(), "mine");
     }
 
     #[test]

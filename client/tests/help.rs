@@ -41,14 +41,15 @@ fn quintet() {
         Usage: quintet [OPTIONS] <COMMAND>
 
         Commands:
-          classify   Name what is in images (PNG or JPEG files)
-          sentiment  Say of texts how well they speak of their subject
-          generate   Make images of handwritten digits that nobody wrote
-          models     List the models that the server has
-          health     Say whether the server, or one model, takes calls; exit code 0 only if it does
-          evaluate   Measure a model's accuracy and speed on a public test set, through the server
-          bench      Put load on the server, and measure its throughput and latency
-          help       Print this message or the help of the given subcommand(s)
+          classify       Name what is in images (PNG, JPEG or WebP files)
+          sentiment      Say of texts how well they speak of their subject
+          classify-text  Classify texts, or pairs of texts, by any text classifier
+          generate       Make images of handwritten digits that nobody wrote
+          models         List the models that the server has
+          health         Say whether the server, or one model, takes calls; exit code 0 only if it does
+          evaluate       Measure a model's accuracy and speed on a public test set, through the server
+          bench          Put load on the server, and measure its throughput and latency
+          help           Print this message or the help of the given subcommand(s)
 
         Options:
           -h, --help     Print help
@@ -76,7 +77,7 @@ fn quintet() {
               --compression <KIND>      Compress requests of 1 KiB and more, and ask for compressed answers
                                         [possible values: gzip]
               --metadata <KEY=VALUE>    Metadata to send with each call, such as x-request-id=17; may be
-                                        repeated
+                                        repeated. What TRACEPARENT holds is sent as traceparent
 
         Exit codes:
           0    done
@@ -93,7 +94,7 @@ fn classify() {
     check(
         &["classify"],
         &expect![[r#"
-            Name what is in images (PNG or JPEG files)
+            Name what is in images (PNG, JPEG or WebP files)
 
             Usage: quintet classify [OPTIONS] <IMAGE>...
 
@@ -127,6 +128,43 @@ fn classify() {
               requests[]     in the order sent: model, version, images (how many),
                              timing with preprocess_us, queue_us, compute_us (microseconds) and batch_size
         "#]],
+    );
+}
+
+#[test]
+fn classify_text() {
+    check(
+        &["classify-text"],
+        &expect![[r#"
+        Classify texts, or pairs of texts, by any text classifier
+
+        Usage: quintet classify-text [OPTIONS] <TEXT>...
+
+        Arguments:
+          <TEXT>...  Texts; - reads one from each line of stdin, of at most 1 MiB, and answers as they come
+
+        Options:
+              --text-pair <TEXT>   The second text of a pair with each of the texts, such as the hypothesis
+                                   that they may entail
+              --model <MODEL>      The model's name [default: the server's default text classifier]
+              --version <VERSION>  The model's version [default: the newest that is ready]
+              --top-k <K>          How many labels to print for a text [default: 1]
+              --logits             Print the logits, too
+              --strict             Fail at a text with more tokens than the model reads, instead of cutting
+                                   it
+              --json               Print JSON, one object a line
+          -h, --help               Print help
+
+        Connection: ...
+
+        Prints each text's most probable labels with their probabilities, and the text's start, in the order
+        of the texts; of a model that gives numbers instead, the numbers. An empty line is an empty text.
+        The
+        first failure ends it, with the texts before answered.
+        With --json, one object a text:
+          line (its number in stdin), text, text_pair, labels[] with name, index and probability, logits[],
+          tokens (that the model read), truncated (whether there were more), model, version
+    "#]],
     );
 }
 

@@ -14,6 +14,8 @@ mod bench;
 #[cfg(feature = "cli")]
 mod bench_connections;
 #[cfg(feature = "cli")]
+mod classify_text;
+#[cfg(feature = "cli")]
 mod commands;
 #[cfg(feature = "cli")]
 mod evaluate;

@@ -142,7 +142,7 @@ async fn attempts_end_with_the_policy() {
 #[tokio::test]
 async fn a_bad_request_is_not_tried_again_and_its_fields_are_typed() {
     let details =
-        ErrorDetails::with_bad_request_violation("images[0].encoded", "neither PNG nor JPEG");
+        ErrorDetails::with_bad_request_violation("images[0].encoded", "neither PNG, JPEG nor WebP");
     let status = Status::with_error_details(Code::InvalidArgument, "bad image", details);
     let server = FakeServer::refusing(status).await;
     let error = server.client().classify(image()).await.unwrap_err();
@@ -152,7 +152,7 @@ async fn a_bad_request_is_not_tried_again_and_its_fields_are_typed() {
         panic!("one field is wrong")
     };
     assert_eq!(violation.field, "images[0].encoded");
-    assert_eq!(violation.description, "neither PNG nor JPEG");
+    assert_eq!(violation.description, "neither PNG, JPEG nor WebP");
     assert_eq!(error.to_string(), "Classify: invalid argument: bad image");
 }
 

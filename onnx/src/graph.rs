@@ -162,6 +162,7 @@ impl GraphBuilder {
             input: self.inputs.iter().map(info).collect(),
             output: outputs.map(|(name, value)| value.info(name)).collect(),
             value_info: self.results.iter().filter(inner).map(info).collect(),
+            sparse_initializer: Vec::new(),
         };
         let metadata_props: Vec<_> = metadata.iter().map(entry).collect();
         check(&graph, &metadata_props)?;
@@ -175,6 +176,7 @@ impl GraphBuilder {
             producer_version: env!("CARGO_PKG_VERSION").to_owned(),
             graph: Some(graph),
             metadata_props,
+            functions: Vec::new(),
         }))
     }
 

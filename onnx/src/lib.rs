@@ -53,14 +53,16 @@
 //!
 //! # What it is not
 //!
-//! It reads nothing of a model but its weights, optimises nothing, and knows only the operators
-//! that Quintet's models use, in the forms that they use. It runs nothing either: the tests do
-//! that, in ONNX Runtime.
+//! It optimises nothing, and knows only the operators that Quintet's models use, in the forms that
+//! they use. Of a model that another program wrote it reads the weights and the signature; a
+//! [`ForeignModel`] carries the rest through as it is. It runs nothing either: the tests do that, in
+//! ONNX Runtime.
 
 mod attribute;
 mod check;
 mod data_type;
 mod error;
+mod foreign;
 mod graph;
 mod model;
 mod node;
@@ -74,6 +76,7 @@ mod value;
 
 pub use self::data_type::DataType;
 pub use self::error::{GraphError, Result};
+pub use self::foreign::{ForeignError, ForeignModel, Normalisation};
 pub use self::graph::GraphBuilder;
 pub use self::model::{IR_VERSION, Model, OPSET, PRODUCER};
 pub use self::shape::{Dim, Shape};

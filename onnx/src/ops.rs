@@ -22,7 +22,7 @@ mod spatial;
 pub use self::activation::{clip, leaky_relu, relu, round, sigmoid, softmax, tanh};
 pub use self::choice::{less, where_};
 pub use self::conv::{ConvAttributes, ConvTransposeAttributes, conv, conv_transpose};
-pub use self::extent::{concat, range, shape, slice};
+pub use self::extent::{concat, pad, range, shape, slice};
 pub use self::gelu::{erf, gelu, gelu_tanh, silu};
 pub use self::layout::{cast, flatten, gather, reshape, squeeze, transpose, unsqueeze};
 pub use self::math::{GemmAttributes, add, div, gemm, matmul, mul, sub};

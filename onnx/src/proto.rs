@@ -1,4 +1,4 @@
-//! ONNX's protobuf messages, as far as this crate writes them.
+//! ONNX's protobuf messages, as far as this crate writes or carries them.
 //!
 //! Generated from `proto/onnx.proto3`; `tests/bootstrap.rs` keeps the two together.
 //! Pulled in with `include!`, so that rustfmt leaves the generated text alone.

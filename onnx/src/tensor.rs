@@ -124,6 +124,7 @@ pub(crate) fn tensor<T: Element>(name: &str, shape: &[usize], data: &[T]) -> Res
         data_type: T::DATA_TYPE.code(),
         name: name.to_owned(),
         raw_data,
+        ..TensorProto::default()
     })
 }
 

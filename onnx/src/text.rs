@@ -94,7 +94,7 @@ fn attribute(attribute: &AttributeProto) -> String {
             String::from_utf8_lossy(attribute.s.as_deref().unwrap_or_default()).into_owned()
         }
         AttributeType::Ints => format!("{:?}", attribute.ints),
-        AttributeType::Undefined => "?".to_owned(),
+        _ => "?".to_owned(),
     };
     format!("{}={value}", attribute.name)
 }

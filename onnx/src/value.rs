@@ -59,17 +59,23 @@ impl Value {
 
     /// The file's record of this value, under `name`.
     pub(crate) fn info(&self, name: &str) -> ValueInfoProto {
-        let dim = self.shape().iter().map(dimension).collect();
-        let tensor = type_proto::Tensor {
-            elem_type: self.data_type().code(),
-            shape: Some(TensorShapeProto { dim }),
-        };
-        ValueInfoProto {
-            name: name.to_owned(),
-            r#type: Some(TypeProto {
-                value: Some(type_proto::Value::TensorType(tensor)),
-            }),
-        }
+        info(name, self.data_type(), self.shape())
+    }
+}
+
+/// The file's record of a tensor.
+pub(crate) fn info(name: &str, data_type: DataType, shape: &Shape) -> ValueInfoProto {
+    let tensor = type_proto::Tensor {
+        elem_type: data_type.code(),
+        shape: Some(TensorShapeProto {
+            dim: shape.iter().map(dimension).collect(),
+        }),
+    };
+    ValueInfoProto {
+        name: name.to_owned(),
+        r#type: Some(TypeProto {
+            value: Some(type_proto::Value::TensorType(tensor)),
+        }),
     }
 }
 

@@ -1,12 +1,12 @@
-//! Bytes to a grey picture. `cargo bench -p quintet-server --bench decode`.
+//! Bytes to a picture. `cargo bench -p quintet-server --bench decode`.
 
 use std::io::Cursor;
 
 use bytes::Bytes;
 use divan::{Bencher, black_box};
 use image::{DynamicImage, ImageFormat, RgbImage};
-use quintet_bundle::image::Channels;
-use quintet_server::task::picture::{self, ImageFormat as Encoding, Picture, decode};
+use quintet_bundle::image::{Channels, Filter, Fit, Framing, ImageSpec, WHITE};
+use quintet_server::task::picture::{self, ImageFormat as Encoding, Picture, Wanted, decode};
 
 const MAX_PIXELS: u64 = 1 << 24;
 
@@ -47,6 +47,45 @@ fn png(bencher: Bencher<'_, '_>, side: u32) {
 fn jpeg(bencher: Bencher<'_, '_>, side: u32) {
     let file = file(&picture(side), ImageFormat::Jpeg);
     bencher.bench(|| decode(black_box(&file), Channels::Grey, MAX_PIXELS));
+}
+
+/// A photograph from a file to a row of 224x224 pixels, by megapixels: `bench/pillow.py` measures
+/// Pillow on the same work.
+#[divan::bench(args = [0, 12, 24, 50])]
+fn photograph(bencher: Bencher<'_, '_>, megapixels: u32) {
+    let (width, height) = match megapixels {
+        0 => (640, 427),
+        12 => (4032, 3024),
+        24 => (5664, 4248),
+        _ => (8160, 6144),
+    };
+    let level = |at: u32, of: u32| (at * 255 / of) as u8;
+    let grain = |x: u32, y: u32| ((x * 31 ^ y * 17) % 13) as u8;
+    let pixel = |x, y| {
+        let grain = grain(x, y);
+        let colours = [
+            level(x, width),
+            level(y, height),
+            level(x + y, width + height),
+        ];
+        image::Rgb(colours.map(|it| it.saturating_add(grain)))
+    };
+    let image: DynamicImage = RgbImage::from_fn(width, height, pixel).into();
+    let file = file(&image, ImageFormat::Jpeg);
+    let spec = ImageSpec {
+        width: 224,
+        height: 224,
+        channels: Channels::Rgb,
+        fit: Fit::Crop {
+            shorter_side: 256,
+            filter: Filter::Bilinear,
+        },
+        background: WHITE,
+    };
+    bencher.bench(|| {
+        let wanted = Wanted::by(spec, Framing::Auto);
+        decode(black_box(&file), wanted, 1 << 26).map(|pixels| spec.fit(pixels, Framing::Auto))
+    });
 }
 
 /// Grey pixels of a frame's size: the commonest request of a caller in a hurry.

@@ -137,6 +137,7 @@ fn engine() -> Engine<SessionBackend> {
             measure: Measure::Lengths(1),
             longest: LONGEST,
         }),
+        is_single: false,
     };
     let model = lstm().expect("the graph is sound");
     let instances = std::thread::available_parallelism().map_or(1, usize::from);

@@ -134,6 +134,7 @@ impl App {
         let calls = grpc::calls(&loader.tasks);
         let health = Health::starting(&repository, &calls).await;
         let budget = config.connections.budget(config.network.max_message_size);
+        let traces = config.trace.start();
         let context = Context {
             repository: Arc::clone(&repository),
             blocking: Blocking::new(cores()),
@@ -141,6 +142,7 @@ impl App {
             metrics: metrics.clone(),
             max_message_size: config.network.max_message_size,
             tokens: security.tokens.clone(),
+            traces: traces.clone(),
             budget,
             response_compression: config.network.response_compression,
         };
@@ -205,6 +207,8 @@ impl App {
         // Whoever still waits is told, and gets a moment to hear it.
         stop_models(&repository, &mut server).await;
         server.abort();
+        // An error is a panic of the exporter, whose spans are lost.
+        let _ = tokio::task::spawn_blocking(move || traces.finish()).await;
         tracing::info!(given_up, "stopped");
         given_up
     }

@@ -13,6 +13,7 @@ use crate::model::Model;
 use crate::repository::Repository;
 use crate::tls::Identity;
 use crate::tokens::{Admitted, Caller, Tokens};
+use crate::trace::{Trace, Traces};
 use crate::transport::{Budget, ResponseCompression};
 
 /// What the handlers of all calls share.
@@ -26,6 +27,7 @@ pub(crate) struct Context {
     pub(crate) max_message_size: usize,
     /// `None`: anyone may call.
     pub(crate) tokens: Option<Arc<Tokens>>,
+    pub(crate) traces: Traces,
     /// Of all requests' messages.
     pub(crate) budget: Budget,
     pub(crate) response_compression: ResponseCompression,
@@ -42,6 +44,7 @@ struct Inner {
     /// The model that the request has reached.
     model: OnceLock<Arc<str>>,
     source: Source,
+    trace: Trace,
 }
 
 /// Where a call comes from, as far as it is known.
@@ -55,12 +58,18 @@ pub(crate) struct Source {
 
 impl Call {
     /// A call from `source` whose caller waits until `deadline`.
-    pub(crate) fn new(context: Arc<Context>, deadline: Option<Instant>, source: Source) -> Self {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        deadline: Option<Instant>,
+        source: Source,
+        trace: Trace,
+    ) -> Self {
         Self(Arc::new(Inner {
             context,
             deadline,
             model: OnceLock::new(),
             source,
+            trace,
         }))
     }
 
@@ -75,6 +84,7 @@ impl Call {
         Turn {
             deadline: self.deadline(),
             flow: flow.unwrap_or_default(),
+            span: self.0.trace.span.clone(),
         }
     }
 
@@ -144,6 +154,11 @@ impl Call {
     /// The configured caller who makes the call.
     pub(crate) fn caller(&self) -> Option<&Arc<Caller>> {
         self.0.source.caller.as_ref()
+    }
+
+    /// The trace that the call belongs to.
+    pub(crate) fn trace(&self) -> &Trace {
+        &self.0.trace
     }
 
     /// The identity of the client's certificate.

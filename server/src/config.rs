@@ -15,6 +15,7 @@ mod shutdown;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod trace;
 
 pub use connections::ConnectionOptions;
 pub use log::{LogFormat, LogOptions};
@@ -24,6 +25,7 @@ pub use runtime::{RuntimeOptions, cores};
 pub use security::{Reflection, SecurityOptions};
 pub use shutdown::ShutdownOptions;
 pub use tls::TlsOptions;
+pub use trace::TraceOptions;
 
 pub use crate::transport::ResponseCompression;
 
@@ -97,6 +99,9 @@ pub struct Config {
     /// What is logged.
     #[command(flatten)]
     pub log: LogOptions,
+    /// What is traced.
+    #[command(flatten)]
+    pub trace: TraceOptions,
 }
 
 /// What the program can do beside serving.

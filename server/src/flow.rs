@@ -1,8 +1,9 @@
 //! A request's way through one model: prepare, submit, wait within the deadline, finish, record.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -12,6 +13,7 @@ use crate::deadline;
 use crate::error::ServeError;
 use crate::model::Model;
 use crate::runtime::{Row, Rows};
+use crate::trace::{CallSpan, Stages};
 
 /// An answer, and where its time went.
 #[derive(Debug)]
@@ -23,12 +25,14 @@ pub struct Served<T> {
 }
 
 /// How a request takes its turn.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Turn {
     /// When its caller stops waiting.
     pub deadline: Option<Instant>,
     /// Whose it is.
     pub flow: Flow,
+    /// The span of its call, if it is traced.
+    pub(crate) span: Option<Arc<CallSpan>>,
 }
 
 /// Of a caller that is not known.
@@ -36,7 +40,7 @@ impl From<Option<Instant>> for Turn {
     fn from(deadline: Option<Instant>) -> Self {
         Self {
             deadline,
-            flow: Flow::default(),
+            ..Self::default()
         }
     }
 }
@@ -67,7 +71,8 @@ impl Model {
         prepare: Pin<&mut impl Future<Output = Result<(Rows, K), ServeError>>>,
         finish: impl FnOnce(Rows, K) -> Option<T>,
     ) -> Result<Served<T>, ServeError> {
-        let Turn { deadline, flow } = turn.into();
+        let turn = turn.into();
+        let (deadline, flow) = (turn.deadline, turn.flow);
         if let Err(failure) = self.engine.check_room_for(flow, rows) {
             self.metrics.statistics.fail.add(Duration::ZERO);
             return Err(ServeError::from_failure(&self.name, failure));
@@ -78,7 +83,7 @@ impl Model {
             let preprocess = started.elapsed();
             self.metrics.preprocess.record(preprocess);
 
-            let Answer { outputs, timing } = self.run(rows, Turn { deadline, flow }).await?;
+            let Answer { outputs, timing } = self.run(rows, flow, deadline).await?;
             let ran = Instant::now();
             let answer = finish(outputs, kept).ok_or_else(|| {
                 let words = "an output holds a number that its task does not allow";
@@ -89,6 +94,15 @@ impl Model {
             let took = started.elapsed();
             let statistics = &self.metrics.statistics;
             statistics.succeeded(took, preprocess, timing, postprocess);
+            if let Some(span) = &turn.span {
+                let stages = Stages {
+                    started: SystemTime::now() - took,
+                    preprocess,
+                    inside: timing,
+                    postprocess,
+                };
+                span.add_stages(&self.name, self.version, stages);
+            }
             let spent = Spent {
                 preprocess,
                 inside: timing,
@@ -103,11 +117,16 @@ impl Model {
     }
 
     /// Takes rows through the batching core.
-    async fn run(&self, rows: Rows, turn: Turn) -> Result<Answer<Row>, ServeError> {
-        let deadline = turn.deadline.map(Instant::into_std);
+    async fn run(
+        &self,
+        rows: Rows,
+        flow: Flow,
+        deadline: Option<Instant>,
+    ) -> Result<Answer<Row>, ServeError> {
+        let deadline = deadline.map(Instant::into_std);
         let ticket = self
             .engine
-            .submit_for(turn.flow, rows, deadline)
+            .submit_for(flow, rows, deadline)
             .map_err(|failure| ServeError::from_failure(&self.name, failure))?;
         if !self.engine.is_behind() {
             back_off::suppress();

@@ -47,5 +47,6 @@ pub mod statistics;
 pub mod task;
 mod tls;
 pub mod tokens;
+mod trace;
 mod transport;
 mod value_parser;

@@ -100,7 +100,10 @@ impl Loader {
             task: manifest.task.clone(),
             reason,
         })?;
-        let settings = settings(&manifest);
+        let mut settings = settings(&manifest);
+        if let Some(most) = manifest.max_batch_size {
+            settings.max_batch_size = settings.max_batch_size.min(most);
+        }
 
         let instances = settings.instances.unwrap_or(1);
         let weights = self.runtime.weights(bundle.model(), instances);

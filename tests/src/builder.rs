@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use quintet_bundle::{BundleContents, write_bundle};
 use quintet_server::task::Task;
 
 use crate::generator::TinyGenerator;
@@ -18,6 +19,7 @@ pub struct ServerBuilder {
     models: Vec<TinyModel>,
     texts: Vec<TinyText>,
     generators: Vec<TinyGenerator>,
+    bundles: Vec<BundleContents>,
     tasks: Vec<Box<dyn Task>>,
     options: BTreeMap<&'static str, OsString>,
 }
@@ -46,6 +48,12 @@ impl ServerBuilder {
     /// Puts a generator into the server's repository.
     pub fn generator(mut self, model: TinyGenerator) -> Self {
         self.generators.push(model);
+        self
+    }
+
+    /// Puts any other model into the server's repository.
+    pub fn bundle(mut self, contents: BundleContents) -> Self {
+        self.bundles.push(contents);
         self
     }
 
@@ -174,6 +182,7 @@ impl ServerBuilder {
             models,
             texts,
             generators,
+            bundles,
             tasks,
             mut options,
         } = self;
@@ -186,6 +195,9 @@ impl ServerBuilder {
         }
         for generator in &generators {
             generator.write(folder.path());
+        }
+        for contents in bundles {
+            write_bundle(folder.path(), contents).expect("the bundle can be written");
         }
         options
             .entry("--models-dir")

@@ -123,6 +123,7 @@ impl TinyGenerator {
                 samples: self.samples(),
                 // In grey levels.
                 tolerance: 1.0,
+                self_made: false,
             },
             ..manifest(name, task::IMAGE_GENERATION, "tiny-generator", &spec)
         }

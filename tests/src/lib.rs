@@ -19,6 +19,7 @@ mod certificates;
 mod frame;
 mod generator;
 mod graph;
+pub mod labels;
 mod manifest;
 mod models;
 pub mod photo;

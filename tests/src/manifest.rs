@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quintet_bundle::{FORMAT_VERSION, Golden, Manifest, Preprocessing, PreprocessingKind};
-use quintet_bundle::{Provenance, Training};
+use quintet_bundle::{ProblemType, Provenance, Training};
 
 /// A manifest without labels, inputs, outputs, samples and files.
 pub(crate) fn manifest(
@@ -21,7 +21,9 @@ pub(crate) fn manifest(
         parameters: 7840,
         created_by: "quintet-e2e".to_owned(),
         labels: Vec::new(),
+        problem_type: ProblemType::default(),
         preprocessing: Some(Preprocessing::of(preprocessing)),
+        max_batch_size: None,
         inputs: Vec::new(),
         outputs: Vec::new(),
         provenance: Provenance::Trained(Training {
@@ -39,6 +41,7 @@ pub(crate) fn manifest(
         golden: Golden {
             samples: 1,
             tolerance: 1e-4,
+            self_made: false,
         },
         files: BTreeMap::new(),
     }

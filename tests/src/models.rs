@@ -148,6 +148,7 @@ impl TinyModel {
             golden: Golden {
                 samples: self.samples().len(),
                 tolerance: 1e-4,
+                self_made: false,
             },
             ..manifest(
                 (&self.name, self.version),

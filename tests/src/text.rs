@@ -97,6 +97,7 @@ impl TinyText {
             golden: Golden {
                 samples: SAMPLES.len(),
                 tolerance: 1e-5,
+                self_made: false,
             },
             ..manifest(name, task::TEXT_CLASSIFICATION, "tiny-text", &SPEC)
         }

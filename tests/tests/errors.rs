@@ -35,12 +35,12 @@ async fn each_wrong_field_is_named_with_what_is_allowed() {
         (
             with(vec![good(), encoded(vec![])]),
             "images[1].encoded",
-            "neither PNG nor JPEG",
+            "neither PNG, JPEG nor WebP",
         ),
         (
             with(vec![encoded(b"GIF89a".to_vec())]),
             "images[0].encoded",
-            "neither PNG nor JPEG",
+            "neither PNG, JPEG nor WebP",
         ),
         (
             with(vec![encoded(cut)]),
@@ -146,12 +146,12 @@ async fn an_unknown_framing_is_refused() {
 #[tokio::test]
 async fn an_image_with_too_many_pixels_is_refused() {
     let server = server().model(tiny("digits")).start().await;
-    // 2^24 pixels are allowed by default.
+    // 2^26 pixels are allowed by default.
     let (field, words) =
-        violation(&refusal(&server, with(vec![encoded(png_bomb(4097, 4096))])).await);
+        violation(&refusal(&server, with(vec![encoded(png_bomb(14_286, 14_000))])).await);
     assert_eq!(field, "images[0].encoded");
     assert!(
-        words.contains("4097x4096") && words.contains("16777216"),
+        words.contains("14286x14000") && words.contains("67108864"),
         "{words}"
     );
 }

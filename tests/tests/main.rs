@@ -4,6 +4,7 @@ mod batching;
 mod bounds;
 mod classify;
 mod classify_stream;
+mod classify_text;
 mod compression;
 mod deadline;
 mod errors;
@@ -42,6 +43,7 @@ mod tidy;
 mod tls;
 mod tls_clients;
 mod tokens;
+mod tracing;
 #[cfg(feature = "trainer")]
 mod train_then_serve;
 mod transport;

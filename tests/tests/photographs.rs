@@ -8,7 +8,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::{ImageFormat, Rgb, RgbImage};
-use quintet_bundle::image::{Channels, Filter, Fit, ImageSpec};
+use quintet_bundle::image::{Channels, Filter, Fit, ImageSpec, WHITE};
 use quintet_bundle::{
     BundleContents, DataType, Golden, GoldenSamples, Manifest, Preprocessing, Role, Tensor,
     TensorSpec, task, write_bundle,
@@ -89,6 +89,7 @@ impl Form {
                 shorter_side: SIDE,
                 filter: Filter::Bilinear,
             },
+            background: WHITE,
         };
         let shape = |row: &[usize]| -> Vec<quintet_bundle::Dim> {
             let row = row.iter().map(|size| (*size).into());
@@ -114,6 +115,7 @@ impl Form {
             golden: Golden {
                 samples: 1,
                 tolerance: 1e-3,
+                self_made: false,
             },
             files: BTreeMap::new(),
             ..Manifest::from_toml(base).unwrap()

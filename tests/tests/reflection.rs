@@ -6,9 +6,10 @@ use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 
 /// Of the second service.
-const METHODS: [&[u8]; 5] = [
+const METHODS: [&[u8]; 6] = [
     b"Classify",
     b"ClassifyStream",
+    b"ClassifyText",
     b"SentimentScore",
     b"GenerateDigits",
     b"GenerateDigitsStream",

@@ -180,6 +180,15 @@ fn the_runtime_stays_in_one_folder() {
 
 /// Invariant 1.
 #[test]
+fn traces_stay_in_one_folder() {
+    let words = ["opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp"];
+    assert_none(&strays(&["server"], &words, names, |path| {
+        path.starts_with("server/src/trace/")
+    }));
+}
+
+/// Invariant 1.
+#[test]
 fn only_the_trainer_knows_libtorch() {
     assert_none(&strays(&CRATES, &["tch"], names, |path| {
         path.starts_with("trainer/")

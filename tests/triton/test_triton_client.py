@@ -212,6 +212,11 @@ def test_stream_infer(client, model):
     client.stop_stream()
 
 
+def test_compression(client, model):
+    for algorithm in ("gzip", "deflate"):
+        model.check(client.infer(model.name, model.inputs(), compression_algorithm=algorithm))
+
+
 def test_statistics(client, model):
     def now():
         (one,) = client.get_inference_statistics(model.name).model_stats

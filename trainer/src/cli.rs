@@ -11,6 +11,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::data;
 use crate::error::Error;
 use crate::fit::Ending;
+use crate::import::Import;
 use crate::models::Architecture;
 use crate::run;
 use crate::stop::STOPPED;
@@ -53,6 +54,8 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Write the bundle of a run that was stopped, from its best epoch so far.
     Export(Export),
+    /// Import a model that was trained elsewhere, prove it and write its bundle.
+    Import(Import),
 }
 
 /// Flags of `train`.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use quintet_bundle::text::TokenizerError;
 use quintet_bundle::{BundleError, TensorError};
 use quintet_data::DataError;
-use quintet_onnx::{GraphError, ReadError};
+use quintet_onnx::{ForeignError, GraphError, ReadError};
 use tch::TchError;
 
 /// The error of another crate's data set or file format.
@@ -53,6 +53,9 @@ pub enum Error {
     /// A network cannot be written as a graph.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// A graph of another program is refused.
+    #[error(transparent)]
+    Foreign(#[from] ForeignError),
     /// The graph of a judging network cannot be read.
     #[error("the judge's graph: {0}")]
     Judge(#[from] ReadError),

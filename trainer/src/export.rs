@@ -42,16 +42,24 @@ pub fn add_weight(
 
 /// Adds the input that a bundle's manifest describes.
 pub fn input(graph: &mut GraphBuilder, spec: &bundle::TensorSpec) -> Result<Value, GraphError> {
-    let datatype = match spec.datatype {
+    graph.input(&spec.name, datatype(spec.datatype), shape(&spec.shape))
+}
+
+/// The graph's type of a bundle's.
+pub(crate) fn datatype(datatype: bundle::DataType) -> DataType {
+    match datatype {
         bundle::DataType::Uint8 => DataType::Uint8,
         bundle::DataType::Int32 => DataType::Int32,
         bundle::DataType::Int64 => DataType::Int64,
         bundle::DataType::Float32 => DataType::Float32,
-    };
-    let shape = spec.shape.iter().map(|dim| match dim {
+    }
+}
+
+/// The graph's shape of a bundle's.
+pub(crate) fn shape(dims: &[bundle::Dim]) -> Shape {
+    let dim = |dim: &bundle::Dim| match dim {
         bundle::Dim::Fixed(length) => Dim::from(*length),
         bundle::Dim::Symbol(name) => Dim::symbol(name),
-    });
-    let shape: Shape = shape.collect();
-    graph.input(&spec.name, datatype, shape)
+    };
+    dims.iter().map(dim).collect()
 }

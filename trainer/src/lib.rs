@@ -25,6 +25,7 @@ pub mod error;
 pub mod evaluate;
 pub mod export;
 pub mod fit;
+pub mod import;
 pub mod layers;
 pub mod models;
 pub mod naive_bayes;

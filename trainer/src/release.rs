@@ -14,7 +14,8 @@ use crate::run_folder::EpochMetrics;
 use crate::task::exam::{Drawing, Part};
 use crate::verify::Runtime;
 
-const CREATED_BY: &str = concat!("quintet-trainer ", env!("CARGO_PKG_VERSION"));
+/// What manifests name as their writer.
+pub(crate) const CREATED_BY: &str = concat!("quintet-trainer ", env!("CARGO_PKG_VERSION"));
 
 /// What a bundle is made from.
 #[derive(Debug)]
@@ -101,7 +102,9 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         parameters: network.parameters(),
         created_by: CREATED_BY.to_owned(),
         labels: serving.labels,
+        problem_type: bundle::ProblemType::default(),
         preprocessing: serving.preprocessing,
+        max_batch_size: None,
         inputs: signature.inputs,
         outputs: vec![signature.output],
         provenance: bundle::Provenance::Trained(training(release.fit, release.data, &epochs)),
@@ -109,6 +112,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         golden: bundle::Golden {
             samples,
             tolerance: serving.tolerance,
+            self_made: false,
         },
         files: BTreeMap::new(),
     };
@@ -148,8 +152,8 @@ fn training(fit: &Fit<'_>, data: &Loaded, epochs: &[EpochMetrics]) -> bundle::Tr
     }
 }
 
-// Tensors of a graph by their names.
-fn names(
+/// Tensors of a graph by their names.
+pub(crate) fn names(
     specs: &[bundle::TensorSpec],
     tensors: &[Tensor],
 ) -> Result<BTreeMap<String, bundle::Tensor>, Error> {

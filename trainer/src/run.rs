@@ -12,6 +12,7 @@ use crate::data::{self, Dataset, Loaded, Source};
 use crate::device;
 use crate::error::Error;
 use crate::fit::{Ending, Fit, fit};
+use crate::import::import;
 use crate::models::Architecture;
 use crate::network::Network;
 use crate::progress;
@@ -72,6 +73,10 @@ pub fn run(
         }
         Command::Evaluate(args) => {
             evaluate(args, networks, &runtime()?, out)?;
+            return Ok(Ending::Finished);
+        }
+        Command::Import(args) => {
+            import(args, &runtime()?, out)?;
             return Ok(Ending::Finished);
         }
     };

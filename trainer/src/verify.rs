@@ -1,6 +1,8 @@
 //! Runs exported models in ONNX Runtime, on the CPU, to check that they compute what libtorch does.
 //!
-//! This is the only file of the trainer that knows ONNX Runtime.
+//! Only this module of the trainer knows ONNX Runtime.
+
+mod graph;
 
 use std::error::Error as _;
 use std::path::Path;
@@ -11,6 +13,8 @@ use ort::environment::Environment;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Value;
 use tch::{Kind, Tensor};
+
+pub use self::graph::{Port, Tensors};
 
 use crate::error::Error;
 

@@ -86,7 +86,7 @@ impl ImageInput {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::{Channels, Filter, Fit};
+    use crate::image::{Channels, Filter, Fit, WHITE};
     use crate::{Preprocessing, TensorSpec};
 
     fn input(datatype: DataType, dims: &[usize]) -> Result<ImageInput, ManifestError> {
@@ -99,6 +99,7 @@ mod tests {
             fit: Fit::Squash {
                 filter: Filter::Bilinear,
             },
+            background: WHITE,
         };
         manifest.preprocessing = Some(Preprocessing::of(&spec));
         let shape: Vec<Dim> = std::iter::once("N".into())

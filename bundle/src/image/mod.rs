@@ -2,6 +2,7 @@
 
 mod card;
 mod colour;
+mod convolution;
 mod digit;
 #[cfg(test)]
 mod drawing;
@@ -35,7 +36,7 @@ pub use input::ImageInput;
 pub use pixels::{Colours, Pixels};
 pub use resize::Fitted;
 pub use sheet::{sheet, square_columns};
-pub use spec::{Channels, Filter, Fit, ImageSpec};
+pub use spec::{Channels, Filter, Fit, ImageSpec, WHITE};
 
 /// Width and height of an MNIST frame in pixels.
 pub const SIDE: usize = 28;

@@ -1,8 +1,10 @@
 //! Pixels as a decoder or a caller gives them, in the channels that a model takes.
 
+use std::borrow::Cow;
+
 use ::image::GrayImage;
 
-use super::{Channels, ImageError, colour, grey, to_grey};
+use super::{Channels, ImageError, WHITE, colour, grey, to_grey};
 
 /// A picture of interleaved 8-bit pixels, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,31 +42,51 @@ impl Pixels {
     /// # Errors
     /// [`ImageError`]: no such number of channels, no pixels, or another number of bytes.
     pub fn of(
-        (width, height): (u32, u32),
+        size: (u32, u32),
         channels: u8,
         data: &[u8],
         wanted: impl Into<Colours>,
     ) -> Result<Self, ImageError> {
-        let wanted = match wanted.into() {
-            Colours::Ink => return Ok(colour::to_ink((width, height), channels, data)?.into()),
+        Self::over(WHITE, size, channels, data.into(), wanted.into())
+    }
+
+    /// [`Self::of`] of pixels through which `background` shows, in red, green and blue.
+    ///
+    /// # Errors
+    /// [`ImageError`] like [`Self::of`].
+    pub fn over(
+        background: [u8; 3],
+        (width, height): (u32, u32),
+        channels: u8,
+        data: Cow<'_, [u8]>,
+        wanted: Colours,
+    ) -> Result<Self, ImageError> {
+        let wanted = match wanted {
+            Colours::Ink => return Ok(colour::to_ink((width, height), channels, &data)?.into()),
             Colours::Channels(Channels::Grey) => {
-                return Ok(to_grey(width, height, channels, data)?.into());
+                return Ok(to_grey(width, height, channels, &data)?.into());
             }
             Colours::Channels(wanted) => wanted,
         };
-        grey::check(width, height, channels, data)?;
-        let over_white = |level, alpha| grey::over(255, level, alpha);
+        grey::check(width, height, channels, &data)?;
+        let over = |[r, g, b]: [u8; 3], alpha| {
+            [
+                grey::over(background[0], r, alpha),
+                grey::over(background[1], g, alpha),
+                grey::over(background[2], b, alpha),
+            ]
+        };
         let mut rgb: Vec<u8> = match channels {
             1 => data.iter().flat_map(|&level| [level; 3]).collect(),
             2 => {
                 let pixels = data.as_chunks().0.iter();
-                let grey = pixels.map(|&[level, alpha]| over_white(level, alpha));
-                grey.flat_map(|level| [level; 3]).collect()
+                let rgb = |&[level, alpha]: &[u8; 2]| over([level; 3], alpha);
+                pixels.flat_map(rgb).collect()
             }
-            3 => data.to_vec(),
+            3 => data.into_owned(),
             _ => {
                 let pixels = data.as_chunks().0.iter();
-                let rgb = |&[r, g, b, alpha]: &[u8; 4]| [r, g, b].map(|it| over_white(it, alpha));
+                let rgb = |&[r, g, b, alpha]: &[u8; 4]| over([r, g, b], alpha);
                 pixels.flat_map(rgb).collect()
             }
         };
@@ -123,6 +145,13 @@ mod tests {
         );
         assert_eq!(pixels(1, &[7, 9], Channels::Rgb), [7, 7, 7, 9, 9, 9]);
         assert_eq!(pixels(3, &[0, 255, 0], Channels::Grey), [150]);
+    }
+
+    #[test]
+    fn transparent_colour_shows_the_background() {
+        let data = [10, 20, 30, 255, 0, 0, 0, 0].as_slice().into();
+        let over = Pixels::over([1, 2, 3], (2, 1), 4, data, Channels::Bgr.into());
+        assert_eq!(over.unwrap().data, [30, 20, 10, 3, 2, 1]);
     }
 
     #[test]

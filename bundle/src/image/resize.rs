@@ -1,9 +1,10 @@
 //! Pictures of any size to a model's size, as Pillow and torchvision resize and crop them.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use std::borrow::Cow;
 
+use super::convolution::{across, down, windows};
 use super::garment::frame_garment;
+use super::spec::MOST_SEARCHED;
 use super::{Channels, Filter, Findings, Fit, Framed, Framing, ImageSpec, Pixels, frame_digit};
 
 /// Longest of a picture's sides, in its shorter ones, that is resized whole: bounds the work.
@@ -27,6 +28,10 @@ impl ImageSpec {
     /// With [`Framing::None`] nothing is cut off or searched for: a picture of another size is
     /// resized as a whole.
     pub fn fit(&self, picture: Pixels, framing: Framing) -> Fitted {
+        let picture = match self.fit {
+            Fit::Digit | Fit::Garment => searchable(picture),
+            _ => picture,
+        };
         if self.fit == Fit::Digit && framing == Framing::Auto {
             return self.fit_digit(picture);
         }
@@ -102,6 +107,26 @@ impl ImageSpec {
     }
 }
 
+/// A picture of at most [`MOST_SEARCHED`] pixels.
+fn searchable(picture: Pixels) -> Pixels {
+    let (width, height) = (picture.width as usize, picture.height as usize);
+    let mut by = 1;
+    while ((width / by) * (height / by)) as u64 > MOST_SEARCHED {
+        by *= 2;
+    }
+    // One row or column that is longer than the bound has nothing to find.
+    let size = (width / by, height / by);
+    if by == 1 || size.0 == 0 || size.1 == 0 {
+        return picture;
+    }
+    Pixels {
+        width: size.0 as u32,
+        height: size.1 as u32,
+        channels: picture.channels,
+        data: resize(&picture, size, Filter::Bilinear),
+    }
+}
+
 /// The centre of a picture, of the given width and height in pixels.
 fn cut(picture: Pixels, [width, height]: [usize; 2]) -> Pixels {
     let (from_width, from_height) = (picture.width as usize, picture.height as usize);
@@ -125,32 +150,23 @@ fn cut(picture: Pixels, [width, height]: [usize; 2]) -> Pixels {
     }
 }
 
-/// A whole picture to another size: first its width, then its height, as Pillow does. The crate
-/// alone begins with the height, and rounds other numbers in between.
-///
-/// The crate's own cropping is not used: with it, an enlargement may read before the first pixel
-/// (6.1).
+/// A whole picture to another size: first its width, then its height, as Pillow does.
 pub(super) fn resize(picture: &Pixels, (width, height): (usize, usize), filter: Filter) -> Vec<u8> {
-    let pixel = match picture.channels {
-        Channels::Grey => PixelType::U8,
-        Channels::Rgb | Channels::Bgr => PixelType::U8x3,
+    let from = (picture.width as usize, picture.height as usize);
+    let bytes = picture.channels.count();
+    let wide = if width == from.0 {
+        Cow::Borrowed(&picture.data[..])
+    } else {
+        let windows = windows(filter, from.0, width);
+        Cow::Owned(match picture.channels {
+            Channels::Grey => across::<1>(&picture.data, from.0, &windows),
+            Channels::Rgb | Channels::Bgr => across::<3>(&picture.data, from.0, &windows),
+        })
     };
-    let filter = match filter {
-        Filter::Bilinear => FilterType::Bilinear,
-        Filter::Bicubic => FilterType::CatmullRom,
-    };
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(filter))
-        .use_alpha(false);
-    let mut resizer = Resizer::new();
-    let mut wide = Image::new(width as u32, picture.height, pixel);
-    let mut resized = Image::new(width as u32, height as u32, pixel);
-    ImageRef::new(picture.width, picture.height, &picture.data, pixel)
-        .ok()
-        .and_then(|source| resizer.resize(&source, &mut wide, &options).ok())
-        .and_then(|()| resizer.resize(&wide, &mut resized, &options).ok())
-        .expect("the pixels fill the picture, and all images have the same type");
-    resized.into_vec()
+    if height == from.1 {
+        return wide.into_owned();
+    }
+    down(&wide, width * bytes, &windows(filter, from.1, height))
 }
 
 #[cfg(test)]

@@ -9,6 +9,11 @@ use crate::{ManifestError, PreprocessingKind};
 /// Largest width and height of a model's pixels; bounds what a row of a batch holds.
 const MAX_SIDE: usize = 4096;
 
+/// More pixels than this may be decoded at a reduced scale.
+const LARGE: u64 = 4 << 20;
+/// The most pixels in which a digit is looked for.
+pub(super) const MOST_SEARCHED: u64 = 16 << 20;
+
 /// How a picture becomes a model's pixels. Levels stay 0 to 255; the graph normalises them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +27,14 @@ pub struct ImageSpec {
     /// How a picture of another size is made to fit, where the caller asks for the model's own way
     /// ([`super::Framing::Auto`]).
     pub fit: Fit,
+    /// Red, green and blue of what shows through transparent pixels; white by default. Of grey
+    /// pictures, [`super::to_grey`] finds a ground that their ink stands out from.
+    #[serde(default = "white", skip_serializing_if = "is_white")]
+    pub background: [u8; 3],
 }
+
+/// White, in any order of the channels.
+pub const WHITE: [u8; 3] = [255; 3];
 
 /// The channels of a pixel, in their order in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +90,7 @@ impl ImageSpec {
             height: SIDE,
             channels: Channels::Grey,
             fit: Fit::Digit,
+            background: WHITE,
         }
     }
 
@@ -95,6 +108,30 @@ impl ImageSpec {
             (Fit::Digit, Framing::Auto) => Colours::Ink,
             _ => Colours::Channels(self.channels),
         }
+    }
+
+    /// By how much a decoder may divide a picture's sides, where it can do so for less work: 1, 2, 4
+    /// or 8.
+    ///
+    /// Only pictures of more than [`LARGE`] pixels are divided, and no further than to twice the
+    /// size that they are resized to: what is averaged twice then differs little. A digit is looked
+    /// for in the picture's own pixels, up to [`MOST_SEARCHED`] of them.
+    pub fn reduction(&self, (width, height): (u32, u32), framing: Framing) -> u32 {
+        let shorter = width.min(height) as usize;
+        let fits = |by: u32| match self.fit {
+            _ if u64::from(width) * u64::from(height) <= LARGE => false,
+            Fit::Crop { shorter_side, .. } if framing == Framing::Auto => {
+                shorter / by as usize >= 2 * shorter_side
+            }
+            Fit::Crop { .. } | Fit::Squash { .. } => {
+                shorter / by as usize >= 2 * self.width.max(self.height)
+            }
+            // Half as much would still be too large.
+            Fit::Digit | Fit::Garment => {
+                u64::from(width / (by / 2)) * u64::from(height / (by / 2)) > MOST_SEARCHED
+            }
+        };
+        [8, 4, 2].into_iter().find(|by| fits(*by)).unwrap_or(1)
     }
 
     /// Bytes of a picture's pixels, a byte a channel.
@@ -142,5 +179,51 @@ impl Channels {
             Self::Grey => 1,
             Self::Rgb | Self::Bgr => 3,
         }
+    }
+}
+
+fn white() -> [u8; 3] {
+    WHITE
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a field by reference"
+)]
+fn is_white(background: &[u8; 3]) -> bool {
+    *background == WHITE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_pictures_are_reduced_to_twice_what_is_needed() {
+        let photo = |fit| ImageSpec {
+            width: 224,
+            height: 224,
+            channels: Channels::Rgb,
+            fit,
+            background: WHITE,
+        };
+        let filter = Filter::Bilinear;
+        let crop = photo(Fit::Crop {
+            shorter_side: 256,
+            filter,
+        });
+        let squash = photo(Fit::Squash { filter });
+        let auto = |spec: ImageSpec, size| spec.reduction(size, Framing::Auto);
+        assert_eq!(auto(crop, (2048, 2048)), 1, "4 megapixels");
+        assert_eq!(auto(crop, (4032, 3024)), 4);
+        assert_eq!(auto(crop, (3024, 4032)), 4);
+        assert_eq!(auto(crop, (8160, 6144)), 8);
+        assert_eq!(auto(crop, (60_000, 511)), 1, "its shorter side is needed");
+        assert_eq!(auto(squash, (4032, 1792)), 4);
+        let digit = ImageSpec::digit();
+        assert_eq!(auto(digit, (4096, 4096)), 1);
+        assert_eq!(auto(digit, (5664, 4248)), 2);
+        assert_eq!(auto(digit, (8192, 8192)), 2);
+        assert_eq!(auto(digit, (8193, 8193)), 4);
     }
 }

@@ -26,6 +26,9 @@ impl Manifest {
         identifier("architecture", &self.architecture)?;
         check(self.version > 0, "version", self.version, "at least 1")?;
         fits_toml("parameters", self.parameters)?;
+        if let Some(rows) = self.max_batch_size {
+            check(rows > 0, "max_batch_size", rows, "at least 1")?;
+        }
         self.validate_signature()?;
         self.validate_labels()?;
         if let Some(preprocessing) = &self.preprocessing {

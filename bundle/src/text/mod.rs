@@ -10,7 +10,7 @@ mod tokenizer;
 
 pub use clean::clean;
 pub use spec::{Side, TextSpec};
-pub use tokenizer::{Encoded, Tokenizer, TokenizerError};
+pub use tokenizer::{Encoded, Pairs, Tokenizer, TokenizerError};
 
 /// File name of a bundle's tokeniser.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";

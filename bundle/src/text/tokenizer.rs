@@ -1,9 +1,10 @@
 //! Words to numbers.
 
+mod imported;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::{self, Display};
-use std::panic::{self, AssertUnwindSafe};
 
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::normalizers::replace::{Replace, ReplacePattern};
@@ -11,9 +12,11 @@ use tokenizers::normalizers::{Lowercase, NormalizerWrapper, Sequence};
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::processors::template::{SpecialToken, TemplateProcessing};
 use tokenizers::{
-    Encoding, NormalizedString, Normalizer as _, OffsetReferential, OffsetType, PostProcessor as _,
-    PreTokenizedString, PreTokenizer as _, SplitDelimiterBehavior, TruncationDirection,
+    Encoding, NormalizedString, Normalizer as _, OffsetReferential, OffsetType, PreTokenizedString,
+    PreTokenizer as _, SplitDelimiterBehavior,
 };
+
+pub use imported::Pairs;
 
 use super::scanner::Scanner;
 use super::{Side, TOKENIZER_FILE, TextSpec, clean};
@@ -39,13 +42,18 @@ pub struct Tokenizer {
     scanner: Option<Scanner>,
     /// The token of words that are not in the vocabulary; none where every text can be spelled.
     unknown: Option<i64>,
+    /// How many numbers from 0 on its tokens have.
+    size: usize,
+    pairs: Pairs,
 }
 
 /// A text as a network reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// The tokens, at least one; the last ones of a longer text.
+    /// The tokens, at least one; of a longer text those at the end that is kept.
     pub tokens: Vec<i64>,
+    /// Which text of a pair each token belongs to; empty where all belong to the first.
+    pub token_type_ids: Vec<i64>,
     /// Whether tokens were left out.
     pub truncated: bool,
     /// How many tokens the whole text has.
@@ -104,8 +112,10 @@ impl Tokenizer {
     fn of(vocabulary: HashMap<String, u32>) -> Result<Self, TokenizerError> {
         Ok(Self {
             inner: assemble(vocabulary.clone())?,
+            size: size(&vocabulary),
             scanner: Some(Scanner::new(vocabulary)),
             unknown: Some(super::UNKNOWN),
+            pairs: Pairs::None,
         })
     }
 
@@ -117,17 +127,15 @@ impl Tokenizer {
         inner.set_encode_special_tokens(true);
         inner.with_truncation(None).map_err(format)?;
         inner.with_padding(None);
-        // The crate panics where a template names a token that the file does not define.
-        let example = AssertUnwindSafe(|| inner.post_process(Encoding::default(), None, true));
-        panic::catch_unwind(example)
-            .map_err(|_| format("its post_processor cannot be used"))?
-            .map_err(format)?;
+        let pairs = Pairs::of(&inner)?;
         let vocabulary: HashMap<String, u32> = inner.get_vocab(true).into_iter().collect();
         let unknown = ["[UNK]", "<unk>"].iter().find_map(|it| vocabulary.get(*it));
         let imported = Self {
             inner,
             scanner: None,
             unknown: unknown.map(|&token| token.into()),
+            size: size(&vocabulary),
+            pairs,
         };
         let numbers = SPECIAL.map(|token| vocabulary.get(token).copied());
         match Self::of(vocabulary) {
@@ -148,9 +156,24 @@ impl Tokenizer {
         Ok(json.into_bytes())
     }
 
-    /// How many different tokens there are.
+    /// How many numbers from 0 on its tokens have.
     pub fn vocabulary_size(&self) -> usize {
-        self.inner.get_vocab_size(true)
+        self.size
+    }
+
+    /// How it joins two texts.
+    pub fn pairs(&self) -> Pairs {
+        self.pairs
+    }
+
+    /// The number of this token.
+    pub fn token(&self, token: &str) -> Option<i64> {
+        self.inner.token_to_id(token).map(i64::from)
+    }
+
+    /// Whether ASCII text is read without the `tokenizers` crate, many times faster.
+    pub fn is_fast(&self) -> bool {
+        self.scanner.is_some()
     }
 
     /// Checks that the padding that a manifest names is one of these tokens.
@@ -171,83 +194,98 @@ impl Tokenizer {
     /// A tokeniser that [`Tokenizer::train`] made has tokens for every text, the empty one included.
     /// Time and memory grow with the length of the text.
     pub fn encode(&self, text: &str, spec: &TextSpec) -> Result<Encoded, TokenizerError> {
-        let cleaned = if spec.clean_text {
-            clean(text)
-        } else {
-            Cow::Borrowed(text)
+        let text = cleaned(text, spec);
+        let encoded = match &self.scanner {
+            Some(scanner) => self.scan(scanner, &text, spec)?,
+            None => self.encode_imported(&text, None, spec)?,
         };
-        let text = cleaned.as_ref();
-        let (mut tokens, total) = match &self.scanner {
-            Some(scanner) => {
-                let mut tokens = Vec::new();
-                if spec.add_special_tokens {
-                    tokens.push(super::START);
-                }
-                scanner.scan(text, &mut tokens, |piece, tokens| {
-                    tokens.extend(numbers(&self.pieces(piece)?));
-                    Ok(())
-                })?;
-                let total = tokens.len();
-                (tokens, total)
-            }
-            None => self.encode_imported(text, spec)?,
-        };
-        match spec.truncation_side {
-            Side::Left => drop(tokens.drain(..tokens.len().saturating_sub(spec.max_tokens))),
-            Side::Right => tokens.truncate(spec.max_tokens),
+        self.checked(encoded)
+    }
+
+    /// The tokens of two texts, joined as [`Tokenizer::pairs`] says. Of a pair that is too long, the
+    /// longer text is cut first, as Hugging Face's strategy `longest_first` does.
+    ///
+    /// # Errors
+    /// The tokeniser does not join texts, or fails.
+    pub fn encode_pair(
+        &self,
+        text: &str,
+        pair: &str,
+        spec: &TextSpec,
+    ) -> Result<Encoded, TokenizerError> {
+        if self.pairs == Pairs::None {
+            let problem = "the tokeniser does not join two texts";
+            return Err(TokenizerError(problem.to_owned()));
         }
-        if tokens.is_empty() {
-            return Err(TokenizerError("text gives no tokens".to_owned()));
+        let (text, pair) = (cleaned(text, spec), cleaned(pair, spec));
+        self.checked(self.encode_imported(&text, Some(&pair), spec)?)
+    }
+
+    /// The tokens of a text by the fast path.
+    fn scan(
+        &self,
+        scanner: &Scanner,
+        text: &str,
+        spec: &TextSpec,
+    ) -> Result<Encoded, TokenizerError> {
+        let mut tokens = Vec::new();
+        if spec.add_special_tokens {
+            tokens.push(super::START);
         }
-        let words = match &self.scanner {
-            Some(_) => tokens.iter().filter(|&&it| it != super::START).count(),
-            None => tokens.len().saturating_sub(self.special(spec)),
-        };
-        let is_unknown = |token: &&i64| Some(**token) == self.unknown;
-        let unknown = tokens.iter().filter(is_unknown).count();
+        scanner.scan(text, &mut tokens, |piece, tokens| {
+            tokens.extend(numbers(&self.pieces(piece)?));
+            Ok(())
+        })?;
+        let total = tokens.len();
+        cut(&mut tokens, spec);
         Ok(Encoded {
             truncated: tokens.len() < total,
+            words: tokens.iter().filter(|&&it| it != super::START).count(),
             tokens,
+            token_type_ids: Vec::new(),
             total,
-            words,
-            known: words.saturating_sub(unknown),
+            known: 0,
         })
     }
 
-    /// How many special tokens an imported tokeniser adds to a text.
-    fn special(&self, spec: &TextSpec) -> usize {
-        match self.inner.get_post_processor() {
-            Some(processor) if spec.add_special_tokens => processor.added_tokens(false),
-            _ => 0,
+    /// The same with the known words counted.
+    fn checked(&self, encoded: Encoded) -> Result<Encoded, TokenizerError> {
+        if encoded.tokens.is_empty() {
+            return Err(TokenizerError("text gives no tokens".to_owned()));
         }
-    }
-
-    /// The tokens that are kept, and how many the whole text has. More are kept than fit where there
-    /// is no room for the special ones.
-    fn encode_imported(
-        &self,
-        text: &str,
-        spec: &TextSpec,
-    ) -> Result<(Vec<i64>, usize), TokenizerError> {
-        let mut pieces = self.pieces(text)?;
-        let special = self.special(spec);
-        let total = pieces.len() + special;
-        let direction = match spec.truncation_side {
-            Side::Left => TruncationDirection::Left,
-            Side::Right => TruncationDirection::Right,
-        };
-        pieces.truncate(spec.max_tokens.saturating_sub(special), 0, direction);
-        let whole = self
-            .inner
-            .post_process(pieces, None, spec.add_special_tokens)
-            .map_err(cannot_encode)?;
-        Ok((numbers(&whole).collect(), total))
+        let is_unknown = |token: &&i64| Some(**token) == self.unknown;
+        let unknown = encoded.tokens.iter().filter(is_unknown).count();
+        Ok(Encoded {
+            known: encoded.words.saturating_sub(unknown),
+            ..encoded
+        })
     }
 
     /// What the crate makes of a text or a part of one, without special tokens.
     fn pieces(&self, text: &str) -> Result<Encoding, TokenizerError> {
         self.inner.encode_fast(text, false).map_err(cannot_encode)
     }
+}
+
+fn cleaned<'t>(text: &'t str, spec: &TextSpec) -> Cow<'t, str> {
+    if spec.clean_text {
+        clean(text)
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Leaves `max_tokens` at the side that `spec` says.
+fn cut(tokens: &mut Vec<i64>, spec: &TextSpec) {
+    match spec.truncation_side {
+        Side::Left => drop(tokens.drain(..tokens.len().saturating_sub(spec.max_tokens))),
+        Side::Right => tokens.truncate(spec.max_tokens),
+    }
+}
+
+fn size(vocabulary: &HashMap<String, u32>) -> usize {
+    let last = vocabulary.values().max();
+    last.map_or(0, |&last| last as usize + 1)
 }
 
 fn numbers(encoding: &Encoding) -> impl Iterator<Item = i64> {

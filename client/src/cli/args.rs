@@ -43,6 +43,14 @@ With --json, one object a text:
   truncated (whether there were more), known_tokens (in the model's vocabulary),
   language_supported (whether at least half are known), model, version";
 
+const CLASSIFY_TEXT_JSON: &str = "\
+Prints each text's most probable labels with their probabilities, and the text's start, in the order
+of the texts; of a model that gives numbers instead, the numbers. An empty line is an empty text. The
+first failure ends it, with the texts before answered.
+With --json, one object a text:
+  line (its number in stdin), text, text_pair, labels[] with name, index and probability, logits[],
+  tokens (that the model read), truncated (whether there were more), model, version";
+
 const MODELS_JSON: &str = "\
 With --json, one object:
   models[]  name, version, task, state, reason, is_default, architecture, labels[],
@@ -73,12 +81,15 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Name what is in images (PNG or JPEG files).
+    /// Name what is in images (PNG, JPEG or WebP files).
     #[command(after_help = CLASSIFY_JSON)]
     Classify(ClassifyArgs),
     /// Say of texts how well they speak of their subject.
     #[command(after_help = SENTIMENT_JSON)]
     Sentiment(SentimentArgs),
+    /// Classify texts, or pairs of texts, by any text classifier.
+    #[command(after_help = CLASSIFY_TEXT_JSON)]
+    ClassifyText(ClassifyTextArgs),
     /// Make images of handwritten digits that nobody wrote.
     #[command(after_help = GENERATE_JSON)]
     Generate(GenerateArgs),
@@ -136,6 +147,35 @@ pub(crate) struct SentimentArgs {
     #[arg(long)]
     pub(crate) version: Option<String>,
     /// Fail at a text of which the model knows no word, instead of printing UNKNOWN.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClassifyTextArgs {
+    /// Texts; - reads one from each line of stdin, of at most 1 MiB, and answers as they come.
+    #[arg(value_name = "TEXT", required = true)]
+    pub(crate) texts: Vec<String>,
+    /// The second text of a pair with each of the texts, such as the hypothesis that they may
+    /// entail.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text_pair: Option<String>,
+    /// The model's name [default: the server's default text classifier].
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// The model's version [default: the newest that is ready].
+    #[arg(long)]
+    pub(crate) version: Option<String>,
+    /// How many labels to print for a text.
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) top_k: u32,
+    /// Print the logits, too.
+    #[arg(long)]
+    pub(crate) logits: bool,
+    /// Fail at a text with more tokens than the model reads, instead of cutting it.
     #[arg(long)]
     pub(crate) strict: bool,
     /// Print JSON, one object a line.

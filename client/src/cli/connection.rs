@@ -13,6 +13,9 @@ use crate::{args::time, failure::Failure};
 
 /// The variable with the token: on a command line, other users of the machine could read it.
 const TOKEN: &str = "QUINTET_TOKEN";
+/// The variable with the trace that a program was started in
+/// (<https://opentelemetry.io/docs/specs/otel/context/env-carriers/>).
+const TRACEPARENT: &str = "TRACEPARENT";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
@@ -85,7 +88,8 @@ pub(crate) struct ConnectionArgs {
     /// Compress requests of 1 KiB and more, and ask for compressed answers.
     #[arg(long, global = true, value_enum, value_name = "KIND")]
     pub(crate) compression: Option<Kind>,
-    /// Metadata to send with each call, such as x-request-id=17; may be repeated.
+    /// Metadata to send with each call, such as x-request-id=17; may be repeated. What TRACEPARENT
+    /// holds is sent as traceparent.
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = entry)]
     metadata: Vec<(String, String)>,
 }
@@ -115,6 +119,10 @@ impl ConnectionArgs {
         }
         if let Some(Kind::Gzip) = self.compression {
             builder = builder.compression(Compression::Gzip);
+        }
+        let is_set = self.metadata.iter().any(|(key, _)| key == "traceparent");
+        if let Some(parent) = std::env::var(TRACEPARENT).ok().filter(|_| !is_set) {
+            builder = builder.metadata("traceparent", parent);
         }
         for (key, value) in &self.metadata {
             builder = builder.metadata(key, value);

@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod classify;
+mod classify_text;
 mod connection;
 mod digits;
 mod evaluate;
@@ -18,6 +19,7 @@ mod output;
 mod progress;
 mod score;
 mod sentiment;
+mod texts;
 
 use std::process::ExitCode;
 
@@ -65,6 +67,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let client = connection.client()?;
     match cli.command {
         Command::Classify(args) => classify::run(&client, args).await?,
+        Command::ClassifyText(args) => classify_text::run(&client, args).await?,
         Command::Sentiment(args) => sentiment::run(&client, args).await?,
         Command::Generate(args) => generate::run(&client, args).await?,
         Command::Models(args) => models::run(&client, &args).await?,

@@ -20,6 +20,39 @@ pub struct AttributeProto {
     /// A list of integers.
     #[prost(int64, repeated, tag = "8")]
     pub ints: ::prost::alloc::vec::Vec<i64>,
+    /// A tensor.
+    #[prost(message, optional, tag = "5")]
+    pub t: ::core::option::Option<TensorProto>,
+    /// The graph of a branch or a loop.
+    #[prost(message, optional, tag = "6")]
+    pub g: ::core::option::Option<GraphProto>,
+    /// A list of floats.
+    #[prost(float, repeated, tag = "7")]
+    pub floats: ::prost::alloc::vec::Vec<f32>,
+    /// A list of strings.
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub strings: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// A list of tensors.
+    #[prost(message, repeated, tag = "10")]
+    pub tensors: ::prost::alloc::vec::Vec<TensorProto>,
+    /// A list of graphs.
+    #[prost(message, repeated, tag = "11")]
+    pub graphs: ::prost::alloc::vec::Vec<GraphProto>,
+    /// A type.
+    #[prost(message, optional, tag = "14")]
+    pub tp: ::core::option::Option<TypeProto>,
+    /// A list of types.
+    #[prost(message, repeated, tag = "15")]
+    pub type_protos: ::prost::alloc::vec::Vec<TypeProto>,
+    /// In a function: the attribute of the caller that is meant.
+    #[prost(string, tag = "21")]
+    pub ref_attr_name: ::prost::alloc::string::String,
+    /// A sparse tensor.
+    #[prost(message, optional, tag = "22")]
+    pub sparse_tensor: ::core::option::Option<SparseTensorProto>,
+    /// A list of sparse tensors.
+    #[prost(message, repeated, tag = "23")]
+    pub sparse_tensors: ::prost::alloc::vec::Vec<SparseTensorProto>,
 }
 /// Nested message and enum types in `AttributeProto`.
 pub mod attribute_proto {
@@ -45,8 +78,28 @@ pub mod attribute_proto {
         Int = 2,
         /// The value is in `s`.
         String = 3,
+        /// A tensor, in `t`.
+        Tensor = 4,
+        /// A graph, in `g`.
+        Graph = 5,
+        /// Floats, in `floats`.
+        Floats = 6,
         /// The values are in `ints`.
         Ints = 7,
+        /// Strings, in `strings`.
+        Strings = 8,
+        /// Tensors, in `tensors`.
+        Tensors = 9,
+        /// Graphs, in `graphs`.
+        Graphs = 10,
+        /// A sparse tensor, in `sparse_tensor`.
+        SparseTensor = 11,
+        /// Sparse tensors, in `sparse_tensors`.
+        SparseTensors = 12,
+        /// A type, in `tp`.
+        TypeProto = 13,
+        /// Types, in `type_protos`.
+        TypeProtos = 14,
     }
     impl AttributeType {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -59,7 +112,17 @@ pub mod attribute_proto {
                 Self::Float => "FLOAT",
                 Self::Int => "INT",
                 Self::String => "STRING",
+                Self::Tensor => "TENSOR",
+                Self::Graph => "GRAPH",
+                Self::Floats => "FLOATS",
                 Self::Ints => "INTS",
+                Self::Strings => "STRINGS",
+                Self::Tensors => "TENSORS",
+                Self::Graphs => "GRAPHS",
+                Self::SparseTensor => "SPARSE_TENSOR",
+                Self::SparseTensors => "SPARSE_TENSORS",
+                Self::TypeProto => "TYPE_PROTO",
+                Self::TypeProtos => "TYPE_PROTOS",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -69,7 +132,17 @@ pub mod attribute_proto {
                 "FLOAT" => Some(Self::Float),
                 "INT" => Some(Self::Int),
                 "STRING" => Some(Self::String),
+                "TENSOR" => Some(Self::Tensor),
+                "GRAPH" => Some(Self::Graph),
+                "FLOATS" => Some(Self::Floats),
                 "INTS" => Some(Self::Ints),
+                "STRINGS" => Some(Self::Strings),
+                "TENSORS" => Some(Self::Tensors),
+                "GRAPHS" => Some(Self::Graphs),
+                "SPARSE_TENSOR" => Some(Self::SparseTensor),
+                "SPARSE_TENSORS" => Some(Self::SparseTensors),
+                "TYPE_PROTO" => Some(Self::TypeProto),
+                "TYPE_PROTOS" => Some(Self::TypeProtos),
                 _ => None,
             }
         }
@@ -103,6 +176,12 @@ pub struct NodeProto {
     /// The operator's attributes.
     #[prost(message, repeated, tag = "5")]
     pub attribute: ::prost::alloc::vec::Vec<AttributeProto>,
+    /// The operator's domain; empty for ONNX's own operators.
+    #[prost(string, tag = "7")]
+    pub domain: ::prost::alloc::string::String,
+    /// Which of several functions of the same name is meant.
+    #[prost(string, tag = "8")]
+    pub overload: ::prost::alloc::string::String,
 }
 /// A whole file: a graph, and what is needed to read it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -125,6 +204,43 @@ pub struct ModelProto {
     /// Free facts about the model.
     #[prost(message, repeated, tag = "14")]
     pub metadata_props: ::prost::alloc::vec::Vec<StringStringEntryProto>,
+    /// Operators that the file itself defines.
+    #[prost(message, repeated, tag = "25")]
+    pub functions: ::prost::alloc::vec::Vec<FunctionProto>,
+}
+/// An operator that a file itself defines.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FunctionProto {
+    /// The operator's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Names of the values taken.
+    #[prost(string, repeated, tag = "4")]
+    pub input: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Names of the values made.
+    #[prost(string, repeated, tag = "5")]
+    pub output: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Names of the attributes without a default.
+    #[prost(string, repeated, tag = "6")]
+    pub attribute: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The attributes with a default.
+    #[prost(message, repeated, tag = "11")]
+    pub attribute_proto: ::prost::alloc::vec::Vec<AttributeProto>,
+    /// The nodes, each after those whose outputs it takes.
+    #[prost(message, repeated, tag = "7")]
+    pub node: ::prost::alloc::vec::Vec<NodeProto>,
+    /// The operator sets that the nodes come from.
+    #[prost(message, repeated, tag = "9")]
+    pub opset_import: ::prost::alloc::vec::Vec<OperatorSetIdProto>,
+    /// The operator's domain.
+    #[prost(string, tag = "10")]
+    pub domain: ::prost::alloc::string::String,
+    /// Types of the values between nodes.
+    #[prost(message, repeated, tag = "12")]
+    pub value_info: ::prost::alloc::vec::Vec<ValueInfoProto>,
+    /// Which of several functions of the same name this is.
+    #[prost(string, tag = "13")]
+    pub overload: ::prost::alloc::string::String,
 }
 /// A key with a value.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -157,9 +273,25 @@ pub struct GraphProto {
     /// Types of the values between nodes.
     #[prost(message, repeated, tag = "13")]
     pub value_info: ::prost::alloc::vec::Vec<ValueInfoProto>,
+    /// The constants that are mostly zeros.
+    #[prost(message, repeated, tag = "15")]
+    pub sparse_initializer: ::prost::alloc::vec::Vec<SparseTensorProto>,
+}
+/// A constant that is mostly zeros.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SparseTensorProto {
+    /// The other elements, and the constant's name.
+    #[prost(message, optional, tag = "1")]
+    pub values: ::core::option::Option<TensorProto>,
+    /// Their places.
+    #[prost(message, optional, tag = "2")]
+    pub indices: ::core::option::Option<TensorProto>,
+    /// The shape.
+    #[prost(int64, repeated, tag = "3")]
+    pub dims: ::prost::alloc::vec::Vec<i64>,
 }
 /// A constant.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TensorProto {
     /// The shape; empty for a scalar.
     #[prost(int64, repeated, tag = "1")]
@@ -173,6 +305,30 @@ pub struct TensorProto {
     /// The elements in row-major order, little-endian.
     #[prost(bytes = "vec", tag = "9")]
     pub raw_data: ::prost::alloc::vec::Vec<u8>,
+    /// Elements of type FLOAT, where `raw_data` is empty. The following fields are those of others.
+    #[prost(float, repeated, tag = "4")]
+    pub float_data: ::prost::alloc::vec::Vec<f32>,
+    /// Elements of integer types up to 32 bits, BOOL and FLOAT16.
+    #[prost(int32, repeated, tag = "5")]
+    pub int32_data: ::prost::alloc::vec::Vec<i32>,
+    /// Elements of type STRING.
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub string_data: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Elements of type INT64.
+    #[prost(int64, repeated, tag = "7")]
+    pub int64_data: ::prost::alloc::vec::Vec<i64>,
+    /// Elements of type DOUBLE.
+    #[prost(double, repeated, tag = "10")]
+    pub double_data: ::prost::alloc::vec::Vec<f64>,
+    /// Elements of types UINT32 and UINT64.
+    #[prost(uint64, repeated, tag = "11")]
+    pub uint64_data: ::prost::alloc::vec::Vec<u64>,
+    /// Where the elements are in another file: its path, an offset and a length.
+    #[prost(message, repeated, tag = "13")]
+    pub external_data: ::prost::alloc::vec::Vec<StringStringEntryProto>,
+    /// 1 where the elements are in another file.
+    #[prost(int32, tag = "14")]
+    pub data_location: i32,
 }
 /// Nested message and enum types in `TensorProto`.
 pub mod tensor_proto {
@@ -206,6 +362,8 @@ pub mod tensor_proto {
         Bool = 9,
         /// 16-bit IEEE 754 float.
         Float16 = 10,
+        /// 64-bit IEEE 754 float.
+        Double = 11,
     }
     impl DataType {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -222,6 +380,7 @@ pub mod tensor_proto {
                 Self::Int64 => "INT64",
                 Self::Bool => "BOOL",
                 Self::Float16 => "FLOAT16",
+                Self::Double => "DOUBLE",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -235,6 +394,7 @@ pub mod tensor_proto {
                 "INT64" => Some(Self::Int64),
                 "BOOL" => Some(Self::Bool),
                 "FLOAT16" => Some(Self::Float16),
+                "DOUBLE" => Some(Self::Double),
                 _ => None,
             }
         }
@@ -270,11 +430,11 @@ pub mod tensor_shape_proto {
         }
     }
 }
-/// The type of a value. We write tensors only.
+/// The type of a value. We write tensors only, and carry other types as the bytes that they are.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TypeProto {
     /// What kind of value it is.
-    #[prost(oneof = "type_proto::Value", tags = "1")]
+    #[prost(oneof = "type_proto::Value", tags = "1, 4, 5, 7, 8, 9")]
     pub value: ::core::option::Option<type_proto::Value>,
 }
 /// Nested message and enum types in `TypeProto`.
@@ -295,6 +455,21 @@ pub mod type_proto {
         /// A tensor.
         #[prost(message, tag = "1")]
         TensorType(Tensor),
+        /// A sequence.
+        #[prost(bytes, tag = "4")]
+        SequenceType(::prost::alloc::vec::Vec<u8>),
+        /// A map.
+        #[prost(bytes, tag = "5")]
+        MapType(::prost::alloc::vec::Vec<u8>),
+        /// An opaque value.
+        #[prost(bytes, tag = "7")]
+        OpaqueType(::prost::alloc::vec::Vec<u8>),
+        /// A sparse tensor.
+        #[prost(bytes, tag = "8")]
+        SparseTensorType(::prost::alloc::vec::Vec<u8>),
+        /// A value that may be missing.
+        #[prost(bytes, tag = "9")]
+        OptionalType(::prost::alloc::vec::Vec<u8>),
     }
 }
 /// An operator set that a model uses.

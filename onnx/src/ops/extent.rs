@@ -1,5 +1,6 @@
-//! Run-time lengths as values, and parts of an axis.
+//! Run-time lengths as values, and axes that become shorter or longer.
 
+use super::FLOAT;
 use crate::data_type::{ANY, DataType};
 use crate::error::Result;
 use crate::graph::GraphBuilder;
@@ -60,6 +61,30 @@ pub fn slice(
     }
     let mut dims = data.shape().to_vec();
     dims[at] = Dim::Fixed(end - start);
+    node.finish(data.data_type(), dims.into())
+}
+
+/// `before` zeros before the elements of an axis, whose length must be fixed, and `after` behind
+/// them. float32. [Pad](https://onnx.ai/onnx/operators/onnx__Pad.html), as of opset 13
+pub fn pad(
+    graph: &mut GraphBuilder,
+    data: &Value,
+    axis: i64,
+    [before, after]: [usize; 2],
+) -> Result<Value> {
+    let mut node = Node::new(graph, "Pad");
+    node.input("data", data, FLOAT)?;
+    let rank = data.shape().rank();
+    let at = node.axis("axis", axis, rank)?;
+    let Some(length) = data.shape()[at].fixed() else {
+        return Err(node.bad_shape("data", data, format!("a fixed length at axis {axis}")));
+    };
+    // Of all axes: what comes before each, then what comes behind each.
+    let mut pads = vec![0; 2 * rank];
+    [pads[at], pads[rank + at]] = [before as i64, after as i64];
+    node.constant("pads", &[2 * rank], &pads)?;
+    let mut dims = data.shape().to_vec();
+    dims[at] = Dim::Fixed(length.saturating_add(before).saturating_add(after));
     node.finish(data.data_type(), dims.into())
 }
 

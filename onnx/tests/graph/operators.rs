@@ -229,6 +229,10 @@ fn what_transformers_need() {
                 ops::slice(&mut t.g, &x, 0, 2, 5)
             },
             &|t| {
+                let x = t.floats([n()]);
+                ops::pad(&mut t.g, &x, 0, [1, 1])
+            },
+            &|t| {
                 let x = t.floats([n(), 2.into()]);
                 ops::concat(&mut t.g, &[&x, &x], 0)
             },
@@ -254,6 +258,7 @@ fn what_transformers_need() {
             Shape node `Shape_0`: attribute start is 1, allowed: -1 to 0 for rank 1
             Slice node `Slice_0`: input data (`v1`) has the shape [N], allowed: a fixed length at axis 0
             Slice node `Slice_0`: attribute starts, ends is 2 to 5, allowed: a part of 0 to 4
+            Pad node `Pad_0`: input data (`v1`) has the shape [N], allowed: a fixed length at axis 0
             Concat node `Concat_0`: input inputs (`v1`) has the shape [N, 2], allowed: [N, 2] with a fixed length at axis 0
             Concat node `Concat_0`: attribute inputs is none, allowed: at least one
             DequantizeLinear node `DequantizeLinear_0`: input x_scale (`v2`) has the shape [2], allowed: [3]

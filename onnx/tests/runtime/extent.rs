@@ -31,6 +31,30 @@ fn slice_takes_a_part_of_an_axis() {
 }
 
 #[test]
+fn pad_puts_zeros_around_an_axis() {
+    let data: Vec<f32> = (1..=6).map(|it| it as f32).collect();
+    for (axis, pads, size, expected) in [
+        (
+            1,
+            [1, 2],
+            [1, 5, 3],
+            [&[0.0; 3][..], &data, &[0.0; 6]].concat(),
+        ),
+        (
+            -1,
+            [0, 1],
+            [1, 2, 4],
+            vec![1.0, 2.0, 3.0, 0.0, 4.0, 5.0, 6.0, 0.0],
+        ),
+    ] {
+        let mut case = Case::new();
+        let x = case.input([n(), 2.into(), 3.into()], Array::f32(&[1, 2, 3], &data));
+        let y = ops::pad(&mut case.g, &x, axis, pads).unwrap();
+        assert_eq!(case.result(&y), Array::f32(&size, &expected));
+    }
+}
+
+#[test]
 fn concat_puts_values_side_by_side() {
     let mut case = Case::new();
     let a = case.input([n(), 1.into()], Array::f32(&[2, 1], &[1.0, 2.0]));

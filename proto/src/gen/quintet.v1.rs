@@ -36,7 +36,7 @@ pub struct Image {
 pub mod image {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Source {
-        /// A whole PNG or JPEG file.
+        /// A whole PNG, JPEG or WebP file.
         #[prost(bytes, tag = "1")]
         Encoded(::prost::bytes::Bytes),
         #[prost(message, tag = "2")]
@@ -112,7 +112,7 @@ pub struct Label {
     /// Its place in the model's output.
     #[prost(uint32, tag = "2")]
     pub index: u32,
-    /// In \[0, 1\]; over all classes they sum to 1.
+    /// In \[0, 1\]; over all classes they sum to 1, unless the model gives several labels to one input.
     #[prost(float, tag = "3")]
     pub probability: f32,
 }
@@ -223,6 +223,72 @@ pub struct Sentiment {
     /// is probably in another language, and the score means little.
     #[prost(bool, tag = "6")]
     pub language_supported: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ClassifyTextRequest {
+    /// 1..N texts. The refusal of a longer list names N, the server's `max_texts_per_request`; that of
+    /// a longer text names its `max_text_bytes`, which holds for a text and its pair together.
+    #[prost(message, repeated, tag = "1")]
+    pub texts: ::prost::alloc::vec::Vec<TextInput>,
+    /// The model's name. Empty: the server's default text classifier.
+    #[prost(string, tag = "2")]
+    pub model: ::prost::alloc::string::String,
+    /// The model's version, a positive decimal number. Empty: the newest that is ready.
+    #[prost(string, tag = "3")]
+    pub version: ::prost::alloc::string::String,
+    /// How many labels to return for each text, the most probable first. 0 means 1. A number above
+    /// that of the labels returns all.
+    #[prost(uint32, tag = "4")]
+    pub top_k: u32,
+    /// Whether to return the model's logits, too. A model that gives only probabilities refuses it.
+    #[prost(bool, tag = "5")]
+    pub return_logits: bool,
+    /// Whether a text with more tokens than the model reads is refused with INVALID_ARGUMENT. By
+    /// default it is cut.
+    #[prost(bool, tag = "6")]
+    pub refuse_truncated: bool,
+}
+/// One text, or two that are classified together.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TextInput {
+    /// In UTF-8.
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
+    /// The second text of a pair, such as the hypothesis that `text` entails. Absent: there is none.
+    /// A model that does not read pairs refuses it. Of a pair that is too long, tokens of the longer
+    /// text are left out first.
+    #[prost(string, optional, tag = "2")]
+    pub text_pair: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ClassifyTextResponse {
+    /// One per text, in the request's order.
+    #[prost(message, repeated, tag = "1")]
+    pub classifications: ::prost::alloc::vec::Vec<TextClassification>,
+    /// The model that answered.
+    #[prost(string, tag = "2")]
+    pub model: ::prost::alloc::string::String,
+    /// Its version.
+    #[prost(string, tag = "3")]
+    pub version: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub timing: ::core::option::Option<Timing>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TextClassification {
+    /// The most probable first. Empty for a regression, whose labels have no probabilities.
+    #[prost(message, repeated, tag = "1")]
+    pub labels: ::prost::alloc::vec::Vec<Label>,
+    /// What the model gives for each label, in the order of ModelInfo's labels, before the softmax or
+    /// the sigmoid. Set if the request asks for it, and always for a regression, whose result it is.
+    #[prost(float, repeated, tag = "2")]
+    pub logits: ::prost::alloc::vec::Vec<f32>,
+    /// Tokens that the model read, special ones included.
+    #[prost(uint32, tag = "3")]
+    pub tokens: u32,
+    /// Whether the text had more tokens than the model reads. Then some were left out.
+    #[prost(bool, tag = "4")]
+    pub truncated: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GenerateDigitsRequest {
@@ -808,6 +874,32 @@ pub mod inference_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Classifies each text, or each pair of texts, by any model of text classification. A request
+        /// succeeds or fails as a whole.
+        pub async fn classify_text(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ClassifyTextRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ClassifyTextResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quintet.v1.InferenceService/ClassifyText",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quintet.v1.InferenceService", "ClassifyText"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Generates images of handwritten digits, and classifies each. The same seed, models and counts
         /// give the same images, at most one grey level apart, however the calls were batched.
         pub async fn generate_digits(
@@ -940,6 +1032,17 @@ pub mod inference_service_server {
             request: tonic::Request<super::SentimentScoreRequest>,
         ) -> std::result::Result<
             tonic::Response<super::SentimentScoreResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Classifies each text, or each pair of texts, by any model of text classification. A request
+        /// succeeds or fails as a whole.
+        async fn classify_text(
+            &self,
+            request: tonic::Request<super::ClassifyTextRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ClassifyTextResponse>,
             tonic::Status,
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
@@ -1179,6 +1282,52 @@ pub mod inference_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SentimentScoreSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quintet.v1.InferenceService/ClassifyText" => {
+                    #[allow(non_camel_case_types)]
+                    struct ClassifyTextSvc<T: InferenceService>(pub Arc<T>);
+                    impl<
+                        T: InferenceService,
+                    > tonic::server::UnaryService<super::ClassifyTextRequest>
+                    for ClassifyTextSvc<T> {
+                        type Response = super::ClassifyTextResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ClassifyTextRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InferenceService>::classify_text(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ClassifyTextSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

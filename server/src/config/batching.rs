@@ -8,7 +8,7 @@ impl Settings {
     /// Checks that the queue of these options, which stand at `place`, holds the largest request.
     pub(super) fn check(&self, place: &str, limits: &Limits) -> Result<(), ConfigError> {
         let queue = self.max_queue_size;
-        let (images, texts) = (limits.classify, limits.sentiment);
+        let (images, texts) = (limits.classify, limits.text);
         for (limit, rows) in [
             ("max_images_per_request", images.max_images_per_request),
             ("max_texts_per_request", texts.max_texts_per_request),

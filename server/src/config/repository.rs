@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::app::StartError;
 use crate::repository::Repository;
-use crate::task::{classify, generate, sentiment};
+use crate::task::{classify, generate, text};
 
 /// The model repository, and the models in it that are special.
 #[derive(Debug, Clone, clap::Args)]
@@ -16,8 +16,8 @@ pub struct RepositoryOptions {
     /// knows the ten digits, else the first by name].
     #[arg(long, value_name = "MODEL")]
     pub default_classifier: Option<String>,
-    /// The sentiment model for requests that name no model [default: the first by name that is
-    /// ready].
+    /// The text classifier for requests that name no model [default: the first by name that is
+    /// ready and has two labels, else the first by name].
     #[arg(long, value_name = "MODEL")]
     pub default_sentiment_model: Option<String>,
     /// The generator for requests that name no model [default: the first by name that is ready].
@@ -46,7 +46,7 @@ impl RepositoryOptions {
                 &self.default_classifier,
             ),
             (
-                sentiment::NAME,
+                text::NAME,
                 "default_sentiment_model",
                 &self.default_sentiment_model,
             ),
@@ -58,6 +58,8 @@ impl RepositoryOptions {
             }
             repository.set_default(task, model);
         }
+        // SentimentScore and ClassifyText share a default, which both should be able to use.
+        repository.prefer(text::NAME, text::has_sentiment);
         // A classifier of other things must not answer callers who send digits, because it was
         // loaded first or the one before it is broken.
         repository.prefer(classify::NAME, |it| classify::digits(&it.labels).is_some());

@@ -164,7 +164,7 @@ fn a_models_own_table_wins_over_flags() {
     assert_eq!(config.batching.max_batch_size, 4);
     assert_eq!(config.models["cnn"].max_batch_size, 3);
     assert_eq!(config.repository.required_models, ["cnn", "mlp"]);
-    assert_eq!(config.limits.sentiment.max_texts_per_request, 9);
+    assert_eq!(config.limits.text.max_texts_per_request, 9);
 }
 
 #[test]

@@ -114,12 +114,19 @@ impl Drop for Record {
         context.lifecycle.leave();
         let identity = self.call.identity().map(|identity| &*identity.0);
         let (request_id, model) = (self.id.as_deref(), &*model);
+        let trace = self.call.trace();
+        // Only read if the line is written.
+        let trace_id = trace.id.map(tracing::field::display);
+        if let Some(span) = &trace.span {
+            span.end(model, self.code as i32, code, self.is_fault);
+        }
         let took_us = took.as_micros() as u64;
         // Faults of the server are always logged (the cause has a line of its own with the error's
         // id). Faults of the caller, and load, are in the metrics and in the log at debug.
         if self.is_fault {
             tracing::error!(
                 request_id,
+                trace_id,
                 caller,
                 identity,
                 rpc,
@@ -130,7 +137,7 @@ impl Drop for Record {
             );
         } else {
             tracing::debug!(
-                request_id, caller, identity, rpc, model, code, took_us, "request"
+                request_id, trace_id, caller, identity, rpc, model, code, took_us, "request"
             );
         }
     }

@@ -13,6 +13,7 @@ use crate::call::{Call, Context, Source};
 use crate::config::Reflection;
 use crate::error::ServeError;
 use crate::tokens::Access;
+use crate::trace::Trace;
 use crate::transport::{self, Answering, Handler, Incoming, MAX_METADATA, Peer};
 
 /// The table of calls. Cheap to clone.
@@ -70,7 +71,13 @@ impl Handler for Router {
         let deadline = *checked.as_ref().unwrap_or(&None);
         let headers = request.headers();
         let (source, allowed) = self.0.authorize(rpc.access, headers, peer);
-        let call = Call::new(Arc::clone(&self.0.context), deadline, source);
+        let context = Arc::clone(&self.0.context);
+        // Probes would fill the traces.
+        let trace = match rpc.access {
+            Access::Open => Trace::default(),
+            _ => context.traces.begin(rpc.path, headers),
+        };
+        let call = Call::new(context, deadline, source, trace);
         let record = Record::start(call, rpc.path, headers, started);
         let refusal = match checked {
             Ok(_) => match allowed.and_then(|()| check_metadata(headers)) {

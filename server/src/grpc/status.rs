@@ -153,7 +153,7 @@ mod tests {
         let table = table([
             ServeError::invalid(
                 "images[3].encoded",
-                "is 0 bytes that are neither PNG nor JPEG",
+                "is 0 bytes that are neither PNG, JPEG nor WebP",
             ),
             ServeError::ModelNotFound("there is no model `vgg`; there is cnn, mlp".into()),
             ServeError::WrongTask {
@@ -201,7 +201,7 @@ mod tests {
             ServeError::Internal { id: "1f-0".into() },
         ]);
         expect![[r#"
-            INVALID_ARGUMENT: images[3].encoded: is 0 bytes that are neither PNG nor JPEG Some("images[3].encoded") None None
+            INVALID_ARGUMENT: images[3].encoded: is 0 bytes that are neither PNG, JPEG nor WebP Some("images[3].encoded") None None
             NOT_FOUND: there is no model `vgg`; there is cnn, mlp None None None
             FAILED_PRECONDITION: model `lstm` does text, this call needs images None None None
             FAILED_PRECONDITION: model `pets` cannot name digits: its labels are cat, dog; exactly 0 to 9 are needed None None None

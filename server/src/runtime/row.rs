@@ -195,6 +195,7 @@ mod tests {
                 measure,
                 longest: 9,
             }),
+            is_single: false,
         }
     }
 

@@ -24,8 +24,9 @@ impl SessionBackend {
     pub(super) fn new(session: Session, signature: Signature) -> Result<Self, RuntimeError> {
         let inputs: Vec<_> = signature.inputs.iter().map(staging).collect();
         let outputs: Vec<_> = signature.outputs.iter().map(staging).collect();
-        check(&signature.inputs, &inputs, session.inputs())?;
-        check(&signature.outputs, &outputs, session.outputs())?;
+        let is_single = signature.is_single;
+        check((&signature.inputs, is_single), &inputs, session.inputs())?;
+        check((&signature.outputs, is_single), &outputs, session.outputs())?;
         Ok(Self {
             session,
             signature,
@@ -99,7 +100,7 @@ impl Backend for SessionBackend {
 
 /// Whether the graph's own inputs or outputs are what the manifest says, in the same order.
 fn check(
-    ports: &[Port],
+    (ports, is_single): (&[Port], bool),
     buffers: &[Box<dyn Staging>],
     outlets: &[Outlet],
 ) -> Result<(), SignatureError> {
@@ -110,7 +111,7 @@ fn check(
         };
         port.name == outlet.name()
             && *ty == buffers[index].element_type()
-            && shape.first() == Some(&-1)
+            && (shape.first() == Some(&-1) || is_single && shape.first() == Some(&1))
             && port.open_row_shape().eq(shape[1..].iter().copied())
     };
     if ports.len() == outlets.len() && (0..ports.len()).all(agrees) {

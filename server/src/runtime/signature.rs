@@ -14,6 +14,8 @@ pub struct Signature {
     pub outputs: Vec<Port>,
     /// Set where inputs are sequences; all of a row have the same length.
     pub sequence: Option<Sequence>,
+    /// Whether a run takes one row, so that the graph may fix its batch to that.
+    pub is_single: bool,
 }
 
 /// How long the sequences of a row are.
@@ -89,6 +91,7 @@ impl Signature {
             inputs: ports(&manifest.inputs)?,
             outputs: ports(&manifest.outputs)?,
             sequence: None,
+            is_single: manifest.max_batch_size == Some(1),
         };
         let is_sequence = |port: &Port| port.is_sequence;
         if let Some(output) = signature.outputs.iter().position(is_sequence) {

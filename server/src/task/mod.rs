@@ -1,14 +1,17 @@
 //! What callers want of a model. A task is one folder: which models it can serve, how a request
-//! becomes rows, how rows become an answer, its limits, its messages and its calls.
+//! becomes rows, how rows become an answer, its limits, its messages and its calls. The calls of
+//! [`text`] have a folder each.
 //!
 //! Plain tensors, which any model takes, have a folder beside the tasks.
 
 pub mod classify;
+mod classify_text;
 pub mod generate;
 pub mod picture;
 mod probabilities;
-pub mod sentiment;
+mod sentiment;
 pub(crate) mod tensors;
+pub mod text;
 mod wire;
 
 use std::any::Any;
@@ -56,7 +59,7 @@ pub struct Limits {
     pub classify: classify::Limits,
     /// Of texts.
     #[command(flatten)]
-    pub sentiment: sentiment::Limits,
+    pub text: text::Limits,
     /// Of images from noise.
     #[command(flatten)]
     pub generate: generate::Limits,
@@ -67,7 +70,7 @@ impl Tasks {
     pub fn new(limits: Limits, others: impl IntoIterator<Item = Box<dyn Task>>) -> Self {
         let built_in: [Box<dyn Task>; 3] = [
             Box::new(classify::Classify(limits.classify)),
-            Box::new(sentiment::Sentiment(limits.sentiment)),
+            Box::new(text::Text(limits.text)),
             Box::new(generate::Generate(limits.generate)),
         ];
         Self(built_in.into_iter().chain(others).collect())

@@ -20,3 +20,12 @@ pub(super) fn label_name(model: &Model, index: usize) -> String {
     let label = model.manifest.labels.get(index);
     label.cloned().unwrap_or_default()
 }
+
+/// A ranked class of the model.
+pub(super) fn label(model: &Model, (index, probability): (usize, f32)) -> v1::Label {
+    v1::Label {
+        name: label_name(model, index),
+        index: index as u32,
+        probability,
+    }
+}

@@ -125,8 +125,9 @@ impl Decompressing {
     /// The message without a prefix.
     fn finish(&mut self) -> Result<(Bytes, Charge), Unreadable> {
         self.compressed = Bytes::new();
-        let message = Bytes::from(std::mem::take(&mut self.message));
-        self.charge.set(message.len())?;
+        let message = std::mem::take(&mut self.message);
+        self.charge.set(message.capacity())?;
+        let message = Bytes::from(message);
         Ok((message, self.charge.take()))
     }
 
@@ -231,7 +232,7 @@ mod tests {
             }
         })();
         let result = result.map(|(message, charge)| {
-            assert_eq!(budget.used(), message.len());
+            assert!(budget.used() >= message.len());
             drop(charge);
             message
         });

@@ -11,6 +11,8 @@ mod commands;
 mod encoder;
 mod extension;
 mod gan;
+mod import_huggingface;
+mod import_onnx;
 mod learning;
 mod parity;
 mod pictures;

@@ -1,6 +1,7 @@
 //! Residual networks: their weights by name and number, and their graphs against libtorch.
 
 use quintet_onnx::{DataType, Dim, GraphBuilder, Value};
+use quintet_trainer::export::export;
 use quintet_trainer::layers::{Layer, Sequential};
 use quintet_trainer::models::RESNET;
 use quintet_trainer::models::resnet::{Depth, imagenet};
@@ -112,6 +113,14 @@ fn the_stride_of_a_bottleneck_is_in_its_second_convolution() {
     let kernels: Vec<String> = strided.map(kernel).collect();
     // The first layer, then each later stage's 3×3 and its shortcut.
     assert_eq!(kernels, ["7", "3", "1", "3", "1", "3", "1"]);
+}
+
+#[test]
+fn every_normalisation_is_folded() {
+    let _turn = alone();
+    let text = export(&network(&RESNET)).unwrap().to_text();
+    assert_eq!(text.matches("= Conv(").count(), 21, "{text}");
+    assert!(!text.contains("BatchNormalization"), "{text}");
 }
 
 #[test]

@@ -240,9 +240,8 @@ proptest! {
 /// What the crate alone makes of a text.
 fn by_the_crate(tokenizer: &Tokenizer) -> Tokenizer {
     Tokenizer {
-        inner: tokenizer.inner.clone(),
         scanner: None,
-        unknown: tokenizer.unknown,
+        ..tokenizer.clone()
     }
 }
 

@@ -10,7 +10,7 @@ use quintet_bundle::image::ImageInput;
 pub use quintet_bundle::task::IMAGE_CLASSIFICATION as NAME;
 use quintet_bundle::{Bundle, Manifest};
 
-use super::probabilities::Probabilities;
+use super::probabilities::{Probabilities, rank};
 use super::{Opened, Task};
 use crate::grpc::Rpc;
 use crate::runtime::{Row, Signature};
@@ -27,8 +27,9 @@ pub struct Limits {
     /// The most images that one request may hold.
     #[arg(long, value_name = "N", default_value = "256", value_parser = at_least_one)]
     pub max_images_per_request: usize,
-    /// The most pixels that one image may have.
-    #[arg(long, value_name = "N", default_value = "16777216")]
+    /// The most pixels that one image may have. While it is decoded, an image takes three bytes for
+    /// each of them at most, or 128 MiB.
+    #[arg(long, value_name = "N", default_value = "67108864")]
     pub max_image_pixels: u64,
 }
 
@@ -52,15 +53,10 @@ impl Classifier {
         })
     }
 
-    /// The `top_k` most probable classes of an output row and their probabilities, the most
-    /// probable first. `top_k` 0 means 1; more than there are gives all. `None`: the row holds
-    /// something that is no number.
+    /// The most probable classes of an output row, see [`rank`]. `None`: the row holds something that
+    /// is no number.
     pub(crate) fn rank(&self, row: &Row, top_k: usize) -> Option<Vec<(usize, f32)>> {
-        let probabilities = self.output.values(row)?;
-        let mut ranked: Vec<_> = probabilities.into_iter().enumerate().collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        ranked.truncate(top_k.max(1));
-        Some(ranked)
+        Some(rank(self.output.values(row)?, top_k))
     }
 }
 

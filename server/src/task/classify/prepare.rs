@@ -8,7 +8,7 @@ use super::Limits;
 use crate::blocking::Lane;
 use crate::error::{ServeError, Violation};
 use crate::runtime::Row;
-use crate::task::picture::{INLINE_PIXELS, Picture, decode, pixels};
+use crate::task::picture::{INLINE_PIXELS, Picture, Wanted, decode, pixels};
 
 /// The most pixels of a whole request, in images of the largest size.
 const IMAGES_OF_FULL_SIZE: u64 = 4;
@@ -99,7 +99,7 @@ fn reading(
             seen: None,
         });
     }
-    let pixels = decode(picture, spec.colours(framing), max_pixels)?;
+    let pixels = decode(picture, Wanted::by(spec, framing), max_pixels)?;
     let fitted = spec.fit(pixels, framing);
     let seen = manner.explain.then(|| Seen {
         pixels: fitted.pixels.clone(),

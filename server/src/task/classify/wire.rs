@@ -14,7 +14,7 @@ use crate::error::{ServeError, Violation};
 use crate::grpc::{self, Items, Rpc};
 use crate::runtime::{Row, Rows};
 use crate::task::picture::Picture;
-use crate::task::wire::{label_name, timing};
+use crate::task::wire::{label, timing};
 
 pub(super) fn calls(limits: Limits) -> Vec<Rpc> {
     let items = Items { in_order: false };
@@ -64,17 +64,12 @@ async fn classify(
         Ok((rows, seen))
     });
     let top_k = request.top_k as usize;
-    let label = |(index, probability)| v1::Label {
-        name: label_name(&model, index),
-        index: index as u32,
-        probability,
-    };
     // Clients from before `on_unreadable` expect labels.
     let without_labels = on_unreadable == v1::OnUnreadable::Answer;
     let classification = |(row, mut seen): (&Row, v1::Classification)| {
         let ranked = classifier.rank(row, top_k)?;
         if seen.readable() || !without_labels {
-            seen.labels = ranked.into_iter().map(label).collect();
+            seen.labels = ranked.into_iter().map(|it| label(&model, it)).collect();
         }
         Some(seen)
     };

@@ -134,7 +134,7 @@ impl Drawing {
         });
         let frames = self
             .model
-            .serve(turn, count, noise, |frames, ()| Some(frames));
+            .serve(turn.clone(), count, noise, |frames, ()| Some(frames));
         let frames = kept.spent.add(frames.await.map_err(name_stage)?);
         let rows = pin!(async {
             let input = self.judge.classifier.input;

@@ -1,42 +1,67 @@
-//! From a file or pixels to the pixels that a model takes. Sizes are checked before anything is
-//! allocated.
+//! From a file or pixels to the pixels that a model takes.
 
 use std::borrow::Cow;
-use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
-use quintet_bundle::image::{Channels, Colours, Pixels};
-use quintet_proto::v1::RawImage;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat};
+use quintet_bundle::image::{Channels, Colours, Framing, ImageSpec, Pixels, WHITE};
 
-use super::{Picture, jpeg};
+use super::header::{check_memory, open, raw_pixels};
+use super::{Picture, jpeg, reduced};
 use crate::error::Violation;
 
-/// The number of pixels of a picture, from a file's header alone.
-///
-/// # Errors
-/// The picture is malformed, or has more than `max_pixels`.
-pub fn pixels(picture: &Picture, max_pixels: u64) -> Result<u64, Violation> {
-    match picture {
-        Picture::Encoded(file) => Ok(open(file, max_pixels)?.1),
-        Picture::Raw(raw) => raw_pixels(raw, max_pixels),
+/// What a picture is decoded for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    colours: Colours,
+    /// In red, green and blue: what shows through transparent pixels.
+    background: [u8; 3],
+    /// What will be done with the pixels, if a large picture may be decoded at a reduced scale.
+    then: Option<(ImageSpec, Framing)>,
+}
+
+impl Wanted {
+    /// What `spec` makes a model's pixels of.
+    pub fn by(spec: ImageSpec, framing: Framing) -> Self {
+        Self {
+            colours: spec.colours(framing),
+            background: spec.background,
+            then: Some((spec, framing)),
+        }
     }
 }
 
-/// Decodes a picture, in the channels that a model takes.
+/// All pixels, in these channels, over white.
+impl From<Channels> for Wanted {
+    fn from(channels: Channels) -> Self {
+        Self {
+            colours: channels.into(),
+            background: WHITE,
+            then: None,
+        }
+    }
+}
+
+/// Decodes a picture, turned as its EXIF orientation says. A colour profile is ignored. Of a moving
+/// picture, it is the first.
 ///
 /// # Errors
-/// The picture is malformed, or has more than `max_pixels`.
+/// The picture is malformed, or has more than `max_pixels`, or takes too much memory.
 pub fn decode(
     picture: &Picture,
-    wanted: impl Into<Colours>,
+    wanted: impl Into<Wanted>,
     max_pixels: u64,
 ) -> Result<Pixels, Violation> {
-    let wanted = wanted.into();
+    let Wanted {
+        colours,
+        background,
+        then,
+    } = wanted.into();
     let file = match picture {
         Picture::Raw(raw) => {
             raw_pixels(raw, max_pixels)?;
             let size = (raw.width, raw.height);
-            return Pixels::of(size, raw.channels as u8, &raw.data, wanted)
+            let data = Cow::Borrowed(&raw.data[..]);
+            return Pixels::over(background, size, raw.channels as u8, data, colours)
                 .map_err(|error| Violation::new("raw", error.to_string()));
         }
         Picture::Encoded(file) => file,
@@ -50,9 +75,20 @@ pub fn decode(
         Cow::Borrowed(&file[..])
     };
     let (mut decoder, _) = open(&file, max_pixels)?;
+    let reduction = match then {
+        Some((spec, framing)) if is_jpeg => spec.reduction(decoder.dimensions(), framing),
+        _ => 1,
+    };
+    check_memory((&file, &decoder), reduction, max_pixels)?;
     // EXIF's orientation; a file with a malformed one is still a picture.
     let orientation = decoder.orientation().ok();
-    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| undecodable(&error))?;
+    let reduced = (reduction > 1).then(|| reduced::decode(&file, reduction));
+    let mut image = if let Some(image) = reduced.flatten() {
+        image
+    } else {
+        check_memory((&file, &decoder), 1, max_pixels)?;
+        DynamicImage::from_decoder(decoder).map_err(|error| undecodable(&error))?
+    };
     if is_jpeg && ends_in_grey(&image) {
         jpeg::check_every_code(&file).map_err(|missing| cut_off(&missing))?;
     }
@@ -61,7 +97,7 @@ pub fn decode(
     }
     let size = (image.width(), image.height());
     let (channels, pixels) = match image {
-        DynamicImage::ImageLuma8(grey) if is_grey(wanted) => return Ok(grey.into()),
+        DynamicImage::ImageLuma8(grey) if is_grey(colours) => return Ok(grey.into()),
         DynamicImage::ImageLuma8(grey) => (1, grey.into_raw()),
         DynamicImage::ImageLumaA8(image) => (2, image.into_raw()),
         DynamicImage::ImageRgb8(image) => (3, image.into_raw()),
@@ -70,7 +106,7 @@ pub fn decode(
             (4, other.into_rgba8().into_raw())
         }
     };
-    Pixels::of(size, channels, &pixels, wanted)
+    Pixels::over(background, size, channels, pixels.into(), colours)
         .map_err(|error| Violation::new("encoded", error.to_string()))
 }
 
@@ -117,81 +153,8 @@ fn cut_off(missing: &str) -> Violation {
     )
 }
 
-fn undecodable(error: &ImageError) -> Violation {
+pub(super) fn undecodable(error: &ImageError) -> Violation {
     Violation::new("encoded", format!("cannot be decoded: {error}"))
-}
-
-/// Bytes of RGBA of 16 bits a channel.
-const WIDEST_PIXEL: u64 = 8;
-/// Room for what a PNG holds beside its pixels, above the file's own size.
-const PNG_SLACK: u64 = 64 * 1024;
-
-/// Reads the file's header: the decoder of the rest, and the number of pixels if it is within
-/// `max_pixels`.
-fn open(file: &[u8], max_pixels: u64) -> Result<(impl ImageDecoder, u64), Violation> {
-    let format = image::guess_format(file).ok();
-    let Some(format @ (ImageFormat::Png | ImageFormat::Jpeg)) = format else {
-        let words = format!("is {} bytes that are neither PNG nor JPEG", file.len());
-        return Err(Violation::new("encoded", words));
-    };
-    let canvas = match format {
-        ImageFormat::Png => within("encoded", png_canvas(file).unwrap_or_default(), max_pixels)?
-            .saturating_add((file.len() as u64 + PNG_SLACK) / WIDEST_PIXEL),
-        _ => max_pixels,
-    };
-    let mut reader = ImageReader::with_format(Cursor::new(file), format);
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(canvas.saturating_mul(WIDEST_PIXEL));
-    reader.limits(limits);
-    let decoder = reader.into_decoder().map_err(|error| undecodable(&error))?;
-    let pixels = within("encoded", decoder.dimensions(), max_pixels)?;
-    Ok((decoder, pixels))
-}
-
-/// The size in a PNG's first chunk (PNG specification, 11.2.1). It is read before there is a
-/// decoder, because a decoder inflates a colour profile, which can be a bomb just as pixels can.
-fn png_canvas(file: &[u8]) -> Option<(u32, u32)> {
-    let number = |at| Some(u32::from_be_bytes(*file.get(at..)?.first_chunk()?));
-    let is_header = file.get(12..16)? == b"IHDR";
-    is_header.then_some((number(16)?, number(20)?))
-}
-
-/// The pixels of a canvas, if they are not too many.
-fn within(
-    field: &'static str,
-    (width, height): (u32, u32),
-    max_pixels: u64,
-) -> Result<u64, Violation> {
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels <= max_pixels {
-        return Ok(pixels);
-    }
-    let words = format!("is {width}x{height} pixels; at most {max_pixels} in all are allowed");
-    Err(Violation::new(field, words))
-}
-
-/// The number of pixels, which have the size that they should have.
-fn raw_pixels(raw: &RawImage, max_pixels: u64) -> Result<u64, Violation> {
-    let (width, height, channels, given) = (raw.width, raw.height, raw.channels, raw.data.len());
-    for (field, value) in [("raw.width", width), ("raw.height", height)] {
-        if value == 0 {
-            return Err(Violation::new(field, "is 0; at least 1 is needed"));
-        }
-    }
-    if !(1..=4).contains(&channels) {
-        let allowed = "1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) are allowed";
-        let words = format!("is {channels}; {allowed}");
-        return Err(Violation::new("raw.channels", words));
-    }
-    let pixels = within("raw", (width, height), max_pixels)?;
-    let expected = u128::from(pixels) * u128::from(channels);
-    if given as u128 != expected {
-        let words = format!(
-            "holds {given} bytes; {width}x{height} pixels of {channels} channels are {expected}"
-        );
-        return Err(Violation::new("raw.data", words));
-    }
-    Ok(pixels)
 }
 
 #[cfg(test)]

@@ -50,6 +50,31 @@ pub(super) fn check_every_code(file: &[u8]) -> Result<(), String> {
     }
 }
 
+/// Bytes of the coefficients that a decoder holds until the last scan: two for each, where there are
+/// several scans. 0 for other files.
+pub(super) fn coefficient_bytes(file: &[u8]) -> u64 {
+    let (mut picture, mut at) = (Picture::default(), 0);
+    while let Some((marker, after)) = next_marker(file, at) {
+        at = after;
+        if matches!(marker, SOI | 0x01 | RST0..=RST7) {
+            continue;
+        }
+        let Some(&[high, low]) = file.get(at..).and_then(<[u8]>::first_chunk) else {
+            return 0;
+        };
+        let end = at + usize::from(u16::from_be_bytes([high, low]));
+        match (marker, file.get(at + 2..end)) {
+            (SOF2, Some(segment)) => {
+                let understood = picture.read_frame(segment, true);
+                return understood.map_or(0, |()| 2 * picture.samples());
+            }
+            (SOF0 | 0xC1 | SOS | EOI, _) | (_, None) => return 0,
+            _ => at = end,
+        }
+    }
+    0
+}
+
 /// How far into a file is looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Depth {
@@ -92,6 +117,15 @@ struct Picture {
 }
 
 impl Picture {
+    /// Samples of all components, of which some have fewer than the picture has pixels.
+    fn samples(&self) -> u64 {
+        let factors = self.components.iter().map(Component::blocks);
+        let most = self.components.iter().map(Component::blocks).max();
+        let (width, height) = self.frame.size;
+        let pixels = (width as u64).saturating_mul(height as u64);
+        pixels.saturating_mul(factors.sum()) / most.unwrap_or(1).max(1)
+    }
+
     fn read(&mut self, file: &[u8], depth: Depth) -> End {
         let mut at = 0;
         loop {

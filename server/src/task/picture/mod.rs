@@ -2,13 +2,16 @@
 
 mod decode;
 mod encode;
+mod header;
 mod jpeg;
+mod reduced;
 
-pub use decode::{decode, pixels};
+pub use decode::{Wanted, decode};
 pub use encode::{picture, sheet};
+pub use header::pixels;
 /// How a response's pictures are written.
 pub use quintet_proto::v1::ImageFormat;
-/// A picture: a whole PNG or JPEG file, or pixels.
+/// A picture: a whole PNG, JPEG or WebP file, or pixels.
 pub use quintet_proto::v1::image::Source as Picture;
 
 /// Pictures of a request that together have no more pixels than this are decoded, or encoded, on

@@ -1,45 +1,46 @@
 //! From a row to a score.
 
-use quintet_bundle::{Manifest, Role, TensorSpec};
+use quintet_bundle::{Manifest, ProblemType};
 
 use crate::runtime::Row;
-use crate::task::probabilities::Probabilities;
+use crate::task::text::Output;
 
-/// Where a model's output row says what it holds a text to be.
+/// Which one of two labels is the positive one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Output {
-    /// The output of role `score` is the probability of the second label.
-    Score(usize),
-    /// Each label has its own.
-    Probabilities(Probabilities),
+pub(in crate::task) struct Polarity {
+    positive: usize,
 }
 
-impl Output {
-    /// # Errors
-    /// Why the model does not tell the probability of the second of two labels.
-    pub(super) fn of(manifest: &Manifest) -> Result<Self, String> {
-        let labels = manifest.labels.len();
-        if labels != 2 {
-            return Err(format!(
-                "it has {labels} labels; 2 are needed, the negative one first"
-            ));
-        }
-        let score = |spec: &TensorSpec| spec.role == Some(Role::Score);
-        match manifest.outputs.iter().position(score) {
-            Some(output) => Ok(Self::Score(output)),
-            None => Probabilities::of(manifest).map(Self::Probabilities),
-        }
+impl Polarity {
+    /// The positive label is the one of that name, else the second. `None`: there are not two
+    /// labels of which one is right.
+    pub(in crate::task) fn of(manifest: &Manifest) -> Option<Self> {
+        let labels = &manifest.labels;
+        let fits =
+            labels.len() == 2 && manifest.problem_type == ProblemType::SingleLabelClassification;
+        let named = labels
+            .iter()
+            .position(|it| it.eq_ignore_ascii_case("positive"));
+        fits.then_some(Self {
+            positive: named.unwrap_or(1),
+        })
     }
 
-    /// The probability of the second label, and which label is the likelier. `None`: the row holds
+    /// The probability of the positive label, and which label is the likelier. `None`: the row holds
     /// something that is no probability.
-    pub(super) fn score(self, row: &Row) -> Option<(f32, usize)> {
-        let value = match self {
-            Self::Score(output) => f32::from_le_bytes(row.get(output)?.as_ref().try_into().ok()?),
-            Self::Probabilities(output) => *output.values(row)?.get(1)?,
+    pub(super) fn score(self, output: Output, row: &Row) -> Option<(f32, usize)> {
+        let second = output.second(row)?;
+        let score = if self.positive == 1 {
+            second
+        } else {
+            1.0 - second
         };
-        let is_probability = (0.0..=1.0).contains(&value);
-        is_probability.then_some((value, usize::from(value >= 0.5)))
+        let likelier = if score >= 0.5 {
+            self.positive
+        } else {
+            1 - self.positive
+        };
+        Some((score, likelier))
     }
 }
 
@@ -49,23 +50,38 @@ mod tests {
 
     use super::*;
 
-    fn score(value: f32) -> Option<(f32, usize)> {
-        let row = std::iter::once(Bytes::copy_from_slice(&value.to_le_bytes())).collect();
-        Output::Score(0).score(&row)
-    }
+    const TEXT: &str = include_str!("../../../../bundle/tests/data/manifest_text_v1.toml");
 
     #[test]
-    fn a_score_is_the_probability_of_the_second_label() {
-        for (value, label) in [(0.0, 0), (0.499, 0), (0.5, 1), (1.0, 1)] {
-            assert_eq!(score(value), Some((value, label)));
+    fn the_positive_label_is_found_by_its_name() {
+        let mut manifest = Manifest::from_toml(TEXT).unwrap();
+        for (labels, expected) in [
+            (
+                &["NEGATIVE", "POSITIVE"][..],
+                Some([(0.25, 0), (0.5, 1), (0.75, 1)]),
+            ),
+            (
+                &["LABEL_0", "LABEL_1"],
+                Some([(0.25, 0), (0.5, 1), (0.75, 1)]),
+            ),
+            (
+                &["positive", "negative"],
+                Some([(0.75, 0), (0.5, 0), (0.25, 1)]),
+            ),
+            (&["bad", "neutral", "good"], None),
+        ] {
+            manifest.labels = labels.iter().map(|it| (*it).to_owned()).collect();
+            let polarity = Polarity::of(&manifest);
+            let scores = polarity.map(|polarity| {
+                [0.25_f32, 0.5, 0.75].map(|value| {
+                    let row = std::iter::once(Bytes::copy_from_slice(&value.to_le_bytes()));
+                    polarity.score(Output::Score(0), &row.collect()).unwrap()
+                })
+            });
+            assert_eq!(scores, expected, "{labels:?}");
         }
-    }
-
-    #[test]
-    fn what_is_no_probability_is_no_answer() {
-        for value in [f32::NAN, f32::INFINITY, -0.1, 1.1] {
-            assert_eq!(score(value), None, "{value}");
-        }
-        assert_eq!(Output::Score(0).score(&Row::default()), None);
+        manifest.labels.truncate(2);
+        manifest.problem_type = ProblemType::MultiLabelClassification;
+        assert_eq!(Polarity::of(&manifest), None);
     }
 }

@@ -1,53 +1,7 @@
-//! Sentiment: texts to tokens, a score to a label.
+//! Sentiment: how probable the positive one of a model's two labels is.
 
 mod finish;
-mod prepare;
 mod wire;
 
-pub use prepare::{Reader, Reading};
-
-use std::sync::Arc;
-
-pub use quintet_bundle::task::TEXT_CLASSIFICATION as NAME;
-use quintet_bundle::{Bundle, Role};
-
-use super::{Opened, Task};
-use crate::grpc::Rpc;
-use crate::runtime::{Port, Signature};
-use crate::value_parser::at_least_one;
-
-/// The task. It keeps a [`Reader`] of each model.
-#[derive(Debug)]
-pub struct Sentiment(pub Limits);
-
-/// What one request may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
-#[group(skip)]
-pub struct Limits {
-    /// The most texts that one request may hold.
-    #[arg(long, value_name = "N", default_value = "256", value_parser = at_least_one)]
-    pub max_texts_per_request: usize,
-    /// The longest text in bytes; all of it is tokenised, though the model may read its end only.
-    #[arg(long, value_name = "BYTES", default_value = "1048576", value_parser = at_least_one)]
-    pub max_text_bytes: usize,
-}
-
-impl Task for Sentiment {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    /// Checks that the model takes tokens and gives the probability of the second of two labels.
-    fn open(&self, bundle: &Bundle, signature: &mut Signature) -> Opened {
-        let reader = Reader::of(bundle)?;
-        let tokens = |port: &&mut Port| port.role == Some(Role::Tokens);
-        if let Some(port) = signature.inputs.iter_mut().find(tokens) {
-            port.values = Some(reader.vocabulary_size());
-        }
-        Ok(Arc::new(reader))
-    }
-
-    fn calls(&self) -> Vec<Rpc> {
-        wire::calls(self.0)
-    }
-}
+pub(super) use finish::Polarity;
+pub(super) use wire::call;

@@ -41,6 +41,7 @@ fn signature() -> Signature {
             port("counts", DataType::Int32, &[2]),
         ],
         sequence: None,
+        is_single: false,
     }
 }
 
@@ -248,6 +249,7 @@ fn sequences_are_as_long_as_the_first_that_can_be() {
             measure: Measure::Mask(1),
             longest: 9,
         }),
+        is_single: false,
     };
     let check = |tokens: i64, mask: i64| {
         let tensors = [("tokens", tokens), ("mask", mask)].map(|(name, steps)| {
@@ -316,7 +318,7 @@ proptest! {
             port("c", DataType::Int64, &[1]),
             port("d", DataType::Float32, &[]),
         ];
-        let signature = Signature { inputs: ports.clone(), outputs: ports, sequence: None };
+        let signature = Signature { inputs: ports.clone(), outputs: ports, sequence: None, is_single: false };
         let n = rows.len() as i64;
         let small: Vec<u8> = rows.iter().flat_map(|row| row.0).collect();
         let middle: Vec<i32> = rows.iter().flat_map(|row| row.1).collect();

@@ -1,10 +1,15 @@
 //! Pictures in every form that is taken, and the words for those that are not.
 
+use std::io::Cursor;
+
 use bytes::Bytes;
-use image::{ImageEncoder, Rgba, RgbaImage};
+use image::{ImageEncoder, RgbImage, Rgba, RgbaImage};
 use proptest::prelude::*;
+use quintet_bundle::image::{Filter, Fit};
+use quintet_proto::v1::RawImage;
 
 use super::*;
+use crate::task::picture::pixels;
 
 const LIMIT: u64 = 1_000_000;
 
@@ -86,6 +91,116 @@ fn a_jpeg_is_turned_the_way_its_exif_says() {
     assert!(level(8, 4) > 200 && level(8, 28) < 50);
 }
 
+fn file(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    image.write_to(&mut file, format).unwrap();
+    file.into_inner()
+}
+
+/// Pixels of a model like those of ImageNet.
+fn photograph() -> ImageSpec {
+    ImageSpec {
+        width: 224,
+        height: 224,
+        channels: Channels::Rgb,
+        fit: Fit::Crop {
+            shorter_side: 256,
+            filter: Filter::Bilinear,
+        },
+        background: [0, 128, 255],
+    }
+}
+
+/// A picture of smooth colours.
+fn gradient(width: u32, height: u32) -> DynamicImage {
+    let level = |at: u32, of: u32| (at * 255 / of) as u8;
+    let pixel = |x, y| {
+        image::Rgb([
+            level(x, width),
+            level(y, height),
+            level(x + y, width + height),
+        ])
+    };
+    RgbImage::from_fn(width, height, pixel).into()
+}
+
+#[test]
+fn a_large_jpeg_is_decoded_at_a_reduced_scale() {
+    let image = gradient(3000, 2000);
+    let picture = Picture::Encoded(file(&image, ImageFormat::Jpeg).into());
+    let spec = photograph();
+    let small = decode(&picture, Wanted::by(spec, Framing::Auto), u64::MAX).unwrap();
+    assert_eq!((small.width, small.height), (1500, 1000));
+    let whole = decode(&picture, Channels::Rgb, u64::MAX).unwrap();
+    assert_eq!((whole.width, whole.height), (3000, 2000));
+    let (small, whole) = (
+        spec.fit(small, Framing::Auto),
+        spec.fit(whole, Framing::Auto),
+    );
+    let worst = small.iter().zip(&whole).map(|(a, b)| a.abs_diff(*b)).max();
+    assert!(worst <= Some(3), "{worst:?}");
+}
+
+#[test]
+fn webp_with_and_without_alpha() {
+    let image = gradient(40, 30);
+    let encoded = Picture::Encoded(file(&image, ImageFormat::WebP).into());
+    let rgb = decode(&encoded, Channels::Rgb, LIMIT).unwrap();
+    assert_eq!(rgb.data, image.to_rgb8().into_raw());
+    let clear = RgbaImage::from_pixel(2, 2, Rgba([9, 9, 9, 0])).into();
+    let encoded = Picture::Encoded(file(&clear, ImageFormat::WebP).into());
+    let over = decode(&encoded, Wanted::by(photograph(), Framing::Auto), LIMIT).unwrap();
+    assert_eq!(over.data[..3], [0, 128, 255], "the model's own ground");
+    let cut = file(&image, ImageFormat::WebP);
+    let cut = Picture::Encoded(Bytes::copy_from_slice(&cut[..cut.len() / 2]));
+    let bad = decode(&cut, Channels::Rgb, LIMIT).unwrap_err();
+    assert!(bad.description.starts_with("cannot be decoded"), "{bad:?}");
+}
+
+/// Pillow wrote the file, `Image.new("CMYK", (8, 8), (200, 30, 90, 20))`, and reads RGB 51, 207, 152
+/// of it.
+#[test]
+fn cmyk_becomes_what_pillow_makes_of_it() {
+    let picture = Picture::Encoded(Bytes::from_static(include_bytes!(
+        "../../../../tests/data/cmyk.jpg"
+    )));
+    let rgb = decode(&picture, Channels::Rgb, LIMIT).unwrap();
+    for (found, expected) in rgb.data[..3].iter().zip([51, 207, 152_u8]) {
+        assert!(found.abs_diff(expected) <= 2, "{:?}", &rgb.data[..3]);
+    }
+}
+
+#[test]
+fn a_picture_of_one_pixel_is_enlarged() {
+    let picture = Picture::Encoded(png(
+        &RgbImage::from_pixel(1, 1, image::Rgb([1, 2, 3])).into()
+    ));
+    let spec = photograph();
+    let pixel = decode(&picture, Wanted::by(spec, Framing::Auto), LIMIT).unwrap();
+    let row = spec.fit(pixel, Framing::Auto);
+    assert!(
+        row.as_chunks::<3>()
+            .0
+            .iter()
+            .all(|pixel| *pixel == [1, 2, 3])
+    );
+}
+
+/// 16-bit RGBA takes eight bytes a pixel: more than three of the bound.
+#[test]
+fn memory_is_bounded_beside_pixels() {
+    let mut file = bomb(8_000, 8_000).to_vec();
+    // Bit depth and colour type.
+    file[24..26].copy_from_slice(&[16, 6]);
+    let crc = crc32(&file[12..29]);
+    file[29..33].copy_from_slice(&crc.to_be_bytes());
+    let bad = decode(&Picture::Encoded(file.into()), Channels::Rgb, 1 << 26).unwrap_err();
+    assert_eq!(
+        bad.description,
+        "takes 512000000 bytes to decode; at most 201326592 are allowed"
+    );
+}
+
 #[test]
 fn a_canvas_over_the_limit_is_refused_from_its_header() {
     for (width, height) in [
@@ -127,9 +242,9 @@ fn bad_pictures_are_named_by_field() {
         (
             encoded(b""),
             "encoded",
-            "0 bytes that are neither PNG nor JPEG",
+            "0 bytes that are neither PNG, JPEG nor WebP",
         ),
-        (encoded(b"GIF89a"), "encoded", "neither PNG nor JPEG"),
+        (encoded(b"GIF89a"), "encoded", "neither PNG, JPEG nor WebP"),
         (
             encoded(b"\x89PNG\r\n\x1a\n"),
             "encoded",

@@ -32,6 +32,11 @@ impl Component {
         }
     }
 
+    /// Blocks in an interleaved unit.
+    pub(super) fn blocks(&self) -> u64 {
+        self.factors.iter().product::<usize>() as u64
+    }
+
     /// Whether there is a first scan of it.
     pub(super) fn is_begun(&self) -> bool {
         self.lowest[0].is_some()

@@ -98,3 +98,16 @@ fn next_scan(file: &[u8], from: usize) -> Option<usize> {
     let found = file[from..].windows(2).position(|it| it == [0xFF, SOS]);
     found.map(|at| from + at)
 }
+
+#[test]
+fn a_progressive_file_costs_its_coefficients() {
+    assert_eq!(coefficient_bytes(&grey()), 0);
+    assert_eq!(coefficient_bytes(RESTARTS), 0);
+    let reader = image::ImageReader::new(std::io::Cursor::new(PROGRESSIVE));
+    let size = reader.with_guessed_format().unwrap().into_dimensions();
+    let (width, height) = size.unwrap();
+    let pixels = u64::from(width) * u64::from(height);
+    // Two bytes for each of one to three components.
+    assert!((2 * pixels..=6 * pixels).contains(&coefficient_bytes(PROGRESSIVE)));
+    assert_eq!(coefficient_bytes(&PROGRESSIVE[..20]), 0);
+}

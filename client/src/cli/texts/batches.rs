@@ -10,12 +10,12 @@ const LIMIT: RequestLimit = RequestLimit {
     bytes: 1 << 20,
 };
 
-/// A text to score.
+/// A text to ask about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Text {
+pub(crate) struct Text {
     /// The number of its line in stdin; `None` for an argument.
-    pub(super) line: Option<usize>,
-    pub(super) text: String,
+    pub(crate) line: Option<usize>,
+    pub(crate) text: String,
 }
 
 /// The texts of each request: what is there, but for an empty input, which is waited for. A failure,

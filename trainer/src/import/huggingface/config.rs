@@ -1,0 +1,354 @@
+//! `config.json`: what the network is made of.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::labels::{Labels, labels};
+use crate::layers::Activation;
+use crate::models::encoder::{EncoderConfig, EncoderDropout, HeadConfig, Pooling};
+
+/// The networks that can be imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    /// BERT, and MiniLM, which has its layers.
+    Bert,
+    /// DistilBERT: no token types.
+    DistilBert,
+    /// RoBERTa: one token type, and positions that begin after the padding's.
+    Roberta,
+}
+
+/// A network for the classification of texts.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Config {
+    /// Its kind.
+    pub(super) family: Family,
+    /// Its layers.
+    pub(super) encoder: EncoderConfig,
+    /// Its head.
+    pub(super) head: HeadConfig,
+    /// Its labels.
+    pub(super) labels: Labels,
+    /// The token that fills up short texts.
+    pub(super) pad_token_id: i64,
+}
+
+/// The keys that matter. A key that is absent has the value that `transformers` gives it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Raw {
+    architectures: Option<Vec<String>>,
+    vocab_size: Option<i64>,
+    #[serde(alias = "dim")]
+    hidden_size: Option<i64>,
+    #[serde(alias = "n_layers")]
+    num_hidden_layers: Option<i64>,
+    #[serde(alias = "n_heads")]
+    num_attention_heads: Option<i64>,
+    #[serde(alias = "hidden_dim")]
+    intermediate_size: Option<i64>,
+    #[serde(alias = "activation")]
+    hidden_act: Option<String>,
+    max_position_embeddings: Option<i64>,
+    type_vocab_size: Option<i64>,
+    layer_norm_eps: Option<f64>,
+    pad_token_id: Option<i64>,
+    position_embedding_type: Option<String>,
+    is_decoder: Option<bool>,
+    add_cross_attention: Option<bool>,
+    pruned_heads: Option<Value>,
+    quantization_config: Option<Value>,
+    pub(super) id2label: Option<BTreeMap<String, String>>,
+    pub(super) num_labels: Option<usize>,
+    pub(super) problem_type: Option<String>,
+}
+
+impl Family {
+    const ALL: [Self; 3] = [Self::Bert, Self::DistilBert, Self::Roberta];
+
+    /// Its name, in manifests and before the names of its tensors.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Bert => "bert",
+            Self::DistilBert => "distilbert",
+            Self::Roberta => "roberta",
+        }
+    }
+
+    /// The name of the class in `transformers`.
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Bert => "BertForSequenceClassification",
+            Self::DistilBert => "DistilBertForSequenceClassification",
+            Self::Roberta => "RobertaForSequenceClassification",
+        }
+    }
+
+    fn of(raw: &Raw) -> Result<Self, String> {
+        let classes = raw.architectures.as_deref().unwrap_or_default();
+        let mut known = Self::ALL.into_iter();
+        let found = known.find(|it| matches!(classes, [class] if class == it.class()));
+        let allowed = Self::ALL.map(Self::class).join(", ");
+        found.ok_or_else(|| format!("architectures is {classes:?}; one of {allowed} is allowed"))
+    }
+}
+
+impl Config {
+    /// Reads the bytes of `config.json`.
+    ///
+    /// # Errors
+    /// What is not allowed, by its key.
+    pub(super) fn from_json(json: &[u8]) -> Result<Self, String> {
+        let raw: Raw = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        let family = Family::of(&raw)?;
+        refuse_what_is_unknown(&raw)?;
+        let (vocabulary, epsilon, padding) = match family {
+            Family::Bert => (30_522, raw.layer_norm_eps.unwrap_or(1e-12), 0),
+            // It has no such key.
+            Family::DistilBert => (30_522, 1e-12, 0),
+            Family::Roberta => (50_265, raw.layer_norm_eps.unwrap_or(1e-12), 1),
+        };
+        let layers = if family == Family::DistilBert { 6 } else { 12 };
+        let pad_token_id = raw.pad_token_id.unwrap_or(padding);
+        let encoder = EncoderConfig {
+            vocabulary: size("vocab_size", raw.vocab_size, vocabulary, 1 << 21)?,
+            hidden: size("hidden_size", raw.hidden_size, 768, 1 << 14)?,
+            layers: size("num_hidden_layers", raw.num_hidden_layers, layers, 256)?,
+            heads: size("num_attention_heads", raw.num_attention_heads, 12, 1 << 10)?,
+            intermediate: size("intermediate_size", raw.intermediate_size, 3072, 1 << 16)?,
+            activation: activation(raw.hidden_act.as_deref().unwrap_or("gelu"))?,
+            positions: size(
+                "max_position_embeddings",
+                raw.max_position_embeddings,
+                512,
+                1 << 16,
+            )?,
+            first_position: match family {
+                Family::Roberta => pad_token_id + 1,
+                _ => 0,
+            },
+            token_types: match family {
+                Family::DistilBert => 0,
+                _ => size("type_vocab_size", raw.type_vocab_size, 2, 1 << 10)?,
+            },
+            layer_norm_epsilon: epsilon,
+            dropout: EncoderDropout::default(),
+        };
+        check(&encoder, pad_token_id)?;
+        let labels = labels(&raw)?;
+        let head = HeadConfig {
+            pooling: Pooling::First,
+            dense: Some(match family {
+                Family::DistilBert => Activation::Relu,
+                _ => Activation::Tanh,
+            }),
+            labels: labels.names.len() as i64,
+        };
+        Ok(Self {
+            family,
+            encoder,
+            head,
+            labels,
+            pad_token_id,
+        })
+    }
+
+    /// Tokens that the network can read of a text.
+    pub(super) fn longest(&self) -> usize {
+        (self.encoder.positions - self.encoder.first_position) as usize
+    }
+
+    /// Whether the tokens of two texts have types of their own.
+    pub(super) fn has_token_types(&self) -> bool {
+        self.family == Family::Bert && self.encoder.token_types > 1
+    }
+
+    /// How many numbers the network is made of.
+    pub(super) fn parameters(&self) -> u128 {
+        let all = |it: i64| it as u128;
+        let (hidden, between) = (all(self.encoder.hidden), all(self.encoder.intermediate));
+        let dense = |from: u128, to: u128| from * to + to;
+        let norm = 2 * hidden;
+        let layer =
+            4 * dense(hidden, hidden) + dense(hidden, between) + dense(between, hidden) + 2 * norm;
+        let rows = self.encoder.vocabulary + self.encoder.positions + self.encoder.token_types;
+        all(rows) * hidden
+            + norm
+            + all(self.encoder.layers) * layer
+            + dense(hidden, hidden)
+            + dense(hidden, all(self.head.labels))
+    }
+}
+
+fn refuse_what_is_unknown(raw: &Raw) -> Result<(), String> {
+    let is_set = |value: &Option<Value>| match value {
+        None | Some(Value::Null) => false,
+        Some(Value::Object(map)) => !map.is_empty(),
+        Some(_) => true,
+    };
+    match raw.position_embedding_type.as_deref() {
+        None | Some("absolute") => {}
+        Some(other) => {
+            let allowed = "absolute positions are allowed";
+            return Err(format!("position_embedding_type is {other}; {allowed}"));
+        }
+    }
+    for (key, is_set, allowed) in [
+        ("is_decoder", raw.is_decoder == Some(true), "false"),
+        (
+            "add_cross_attention",
+            raw.add_cross_attention == Some(true),
+            "false",
+        ),
+        ("pruned_heads", is_set(&raw.pruned_heads), "none"),
+        (
+            "quantization_config",
+            is_set(&raw.quantization_config),
+            "none",
+        ),
+    ] {
+        if is_set {
+            return Err(format!("{key} is set; {allowed} is allowed"));
+        }
+    }
+    Ok(())
+}
+
+fn size(key: &str, value: Option<i64>, default: i64, most: i64) -> Result<i64, String> {
+    let value = value.unwrap_or(default);
+    if (1..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(format!("{key} is {value}; 1 to {most} are allowed"))
+}
+
+fn activation(name: &str) -> Result<Activation, String> {
+    Ok(match name {
+        "gelu" | "gelu_python" => Activation::Gelu,
+        "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Activation::GeluTanh,
+        "relu" => Activation::Relu,
+        "silu" | "swish" => Activation::Silu,
+        _ => {
+            let allowed = "gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, relu and silu are allowed";
+            return Err(format!("hidden_act is {name}; {allowed}"));
+        }
+    })
+}
+
+fn check(encoder: &EncoderConfig, pad_token_id: i64) -> Result<(), String> {
+    let EncoderConfig {
+        hidden,
+        heads,
+        positions,
+        first_position,
+        vocabulary,
+        layer_norm_epsilon: epsilon,
+        ..
+    } = encoder;
+    if hidden % heads != 0 {
+        let allowed = "a divisor of hidden_size";
+        return Err(format!(
+            "num_attention_heads is {heads}; {allowed}, {hidden}, is allowed"
+        ));
+    }
+    if !(0..*vocabulary).contains(&pad_token_id) {
+        let last = vocabulary - 1;
+        return Err(format!(
+            "pad_token_id is {pad_token_id}; 0 to {last} are allowed"
+        ));
+    }
+    if first_position >= positions {
+        let allowed = format!("more than {first_position} are needed");
+        return Err(format!("max_position_embeddings is {positions}; {allowed}"));
+    }
+    if !(f64::MIN_POSITIVE..1.0).contains(epsilon) {
+        let allowed = "a number between 0 and 1 is allowed";
+        return Err(format!("layer_norm_eps is {epsilon}; {allowed}"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use quintet_bundle::ProblemType;
+
+    use super::*;
+
+    fn read(class: &str, more: &str) -> Result<Config, String> {
+        let json = format!(r#"{{"architectures": ["{class}ForSequenceClassification"]{more}}}"#);
+        Config::from_json(json.as_bytes())
+    }
+
+    #[test]
+    fn keys_that_are_absent_have_the_defaults_of_transformers() {
+        // Counted by `transformers`.
+        for (class, parameters, longest) in
+            [("Bert", 109_483_778, 512), ("DistilBert", 66_955_010, 512)]
+        {
+            let config = read(class, "").unwrap();
+            assert_eq!(config.parameters(), parameters, "{class}");
+            assert_eq!(config.longest(), longest);
+            assert_eq!(config.labels.names, ["LABEL_0", "LABEL_1"]);
+            let problem = ProblemType::SingleLabelClassification;
+            assert_eq!(config.labels.problem_type, problem);
+        }
+    }
+
+    #[test]
+    fn robertas_positions_begin_after_the_paddings() {
+        let more = r#", "max_position_embeddings": 514, "type_vocab_size": 1"#;
+        let config = read("Roberta", more).unwrap();
+        assert_eq!((config.longest(), config.encoder.first_position), (512, 2));
+        assert!(!config.has_token_types());
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused_by_name() {
+        for (more, words) in [
+            (
+                r#", "hidden_act": "mish""#,
+                "hidden_act is mish; gelu, gelu_new",
+            ),
+            (
+                r#", "position_embedding_type": "relative_key""#,
+                "position_embedding_type is relative_key; absolute",
+            ),
+            (r#", "is_decoder": true"#, "is_decoder is set"),
+            (r#", "pruned_heads": {"0": [1]}"#, "pruned_heads is set"),
+            (
+                r#", "quantization_config": {"bits": 8}"#,
+                "quantization_config is set",
+            ),
+            (
+                r#", "num_attention_heads": 7"#,
+                "a divisor of hidden_size, 768",
+            ),
+            (r#", "hidden_size": 0"#, "hidden_size is 0; 1 to"),
+            (
+                r#", "vocab_size": 99999999999"#,
+                "vocab_size is 99999999999; 1 to",
+            ),
+            (
+                r#", "pad_token_id": 30522"#,
+                "pad_token_id is 30522; 0 to 30521",
+            ),
+            (r#", "layer_norm_eps": 0.0"#, "layer_norm_eps is 0"),
+        ] {
+            let error = read("Bert", more).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+        for json in [
+            r#"{"architectures": ["BertForMaskedLM"]}"#,
+            r#"{"architectures": ["BertForSequenceClassification", "BertModel"]}"#,
+            "{}",
+        ] {
+            let error = Config::from_json(json.as_bytes()).unwrap_err();
+            assert!(
+                error.contains("one of BertForSequenceClassification, Di"),
+                "{error}"
+            );
+        }
+        assert!(Config::from_json(b"{").is_err());
+    }
+}

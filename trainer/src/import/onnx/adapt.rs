@@ -1,0 +1,217 @@
+//! From a file and what the user says of it to the bundle's graph and signature.
+
+use quintet_bundle::{DataType, Dim, Role, TensorSpec};
+use quintet_onnx::ForeignModel;
+
+use super::manifest::{ImportManifest, Tensor};
+use super::normalisation::Normalised;
+use crate::error::Error;
+use crate::export;
+use crate::verify::Port;
+
+/// The symbol of a batch's length.
+const BATCH: &str = "N";
+
+/// A graph that a bundle can hold, and how it differs from the file's.
+#[derive(Debug)]
+pub(super) struct Adapted {
+    /// The graph.
+    pub model: ForeignModel,
+    /// What it takes, in its order.
+    pub inputs: Vec<TensorSpec>,
+    /// What it gives, in its order.
+    pub outputs: Vec<TensorSpec>,
+    /// The most rows in one run.
+    pub max_batch_size: Option<usize>,
+    /// The file's input of pixels, where the graph normalises it.
+    pub normalised: Option<Normalised>,
+    /// For each output: the file's output that it is made of.
+    pub sources: Vec<Source>,
+}
+
+/// The file's output that an output is made of.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// Its name.
+    pub name: String,
+    /// Whether the bundle gives its softmax.
+    pub softmax: bool,
+}
+
+/// Adapts `model`, whose inputs and outputs ONNX Runtime sees as `ports` and `given`.
+pub(super) fn adapt(
+    mut model: ForeignModel,
+    manifest: &ImportManifest,
+    (ports, given): (&[Port], &[Port]),
+) -> Result<Adapted, Error> {
+    let is_single = fixed_batch(ports)?;
+    let max_batch_size = if is_single {
+        Some(1)
+    } else {
+        manifest.max_batch_size
+    };
+    let declared = |shape: &[Dim]| {
+        let batch = if is_single { 1.into() } else { BATCH.into() };
+        let dims: Vec<Dim> = std::iter::once(batch)
+            .chain(shape[1..].iter().cloned())
+            .collect();
+        export::shape(&dims)
+    };
+    let names: Vec<String> = model.inputs().map(str::to_owned).collect();
+    for tensor in &manifest.inputs {
+        check("inputs", tensor, ports)?;
+        let (datatype, shape) = (export::datatype(tensor.datatype), &spec(tensor)?.shape);
+        model.declare_input(&tensor.name, datatype, &declared(shape))?;
+    }
+    let mut inputs = Vec::new();
+    let mut normalised = None;
+    for name in &names {
+        let tensor = manifest.inputs.iter().find(|it| it.name == *name);
+        let tensor = tensor.ok_or_else(|| {
+            let allowed = "every input of the file must be in the manifest";
+            Error::Usage(format!("inputs: without `{name}`; {allowed}"))
+        })?;
+        let mut spec = spec(tensor)?;
+        if let (Some(table), Some(Role::Pixels)) = (&manifest.normalisation, tensor.role) {
+            let image = table.image(manifest.preprocessing.as_ref())?;
+            let step = table.step(&image, &spec)?;
+            spec.datatype = DataType::Uint8;
+            spec.shape = vec![
+                BATCH.into(),
+                image.height.into(),
+                image.width.into(),
+                image.channels.count().into(),
+            ];
+            spec.name = model.normalise(name, &declared(&spec.shape), &step)?;
+            normalised = Some(Normalised {
+                name: name.clone(),
+                levels: spec.name.clone(),
+                step,
+            });
+        }
+        inputs.push(spec);
+    }
+    if manifest.normalisation.is_some() && normalised.is_none() {
+        let problem = "normalisation: is given; an input of role pixels is needed for it";
+        return Err(Error::Usage(problem.to_owned()));
+    }
+    let (mut outputs, mut sources) = (Vec::new(), Vec::new());
+    for tensor in &manifest.outputs {
+        check("outputs", tensor, given)?;
+        outputs.push(output(&mut model, tensor)?);
+        sources.push(Source {
+            name: tensor.name.clone(),
+            softmax: tensor.softmax,
+        });
+    }
+    let shapes = outputs.iter().map(|spec| {
+        let datatype = export::datatype(spec.datatype);
+        (spec.name.as_str(), datatype, declared(&spec.shape))
+    });
+    model.declare_outputs(&shapes.collect::<Vec<_>>())?;
+    Ok(Adapted {
+        model,
+        inputs,
+        outputs,
+        max_batch_size,
+        normalised,
+        sources,
+    })
+}
+
+/// Whether the file fixes its batch to one row.
+fn fixed_batch(ports: &[Port]) -> Result<bool, Error> {
+    let mut is_single = false;
+    for Port { name, shape, .. } in ports {
+        match shape.first() {
+            Some(None) => {}
+            Some(Some(1)) => is_single = true,
+            first => {
+                let found = first.map_or("no dimension".to_owned(), |first| {
+                    format!("a batch of {}", first.unwrap_or_default())
+                });
+                let allowed = "an open batch, or one of 1, is allowed";
+                return Err(Error::Usage(format!(
+                    "input `{name}`: has {found}; {allowed}"
+                )));
+            }
+        }
+    }
+    Ok(is_single)
+}
+
+/// Whether the manifest says of a tensor what the file says.
+fn check(side: &str, tensor: &Tensor, ports: &[Port]) -> Result<(), Error> {
+    let name = &tensor.name;
+    let Some(port) = ports.iter().find(|port| port.name == *name) else {
+        let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
+        let problem = format!(
+            "{side}.name: is `{name}`; the file has {}",
+            names.join(", ")
+        );
+        return Err(Error::Usage(problem));
+    };
+    if port.datatype != Some(tensor.datatype) {
+        let (found, file) = (tensor.datatype, &port.type_name);
+        let problem = format!("{side}.{name}.datatype: is {found}; the file has {file}");
+        return Err(Error::Usage(problem));
+    }
+    let fits = |(dim, length): (&Dim, &Option<usize>)| match (dim, length) {
+        (_, None) => true,
+        (Dim::Fixed(size), Some(length)) => size == length,
+        (Dim::Symbol(_), Some(_)) => false,
+    };
+    let (shape, file) = (&tensor.shape, &port.shape);
+    // ONNX Runtime tells no shape of a value whose rank is open.
+    if file.is_empty() || shape.len() == file.len() && shape.iter().zip(file).all(fits) {
+        return Ok(());
+    }
+    let open = |dim: &Option<usize>| dim.map_or("?".to_owned(), |size| size.to_string());
+    let file: Vec<String> = file.iter().map(open).collect();
+    let found = TensorSpec::new(name, tensor.datatype, &shape[..]).shape_text();
+    let file = file.join(", ");
+    Err(Error::Usage(format!(
+        "{side}.{name}.shape: is {found}; the file has [{file}]"
+    )))
+}
+
+/// The tensor as the bundle's manifest has it.
+fn spec(tensor: &Tensor) -> Result<TensorSpec, Error> {
+    let mut spec = TensorSpec::new(&tensor.name, tensor.datatype, &tensor.shape[..]);
+    spec.role = tensor.role;
+    let found = spec.shape_text();
+    let Some(first @ (Dim::Symbol(_) | Dim::Fixed(1))) = spec.shape.first_mut() else {
+        let allowed = format!("the first dimension must be the batch's, \"{BATCH}\" or 1");
+        let field = format!("{}.shape", tensor.name);
+        return Err(Error::Usage(format!("{field}: is {found}; {allowed}")));
+    };
+    *first = BATCH.into();
+    Ok(spec)
+}
+
+/// An output in the shape of its role, after its softmax where one is wanted.
+fn output(model: &mut ForeignModel, tensor: &Tensor) -> Result<TensorSpec, Error> {
+    let mut spec = spec(tensor)?;
+    let is_row = matches!(spec.role, Some(Role::Logits | Role::Probabilities));
+    if let (true, [_, Dim::Fixed(classes), rest @ ..]) = (is_row, &spec.shape[..])
+        && !rest.is_empty()
+        && rest.iter().all(|dim| *dim == Dim::Fixed(1))
+    {
+        spec.name = model.append_reshape(&spec.name, &[-1, *classes as i64])?;
+        spec.shape.truncate(2);
+    }
+    if let (Some(Role::Score), [_, Dim::Fixed(1)]) = (spec.role, &spec.shape[..]) {
+        spec.name = model.append_reshape(&spec.name, &[-1])?;
+        spec.shape.truncate(1);
+    }
+    if tensor.softmax {
+        if spec.role != Some(Role::Logits) || spec.shape.len() != 2 {
+            let field = format!("outputs.{}.softmax", tensor.name);
+            let allowed = "only an output [N, classes] of role logits has one";
+            return Err(Error::Usage(format!("{field}: is true; {allowed}")));
+        }
+        spec.name = model.append_softmax(&spec.name)?;
+        spec.role = Some(Role::Probabilities);
+    }
+    Ok(spec)
+}

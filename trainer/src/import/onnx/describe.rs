@@ -1,0 +1,199 @@
+//! A first draft of the manifest, from what the file says of itself.
+
+use std::fmt::Write as _;
+
+use quintet_bundle::Role;
+use quintet_onnx::ForeignModel;
+
+use crate::verify::{LoadedModel, Port};
+
+const MEAN_AND_STD: &str = "\
+# (level * rescale_factor - mean) / std, per channel; leave the table out where the graph takes
+# levels from 0 to 255. These are ImageNet's; others have 0.5 and 0.5.
+[normalisation]
+rescale_factor = 0.00392156862745098
+mean = [0.485, 0.456, 0.406]
+std = [0.229, 0.224, 0.225]
+";
+
+/// The draft of a manifest for `import onnx --manifest`.
+pub(super) fn draft(model: &ForeignModel, file: &LoadedModel) -> String {
+    let (inputs, outputs) = (file.inputs(), file.outputs());
+    let mut text = format!(
+        "# A draft for `quintet-trainer import onnx --manifest`. Check every line that says so.\n\
+         # The file: graph `{}`, opset {}, written by {}, {} numbers in its constants.\n",
+        model.name(),
+        model.opset(),
+        model.producer(),
+        model.constant_elements(),
+    );
+    let pixels = inputs.iter().find_map(picture);
+    let is_text = inputs
+        .iter()
+        .any(|port| input_role(port) == Some(Role::Tokens));
+    let task = if is_text {
+        "text_classification"
+    } else {
+        "image_classification"
+    };
+    let _ = writeln!(text, "task = \"{task}\"  # check");
+    text.push_str(
+        "source = \"\"  # where the file comes from\n\
+         licence = \"unknown\"  # an SPDX expression, such as Apache-2.0\n",
+    );
+    let classes = outputs.iter().find_map(classes);
+    let classes = classes.map_or("?".to_owned(), |classes| classes.to_string());
+    let _ = writeln!(
+        text,
+        "labels_file = \"labels.txt\"  # {classes} names, one a line; or labels = [\"cat\", ...]"
+    );
+    if is_text {
+        text.push_str(
+            "tokenizer = \"tokenizer.json\"  # beside this file\n\n\
+             [preprocessing]\nkind = \"text\"\n\
+             max_tokens = 512  # check\ntruncation_side = \"right\"\n\
+             add_special_tokens = true\npad_token_id = 0  # check\n",
+        );
+    }
+    if let Some(Picture {
+        height,
+        width,
+        channels,
+        ..
+    }) = pixels
+    {
+        let (name, note) = if channels == 1 {
+            ("grey", "")
+        } else {
+            ("rgb", "  # or bgr: check")
+        };
+        // 256 of 224 pixels, as most networks of ImageNet have it.
+        let shorter = height.max(width) * 8 / 7;
+        let _ = write!(
+            text,
+            "\n[preprocessing]\nkind = \"image\"\nwidth = {width}\nheight = {height}\n\
+             channels = \"{name}\"{note}\n\
+             # Or {{ squash = {{ filter = \"bilinear\" }} }}: the whole picture, its aspect ratio lost.\n\
+             fit = {{ crop = {{ shorter_side = {shorter}, filter = \"bilinear\" }} }}  # check\n\n"
+        );
+        if inputs
+            .iter()
+            .any(|port| port.type_name.eq_ignore_ascii_case("f32"))
+        {
+            text.push_str(MEAN_AND_STD);
+        }
+    }
+    for port in &inputs {
+        push(&mut text, "inputs", port, input_role(port), None);
+    }
+    for port in &outputs {
+        let operator = model.operator_of(&port.name);
+        push(
+            &mut text,
+            "outputs",
+            port,
+            output_role(port, operator),
+            operator,
+        );
+    }
+    text
+}
+
+/// The size of an input of pixels.
+struct Picture {
+    height: usize,
+    width: usize,
+    channels: usize,
+}
+
+fn picture(port: &Port) -> Option<Picture> {
+    let (height, width, channels) = match port.shape[..] {
+        [_, Some(channels @ (1 | 3)), Some(height), Some(width)]
+        | [_, Some(height), Some(width), Some(channels @ (1 | 3))] => (height, width, channels),
+        // A file of open lengths says only where its channels are.
+        [_, Some(channels @ (1 | 3)), None, None] | [_, None, None, Some(channels @ (1 | 3))] => {
+            (224, 224, channels)
+        }
+        _ => return None,
+    };
+    Some(Picture {
+        height,
+        width,
+        channels,
+    })
+}
+
+fn classes(port: &Port) -> Option<usize> {
+    match port.shape[..] {
+        [_, Some(classes)] | [_, Some(classes), Some(1), Some(1)] => Some(classes),
+        _ => None,
+    }
+}
+
+fn input_role(port: &Port) -> Option<Role> {
+    let name = port.name.to_lowercase();
+    let has = |part: &str| name.contains(part);
+    match port.shape.len() {
+        3 | 4 if picture(port).is_some() => Some(Role::Pixels),
+        2 if has("mask") => Some(Role::AttentionMask),
+        2 if has("type") || has("segment") => Some(Role::TokenTypeIds),
+        2 if port.type_name.to_lowercase().starts_with("int") && (has("id") || has("token")) => {
+            Some(Role::Tokens)
+        }
+        _ => None,
+    }
+}
+
+fn output_role(port: &Port, operator: Option<&str>) -> Option<Role> {
+    let is_distribution = operator == Some("Softmax") || port.name.contains("prob");
+    classes(port).map(|_| {
+        if is_distribution {
+            Role::Probabilities
+        } else {
+            Role::Logits
+        }
+    })
+}
+
+fn push(text: &mut String, side: &str, port: &Port, role: Option<Role>, operator: Option<&str>) {
+    let _ = write!(text, "\n[[{side}]]");
+    if let Some(operator) = operator {
+        let _ = write!(
+            text,
+            "  # made by {operator}; leave out what is not to be served"
+        );
+    }
+    let _ = writeln!(text, "\nname = {:?}", port.name);
+    match role {
+        Some(role) => {
+            let _ = writeln!(text, "role = \"{role}\"  # a guess: check");
+        }
+        None => text.push_str("# role: none was guessed; see the roles in the documentation\n"),
+    }
+    match port.datatype {
+        Some(datatype) => {
+            let _ = writeln!(text, "datatype = \"{datatype}\"");
+        }
+        None => {
+            let _ = writeln!(text, "# datatype: {} cannot be served", port.type_name);
+        }
+    }
+    let symbols = ["N", "L", "M", "K"]
+        .into_iter()
+        .chain(std::iter::repeat("X"));
+    let is_picture = role == Some(Role::Pixels);
+    let dims = port
+        .shape
+        .iter()
+        .zip(symbols)
+        .enumerate()
+        .map(|(index, (dim, symbol))| match dim {
+            Some(size) => size.to_string(),
+            None if is_picture && index > 0 => "224".to_owned(),
+            None => format!("\"{symbol}\""),
+        });
+    let _ = writeln!(text, "shape = [{}]", dims.collect::<Vec<_>>().join(", "));
+    if role == Some(Role::Logits) {
+        text.push_str("softmax = false  # true: the bundle gives probabilities\n");
+    }
+}

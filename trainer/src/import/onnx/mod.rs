@@ -1,0 +1,169 @@
+//! `import onnx`: a graph of another program, carried through unchanged between steps that make it
+//! fit a bundle.
+
+mod adapt;
+mod describe;
+mod manifest;
+mod normalisation;
+mod proof;
+mod samples;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use quintet_bundle::image::ImageInput;
+use quintet_bundle::text::{TOKENIZER_FILE, TextSpec, Tokenizer};
+use quintet_bundle::{
+    BundleContents, FORMAT_VERSION, Golden, GoldenSamples, Manifest, ManifestError, Role, task,
+    write_bundle,
+};
+use quintet_onnx::ForeignModel;
+
+use self::manifest::ImportManifest;
+use super::target::{Origin, read};
+use crate::error::Error;
+use crate::progress;
+use crate::release::CREATED_BY;
+use crate::verify::Runtime;
+
+/// The largest file in bytes: a protobuf message has no more.
+const MAX_BYTES: u64 = (1 << 31) - 1;
+
+/// Flags of `import onnx`.
+#[derive(Debug, Args)]
+pub struct Flags {
+    /// The ONNX file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Print a draft of the manifest, and import nothing.
+    #[arg(long)]
+    pub describe: bool,
+    /// What the file's inputs and outputs mean; `--describe` drafts one.
+    #[arg(long, value_name = "TOML", required_unless_present = "describe")]
+    pub manifest: Option<PathBuf>,
+    /// Name of the model, as callers will know it: a-z, 0-9, `_` and `-`.
+    #[arg(long, value_name = "NAME", required_unless_present = "describe")]
+    pub name: Option<String>,
+    /// Where the bundle goes: DIR/NAME/VERSION.
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    pub models_dir: PathBuf,
+    /// Version of the bundle; one that exists is replaced.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub model_version: u32,
+    /// Folder with 1 to 32 samples of the model's data, pictures or text files, that become the
+    /// bundle's golden samples [default: random ones].
+    #[arg(long, value_name = "DIR")]
+    pub samples: Option<PathBuf>,
+}
+
+/// Imports an ONNX file, or describes it, and says on `out` what came of it.
+pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> Result<(), Error> {
+    progress::line(&format!("reading {}", flags.file.display()));
+    let bytes = read(&flags.file, MAX_BYTES)?;
+    let model = ForeignModel::read(&bytes).map_err(Error::file(&flags.file))?;
+    let mut file = runtime.model(&bytes)?;
+    let (Some(path), Some(name), false) = (&flags.manifest, &flags.name, flags.describe) else {
+        out.write_all(describe::draft(&model, &file).as_bytes())?;
+        return Ok(());
+    };
+    let said = ImportManifest::read(path)?;
+    let tokenizer = said.tokenizer(path)?;
+    let origin = Origin {
+        source: said.source.clone(),
+        revision: said.revision.clone(),
+        licence: said.licence.clone().unwrap_or_else(|| "unknown".to_owned()),
+    };
+    let parameters = model.constant_elements();
+    let adapted = adapt::adapt(model, &said, (&file.inputs(), &file.outputs()))?;
+    let mut manifest = Manifest {
+        format_version: FORMAT_VERSION,
+        name: name.clone(),
+        version: flags.model_version,
+        task: said.task,
+        architecture: said.architecture.unwrap_or_else(|| name.clone()),
+        parameters,
+        created_by: CREATED_BY.to_owned(),
+        labels: said.labels,
+        problem_type: said.problem_type,
+        preprocessing: said.preprocessing,
+        max_batch_size: adapted.max_batch_size,
+        inputs: adapted.inputs.clone(),
+        outputs: adapted.outputs.clone(),
+        provenance: origin.provenance(&flags.file, &bytes),
+        metrics: BTreeMap::new(),
+        golden: Golden {
+            samples: 1,
+            tolerance: 0.0,
+            self_made: flags.samples.is_none(),
+        },
+        files: BTreeMap::new(),
+    };
+    manifest
+        .validate()
+        .and_then(|()| can_be_served(&manifest))
+        .map_err(Error::file(path))?;
+    let parsed = tokenizer
+        .as_deref()
+        .map(Tokenizer::from_bytes)
+        .transpose()?;
+    let inputs = match &flags.samples {
+        Some(folder) => samples::read(folder, &manifest, parsed.as_ref())?,
+        None => samples::random(&manifest, parsed.as_ref())?,
+    };
+    let graph = adapted.model.to_bytes();
+    let mut bundle = runtime.model(&graph)?;
+    let proof = proof::prove((&mut file, &mut bundle), &adapted, &inputs)?;
+    manifest.golden.samples = inputs.values().next().map_or(0, |it| it.shape()[0]);
+    manifest.golden.tolerance = proof.tolerance;
+    let difference = f64::from(proof.difference);
+    manifest
+        .metrics
+        .insert("onnxruntime_difference".to_owned(), difference);
+    let samples = manifest.golden.samples;
+    let contents = BundleContents {
+        manifest,
+        model: graph,
+        golden: GoldenSamples {
+            inputs,
+            outputs: proof.outputs,
+        },
+        extra: tokenizer
+            .map(|it| (TOKENIZER_FILE.to_owned(), it))
+            .into_iter()
+            .collect(),
+    };
+    let written = write_bundle(&flags.models_dir, contents)?;
+    let sizes: Vec<String> = proof.batch_sizes.iter().map(ToString::to_string).collect();
+    writeln!(
+        out,
+        "{}\n{samples} samples through the file and the bundle, {} rows together: they differ by at \
+         most {difference:.1e} of the output's largest number or 1",
+        written.display(),
+        sizes.join(", "),
+    )?;
+    Ok(())
+}
+
+/// Whether the server's own task can serve the model.
+fn can_be_served(manifest: &Manifest) -> Result<(), ManifestError> {
+    let missing = |allowed| ManifestError::field("outputs", "without the task's role", allowed);
+    let has = |role| manifest.output(role).is_some();
+    match manifest.task.as_str() {
+        task::IMAGE_CLASSIFICATION => {
+            ImageInput::of(manifest)?;
+            let fits = has(Role::Probabilities) || has(Role::Logits);
+            fits.then_some(())
+                .ok_or_else(|| missing("one of probabilities or logits"))
+        }
+        task::TEXT_CLASSIFICATION => {
+            manifest.spec::<TextSpec>()?;
+            let fits = has(Role::Probabilities) || has(Role::Logits) || has(Role::Score);
+            fits.then_some(())
+                .ok_or_else(|| missing("one of probabilities, logits or score"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,226 @@
+//! The proof of an import: the bundle's graph gives what the file gives.
+
+use std::collections::BTreeMap;
+
+use quintet_bundle::Tensor;
+
+use super::adapt::{Adapted, Source};
+use crate::error::Error;
+use crate::progress;
+use crate::verify::{LoadedModel, Tensors};
+
+/// Largest difference that counts as agreement, relative to an output's largest number, or to 1
+/// where all are smaller.
+const TOLERANCE: f32 = 1e-4;
+/// Rows that run together.
+const BATCH_SIZES: [usize; 4] = [1, 2, 5, 8];
+
+/// What was proved.
+#[derive(Debug)]
+pub(super) struct Proof {
+    /// The outputs of the bundle's graph for the samples, each row alone.
+    pub outputs: Tensors,
+    /// The largest difference from the file, relative to the output's largest number or 1.
+    pub difference: f32,
+    /// The largest absolute difference that counts as agreement, in the outputs' own units.
+    pub tolerance: f32,
+    /// The batch sizes that were tried.
+    pub batch_sizes: Vec<usize>,
+}
+
+/// Runs the samples through both graphs, alone and in batches; all must agree.
+pub(super) fn prove(
+    (file, bundle): (&mut LoadedModel, &mut LoadedModel),
+    adapted: &Adapted,
+    samples: &Tensors,
+) -> Result<Proof, Error> {
+    let rows = samples.values().next().map_or(0, |it| it.shape()[0]);
+    let most = adapted.max_batch_size.unwrap_or(usize::MAX);
+    let sizes = BATCH_SIZES.into_iter().filter(|&size| size <= most);
+    let sizes: Vec<usize> = sizes.collect();
+    // Batches larger than the samples repeat them.
+    let full = cycled(samples, rows.max(sizes.iter().copied().max().unwrap_or(1)))?;
+    let originals = originals(adapted, &full)?;
+    let expected = batches(file, &originals, 1)?;
+    let expected = converted(&expected, adapted)?;
+    let (mut alone, mut difference, mut tolerance) = (None, 0.0_f32, TOLERANCE);
+    for &size in &sizes {
+        progress::line(&format!(
+            "running the file and the bundle's graph, {size} rows together"
+        ));
+        let in_file = converted(&batches(file, &originals, size)?, adapted)?;
+        let outputs = batches(bundle, &full, size)?;
+        for (name, expected) in &expected {
+            let scale = largest(expected).max(1.0);
+            tolerance = tolerance.max(TOLERANCE * scale);
+            for (what, found) in [("the file in batches", &in_file), ("the bundle", &outputs)] {
+                let place = format!("output `{name}` of {what} of {size}");
+                let found = found
+                    .get(name)
+                    .ok_or_else(|| parity(&place, "is missing"))?;
+                let relative = distance(expected, found, &place)? / scale;
+                if relative.is_nan() || relative > TOLERANCE {
+                    let problem = format!(
+                        "differs from the file's row alone by {relative:e} of its largest number \
+                         or 1; at most {TOLERANCE:e} is allowed"
+                    );
+                    return Err(parity(&place, &problem));
+                }
+                difference = difference.max(relative);
+            }
+        }
+        alone.get_or_insert(outputs);
+    }
+    Ok(Proof {
+        outputs: slice(&alone.unwrap_or_default(), 0, rows)?,
+        difference,
+        tolerance,
+        batch_sizes: sizes,
+    })
+}
+
+/// What the file takes for what the bundle takes.
+fn originals(adapted: &Adapted, inputs: &Tensors) -> Result<Tensors, Error> {
+    let original = |(name, tensor): (&String, &Tensor)| match &adapted.normalised {
+        Some(it) if it.levels == *name => Ok((it.name.clone(), it.apply(tensor)?)),
+        _ => Ok((name.clone(), tensor.clone())),
+    };
+    inputs.iter().map(original).collect()
+}
+
+/// What the bundle should give for what the file gave.
+fn converted(outputs: &Tensors, adapted: &Adapted) -> Result<Tensors, Error> {
+    let outputs = adapted
+        .outputs
+        .iter()
+        .zip(&adapted.sources)
+        .map(|(spec, source)| {
+            let Source { name, softmax } = source;
+            let output = outputs
+                .get(name)
+                .ok_or_else(|| parity(name, "is missing"))?;
+            let rows = output.shape()[0];
+            let elements = output.bytes().len() / output.datatype().size();
+            let mut shape = vec![rows];
+            shape.extend(match spec.shape.len() {
+                1 => Vec::new(),
+                2 => vec![elements / rows.max(1)],
+                _ => output.shape()[1..].to_vec(),
+            });
+            let mut tensor = Tensor::from_bytes(output.datatype(), shape, output.bytes().to_vec())?;
+            if *softmax {
+                let logits = tensor.to_vec::<f32>().unwrap_or_default();
+                let classes = tensor.shape()[1].max(1);
+                let probabilities = logits.chunks_exact(classes).flat_map(softmax_of);
+                tensor = Tensor::new(tensor.shape(), probabilities.collect::<Vec<f32>>())?;
+            }
+            Ok((spec.name.clone(), tensor))
+        });
+    outputs.collect()
+}
+
+fn softmax_of(logits: &[f32]) -> Vec<f32> {
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f64> = logits.iter().map(|it| f64::from(it - top).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.iter().map(|power| (power / sum) as f32).collect()
+}
+
+/// Runs all rows, `size` together; a shorter rest is run as it is.
+fn batches(model: &mut LoadedModel, inputs: &Tensors, size: usize) -> Result<Tensors, Error> {
+    let rows = inputs.values().next().map_or(0, |it| it.shape()[0]);
+    let mut parts: BTreeMap<String, (Vec<usize>, Vec<u8>, _)> = BTreeMap::new();
+    for start in (0..rows).step_by(size) {
+        let end = rows.min(start + size);
+        for (name, tensor) in model.run(&slice(inputs, start, end)?)? {
+            if tensor.shape().first() != Some(&(end - start)) {
+                let problem = format!("has shape {:?} for {} rows", tensor.shape(), end - start);
+                return Err(parity(&name, &problem));
+            }
+            let fresh = || (tensor.shape().to_vec(), Vec::new(), tensor.datatype());
+            let (shape, bytes, _) = parts.entry(name.clone()).or_insert_with(fresh);
+            shape[0] = end;
+            bytes.extend_from_slice(tensor.bytes());
+        }
+    }
+    let tensor =
+        |(name, (shape, bytes, datatype))| Ok((name, Tensor::from_bytes(datatype, shape, bytes)?));
+    parts.into_iter().map(tensor).collect()
+}
+
+/// Rows of all tensors.
+fn slice(tensors: &Tensors, start: usize, end: usize) -> Result<Tensors, Error> {
+    let rows = |(name, tensor): (&String, &Tensor)| {
+        let mut shape = tensor.shape().to_vec();
+        let row = tensor.bytes().len() / shape[0].max(1);
+        shape[0] = end - start;
+        let bytes = tensor.bytes()[start * row..end * row].to_vec();
+        Ok((
+            name.clone(),
+            Tensor::from_bytes(tensor.datatype(), shape, bytes)?,
+        ))
+    };
+    tensors.iter().map(rows).collect()
+}
+
+/// The rows again and again, `count` in all.
+fn cycled(tensors: &Tensors, count: usize) -> Result<Tensors, Error> {
+    let repeated = |(name, tensor): (&String, &Tensor)| {
+        let mut shape = tensor.shape().to_vec();
+        let row = tensor.bytes().len() / shape[0].max(1);
+        shape[0] = count;
+        let bytes = tensor.bytes().iter().copied().cycle().take(count * row);
+        let tensor = Tensor::from_bytes(tensor.datatype(), shape, bytes.collect())?;
+        Ok((name.clone(), tensor))
+    };
+    tensors.iter().map(repeated).collect()
+}
+
+fn largest(tensor: &Tensor) -> f32 {
+    numbers(tensor).map(f32::abs).fold(0.0, f32::max)
+}
+
+/// The largest absolute difference; NaN differs from everything.
+fn distance(expected: &Tensor, found: &Tensor, place: &str) -> Result<f32, Error> {
+    if (expected.shape(), expected.datatype()) != (found.shape(), found.datatype()) {
+        let problem = format!(
+            "has shape {:?} instead of {:?}",
+            found.shape(),
+            expected.shape()
+        );
+        return Err(parity(place, &problem));
+    }
+    let pairs = numbers(expected).zip(numbers(found));
+    let worst = |worst: f32, (a, b): (f32, f32)| {
+        let distance = (a - b).abs();
+        if distance.is_nan() {
+            f32::INFINITY
+        } else {
+            worst.max(distance)
+        }
+    };
+    Ok(pairs.fold(0.0, worst))
+}
+
+fn numbers(tensor: &Tensor) -> impl Iterator<Item = f32> {
+    let floats = tensor.to_vec::<f32>();
+    let longs = tensor
+        .to_vec::<i64>()
+        .map(|it| it.iter().map(|&it| it as f32).collect());
+    let ints = tensor
+        .to_vec::<i32>()
+        .map(|it| it.iter().map(|&it| it as f32).collect());
+    let bytes = tensor
+        .to_vec::<u8>()
+        .map(|it| it.iter().map(|&it| it.into()).collect());
+    floats
+        .or(longs)
+        .or(ints)
+        .or(bytes)
+        .unwrap_or_default()
+        .into_iter()
+}
+
+fn parity(place: &str, problem: &str) -> Error {
+    Error::Parity(format!("{place}: {problem}"))
+}

@@ -1,0 +1,215 @@
+//! `import onnx`, on graphs that the builder writes as another program might.
+
+use std::fs;
+use std::path::Path;
+
+use image::RgbImage;
+use quintet_bundle::{Bundle, DataType, Role};
+use quintet_onnx::ops::{self, GemmAttributes};
+use quintet_onnx::{DataType as OnnxType, Dim, GraphBuilder};
+use quintet_trainer::cli;
+use quintet_trainer::error::Error;
+
+const SIDE: usize = 4;
+const PIXELS: usize = SIDE * SIDE;
+
+const MANIFEST: &str = r#"
+task = "image_classification"
+source = "a test"
+licence = "MIT"
+labels = ["red", "green", "blue"]
+[preprocessing]
+kind = "image"
+width = 4
+height = 4
+channels = "rgb"
+fit = { squash = { filter = "bilinear" } }
+[normalisation]
+mean = [0.485, 0.456, 0.406]
+std = [0.229, 0.224, 0.225]
+[[inputs]]
+name = "input:0"
+role = "pixels"
+datatype = "FP32"
+shape = ["N", 3, 4, 4]
+[[outputs]]
+name = "logits"
+role = "logits"
+datatype = "FP32"
+shape = ["N", 3]
+softmax = true
+"#;
+
+/// The mean of each channel of NCHW floats.
+fn channels(batch: Dim) -> Vec<u8> {
+    let mut g = GraphBuilder::new("channels");
+    let shape = [batch, 3.into(), SIDE.into(), SIDE.into()];
+    let x = g.input("input:0", OnnxType::Float32, shape).unwrap();
+    let x = ops::flatten(&mut g, &x, 1).unwrap();
+    let weight: Vec<f32> = (0..3 * PIXELS * 3)
+        .map(|at| f32::from(at / 3 / PIXELS == at % 3) / PIXELS as f32)
+        .collect();
+    let weight = g
+        .initializer_f32("weight", &[3 * PIXELS, 3], &weight)
+        .unwrap();
+    let logits = ops::gemm(&mut g, &x, &weight, None, GemmAttributes::default()).unwrap();
+    g.output("logits", &logits).unwrap();
+    g.build(&[]).unwrap().to_bytes()
+}
+
+/// What `import onnx` of a file and a manifest gives, in `folder`, with more arguments.
+fn import(folder: &Path, file: &[u8], manifest: &str, more: &[&str]) -> Result<String, Error> {
+    fs::write(folder.join("model.onnx"), file).unwrap();
+    fs::write(folder.join("m.toml"), manifest).unwrap();
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (file, manifest, models) = (path("model.onnx"), path("m.toml"), path("models"));
+    let mut arguments = vec!["quintet-trainer", "import", "onnx", &file];
+    arguments.extend([
+        "--manifest",
+        &manifest,
+        "--name",
+        "colours",
+        "--models-dir",
+        &models,
+    ]);
+    arguments.extend(more);
+    let mut out = Vec::new();
+    cli::run(arguments, &[], &mut out)?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+/// How `import onnx` fails, which leaves nothing behind.
+fn refusal(file: &[u8], manifest: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let error = import(folder.path(), file, manifest, &[]).unwrap_err();
+    assert!(!folder.path().join("models").exists());
+    error.to_string()
+}
+
+#[test]
+fn the_graph_normalises_and_gives_probabilities() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = folder.path().join("samples");
+    fs::create_dir(&samples).unwrap();
+    for (index, colour) in [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+        .into_iter()
+        .enumerate()
+    {
+        let picture = RgbImage::from_pixel(8, 6, image::Rgb(colour));
+        picture.save(samples.join(format!("{index}.png"))).unwrap();
+    }
+    let more = ["--samples", samples.to_str().unwrap()];
+    import(folder.path(), &channels(Dim::symbol("B")), MANIFEST, &more).unwrap();
+    let bundle = Bundle::open(&folder.path().join("models/colours/1")).unwrap();
+    let manifest = bundle.manifest();
+    assert_eq!(manifest.inputs[0].shape_text(), "[N, 4, 4, 3]");
+    assert_eq!(manifest.inputs[0].datatype, DataType::Uint8);
+    assert_eq!(manifest.outputs[0].role, Some(Role::Probabilities));
+    assert_eq!(
+        (manifest.golden.samples, manifest.golden.self_made),
+        (3, false)
+    );
+    assert_eq!(manifest.max_batch_size, None);
+    // (1 - 0.485) / 0.229 = 2.249 is the logit of red, -2.036 and -1.804 the others.
+    let red = &bundle.golden().outputs["probabilities"]
+        .to_vec::<f32>()
+        .unwrap()[..3];
+    let powers = [2.248_908_f32, -2.035_714, -1.804_444].map(f32::exp);
+    for (found, power) in red.iter().zip(powers) {
+        let expected = power / powers.iter().sum::<f32>();
+        assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+    }
+}
+
+#[test]
+fn a_fixed_batch_of_one_stays_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = MANIFEST.replace("[\"N\", 3", "[1, 3");
+    let said = import(folder.path(), &channels(1.into()), &manifest, &[]).unwrap();
+    assert!(
+        said.contains("8 samples through the file and the bundle, 1 rows"),
+        "{said}"
+    );
+    let bundle = Bundle::open(&folder.path().join("models/colours/1")).unwrap();
+    assert_eq!(bundle.manifest().max_batch_size, Some(1));
+    assert!(bundle.manifest().golden.self_made);
+}
+
+#[test]
+fn a_draft_can_be_imported() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.onnx");
+    fs::write(&file, channels(Dim::symbol("B"))).unwrap();
+    let describe = [
+        "quintet-trainer",
+        "import",
+        "onnx",
+        file.to_str().unwrap(),
+        "--describe",
+    ];
+    let mut out = Vec::new();
+    cli::run(describe, &[], &mut out).unwrap();
+    let draft = String::from_utf8(out).unwrap();
+    assert!(
+        draft.contains("labels_file = \"labels.txt\"  # 3 names"),
+        "{draft}"
+    );
+    fs::write(folder.path().join("labels.txt"), "red\ngreen\nblue\n").unwrap();
+    import(folder.path(), &fs::read(&file).unwrap(), &draft, &[]).unwrap();
+}
+
+#[test]
+fn what_does_not_fit_is_refused_and_leaves_nothing() {
+    let good = channels(Dim::symbol("B"));
+    for (from, to, expected) in [
+        (
+            "\"blue\"]",
+            "\"blue\", \"black\"]",
+            "labels is a list of 4, must be a list of 3",
+        ),
+        (
+            "\"input:0\"",
+            "\"input\"",
+            "inputs.name: is `input`; the file has input:0",
+        ),
+        (
+            "[\"N\", 3]",
+            "[\"N\", 4]",
+            "outputs.logits.shape: is [N, 4]; the file has [?, 3]",
+        ),
+        (
+            "mean = [0.485, ",
+            "mean = [",
+            "normalisation.mean: is [0.456, 0.406]; 3 finite",
+        ),
+        ("licence", "license", "unknown field `license`"),
+        (
+            "labels = [\"red\", \"green\", \"blue\"]",
+            "labels_file = \"../labels\"",
+            "../labels: is a path",
+        ),
+        (
+            "width = 4",
+            "width = 5",
+            "NHWC or NCHW of the 5x4 pixels of preprocessing is needed",
+        ),
+        (
+            "role = \"logits\"",
+            "role = \"score\"",
+            "only an output [N, classes] of role logits",
+        ),
+    ] {
+        let message = refusal(&good, &MANIFEST.replace(from, to));
+        assert!(message.contains(expected), "{to}: {message}");
+    }
+    let message = refusal(&good[..good.len() / 2], MANIFEST);
+    assert!(message.contains("not an ONNX model"), "{message}");
+    let message = refusal(
+        &channels(8.into()),
+        &MANIFEST.replace("[\"N\", 3, 4", "[8, 3, 4"),
+    );
+    assert!(
+        message.contains("input `input:0`: has a batch of 8; an open batch"),
+        "{message}"
+    );
+}
