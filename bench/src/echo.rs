@@ -66,6 +66,8 @@ impl InferenceService for Echo {
                 index: 7,
                 probability: 0.998,
             }],
+            readable: Some(true),
+            ..Classification::default()
         };
         Ok(Response::new(ClassifyResponse {
             classifications: request.images.iter().map(|_| classification()).collect(),

@@ -1,6 +1,7 @@
 //! Pictures as people send them: which share of MNIST's test digits a model reads right when they
-//! are redrawn on ruled paper, in bad light, beside a finger. No server runs: each picture goes
-//! through the server's own decoding, framing and session.
+//! are redrawn on ruled paper, in bad light, beside a finger; and which share of pictures without
+//! a digit is said to hold nothing. No server runs: each picture goes through the server's own
+//! decoding, framing and session.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,9 +9,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args;
-use quintet_bundle::image::{Framing, ImageInput, sheet, square_columns};
+use quintet_bundle::image::{Framing, ImageInput, ImageSpec, Pixels, sheet, square_columns};
 use quintet_data::mnist::{self, Split};
-use quintet_e2e::photo::{Drawing, Kind, Rng, kinds};
+use quintet_e2e::photo::{Blank, Drawing, Kind, Rng, blanks, kinds};
 use quintet_server::batching::Backend as _;
 use quintet_server::runtime::{Row, SessionBackend, Weights};
 use quintet_server::task::picture::{Picture, Wanted, decode};
@@ -48,7 +49,7 @@ struct Reader {
     session: SessionBackend,
 }
 
-/// The table, in Markdown.
+/// The tables, in Markdown.
 pub(crate) fn measure(options: &Options, models: Vec<Inference>) -> Result<String> {
     let reader = |model: Inference| -> Result<Reader> {
         Ok(Reader {
@@ -76,7 +77,36 @@ pub(crate) fn measure(options: &Options, models: Vec<Inference>) -> Result<Strin
         table.push('\n');
     }
     writeln!(table, "\n{} digits of each kind, % right.", options.count)?;
+    table += &blank(options)?;
     Ok(table)
+}
+
+/// The share of pictures of each blank kind in which no ink is found, as a table.
+fn blank(options: &Options) -> Result<String> {
+    let mut table =
+        "\n| picture without a digit | goal | no ink found |\n|---|---|---|\n".to_owned();
+    let (spec, kinds) = (ImageSpec::digit(), blanks().iter());
+    for Blank { name, goal, draw } in kinds.filter(|kind| kind.name.contains(&options.kind)) {
+        crate::say(name);
+        let mut told = 0_u32;
+        for seed in 0..options.count {
+            let file = draw(&mut Rng::with_seed(seed as u64));
+            let picture = pixels(&spec, file.into())?;
+            let fitted = spec.fit(picture, Framing::Auto);
+            told += u32::from(!fitted.readable);
+        }
+        let share = 100.0 * f64::from(told) / options.count as f64;
+        writeln!(table, "| {name} | {:.0} | {share:.1} |", goal * 100.0)?;
+    }
+    writeln!(table, "\n{} pictures of each kind, % told.", options.count)?;
+    Ok(table)
+}
+
+/// A file's pixels, as a search for ink takes them.
+fn pixels(spec: &ImageSpec, file: Bytes) -> Result<Pixels> {
+    let wanted = Wanted::by(*spec, Framing::Auto);
+    let pixels = decode(&Picture::Encoded(file), wanted, MAX_PIXELS);
+    Ok(pixels.map_err(|error| format!("{}: {}", error.field, error.description))?)
 }
 
 impl Reader {
@@ -118,9 +148,7 @@ impl Reader {
 
     /// The frame that the model sees, and the class that it finds.
     fn read(&mut self, file: Bytes) -> Result<(Bytes, usize)> {
-        let wanted = Wanted::by(self.input.spec, Framing::Auto);
-        let pixels = decode(&Picture::Encoded(file), wanted, MAX_PIXELS)
-            .map_err(|error| format!("{}: {}", error.field, error.description))?;
+        let pixels = pixels(&self.input.spec, file)?;
         let frame = Bytes::from(self.input.row(pixels, Framing::Auto));
         let row: Row = std::iter::once(frame.clone()).collect();
         let mut outputs = Vec::new();

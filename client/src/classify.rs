@@ -47,8 +47,61 @@ pub struct Classifications {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Prediction {
-    /// The most probable first, as many as were asked for.
+    /// The most probable first, as many as were asked for. None where there is nothing to read.
     pub labels: Vec<Label>,
+    /// Whether there is anything to read. False for an image of one colour and, where the framing
+    /// looks for a digit, for one without ink. True from a server that does not say.
+    pub readable: bool,
+    /// With [`ClassifyRequest::explain`]: what became of the image.
+    pub explanation: Option<Explanation>,
+}
+
+/// What became of an image before a model saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The pixels that the model saw, grey or RGB.
+    pub frame: Image,
+    /// Whether ink was found; `None` where the framing does not look for any.
+    pub ink_found: Option<bool>,
+    /// How ink and paper differ, where the framing looks for ink.
+    pub polarity: Option<Polarity>,
+    /// What was in the image beside the digit, and how many of each.
+    pub dropped: Vec<(DroppedKind, u32)>,
+}
+
+/// How ink differs from its paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Polarity {
+    /// As on paper.
+    DarkOnLight,
+    /// As on a blackboard.
+    LightOnDark,
+}
+
+/// A kind of thing in an image that the model did not see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum DroppedKind {
+    /// What lies around the paper: a desk, a border line, a form's box with what is outside.
+    Surroundings,
+    /// Light that falls unevenly: a shadow, a vignette.
+    Shadow,
+    /// A long thin straight line.
+    Line,
+    /// What the image's edge cuts.
+    AtEdge,
+    /// Ink that is small beside the digit.
+    Speck,
+    /// Other ink beside the digit, such as a second one.
+    Neighbour,
+    /// A kind that is newer than this crate.
+    Unknown,
 }
 
 /// One class and how probable it is.
@@ -103,6 +156,7 @@ impl ClassifyRequest {
             images: images.into_iter().map(|image| image.0).collect(),
             top_k: 1,
             framing: wire::Framing::Auto.into(),
+            on_unreadable: wire::OnUnreadable::Answer.into(),
             ..wire::ClassifyRequest::default()
         })
     }
@@ -131,6 +185,23 @@ impl ClassifyRequest {
             Framing::Auto => wire::Framing::Auto,
             Framing::None => wire::Framing::None,
         });
+        self
+    }
+
+    /// Whether an image in which there is nothing to read is an error. Default: its
+    /// [`Prediction::readable`] is false, and it has no labels.
+    pub fn refuse_unreadable(mut self, refuse: bool) -> Self {
+        self.0.set_on_unreadable(if refuse {
+            wire::OnUnreadable::Error
+        } else {
+            wire::OnUnreadable::Answer
+        });
+        self
+    }
+
+    /// Whether to say what became of each image: [`Prediction::explanation`]. Default: no.
+    pub fn explain(mut self, explain: bool) -> Self {
+        self.0.explain = explain;
         self
     }
 }
@@ -177,7 +248,7 @@ impl Classifications {
 }
 
 impl Prediction {
-    /// The most probable label; `None` only from a server that gives none.
+    /// The most probable label; `None` where there is nothing to read.
     pub fn top(&self) -> Option<&Label> {
         self.labels.first()
     }
@@ -185,8 +256,16 @@ impl Prediction {
 
 impl From<wire::Classification> for Prediction {
     fn from(classification: wire::Classification) -> Self {
+        let (polarity, readable) = (classification.polarity(), classification.readable);
         Self {
             labels: classification.labels.into_iter().map(Into::into).collect(),
+            readable: readable.unwrap_or(true),
+            explanation: classification.frame.map(|frame| Explanation {
+                frame: Image(frame),
+                ink_found: classification.ink_found,
+                polarity: Polarity::of_wire(polarity),
+                dropped: classification.dropped.into_iter().map(dropped).collect(),
+            }),
         }
     }
 }
@@ -199,6 +278,29 @@ impl From<wire::Label> for Label {
             probability: label.probability,
         }
     }
+}
+
+impl Polarity {
+    fn of_wire(polarity: wire::Polarity) -> Option<Self> {
+        match polarity {
+            wire::Polarity::Unspecified => None,
+            wire::Polarity::DarkOnLight => Some(Self::DarkOnLight),
+            wire::Polarity::LightOnDark => Some(Self::LightOnDark),
+        }
+    }
+}
+
+fn dropped(dropped: wire::Dropped) -> (DroppedKind, u32) {
+    let kind = match dropped.kind() {
+        wire::DroppedKind::Unspecified => DroppedKind::Unknown,
+        wire::DroppedKind::Surroundings => DroppedKind::Surroundings,
+        wire::DroppedKind::Shadow => DroppedKind::Shadow,
+        wire::DroppedKind::Line => DroppedKind::Line,
+        wire::DroppedKind::AtEdge => DroppedKind::AtEdge,
+        wire::DroppedKind::Speck => DroppedKind::Speck,
+        wire::DroppedKind::Neighbour => DroppedKind::Neighbour,
+    };
+    (kind, dropped.count)
 }
 
 impl From<wire::Timing> for Timing {

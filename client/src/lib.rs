@@ -183,7 +183,7 @@
 //!
 //! - `cli` (default) builds the command line tool `quintet`. A service that embeds the SDK turns it
 //!   off with `default-features = false`.
-//! - `serde` derives `Serialize` for models, labels, sentiments and timings.
+//! - `serde` derives `Serialize` for models, labels, sentiments, timings and kinds.
 
 mod balance;
 mod builder;
@@ -211,7 +211,10 @@ mod tls;
 mod transport;
 
 pub use builder::ClientBuilder;
-pub use classify::{Classifications, ClassifyRequest, Framing, Label, Prediction, Timing};
+pub use classify::{
+    Classifications, ClassifyRequest, DroppedKind, Explanation, Framing, Label, Polarity,
+    Prediction, Timing,
+};
 pub use classify_text::{ClassifyTextRequest, TextClassification, TextClassifications, TextInput};
 pub use client::Client;
 pub use compression::Compression;

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use expect_test::expect;
+use quintet_proto::v1::OnUnreadable;
 use tonic::{Code, Status};
 use tonic_health::ServingStatus as Health;
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::{
     quintet::{images, quintet, run},
-    support::FakeServer,
+    support::{FakeServer, first_is_blank},
 };
 
 #[tokio::test]
@@ -60,6 +61,7 @@ async fn classify_prints_json() {
                   "image": "DIR/a.png",
                   "model": "mlp",
                   "version": "2",
+                  "readable": true,
                   "labels": [
                     {
                       "name": "7",
@@ -90,6 +92,65 @@ async fn classify_prints_json() {
             }
         "#]],
         &expect![[""]],
+    );
+}
+
+#[tokio::test]
+async fn classify_says_where_there_is_no_digit() {
+    let server = FakeServer::start(|_, request| Some(Ok(first_is_blank(request)))).await;
+    let (folder, paths) = images(&["a.png", "b.png"]);
+    let args = ["classify", &paths[0], &paths[1], "--show-frame"];
+    let finished = run(&server.url(), &args).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let folder = folder.path().display().to_string();
+    let words = |line: &str| {
+        line.split(' ')
+            .filter(|it| !it.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let lines: Vec<String> = finished
+        .stdout
+        .replace(&folder, "DIR")
+        .lines()
+        .map(words)
+        .collect();
+    expect![[r"
+        DIR/a.png: no ink, dropped 11 lines, 1 speck
+        ▒▒
+        ██
+
+        DIR/b.png: dark on light, dropped 11 lines, 1 speck
+        ▒▒
+        ████
+
+        IMAGE LABEL PROBABILITY
+        DIR/a.png no digit found
+        DIR/b.png 7 90.00 %
+
+        2 images by mlp version 2: 0.1 ms preparing, 0.0 ms queued, 1.5 ms computing, in a batch of 4"]]
+    .assert_eq(&lines.join("\n"));
+    assert_eq!(
+        server.calls()[0].message.on_unreadable(),
+        OnUnreadable::Answer
+    );
+
+    let args = ["classify", &paths[0], "--show-frame", "--strict", "--json"];
+    let finished = run(&server.url(), &args).await;
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    let prediction = &report["predictions"][0];
+    assert_eq!(prediction["readable"], false);
+    assert_eq!(prediction["labels"], serde_json::json!([]));
+    let explanation = serde_json::json!({
+        "frame": { "width": 2, "height": 2, "channels": 1, "pixels": [0, 128, 255, 0] },
+        "ink_found": false,
+        "polarity": "dark_on_light",
+        "dropped": [{ "kind": "line", "count": 11 }, { "kind": "speck", "count": 1 }],
+    });
+    assert_eq!(prediction["explanation"], explanation);
+    assert_eq!(
+        server.calls()[1].message.on_unreadable(),
+        OnUnreadable::Error
     );
 }
 

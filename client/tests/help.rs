@@ -108,6 +108,10 @@ fn classify() {
                   --framing <FRAMING>  How a picture becomes the model's input: auto finds the digit or the
                                        garment in it and frames it as MNIST or Fashion-MNIST does, none takes
                                        the pixels as they are [default: auto] [possible values: auto, none]
+                  --strict             Fail at an image in which there is nothing to read, instead of printing
+                                       "no digit found"
+                  --show-frame         Draw what the model saw of each image, and print what was found in it
+                                       beside the digit
                   --json               Print JSON
               -h, --help               Print help
 
@@ -115,7 +119,12 @@ fn classify() {
 
             With --json, one object:
               predictions[]  in the order of the arguments: image (the argument), model, version,
-                             labels[] with name, index and probability, the most probable first
+                             readable (whether there is anything to read),
+                             labels[] with name, index and probability, the most probable first; none where
+                             there is nothing to read,
+                             with --show-frame explanation with frame (width, height, channels, pixels[]),
+                             ink_found, polarity (dark_on_light or light_on_dark) and dropped[] with kind and
+                             count
               requests[]     in the order sent: model, version, images (how many),
                              timing with preprocess_us, queue_us, compute_us (microseconds) and batch_size
         "#]],

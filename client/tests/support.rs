@@ -16,8 +16,9 @@ use quintet_client::Client;
 use quintet_proto::{
     inference::grpc_inference_service_server::GrpcInferenceServiceServer,
     v1::{
-        Classification, ClassifyRequest, ClassifyResponse, GenerateDigitsRequest, Label,
-        SentimentScoreRequest, Timing, inference_service_server::InferenceServiceServer,
+        Classification, ClassifyRequest, ClassifyResponse, Dropped, DroppedKind,
+        GenerateDigitsRequest, Image, Label, Polarity, RawImage, SentimentScoreRequest, Timing,
+        image::Source, inference_service_server::InferenceServiceServer,
     },
 };
 use tokio::{
@@ -231,6 +232,37 @@ pub(crate) fn sevens(request: &ClassifyRequest) -> ClassifyResponse {
     digits(request, |_| 7)
 }
 
+/// "7" for every image but the first, in which there is nothing to read; with an explanation if one
+/// is asked for.
+pub(crate) fn first_is_blank(request: &ClassifyRequest) -> ClassifyResponse {
+    let mut response = sevens(request);
+    let first = &mut response.classifications[0];
+    first.labels.clear();
+    for (index, answer) in response.classifications.iter_mut().enumerate() {
+        answer.readable = Some(index > 0);
+        if !request.explain {
+            continue;
+        }
+        let pixels = [0, 128, 255, (index * 255) as u8];
+        let raw = RawImage {
+            width: 2,
+            height: 2,
+            channels: 1,
+            data: pixels.to_vec().into(),
+        };
+        answer.frame = Some(Image {
+            source: Some(Source::Raw(raw)),
+        });
+        answer.ink_found = Some(index > 0);
+        answer.set_polarity(Polarity::DarkOnLight);
+        let (line, speck) = (DroppedKind::Line.into(), DroppedKind::Speck.into());
+        answer.dropped = [(line, 11), (speck, 1)]
+            .map(|(kind, count)| Dropped { kind, count })
+            .to_vec();
+    }
+    response
+}
+
 /// The digit that `digit` gives for an image's place, and the digits after it.
 pub(crate) fn digits(request: &ClassifyRequest, digit: impl Fn(usize) -> u32) -> ClassifyResponse {
     let probabilities = [0.9, 0.07, 0.02, 0.01];
@@ -249,6 +281,7 @@ pub(crate) fn digits(request: &ClassifyRequest, digit: impl Fn(usize) -> u32) ->
         classifications: (0..request.images.len())
             .map(|image| Classification {
                 labels: labels(digit(image)),
+                ..Classification::default()
             })
             .collect(),
         model: "mlp".into(),

@@ -3,6 +3,7 @@
 //! Each file under `photo/` holds one idea, and gives its [`Kind`]s: a name, the share that is to
 //! be read right, and the picture that it makes of a digit. The same seed gives the same picture.
 
+mod blank;
 mod clean;
 mod colour;
 mod drawing;
@@ -12,6 +13,7 @@ mod page;
 mod place;
 mod surroundings;
 
+pub use blank::Blank;
 pub use drawing::Drawing;
 pub use fastrand::Rng;
 
@@ -37,6 +39,11 @@ pub fn kinds() -> Vec<Kind> {
         &place::KINDS,
     ]
     .concat()
+}
+
+/// Every kind of picture in which there is no digit.
+pub fn blanks() -> &'static [Blank] {
+    &blank::BLANKS
 }
 
 const fn kind(name: &'static str, goal: f64, draw: fn(&Drawing, &mut Rng) -> Vec<u8>) -> Kind {

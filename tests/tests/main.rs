@@ -47,4 +47,5 @@ mod tracing;
 #[cfg(feature = "trainer")]
 mod train_then_serve;
 mod transport;
+mod unreadable;
 mod versions;

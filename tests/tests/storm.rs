@@ -98,6 +98,8 @@ impl Seeds {
                 random.u32(..12)
             },
             framing: choice(random),
+            on_unreadable: choice(random),
+            explain: random.bool(),
         }
     }
 

@@ -1,12 +1,27 @@
-//! How good probabilities are: loss, accuracy, confusion.
+//! How good probabilities are: loss, accuracy, calibration, confusion.
 
 /// What a network gave for labelled samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// Mean of -ln(probability of the true label).
     pub loss: f64,
+    /// How far the probability of the given label is from how often it is the true one, on
+    /// average: the expected calibration error of Guo et al. 2017, in 0..=1.
+    pub calibration_error: f64,
     /// Which label was given for which.
     pub confusion: Confusion,
+}
+
+/// Bins of equal width of the probabilities of given labels.
+#[derive(Debug, Default)]
+struct Calibration([Bin; 15]);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Bin {
+    samples: u64,
+    correct: u64,
+    /// Of the probabilities.
+    sum: f64,
 }
 
 /// Counts by true label (row) and given label (column).
@@ -34,15 +49,19 @@ impl Evaluation {
 
     fn of_rows(probabilities: &[f32], classes: usize, labels: &[i64]) -> Self {
         let mut confusion = Confusion::new(classes);
+        let mut calibration = Calibration::default();
         let mut loss = 0.0;
         for (row, &label) in probabilities.chunks_exact(classes).zip(labels) {
             let truth = label as usize;
-            confusion.0[truth][top(row).0] += 1;
+            let (given, probability) = top(row);
+            confusion.0[truth][given] += 1;
+            calibration.add(probability, given == truth);
             // The smallest float32 keeps a certain mistake finite.
             loss -= f64::from(row[truth].max(f32::MIN_POSITIVE)).ln();
         }
         Self {
             loss: loss / labels.len() as f64,
+            calibration_error: calibration.error(),
             confusion,
         }
     }
@@ -52,15 +71,38 @@ impl Evaluation {
         self.confusion.correct() as f64 / self.confusion.total() as f64
     }
 
-    /// Accuracy, loss and confusion as text; `labels` are the names of the classes.
+    /// The figures and the confusion as text; `labels` are the names of the classes.
     pub fn report<T: AsRef<str>>(&self, labels: &[T]) -> String {
         let (correct, total) = (self.confusion.correct(), self.confusion.total());
         format!(
-            "accuracy  {:.2} %  ({correct} of {total})\nloss      {:.4}\n\n{}",
+            "accuracy  {:.2} %  ({correct} of {total})\nloss      {:.4}\n\
+             expected calibration error  {:.4}\n\n{}",
             100.0 * self.accuracy(),
             self.loss,
+            self.calibration_error,
             self.confusion.table(labels),
         )
+    }
+}
+
+impl Calibration {
+    fn add(&mut self, probability: f32, is_correct: bool) {
+        let last = self.0.len() - 1;
+        let place = (probability * self.0.len() as f32) as usize;
+        let bin = &mut self.0[place.min(last)];
+        bin.samples += 1;
+        bin.correct += u64::from(is_correct);
+        bin.sum += f64::from(probability);
+    }
+
+    /// The mean over all samples of how far their bin is off.
+    fn error(&self) -> f64 {
+        let off = self
+            .0
+            .iter()
+            .map(|bin| (bin.sum - bin.correct as f64).abs());
+        let samples: u64 = self.0.iter().map(|bin| bin.samples).sum();
+        off.sum::<f64>() / samples as f64
     }
 }
 
@@ -132,6 +174,17 @@ mod tests {
         );
         assert_eq!(evaluation.confusion.0[7][1], 1);
         assert_eq!(evaluation.confusion.total(), 3);
+    }
+
+    #[test]
+    fn calibration_is_how_far_confidence_is_from_accuracy() {
+        // Of four that are 0.75 sure three are right; two that are 0.95 sure are wrong.
+        let sure = [row(3, 0.75), row(3, 0.75), row(3, 0.75), row(3, 0.75)];
+        let rows = [sure.concat(), row(1, 0.95).into(), row(1, 0.95).into()].concat();
+        let evaluation = Evaluation::new(&rows, &[3, 3, 3, 4, 2, 2]);
+        let expected = (0.0 + 2.0 * 0.95) / 6.0;
+        let error = evaluation.calibration_error;
+        assert!((error - expected).abs() < 1e-6, "{error}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Paper inside a picture: a card on a desk, the inside of a border line or of a form's box.
 
+use super::findings::{Dropped, Thing};
 use super::hull::Hull;
 use super::levels::{Levels, otsu, quantile};
 
@@ -19,7 +20,7 @@ const INKED: std::ops::Range<f32> = 0.003..0.4;
 const MOST_NESTED: usize = 3;
 
 /// Cuts the picture down to its innermost card; gives the place of its top left corner.
-pub(super) fn cut_out(levels: &mut Levels) -> [usize; 2] {
+pub(super) fn cut_out(levels: &mut Levels, dropped: &mut Dropped) -> [usize; 2] {
     let mut offset = [0; 2];
     for _ in 0..MOST_NESTED {
         let (small, factor) = levels.shrunk(SIDE);
@@ -28,6 +29,7 @@ pub(super) fn cut_out(levels: &mut Levels) -> [usize; 2] {
             break;
         };
         *levels = inside;
+        dropped.add(Thing::Surroundings, 1);
         offset = [offset[0] + left, offset[1] + top];
     }
     offset
@@ -73,10 +75,12 @@ fn cards(width: usize, class: &[bool]) -> Vec<(f32, Hull)> {
         for &pixel in &paper {
             is_paper[pixel as usize] = true;
         }
-        let border = (0..class.len()).filter(|index| {
-            let (x, y) = (index % width, index / width);
-            let is_outside = rows.binary_search_by_key(&y, |row| row.0).is_err();
-            is_outside || x == 0 || y == 0 || x + 1 == width || y + 1 == height
+        // Connected pixels leave no row out.
+        let (top, end) = (rows[0].0, rows[0].0 + rows.len());
+        let border = (0..height).flat_map(|y| {
+            let is_whole = y == 0 || y + 1 == height || !(top..end).contains(&y);
+            let step = if is_whole { 1 } else { (width - 1).max(1) };
+            (y * width..(y + 1) * width).step_by(step)
         });
         let mut outside = is_paper.clone();
         let not_paper = border.filter(|&pixel| !is_paper[pixel]);
@@ -105,21 +109,28 @@ fn fill(
             pixels.push(pixel as u32);
         }
     }
-    let mut next = 0;
+    let (mut next, end) = (0, seen.len());
     while let Some(&pixel) = pixels.get(next) {
         next += 1;
         let pixel = pixel as usize;
         let x = pixel % width;
-        let sides = [
-            (x > 0).then(|| pixel - 1),
-            (x + 1 < width).then(|| pixel + 1),
-            pixel.checked_sub(width),
-            (pixel + width < seen.len()).then(|| pixel + width),
-        ];
-        for side in sides.into_iter().flatten() {
-            if condition(side) && !std::mem::replace(&mut seen[side], true) {
+        let mut visit = |side: usize| {
+            if !seen[side] && condition(side) {
+                seen[side] = true;
                 pixels.push(side as u32);
             }
+        };
+        if x > 0 {
+            visit(pixel - 1);
+        }
+        if x + 1 < width {
+            visit(pixel + 1);
+        }
+        if pixel >= width {
+            visit(pixel - width);
+        }
+        if pixel + width < end {
+            visit(pixel + width);
         }
     }
     pixels

@@ -1,5 +1,6 @@
 //! Which patches of ink are the digit.
 
+use super::findings::{Dropped, Thing};
 use super::patches::{Patch, patches};
 
 /// A patch smaller than this part of the digit's main patch is a speck.
@@ -14,12 +15,12 @@ const BESIDE: (f32, f32) = (0.6, 0.05);
 /// this part of the larger one's length and that part of its pixels.
 const INSIDE: (f32, f32) = (0.25, 0.1);
 
-/// Clears all ink but the digit's.
-pub(super) fn keep(width: usize, mask: &mut [bool]) {
+/// Clears all ink but the digit's; gives the digit's patches.
+pub(super) fn keep(width: usize, mask: &mut [bool], dropped: &mut Dropped) -> Vec<Patch> {
     let patches = patches(width, mask);
     let size = |patch: &&Patch| patch.pixels.len();
     let Some(largest) = patches.iter().max_by_key(size) else {
-        return;
+        return Vec::new();
     };
     let inner = patches
         .iter()
@@ -39,11 +40,18 @@ pub(super) fn keep(width: usize, mask: &mut [bool]) {
         let beside = patch.columns_between(main) as f32;
         patch.height() as f32 >= BESIDE.0 * main.height() as f32 && beside >= BESIDE.1 * longer
     };
-    let mut candidates: Vec<&Patch> = patches
-        .iter()
-        .filter(|patch| patch.pixels.len() as f32 >= SPECK * main.pixels.len() as f32)
-        .filter(|patch| !is_another(patch) && (patch.at_edge == 0 || main.at_edge > 0))
-        .collect();
+    let mut candidates = Vec::new();
+    for patch in patches.iter().filter(|patch| !std::ptr::eq(*patch, main)) {
+        if (patch.pixels.len() as f32) < SPECK * main.pixels.len() as f32 {
+            dropped.add(Thing::Speck, 1);
+        } else if patch.at_edge > 0 && main.at_edge == 0 {
+            dropped.add(Thing::AtEdge, 1);
+        } else if is_another(patch) {
+            dropped.add(Thing::Neighbour, 1);
+        } else {
+            candidates.push(patch);
+        }
+    }
     let mut digit = vec![main];
     let mut next = 0;
     while let Some(&part) = digit.get(next) {
@@ -51,8 +59,10 @@ pub(super) fn keep(width: usize, mask: &mut [bool]) {
         let is_near = |patch: &mut &Patch| patch.gap(part) as f32 <= FAR * longer;
         digit.extend(candidates.extract_if(.., is_near));
     }
+    dropped.add(Thing::Neighbour, candidates.len());
     mask.fill(false);
     for &pixel in digit.iter().flat_map(|patch| &patch.pixels) {
         mask[pixel as usize] = true;
     }
+    digit.into_iter().cloned().collect()
 }

@@ -5,13 +5,14 @@
 //! 3. `polarity` decides whether the ink is the darker or the lighter side.
 //! 4. `light` takes light and shadow away, `ink` finds what stands out from the paper.
 //! 5. `rules` clears lines, `digit` everything else that is not the digit.
+//! 6. `writing` decides whether what is left can be a digit at all.
 //!
 //! Where the digit is small, its surroundings go through the same steps again.
 
-use super::GrayImage;
+use super::findings::{Dropped, Polarity, Thing};
 use super::ink::Ink;
 use super::levels::{Levels, Region};
-use super::{card, digit, light, noise, polarity, rules};
+use super::{GrayImage, card, digit, light, noise, polarity, rules, writing};
 
 /// Longer side of the picture that is worked on, in pixels.
 const WORKING_SIDE: usize = 192;
@@ -19,30 +20,78 @@ const WORKING_SIDE: usize = 192;
 /// again from closer, in pixels.
 const SMALL: usize = 96;
 
-/// The ink of the digit; `None` where nothing stands out.
-pub(super) fn digit(image: &GrayImage) -> Option<Ink> {
-    if image.width() == 0 || image.height() == 0 {
-        return None;
+/// What a look at a picture found.
+pub(super) struct Found {
+    /// The ink of the digit; `None` where nothing stands out.
+    pub(super) ink: Option<Ink>,
+    pub(super) polarity: Polarity,
+    pub(super) dropped: Dropped,
+    /// Whether the ink can be a digit.
+    is_digit: bool,
+    /// Whether the ink is where a shadow ends at the picture's edge; a closer look does not tell.
+    is_shadow: bool,
+    /// Where the top left corner of the ink's picture lies.
+    offset: [usize; 2],
+}
+
+impl Found {
+    const NOTHING: Self = Self {
+        ink: None,
+        polarity: Polarity::DarkOnLight,
+        dropped: Dropped::NONE,
+        is_digit: false,
+        is_shadow: false,
+        offset: [0; 2],
+    };
+}
+
+/// Looks for a digit.
+pub(super) fn digit(image: &GrayImage) -> Found {
+    if image.as_raw().is_empty() {
+        return Found::NOTHING;
     }
     let whole = [0, 0, image.width() as usize, image.height() as usize];
     let (levels, factor) = Levels::of(image, whole, WORKING_SIDE);
-    let (ink, offset) = look(levels)?;
-    let closer = around(&ink, offset, factor, whole);
-    let closer = closer.and_then(|region| look(Levels::of(image, region, WORKING_SIDE).0));
-    Some(closer.map_or(ink, |(ink, _)| ink))
+    let mut found = look(levels);
+    let region = found
+        .ink
+        .as_ref()
+        .and_then(|ink| around(ink, found.offset, factor, whole));
+    let closer = region.map(|region| look(Levels::of(image, region, WORKING_SIDE).0));
+    if let Some(closer) = closer.filter(|closer| closer.ink.is_some()) {
+        (found.ink, found.is_digit) = (closer.ink, closer.is_digit);
+    }
+    let is_digit = found.is_digit && !found.is_shadow;
+    found.ink.take_if(|_| !is_digit);
+    found
 }
 
-/// The ink of the digit in a picture, and where its top left corner lies there.
-fn look(mut levels: Levels) -> Option<(Ink, [usize; 2])> {
+/// Looks at a picture once.
+fn look(mut levels: Levels) -> Found {
+    let mut dropped = Dropped::NONE;
     noise::smooth(&mut levels);
-    let offset = card::cut_out(&mut levels);
-    if !polarity::ink_is_dark(&levels) {
+    let offset = card::cut_out(&mut levels, &mut dropped);
+    let polarity = polarity::of(&levels);
+    if polarity == Polarity::LightOnDark {
         levels.invert();
     }
-    let mut ink = Ink::of(light::missing(&levels))?;
-    rules::erase(levels.width, &mut ink.mask);
-    digit::keep(levels.width, &mut ink.mask);
-    Some((ink, offset))
+    let mut ink = Ink::of(light::missing(&levels, &mut dropped));
+    let mut is_shadow = false;
+    let is_digit = ink.as_mut().is_some_and(|ink| {
+        let all = ink.mask.clone();
+        dropped.add(Thing::Line, rules::erase(levels.width, &mut ink.mask));
+        let kept = digit::keep(levels.width, &mut ink.mask, &mut dropped);
+        is_shadow = writing::is_shadow(&levels, &kept, &dropped);
+        writing::is_digit(ink, &kept, &all, &dropped)
+    });
+    Found {
+        ink,
+        polarity,
+        dropped,
+        is_digit,
+        is_shadow,
+        offset,
+    }
 }
 
 /// The part of the whole picture around a digit that is small in the picture that was worked on.

@@ -9,6 +9,7 @@
 //! 3. `strokes` thickens strokes that would vanish in 20 pixels.
 //! 4. `resample` averages into 20×20, centres by mass, and stretches the peak to 255.
 
+use super::findings::{Dropped, Findings, Polarity};
 use super::{Frame, GrayImage, SIDE, find, resample, strokes};
 
 /// How a caller wants a picture made to fit.
@@ -28,23 +29,69 @@ pub(super) const BOX: usize = 20;
 /// 70,000 digits lie at 14 ± 0.52.
 pub(super) const CENTRE: usize = 14;
 
+/// A frame of a picture, and what was found on the way to it.
+#[derive(Debug, Clone)]
+pub struct Framed {
+    /// Black where no ink was found.
+    pub frame: Frame,
+    /// What was in the picture.
+    pub findings: Findings,
+}
+
+impl Framed {
+    /// Makes a frame of a picture of one digit, whatever its size, place and colours.
+    pub fn of(image: &GrayImage) -> Self {
+        let as_it_is = |frame, polarity| Self {
+            frame,
+            findings: Findings {
+                ink_found: true,
+                polarity,
+                dropped: Dropped::NONE,
+            },
+        };
+        match same_size(image) {
+            Some(pixels) if is_frame(pixels) => as_it_is(*pixels, Polarity::LightOnDark),
+            Some(pixels) if is_frame(&invert(pixels)) => {
+                as_it_is(invert(pixels), Polarity::DarkOnLight)
+            }
+            _ => Self::found(image),
+        }
+    }
+
+    fn found(image: &GrayImage) -> Self {
+        let find::Found {
+            ink,
+            polarity,
+            dropped,
+            ..
+        } = find::digit(image);
+        let digit = ink.and_then(|ink| strokes::normalise(&ink));
+        Self {
+            findings: Findings {
+                ink_found: digit.is_some(),
+                polarity,
+                dropped,
+            },
+            frame: digit.map_or([0; SIDE * SIDE], |digit| resample::place(&digit)),
+        }
+    }
+}
+
 /// Makes a frame of a picture of one digit, whatever its size, place and colours.
 ///
 /// A picture without visible ink gives a black frame.
 pub fn frame_digit(image: &GrayImage, framing: Framing) -> Frame {
-    let same_size = <&Frame>::try_from(image.as_raw().as_slice())
-        .ok()
-        .filter(|_| image.width() as usize == SIDE);
-    match (framing, same_size) {
+    match (framing, same_size(image)) {
         (Framing::None, Some(pixels)) => *pixels,
         (Framing::None, None) => resample::resize(image),
-        (Framing::Auto, Some(pixels)) if is_frame(pixels) => *pixels,
-        (Framing::Auto, Some(pixels)) if is_frame(&invert(pixels)) => invert(pixels),
-        (Framing::Auto, _) => {
-            let digit = find::digit(image).and_then(|ink| strokes::normalise(&ink));
-            digit.map_or([0; SIDE * SIDE], |digit| resample::place(&digit))
-        }
+        (Framing::Auto, _) => Framed::of(image).frame,
     }
+}
+
+/// The pixels of a picture that has the size of a frame.
+fn same_size(image: &GrayImage) -> Option<&Frame> {
+    let pixels = <&Frame>::try_from(image.as_raw().as_slice()).ok();
+    pixels.filter(|_| image.width() as usize == SIDE)
 }
 
 fn invert(pixels: &Frame) -> Frame {

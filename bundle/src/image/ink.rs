@@ -56,12 +56,17 @@ impl Ink {
 
     /// How much ink covers each pixel, 0 to 1, where the mask's is full ink.
     pub(super) fn coverage(&self) -> Vec<f32> {
-        let inked = self.contrast.data.iter().zip(&self.mask);
-        let inked: Vec<f32> = inked.filter(|(_, inked)| **inked).map(|it| *it.0).collect();
-        let full = quantile(&inked, 0.5).unwrap_or(255.0).max(self.floor + 1.0);
+        let full = self.full().max(self.floor + 1.0);
         let part = |contrast: &f32| (contrast - self.floor) / (full - self.floor);
         let parts = self.contrast.data.iter().map(part);
         parts.map(|part| part.clamp(0.0, 1.0)).collect()
+    }
+
+    /// The contrast of full ink.
+    pub(super) fn full(&self) -> f32 {
+        let inked = self.contrast.data.iter().zip(&self.mask);
+        let inked: Vec<f32> = inked.filter(|(_, inked)| **inked).map(|it| *it.0).collect();
+        quantile(&inked, 0.5).unwrap_or(255.0)
     }
 
     /// The part within `region`, with a margin of `margin` pixels on each side. The margin has no

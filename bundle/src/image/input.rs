@@ -63,7 +63,11 @@ impl ImageInput {
 
     /// A picture of the spec's channels as a row: little-endian elements.
     pub fn row(&self, picture: Pixels, framing: Framing) -> Vec<u8> {
-        let mut pixels = self.spec.fit(picture, framing);
+        self.elements(self.spec.fit(picture, framing).pixels)
+    }
+
+    /// Pixels that fit, as a row.
+    pub fn elements(&self, mut pixels: Vec<u8>) -> Vec<u8> {
         let channels = self.spec.channels.count();
         if self.layout == Layout::Nchw && channels > 1 {
             let plane = |channel| pixels.iter().skip(channel).step_by(channels).copied();

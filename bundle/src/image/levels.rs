@@ -22,6 +22,9 @@ impl Levels {
 
     /// The same picture, smaller; gives the side of a block as well.
     pub(super) fn shrunk(&self, side: usize) -> (Self, usize) {
+        if self.width.max(self.height) <= side {
+            return (self.clone(), 1);
+        }
         blocks(
             &self.data,
             self.width,
@@ -39,20 +42,26 @@ impl Levels {
 
     /// A part of the picture.
     pub(super) fn cut(&self, [left, top, right, bottom]: Region) -> Self {
-        let rows = self.data.chunks_exact(self.width);
-        let rows = rows.skip(top).take(bottom - top);
+        let (width, height) = (right - left, bottom - top);
+        let mut data = Vec::with_capacity(width * height);
+        for row in self.data.chunks_exact(self.width).take(bottom).skip(top) {
+            data.extend_from_slice(&row[left..right]);
+        }
         Self {
-            width: right - left,
-            height: bottom - top,
-            data: rows.flat_map(|row| &row[left..right]).copied().collect(),
+            width,
+            height,
+            data,
         }
     }
 }
 
 /// Columns become rows.
 pub(super) fn transposed<T: Copy>(width: usize, data: &[T]) -> Vec<T> {
-    let column = |x| data.iter().skip(x).step_by(width).copied();
-    (0..width).flat_map(column).collect()
+    let mut columns = Vec::with_capacity(data.len());
+    for x in 0..width {
+        columns.extend(data.iter().skip(x).step_by(width));
+    }
+    columns
 }
 
 /// Averages whole blocks of pixels.

@@ -4,6 +4,7 @@
 //! things narrower than the window are filled with the level around them, while the straight edge
 //! of a shadow stays where it is.
 
+use super::findings::{Dropped, Thing};
 use super::levels::{Levels, transposed};
 
 /// Longer side of the picture in which the paper is looked for, in pixels.
@@ -12,11 +13,16 @@ const SIDE: usize = 128;
 const WINDOW: f32 = 0.4;
 /// Paper darker than this counts as that dark, so that its grain is not blown up.
 const DARKEST: f32 = 48.0;
+/// Paper with less than this part of its light somewhere lies in a shadow.
+const SHADOW: f32 = 0.75;
 
 /// How much of the paper's light is missing at each pixel, from 0 to 255.
-pub(super) fn missing(levels: &Levels) -> Levels {
+pub(super) fn missing(levels: &Levels, dropped: &mut Dropped) -> Levels {
     let (small, factor) = levels.shrunk(SIDE);
     let paper = paper(&small);
+    let darkest = paper.iter().copied().fold(f32::MAX, f32::min);
+    let lightest = paper.iter().copied().fold(0.0, f32::max);
+    dropped.add(Thing::Shadow, usize::from(darkest < SHADOW * lightest));
     let mut missing = levels.clone();
     for (y, row) in missing.data.chunks_exact_mut(levels.width).enumerate() {
         let paper = &paper[y / factor * small.width..][..small.width];
@@ -33,49 +39,77 @@ pub(super) fn missing(levels: &Levels) -> Levels {
 fn paper(levels: &Levels) -> Vec<f32> {
     let (width, height) = (levels.width, levels.height);
     let radius = (width.max(height) as f32 * WINDOW) as usize / 2;
-    let filled = widest(width, &levels.data, radius, f32::max);
-    let closed = widest(width, &filled, radius, f32::min);
+    let filled = widest(width, &levels.data, radius, greater);
+    let closed = widest(width, &filled, radius, less);
     // Beside a shadow's edge the darker side counts.
-    widest(width, &closed, 1, f32::min)
+    widest(width, &closed, 1, less)
+}
+
+/// `f32::max` for numbers alone, which is one instruction for several of them.
+fn greater(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+fn less(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
 }
 
 /// The greatest, or least, level of the square that reaches `radius` pixels from each pixel.
-fn widest(width: usize, data: &[f32], radius: usize, of: fn(f32, f32) -> f32) -> Vec<f32> {
-    let across = along_rows(width, data, radius, of);
-    let turned = transposed(width, &across);
+fn widest(
+    width: usize,
+    data: &[f32],
+    radius: usize,
+    of: impl Fn(f32, f32) -> f32 + Copy,
+) -> Vec<f32> {
     let height = data.len() / width;
-    transposed(height, &along_rows(height, &turned, radius, of))
+    let down = along_columns(width, data, radius, of);
+    let turned = transposed(width, &down);
+    transposed(height, &along_columns(height, &turned, radius, of))
 }
 
-/// The same for the pixels in the same row: by running values over blocks of the window's size
-/// from both ends (van Herk 1992), so that the window's size costs nothing.
-fn along_rows(width: usize, data: &[f32], radius: usize, of: fn(f32, f32) -> f32) -> Vec<f32> {
-    let window = 2 * radius + 1;
-    let padded = width + 2 * radius;
-    let (mut forward, mut backward) = (vec![0.0; padded], vec![0.0; padded]);
-    let mut result = Vec::with_capacity(data.len());
-    for row in data.chunks_exact(width) {
-        // Outside, the row's own ends count, which changes nothing.
-        let at = |x: usize| {
-            let low = x.saturating_sub(radius);
-            row[low.min(width - 1)]
-        };
-        for x in 0..padded {
-            forward[x] = if x % window == 0 {
-                at(x)
-            } else {
-                of(forward[x - 1], at(x))
-            };
+/// The same for the pixels in the same column: by running values over blocks of the window's size
+/// from both ends (van Herk 1992), so that the window's size costs nothing. Whole rows are compared
+/// at once.
+fn along_columns(
+    width: usize,
+    data: &[f32],
+    radius: usize,
+    of: impl Fn(f32, f32) -> f32 + Copy,
+) -> Vec<f32> {
+    let (window, height) = (2 * radius + 1, data.len() / width);
+    let padded = height + 2 * radius;
+    // Outside, the column's own ends count, which changes nothing.
+    let at = |y: usize| {
+        let row = y.saturating_sub(radius).min(height - 1);
+        &data[row * width..][..width]
+    };
+    let (mut forward, mut backward) = (vec![0.0; padded * width], vec![0.0; padded * width]);
+    for y in 0..padded {
+        let (before, row) = forward.split_at_mut(y * width);
+        let row = &mut row[..width];
+        if y % window == 0 {
+            row.copy_from_slice(at(y));
+        } else {
+            pairs(row, &before[(y - 1) * width..], at(y), of);
         }
-        for x in (0..padded).rev() {
-            let is_end = (x + 1) % window == 0 || x + 1 == padded;
-            backward[x] = if is_end {
-                at(x)
-            } else {
-                of(backward[x + 1], at(x))
-            };
-        }
-        result.extend((0..width).map(|x| of(backward[x], forward[x + window - 1])));
     }
+    for y in (0..padded).rev() {
+        let (row, after) = backward[y * width..].split_at_mut(width);
+        if (y + 1) % window == 0 || after.is_empty() {
+            row.copy_from_slice(at(y));
+        } else {
+            pairs(row, after, at(y), of);
+        }
+    }
+    let mut result = vec![0.0; data.len()];
+    let ahead = &forward[(window - 1) * width..];
+    pairs(&mut result, &backward, ahead, of);
     result
+}
+
+/// Combines two lists, number by number.
+fn pairs(result: &mut [f32], a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) {
+    for ((result, a), b) in result.iter_mut().zip(a).zip(b) {
+        *result = of(*a, *b);
+    }
 }

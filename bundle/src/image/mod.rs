@@ -7,6 +7,7 @@ mod digit;
 #[cfg(test)]
 mod drawing;
 mod find;
+mod findings;
 mod frame;
 mod garment;
 mod grey;
@@ -25,12 +26,15 @@ mod rules;
 mod sheet;
 mod spec;
 mod strokes;
+mod writing;
 
 pub use ::image::GrayImage;
-pub use frame::{Framing, frame_digit};
+pub use findings::{Dropped, Findings, Polarity, Thing};
+pub use frame::{Framed, Framing, frame_digit};
 pub use grey::{ImageError, to_grey};
 pub use input::ImageInput;
 pub use pixels::{Colours, Pixels};
+pub use resize::Fitted;
 pub use sheet::{sheet, square_columns};
 pub use spec::{Channels, Filter, Fit, ImageSpec, WHITE};
 

@@ -18,6 +18,11 @@ impl Patch {
         (right - left).max(bottom - top)
     }
 
+    /// The width of the box around it.
+    pub(super) fn width(&self) -> usize {
+        self.bounds[2] - self.bounds[0]
+    }
+
     /// The height of the box around it.
     pub(super) fn height(&self) -> usize {
         self.bounds[3] - self.bounds[1]
@@ -43,35 +48,40 @@ impl Patch {
 
 /// The patches of a mask.
 pub(super) fn patches(width: usize, mask: &[bool]) -> Vec<Patch> {
-    let height = mask.len() / width;
     let mut unseen = mask.to_vec();
     let mut patches = Vec::new();
     for start in 0..mask.len() {
-        if !std::mem::take(&mut unseen[start]) {
-            continue;
+        if unseen[start] {
+            patches.push(patch_at(width, &mut unseen, start));
         }
-        let mut patch = Patch {
-            pixels: vec![start as u32],
-            bounds: [width, height, 0, 0],
-            at_edge: 0,
-        };
-        let mut next = 0;
-        while let Some(&pixel) = patch.pixels.get(next) {
-            next += 1;
-            let (x, y) = (pixel as usize % width, pixel as usize / width);
-            let [left, top, right, bottom] = patch.bounds;
-            patch.bounds = [left.min(x), top.min(y), right.max(x + 1), bottom.max(y + 1)];
-            patch.at_edge += usize::from(x == 0 || y == 0 || x + 1 == width || y + 1 == height);
-            for ny in y.saturating_sub(1)..(y + 2).min(height) {
-                for nx in x.saturating_sub(1)..(x + 2).min(width) {
-                    let neighbour = ny * width + nx;
-                    if std::mem::take(&mut unseen[neighbour]) {
-                        patch.pixels.push(neighbour as u32);
-                    }
+    }
+    patches
+}
+
+/// The patch that a pixel belongs to; it is taken out of the mask.
+pub(super) fn patch_at(width: usize, unseen: &mut [bool], start: usize) -> Patch {
+    let height = unseen.len() / width;
+    unseen[start] = false;
+    let mut patch = Patch {
+        pixels: vec![start as u32],
+        bounds: [width, height, 0, 0],
+        at_edge: 0,
+    };
+    let mut next = 0;
+    while let Some(&pixel) = patch.pixels.get(next) {
+        next += 1;
+        let (x, y) = (pixel as usize % width, pixel as usize / width);
+        let [left, top, right, bottom] = patch.bounds;
+        patch.bounds = [left.min(x), top.min(y), right.max(x + 1), bottom.max(y + 1)];
+        patch.at_edge += usize::from(x == 0 || y == 0 || x + 1 == width || y + 1 == height);
+        for ny in y.saturating_sub(1)..(y + 2).min(height) {
+            for nx in x.saturating_sub(1)..(x + 2).min(width) {
+                let neighbour = ny * width + nx;
+                if std::mem::take(&mut unseen[neighbour]) {
+                    patch.pixels.push(neighbour as u32);
                 }
             }
         }
-        patches.push(patch);
     }
-    patches
+    patch
 }

@@ -104,6 +104,15 @@ impl Pixels {
     }
 }
 
+impl Pixels {
+    /// Whether not all pixels are the same.
+    pub fn has_colours(&self) -> bool {
+        let mut pixels = self.data.chunks_exact(self.channels.count());
+        let first = pixels.next();
+        pixels.any(|pixel| Some(pixel) != first)
+    }
+}
+
 impl From<GrayImage> for Pixels {
     fn from(grey: GrayImage) -> Self {
         Self {

@@ -1,5 +1,6 @@
 //! Whether the ink is darker or lighter than the paper.
 
+use super::findings::Polarity;
 use super::levels::{Levels, quantile};
 
 /// Longer side of the picture that is judged, in pixels.
@@ -9,12 +10,12 @@ const RIM: f32 = 0.025;
 /// Added to a level, so that the darkest levels do not count for too much.
 const FLARE: f32 = 16.0;
 
-/// Whether the ink is darker than the paper: the side of the border's median on which the picture
-/// strays farther. The fourth power lets a little strong ink win over wide faint shade.
+/// The side of the border's median on which the picture strays farther is the ink's. The fourth
+/// power lets a little strong ink win over wide faint shade.
 ///
 /// Logarithms are compared, because half of the light changes all of them by as much, and ink more
 /// than that.
-pub(super) fn ink_is_dark(levels: &Levels) -> bool {
+pub(super) fn of(levels: &Levels) -> Polarity {
     let (small, _) = without_rim(levels).shrunk(SIDE);
     let (width, height) = (small.width, small.height);
     let light: Vec<f32> = small
@@ -38,7 +39,11 @@ pub(super) fn ink_is_dark(levels: &Levels) -> bool {
         };
         *side += (light - paper).powi(4);
     }
-    darker >= lighter
+    if darker >= lighter {
+        Polarity::DarkOnLight
+    } else {
+        Polarity::LightOnDark
+    }
 }
 
 /// The picture without its outermost pixels.

@@ -5,21 +5,61 @@ use std::borrow::Cow;
 use super::convolution::{across, down, windows};
 use super::garment::frame_garment;
 use super::spec::MOST_SEARCHED;
-use super::{Channels, Filter, Fit, Framing, ImageSpec, Pixels, frame_digit};
+use super::{Channels, Filter, Findings, Fit, Framed, Framing, ImageSpec, Pixels, frame_digit};
 
 /// Longest of a picture's sides, in its shorter ones, that is resized whole: bounds the work.
 const MAX_ASPECT: usize = 32;
 
+/// A picture that was made to fit a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fitted {
+    /// `height` rows of `width` pixels, in the picture's channels.
+    pub pixels: Vec<u8>,
+    /// Whether there is anything to read: the picture has more than one colour, and ink if that was
+    /// searched for.
+    pub readable: bool,
+    /// What a search for a digit found, if there was one.
+    pub findings: Option<Findings>,
+}
+
 impl ImageSpec {
-    /// Makes a picture fit the model: `height` rows of `width` pixels, in the picture's channels.
+    /// Makes a picture fit the model.
     ///
     /// With [`Framing::None`] nothing is cut off or searched for: a picture of another size is
     /// resized as a whole.
-    pub fn fit(&self, picture: Pixels, framing: Framing) -> Vec<u8> {
+    pub fn fit(&self, picture: Pixels, framing: Framing) -> Fitted {
         let picture = match self.fit {
             Fit::Digit | Fit::Garment => searchable(picture),
             _ => picture,
         };
+        if self.fit == Fit::Digit && framing == Framing::Auto {
+            return self.fit_digit(picture);
+        }
+        Fitted {
+            readable: picture.has_colours(),
+            pixels: self.resized(picture, framing),
+            findings: None,
+        }
+    }
+
+    fn fit_digit(&self, picture: Pixels) -> Fitted {
+        let grey = ::image::GrayImage::from_raw(picture.width, picture.height, picture.data);
+        let Some(framed) = grey.map(|grey| Framed::of(&grey)) else {
+            return Fitted {
+                pixels: vec![0; self.bytes()],
+                readable: false,
+                findings: None,
+            };
+        };
+        Fitted {
+            pixels: framed.frame.to_vec(),
+            readable: framed.findings.ink_found,
+            findings: Some(framed.findings),
+        }
+    }
+
+    /// The picture in the model's size, without a search for a digit.
+    fn resized(&self, picture: Pixels, framing: Framing) -> Vec<u8> {
         let (width, height) = (picture.width, picture.height);
         let is_size = (width as usize, height as usize) == (self.width, self.height);
         match self.fit {

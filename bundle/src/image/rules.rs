@@ -41,22 +41,24 @@ struct Line {
     middle: f32,
 }
 
-/// Clears the lines of both directions.
-pub(super) fn erase(width: usize, mask: &mut Vec<bool>) {
+/// Clears the lines of both directions; says how many there were.
+pub(super) fn erase(width: usize, mask: &mut Vec<bool>) -> usize {
     let height = mask.len() / width;
     let thickest = (width.min(height) as f32 * THICKEST).max(2.0) as usize;
-    erase_level(width, mask, thickest);
+    let level = erase_level(width, mask, thickest);
     let thin_rows = mask
         .chunks_exact(width)
         .filter(|row| has_thin_run(row, thickest))
         .count();
     if (thin_rows as f32) < LEAST_ALONE * height as f32 {
-        return;
+        return level;
     }
     let mut turned = transposed(width, mask);
-    if erase_level(height, &mut turned, thickest) {
+    let upright = erase_level(height, &mut turned, thickest);
+    if upright > 0 {
         *mask = transposed(height, &turned);
     }
+    level + upright
 }
 
 /// Whether a row has a run of ink that is no longer than a line is thick.
@@ -66,12 +68,12 @@ fn has_thin_run(row: &[bool], thickest: usize) -> bool {
         .any(|length| (1..=thickest).contains(&length))
 }
 
-/// Clears the lines that are about level; says whether there were any.
-fn erase_level(width: usize, mask: &mut Vec<bool>, thickest: usize) -> bool {
+/// Clears the lines that are about level; says how many there were.
+fn erase_level(width: usize, mask: &mut Vec<bool>, thickest: usize) -> usize {
     let mut runs = thin_runs(width, mask, thickest);
     let least_alone = (width as f32 * LEAST_ALONE) as usize;
     if runs.len() < least_alone {
-        return false;
+        return 0;
     }
     let mut votes = Votes::new(width, mask.len() / width);
     for run in &runs {
@@ -98,15 +100,11 @@ fn erase_level(width: usize, mask: &mut Vec<bool>, thickest: usize) -> bool {
         let is_all = !rest.contains(&true);
         is_all || pen as f32 >= AS_THICK * stroke_width(width, &rest)
     };
-    let is_any = match pens[..] {
-        [] => false,
-        [pen] => !is_stroke(pen),
-        _ => true,
-    };
-    if is_any {
-        *mask = rest;
+    if matches!(pens[..], [pen] if is_stroke(pen)) {
+        return 0;
     }
-    is_any
+    *mask = rest;
+    pens.len()
 }
 
 /// Clears one line, if it is one; gives its thickness.

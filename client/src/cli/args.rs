@@ -25,7 +25,12 @@ Exit codes:
 const CLASSIFY_JSON: &str = "\
 With --json, one object:
   predictions[]  in the order of the arguments: image (the argument), model, version,
-                 labels[] with name, index and probability, the most probable first
+                 readable (whether there is anything to read),
+                 labels[] with name, index and probability, the most probable first; none where
+                 there is nothing to read,
+                 with --show-frame explanation with frame (width, height, channels, pixels[]),
+                 ink_found, polarity (dark_on_light or light_on_dark) and dropped[] with kind and
+                 count
   requests[]     in the order sent: model, version, images (how many),
                  timing with preprocess_us, queue_us, compute_us (microseconds) and batch_size";
 
@@ -119,6 +124,12 @@ pub(crate) struct ClassifyArgs {
     /// it as MNIST or Fashion-MNIST does, none takes the pixels as they are.
     #[arg(long, default_value = "auto", value_parser = framing())]
     pub(crate) framing: Framing,
+    /// Fail at an image in which there is nothing to read, instead of printing "no digit found".
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Draw what the model saw of each image, and print what was found in it beside the digit.
+    #[arg(long)]
+    pub(crate) show_frame: bool,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,10 +1,14 @@
 //! `quintet classify`.
 
+mod explanation;
+mod frame;
+
 use std::time::Duration;
 
 use quintet_client::{Classifications, ClassifyRequest, Client, Image, Label, Timing};
 use serde::Serialize;
 
+use self::explanation::ExplanationReport;
 use crate::{
     args::ClassifyArgs,
     failure::Failure,
@@ -24,7 +28,10 @@ struct PredictionReport<'a> {
     image: &'a str,
     model: &'a str,
     version: &'a str,
+    readable: bool,
     labels: &'a [Label],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<ExplanationReport<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,7 +56,9 @@ pub(crate) async fn run(client: &Client, args: ClassifyArgs) -> Result<(), Failu
             .model(args.model.as_deref().unwrap_or_default())
             .version(args.version.as_deref().unwrap_or_default())
             .top_k(args.top_k)
-            .framing(args.framing);
+            .framing(args.framing)
+            .refuse_unreadable(args.strict)
+            .explain(args.show_frame);
         let answer = client.classify(request).await;
         let name = |index| files.get(index).map(|it: &ImageFile| it.name.clone());
         answers.push(answer.map_err(|error| Failure::of_items(&error, client.address(), name))?);
@@ -68,7 +77,9 @@ impl<'a> Report<'a> {
                 image: &file.name,
                 model: &answer.model,
                 version: &answer.version,
+                readable: prediction.readable,
                 labels: &prediction.labels,
+                explanation: prediction.explanation.as_ref().map(ExplanationReport::of),
             });
         let requests = answers.iter().map(|answer| RequestReport {
             model: &answer.model,
@@ -85,6 +96,14 @@ impl<'a> Report<'a> {
     fn render(&self) -> String {
         let mut rows = Vec::new();
         for prediction in &self.predictions {
+            if !prediction.readable {
+                rows.push([
+                    prediction.image.to_owned(),
+                    "no digit found".to_owned(),
+                    String::new(),
+                ]);
+                continue;
+            }
             let names = std::iter::once(prediction.image).chain(std::iter::repeat(""));
             for (name, label) in names.zip(prediction.labels) {
                 let probability = format!("{:.2} %", label.probability * 100.0);
@@ -107,6 +126,11 @@ impl<'a> Report<'a> {
                 timing.batch_size,
             )
         });
-        table + "\n" + &requests.collect::<String>()
+        let explanations = self.predictions.iter().filter_map(|prediction| {
+            let explanation = prediction.explanation.as_ref()?;
+            Some(explanation.render(prediction.image))
+        });
+        let explanations: String = explanations.collect();
+        explanations + &table + "\n" + &requests.collect::<String>()
     }
 }

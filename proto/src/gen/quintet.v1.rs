@@ -17,6 +17,14 @@ pub struct ClassifyRequest {
     /// How an image becomes the model's input.
     #[prost(enumeration = "Framing", tag = "5")]
     pub framing: i32,
+    /// What to do with an image in which there is nothing to read, see Classification's `readable`.
+    /// ON_UNREADABLE_UNSPECIFIED gives it labels as well, as servers before this field did.
+    #[prost(enumeration = "OnUnreadable", tag = "6")]
+    pub on_unreadable: i32,
+    /// Whether to say what became of each image: Classification's `frame`, `ink_found`, `polarity` and
+    /// `dropped`.
+    #[prost(bool, tag = "7")]
+    pub explain: bool,
 }
 /// One image, as a file or as pixels.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -65,9 +73,36 @@ pub struct ClassifyResponse {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Classification {
-    /// The most probable first.
+    /// The most probable first. None for an unreadable image with ON_UNREADABLE_ANSWER.
     #[prost(message, repeated, tag = "1")]
     pub labels: ::prost::alloc::vec::Vec<Label>,
+    /// Whether there is anything to read. False for an image of one colour and, where the framing
+    /// looks for a digit, for one without ink: empty paper, light and shadow, lines, noise. Then the
+    /// labels mean nothing. Absent in answers of servers that do not say.
+    #[prost(bool, optional, tag = "2")]
+    pub readable: ::core::option::Option<bool>,
+    /// With `explain`: the pixels that the model saw, grey or RGB.
+    #[prost(message, optional, tag = "3")]
+    pub frame: ::core::option::Option<Image>,
+    /// With `explain`, where the framing looks for a digit: whether it found ink.
+    #[prost(bool, optional, tag = "4")]
+    pub ink_found: ::core::option::Option<bool>,
+    /// With `explain`, where the framing looks for a digit: how ink and paper differ.
+    #[prost(enumeration = "Polarity", tag = "5")]
+    pub polarity: i32,
+    /// With `explain`, where the framing looks for a digit: what was in the image beside it. Each kind
+    /// at most once.
+    #[prost(message, repeated, tag = "6")]
+    pub dropped: ::prost::alloc::vec::Vec<Dropped>,
+}
+/// Things in an image that the model did not see.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Dropped {
+    #[prost(enumeration = "DroppedKind", tag = "1")]
+    pub kind: i32,
+    /// How many there were, at least 1.
+    #[prost(uint32, tag = "2")]
+    pub count: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Label {
@@ -401,9 +436,11 @@ pub struct TensorMetadata {
 pub enum Framing {
     /// AUTO.
     Unspecified = 0,
-    /// The model's own framing. For MNIST's models it is that of MNIST's authors: light on dark,
-    /// cropped to the ink, fitted into 20x20, centred by mass in 28x28. An image that is already such
-    /// a frame passes unchanged.
+    /// The model's own framing. MNIST's models look for the digit: the paper in the image, its light
+    /// and shadow, lines and other things beside the digit are taken away, then the ink becomes light
+    /// on dark, is fitted into 20x20 and centred by mass in 28x28, as MNIST's authors did. An image
+    /// that is already such a frame passes unchanged, and so does its negative but for the colours.
+    /// Other models resize and crop, or resize.
     Auto = 1,
     /// The pixels as they are, resized to the model's input if the size differs.
     None = 2,
@@ -430,11 +467,88 @@ impl Framing {
         }
     }
 }
+/// How ink differs from its paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Polarity {
+    Unspecified = 0,
+    DarkOnLight = 1,
+    LightOnDark = 2,
+}
+impl Polarity {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "POLARITY_UNSPECIFIED",
+            Self::DarkOnLight => "POLARITY_DARK_ON_LIGHT",
+            Self::LightOnDark => "POLARITY_LIGHT_ON_DARK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "POLARITY_UNSPECIFIED" => Some(Self::Unspecified),
+            "POLARITY_DARK_ON_LIGHT" => Some(Self::DarkOnLight),
+            "POLARITY_LIGHT_ON_DARK" => Some(Self::LightOnDark),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DroppedKind {
+    Unspecified = 0,
+    /// What lies around the paper: a desk, a border line, a form's box with what is outside.
+    Surroundings = 1,
+    /// Light that falls unevenly: a shadow, a vignette.
+    Shadow = 2,
+    /// A long thin straight line: a rule, an underline, a side of a box.
+    Line = 3,
+    /// What the image's edge cuts: a finger, a part of another digit.
+    AtEdge = 4,
+    /// Ink that is small beside the digit.
+    Speck = 5,
+    /// Other ink beside the digit, such as a second one.
+    Neighbour = 6,
+}
+impl DroppedKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DROPPED_KIND_UNSPECIFIED",
+            Self::Surroundings => "DROPPED_KIND_SURROUNDINGS",
+            Self::Shadow => "DROPPED_KIND_SHADOW",
+            Self::Line => "DROPPED_KIND_LINE",
+            Self::AtEdge => "DROPPED_KIND_AT_EDGE",
+            Self::Speck => "DROPPED_KIND_SPECK",
+            Self::Neighbour => "DROPPED_KIND_NEIGHBOUR",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DROPPED_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "DROPPED_KIND_SURROUNDINGS" => Some(Self::Surroundings),
+            "DROPPED_KIND_SHADOW" => Some(Self::Shadow),
+            "DROPPED_KIND_LINE" => Some(Self::Line),
+            "DROPPED_KIND_AT_EDGE" => Some(Self::AtEdge),
+            "DROPPED_KIND_SPECK" => Some(Self::Speck),
+            "DROPPED_KIND_NEIGHBOUR" => Some(Self::Neighbour),
+            _ => None,
+        }
+    }
+}
 /// What a call does with an input in which there is nothing to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum OnUnreadable {
-    /// As ON_UNREADABLE_ANSWER.
+    /// As ON_UNREADABLE_ANSWER, but Classify gives labels as well.
     Unspecified = 0,
     /// The response says so.
     Answer = 1,

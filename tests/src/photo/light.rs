@@ -6,7 +6,7 @@ use super::drawing::smooth;
 use super::page::Page;
 use super::{Drawing, Kind, Rng, between, kind};
 
-pub(super) const KINDS: [Kind; 4] = [
+pub(super) const KINDS: [Kind; 5] = [
     kind("hard shadow, half of the light", 0.90, |digit, rng| {
         let mut page = Page::plain(digit, rng);
         shadow(&mut page, rng);
@@ -23,10 +23,15 @@ pub(super) const KINDS: [Kind; 4] = [
         page.png()
     }),
     kind("shade, vignette, grain and JPEG together", 0.92, camera),
+    kind("out of focus", 0.97, |digit, rng| {
+        let page = Page::plain(digit, rng).image();
+        let deviation = page.width() as f32 * between(rng, 0.005, 0.02);
+        crate::png(&image::imageops::blur(&page, deviation))
+    }),
 ];
 
 /// The edge of a shadow at any angle, through the middle half of the picture.
-fn shadow(page: &mut Page, rng: &mut Rng) {
+pub(super) fn shadow(page: &mut Page, rng: &mut Rng) {
     let (width, height) = (page.width as f32, page.height as f32);
     let (sine, cosine) = between(rng, 0.0, std::f32::consts::TAU).sin_cos();
     let off = between(rng, -0.25, 0.25) * width;
@@ -38,7 +43,7 @@ fn shadow(page: &mut Page, rng: &mut Rng) {
     });
 }
 
-fn vignette(page: &mut Page, loss: f32) {
+pub(super) fn vignette(page: &mut Page, loss: f32) {
     let (width, height) = (page.width as f32, page.height as f32);
     page.each(|x, y, level| {
         let (x, y) = (x as f32 / width - 0.5, y as f32 / height - 0.5);

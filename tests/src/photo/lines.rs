@@ -50,7 +50,14 @@ fn underline(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
 /// Ten rules under the ink.
 fn ruled(digit: &Drawing, rng: &mut Rng, slope: f32) -> Vec<u8> {
     let mut page = Page::new(digit.width, digit.height, 245.0);
-    let (space, level) = (digit.height as f32 / 10.0, between(rng, 50.0, 110.0));
+    rules(&mut page, rng, digit.height as f32 / 10.0, slope);
+    page.draw(digit, [0, 0], 40.0);
+    page.png()
+}
+
+/// Rules of one space and slope, over the whole page.
+pub(super) fn rules(page: &mut Page, rng: &mut Rng, space: f32, slope: f32) {
+    let level = between(rng, 50.0, 110.0);
     let (first, pen) = (between(rng, 0.0, space), between(rng, 1.0, 3.0));
     page.each(|x, y, paper| {
         let at = y as f32 + 0.5 - first - slope * x as f32;
@@ -58,6 +65,4 @@ fn ruled(digit: &Drawing, rng: &mut Rng, slope: f32) -> Vec<u8> {
         let coverage = (pen / 2.0 + 0.5 - away).clamp(0.0, 1.0);
         paper + (level - paper) * coverage
     });
-    page.draw(digit, [0, 0], 40.0);
-    page.png()
 }

@@ -24,37 +24,45 @@ fn strip(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
     let broad = (digit.width as f32 * between(rng, 0.05, 0.3)) as usize;
     let mut margins = [0; 4];
     margins[rng.usize(0..4)] = broad;
-    on_desk(digit, rng, margins)
+    card_on_desk(digit, rng, margins)
 }
 
 fn card(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
     let side = digit.width as f32;
     let margins = [(); 4].map(|()| (side * between(rng, 0.05, 0.3)) as usize);
-    on_desk(digit, rng, margins)
+    card_on_desk(digit, rng, margins)
 }
 
-/// The margins are those on the left, above, on the right and below.
-fn on_desk(digit: &Drawing, rng: &mut Rng, [left, top, right, bottom]: [usize; 4]) -> Vec<u8> {
-    let (width, height) = (digit.width, digit.height);
+fn card_on_desk(digit: &Drawing, rng: &mut Rng, margins: [usize; 4]) -> Vec<u8> {
+    let mut page = on_desk([digit.width, digit.height], margins, rng);
+    let place = [margins[0] as isize, margins[1] as isize];
+    page.draw(digit, place, between(rng, 20.0, 60.0));
+    page.png()
+}
+
+/// An empty card of this width and height. The margins are those on the left, above, on the right
+/// and below.
+pub(super) fn on_desk(size: [usize; 2], margins: [usize; 4], rng: &mut Rng) -> Page {
+    let ([width, height], [left, top, right, bottom]) = (size, margins);
     let desk = between(rng, 30.0, 90.0);
     let mut page = Page::new(left + width + right, top + height + bottom, desk);
     page.grain(5.0, rng);
     let paper = between(rng, 225.0, 250.0);
     page.fill([left, top, left + width, top + height], paper);
-    page.draw(
-        digit,
-        [left as isize, top as isize],
-        between(rng, 20.0, 60.0),
-    );
-    page.png()
+    page
 }
 
 /// Skin over a corner of the paper.
 fn finger(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
-    let page = Page::plain(digit, rng).image();
-    let side = digit.width as f32;
+    encode(&with_finger(&Page::plain(digit, rng), rng))
+}
+
+pub(super) fn with_finger(page: &Page, rng: &mut Rng) -> DynamicImage {
+    let page = page.image();
+    let side = page.width().min(page.height()) as f32;
     let (right, low) = (rng.bool(), rng.bool());
-    let corner = [right, low].map(|end| if end { side } else { 0.0 });
+    let ends = [(right, page.width()), (low, page.height())];
+    let corner = ends.map(|(is_end, side)| if is_end { side as f32 } else { 0.0 });
     let (long, broad) = (
         between(rng, 0.16, 0.26) * side,
         between(rng, 0.08, 0.13) * side,
@@ -70,7 +78,7 @@ fn finger(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
         let skin_part = smooth((1.03 - along.hypot(across)) / 0.06);
         Rgb(skin.map(|level| (paper + (level - paper) * skin_part).round() as u8))
     });
-    encode(&DynamicImage::ImageRgb8(picture))
+    DynamicImage::ImageRgb8(picture)
 }
 
 /// The same digit again on one side, of which the picture shows a part between two shares.

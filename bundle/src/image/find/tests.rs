@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::image::drawing::{Point, SEVEN, TWO, photo};
-use crate::image::{Channels, Colours, Frame, Framing, Pixels, frame_digit};
+use crate::image::{Channels, Colours, Frame, Framed, Framing, Pixels, frame_digit};
 
 const SIDE: u32 = 240;
 const AT: Point = (85.0, 60.0);
@@ -231,6 +231,66 @@ fn a_small_frame_with_a_border_line() {
         let inverted = changed(&bordered, |_, _, level| 255.0 - level);
         assert_like(&auto(&inverted), &frame, "dark on light");
     }
+}
+
+#[test]
+fn findings_say_what_was_dropped() {
+    let found = |change: &dyn Fn(u32, u32, f32) -> f32| {
+        let findings = Framed::of(&changed(&two(), change)).findings;
+        assert!(findings.ink_found);
+        (
+            findings.polarity,
+            findings.dropped.iter().collect::<Vec<_>>(),
+        )
+    };
+    let (dark, light) = (Polarity::DarkOnLight, Polarity::LightOnDark);
+    assert_eq!(found(&|_, _, level| level), (dark, vec![]));
+    assert_eq!(found(&|_, _, level| 255.0 - level), (light, vec![]));
+    let rules = found(&|_, y, level| if y % 24 < 2 { level.min(90.0) } else { level });
+    assert_eq!(rules, (dark, vec![(Thing::Line, 10)]));
+    let dot = |at: Point, radius: f32| {
+        move |x: u32, y: u32, level: f32| {
+            let away = (x as f32 - at.0).hypot(y as f32 - at.1);
+            if away < radius { 0.0 } else { level }
+        }
+    };
+    let speck = found(&dot((20.0, 20.0), 3.0));
+    assert_eq!(speck, (dark, vec![(Thing::Speck, 1)]));
+    let edge = found(&dot((0.0, 230.0), 14.0));
+    assert_eq!(edge, (dark, vec![(Thing::AtEdge, 1)]));
+    let desk = found(&|x, _, level| if x < 40 { 60.0 } else { level });
+    assert_eq!(desk, (dark, vec![(Thing::Surroundings, 1)]));
+}
+
+#[test]
+fn what_is_no_writing_is_no_ink() {
+    let blank = |name: &str, level: &dyn Fn(u32, u32) -> f32| {
+        let sheet = GrayImage::from_pixel(SIDE, SIDE, Luma([230]));
+        let picture = changed(&sheet, |x, y, _| level(x, y));
+        let framed = Framed::of(&picture);
+        assert!(!framed.findings.ink_found, "{name}");
+        assert_eq!(framed.frame, [0; 784], "{name}");
+    };
+    blank("gradient", &|x, y| 20.0 + (x + y) as f32 / 2.4);
+    blank("box", &|x, y| {
+        let sides = [x, y].map(|at| at.abs_diff(120));
+        if sides[0].max(sides[1]) / 2 == 40 {
+            40.0
+        } else {
+            230.0
+        }
+    });
+    blank("one rule, askew", &|x, y| {
+        if (y + x / 20) / 3 == 40 { 60.0 } else { 230.0 }
+    });
+    blank("corner in the shadow", &|x, y| {
+        if x + y < 90 { 110.0 } else { 230.0 }
+    });
+    blank("strip of a desk", &|x, _| if x < 30 { 60.0 } else { 230.0 });
+    blank("lamp", &|x, y| {
+        let [x, y] = [x, y].map(|at| at as f32 - 120.0);
+        80.0 + 170.0 * (-(x * x + y * y) / 6000.0).exp()
+    });
 }
 
 proptest! {

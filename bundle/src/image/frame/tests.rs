@@ -154,9 +154,18 @@ fn very_large_and_very_thin() {
         }
     }
     assert_is_frame(&auto(&large));
-    let mut thin = GrayImage::from_pixel(1, 2000, ::image::Luma([255]));
-    (900..1100).for_each(|y| thin.put_pixel(0, y, ::image::Luma([0])));
-    assert_is_frame(&auto(&thin));
+    let thin = |width, columns: std::ops::Range<u32>| {
+        let mut thin = GrayImage::from_pixel(width, 2000, ::image::Luma([255]));
+        for y in 900..1100 {
+            columns
+                .clone()
+                .for_each(|x| thin.put_pixel(x, y, ::image::Luma([0])));
+        }
+        auto(&thin)
+    };
+    assert_is_frame(&thin(60, 20..40));
+    // A bar from edge to edge is no digit.
+    assert_eq!(thin(1, 0..1), [0; 784]);
 }
 
 #[test]

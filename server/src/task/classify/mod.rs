@@ -1,5 +1,6 @@
 //! Image classification: pictures to pixels, probabilities to ranked labels.
 
+mod explain;
 mod prepare;
 mod wire;
 

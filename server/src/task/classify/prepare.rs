@@ -1,25 +1,55 @@
 //! From pictures to rows.
 
 use bytes::Bytes;
-use quintet_bundle::image::{Channels, Framing, ImageInput};
+use quintet_bundle::image::{Channels, Findings, Framing, ImageInput};
 use smallvec::SmallVec;
 
 use super::Limits;
 use crate::blocking::Lane;
 use crate::error::{ServeError, Violation};
-use crate::runtime::{Row, Rows};
+use crate::runtime::Row;
 use crate::task::picture::{INLINE_PIXELS, Picture, Wanted, decode, pixels};
 
 /// The most pixels of a whole request, in images of the largest size.
 const IMAGES_OF_FULL_SIZE: u64 = 4;
 
+/// How a request wants its pictures read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    pub(super) framing: Framing,
+    /// Whether a picture in which there is nothing to read is an error.
+    pub(super) refuse_unreadable: bool,
+    /// Whether the answer says what became of each picture.
+    pub(super) explain: bool,
+}
+
+/// A picture as the model reads it.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// The model's input.
+    pub(super) row: Row,
+    /// Whether there is anything to read.
+    pub(super) readable: bool,
+    /// What became of the picture, if that is asked for.
+    pub(super) seen: Option<Box<Seen>>,
+}
+
+/// What became of a picture.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// The model's pixels, row by row, its channels interleaved.
+    pub(super) pixels: Vec<u8>,
+    /// What a search for a digit found, if there was one.
+    pub(super) findings: Option<Findings>,
+}
+
 /// Decodes pictures and makes them fit the model: large ones on a blocking thread.
-pub(super) async fn rows(
+pub(super) async fn read(
     call: (Lane<'_>, Limits),
     input: ImageInput,
     pictures: Vec<Picture>,
-    framing: Framing,
-) -> Result<Rows, ServeError> {
+    manner: Manner,
+) -> Result<SmallVec<[Reading; 1]>, ServeError> {
     let (blocking, limits) = call;
     let max_pixels = limits.max_image_pixels;
     let sizes = pictures.iter().enumerate();
@@ -33,31 +63,54 @@ pub(super) async fn rows(
         return Err(ServeError::invalid("images", description));
     }
     let is_short = pixels <= INLINE_PIXELS;
-    let row = move |index, picture: Picture| at(index, row(&picture, &input, framing, max_pixels));
-    blocking.each(is_short, pictures, row).await
+    let read = move |index, picture: Picture| {
+        let reading = at(index, reading(&picture, &input, manner, max_pixels))?;
+        if manner.refuse_unreadable && !reading.readable {
+            let words = match manner.framing {
+                Framing::None => "is of one colour; there is nothing to read",
+                Framing::Auto => "has no ink that can be read",
+            };
+            return Err(Violation::new(format!("images[{index}]"), words));
+        }
+        Ok(reading)
+    };
+    blocking.each(is_short, pictures, read).await
 }
 
-/// A picture as the model's input row.
-fn row(
+fn reading(
     picture: &Picture,
     input: &ImageInput,
-    framing: Framing,
+    manner: Manner,
     max_pixels: u64,
-) -> Result<Row, Violation> {
-    let spec = input.spec;
+) -> Result<Reading, Violation> {
+    let (spec, framing) = (input.spec, manner.framing);
     if let Picture::Raw(raw) = picture
         && framing == Framing::None
+        && !manner.explain
         && spec.channels == Channels::Grey
         && (raw.width as usize, raw.height as usize, raw.channels) == (spec.width, spec.height, 1)
         && raw.data.len() == spec.bytes()
         && input.is_plain()
     {
         // The model's input already: the bytes go from the wire to the batch in one copy.
-        return Ok(std::iter::once(raw.data.clone()).collect());
+        return Ok(Reading {
+            row: std::iter::once(raw.data.clone()).collect(),
+            readable: raw.data.iter().any(|level| *level != raw.data[0]),
+            seen: None,
+        });
     }
     let pixels = decode(picture, Wanted::by(spec, framing), max_pixels)?;
-    let row = Bytes::from(input.row(pixels, framing));
-    Ok(std::iter::once(row).collect())
+    let fitted = spec.fit(pixels, framing);
+    let seen = manner.explain.then(|| Seen {
+        pixels: fitted.pixels.clone(),
+        findings: fitted.findings,
+    });
+    let row = Bytes::from(input.elements(fitted.pixels));
+    Ok(Reading {
+        row: std::iter::once(row).collect(),
+        readable: fitted.readable,
+        seen: seen.map(Box::new),
+    })
 }
 
 /// Names the picture at `index` in a violation.
@@ -85,7 +138,13 @@ mod tests {
         });
         let manifest = include_str!("../../../../bundle/tests/data/manifest_v2.toml");
         let input = ImageInput::of(&Manifest::from_toml(manifest).unwrap()).unwrap();
-        let row = row(&picture, &input, Framing::None, 1_000).unwrap();
-        assert_eq!(row[0].as_ptr(), data.as_ptr());
+        let manner = Manner {
+            framing: Framing::None,
+            refuse_unreadable: false,
+            explain: false,
+        };
+        let reading = reading(&picture, &input, manner, 1_000).unwrap();
+        assert_eq!(reading.row[0].as_ptr(), data.as_ptr());
+        assert!(!reading.readable, "it is of one colour");
     }
 }

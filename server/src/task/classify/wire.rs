@@ -7,10 +7,12 @@ use quintet_bundle::image::Framing;
 use quintet_proto::v1;
 use quintet_proto::v1::classify_stream_response::Result as ItemResult;
 
-use super::{Classifier, Limits, NAME, prepare};
+use super::prepare::{Manner, read};
+use super::{Classifier, Limits, NAME, explain};
 use crate::call::Call;
 use crate::error::{ServeError, Violation};
 use crate::grpc::{self, Items, Rpc};
+use crate::runtime::{Row, Rows};
 use crate::task::picture::Picture;
 use crate::task::wire::{label, timing};
 
@@ -39,26 +41,44 @@ async fn classify(
     // Before anything is done for each of them.
     ServeError::check_count("images", count, limits.max_images_per_request)?;
     let _admitted = call.admit(count)?;
-    let framing = framing(request.framing)?;
+    let on_unreadable = on_unreadable(request.on_unreadable)?;
+    let manner = Manner {
+        framing: framing(request.framing)?,
+        refuse_unreadable: on_unreadable == v1::OnUnreadable::Error,
+        explain: request.explain,
+    };
     let pictures = request.images.into_iter().enumerate().map(picture);
     let pictures = ServeError::collect(pictures)?;
     let classifier = model.state::<Classifier>()?;
     let rows = pin!(async {
         let call = (call.blocking(), limits);
-        let rows = prepare::rows(call, classifier.input, pictures, framing).await?;
-        Ok((rows, ()))
+        let readings = read(call, classifier.input, pictures, manner).await?;
+        let (mut rows, mut seen) = (Rows::new(), Vec::with_capacity(count));
+        for mut reading in readings {
+            seen.push(explain::classification(
+                &classifier.input.spec,
+                &mut reading,
+            ));
+            rows.push(reading.row);
+        }
+        Ok((rows, seen))
     });
     let top_k = request.top_k as usize;
-    let served = model.serve(call.turn(), count, rows, |outputs, ()| {
-        let ranked = outputs.iter().map(|row| classifier.rank(row, top_k));
-        ranked.collect::<Option<Vec<_>>>()
+    // Clients from before `on_unreadable` expect labels.
+    let without_labels = on_unreadable == v1::OnUnreadable::Answer;
+    let classification = |(row, mut seen): (&Row, v1::Classification)| {
+        let ranked = classifier.rank(row, top_k)?;
+        if seen.readable() || !without_labels {
+            seen.labels = ranked.into_iter().map(|it| label(&model, it)).collect();
+        }
+        Some(seen)
+    };
+    let served = model.serve(call.turn(), count, rows, |outputs, seen| {
+        outputs.iter().zip(seen).map(classification).collect()
     });
     let served = served.await?;
-    let classification = |labels: Vec<_>| v1::Classification {
-        labels: labels.into_iter().map(|it| label(&model, it)).collect(),
-    };
     Ok(v1::ClassifyResponse {
-        classifications: served.answer.into_iter().map(classification).collect(),
+        classifications: served.answer,
         model: model.name.to_string(),
         version: model.version.to_string(),
         timing: Some(timing(&served.spent)),
@@ -99,6 +119,13 @@ fn framing(value: i32) -> Result<Framing, ServeError> {
             Err(ServeError::invalid("framing", words))
         }
     }
+}
+
+fn on_unreadable(value: i32) -> Result<v1::OnUnreadable, ServeError> {
+    v1::OnUnreadable::try_from(value).map_err(|_| {
+        let allowed = "ON_UNREADABLE_ANSWER (1) and ON_UNREADABLE_ERROR (2) are allowed";
+        ServeError::invalid("on_unreadable", format!("is {value}; {allowed}"))
+    })
 }
 
 fn stream_error(error: &ServeError) -> v1::StreamError {
