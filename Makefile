@@ -8,7 +8,7 @@ MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 TOOLS = $(CURDIR)/.runtime/tools/bin
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help serve build test check bench test-triton test-hostile soak fuzz-smoke test-deploy check-kubernetes \
+.PHONY: help serve build test check bench test-triton test-interop test-hostile soak fuzz-smoke test-deploy check-kubernetes \
 	check-supply-chain check-msrv train generate fetch-onnxruntime fetch-libtorch
 
 help: ## List the targets
@@ -26,10 +26,15 @@ test: fetch-onnxruntime fetch-libtorch ## Run every test (with QUINTET_DATA_DIR 
 	$(CARGO) build --workspace --bins --features quintet-e2e/trainer
 	$(CARGO) test --workspace --features quintet-e2e/trainer
 	python3 tests/triton/run.py --server $(TARGET)/debug/quintet-server
+	python3 tests/interop/run.py --server $(TARGET)/debug/quintet-server
 
 test-triton: fetch-onnxruntime ## Let NVIDIA's own client talk to the server (ARGS=--perf-analyzer: its load generator too)
 	$(CARGO) build -p quintet-server
 	python3 tests/triton/run.py $(ARGS)
+
+test-interop: fetch-onnxruntime ## Let gRPC's clients in Go, Node and Python, and the SDK, talk to the server over TLS
+	$(CARGO) build -p quintet-server -p quintet-client
+	python3 tests/interop/run.py $(ARGS)
 
 test-hostile: fetch-onnxruntime ## Let h2spec and hostile peers attack the server (needs Go and openssl; 3 minutes)
 	$(CARGO) build -p quintet-server

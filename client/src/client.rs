@@ -12,6 +12,7 @@ use crate::{
     balance::Balanced,
     builder::{ClientBuilder, Settings},
     classify::{Classifications, ClassifyRequest},
+    compression::Compression,
     error::{Error, ErrorKind, Failure},
     generate::{GenerateRequest, GenerateStream, GeneratedDigits},
     health::ServingStatus,
@@ -149,7 +150,7 @@ impl Client {
     where
         S: Stream<Item: Into<ClassifyRequest>> + Send + 'static,
     {
-        ClassifyStream::new(self.inference(), requests, &self.settings)
+        ClassifyStream::new(self.inference(usize::MAX), requests, &self.settings)
     }
 
     /// Says of each text how likely it is that it speaks well of its subject: of one text, several,
@@ -233,7 +234,7 @@ impl Client {
     /// # }
     /// ```
     pub fn generate_stream(&self, request: impl Into<GenerateRequest>) -> GenerateStream {
-        GenerateStream::new(self.inference(), request.into(), &self.settings)
+        GenerateStream::new(self.inference(0), request.into(), &self.settings)
     }
 
     /// Every model version of the server's repository: by name, then by version, oldest first.
@@ -323,7 +324,7 @@ impl Client {
         let (id, read) = (&*self.settings.metadata.request_id(), &read);
         let attempt = |remaining| {
             let request = self.settings.request(message.clone(), remaining, id);
-            let reply = send(self.inference(), request);
+            let reply = send(self.inference(size), request);
             async move {
                 let reply = reply.await?;
                 let id = request_id(reply.metadata()).unwrap_or_else(|| id.to_owned());
@@ -334,8 +335,17 @@ impl Client {
         outcome.map_err(|error| error.of_request(id))
     }
 
-    fn inference(&self) -> InferenceServiceClient<Balanced> {
-        InferenceServiceClient::new(self.channel.clone())
-            .max_decoding_message_size(self.settings.max_message_size)
+    /// For requests of so many bytes.
+    fn inference(&self, size: usize) -> InferenceServiceClient<Balanced> {
+        let service = InferenceServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(self.settings.max_message_size);
+        let Some(compression) = self.settings.compression else {
+            return service;
+        };
+        let service = service.accept_compressed(compression.encoding());
+        if size < Compression::MIN_SIZE {
+            return service;
+        }
+        service.send_compressed(compression.encoding())
     }
 }

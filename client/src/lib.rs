@@ -175,6 +175,7 @@ mod builder;
 mod call;
 mod classify;
 mod client;
+mod compression;
 mod error;
 mod generate;
 mod greeting;
@@ -196,6 +197,7 @@ mod transport;
 pub use builder::ClientBuilder;
 pub use classify::{Classifications, ClassifyRequest, Framing, Label, Prediction, Timing};
 pub use client::Client;
+pub use compression::Compression;
 pub use error::{Error, ErrorKind, FieldViolation};
 pub use generate::{
     GenerateRequest, GenerateStream, GeneratedDigit, GeneratedDigits, ImageFormat, Layout,

@@ -28,6 +28,11 @@ impl From<Status> for Failure {
             };
             return failure.caused_by(status);
         }
+        // HTTP/2 refuses metadata of tens of kilobytes below gRPC.
+        if status.code() == Code::Unknown && status.message().ends_with("HTTP status code 431") {
+            let message = "the metadata is larger than the server takes";
+            return Self::new(ErrorKind::MessageTooLarge, message).caused_by(status);
+        }
         let details = status.check_error_details().unwrap_or_default();
         Self {
             kind: kind(&status, &details),

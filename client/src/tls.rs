@@ -3,7 +3,7 @@
 use std::{fmt, io, sync::Arc};
 
 use rustls::{
-    AlertDescription, ClientConfig, RootCertStore,
+    AlertDescription, CertificateError, ClientConfig, RootCertStore,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
@@ -128,6 +128,14 @@ pub(crate) fn handshake_failure(error: io::Error) -> io::Error {
         }
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
             "the server asks for a client certificate".to_owned()
+        }
+        // The verifier's own type is not rustls'.
+        rustls::Error::InvalidCertificate(CertificateError::Other(other))
+            if other.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            "the server's certificate is an authority's own; the server needs one that the \
+             authority has signed, with basicConstraints=CA:FALSE"
+                .to_owned()
         }
         _ => format!("the TLS handshake failed: {tls}"),
     })

@@ -36,53 +36,55 @@ fn check(args: &[&str], expected: &Expect) {
 #[test]
 fn quintet() {
     expect![[r#"
-            Call a Quintet model server
+        Call a Quintet model server
 
-            Usage: quintet [OPTIONS] <COMMAND>
+        Usage: quintet [OPTIONS] <COMMAND>
 
-            Commands:
-              classify   Name what is in images (PNG or JPEG files)
-              sentiment  Say of texts how well they speak of their subject
-              generate   Make images of handwritten digits that nobody wrote
-              models     List the models that the server has
-              health     Say whether the server, or one model, takes calls; exit code 0 only if it does
-              evaluate   Measure a model's accuracy and speed on a public test set, through the server
-              bench      Put load on the server, and measure its throughput and latency
-              help       Print this message or the help of the given subcommand(s)
+        Commands:
+          classify   Name what is in images (PNG or JPEG files)
+          sentiment  Say of texts how well they speak of their subject
+          generate   Make images of handwritten digits that nobody wrote
+          models     List the models that the server has
+          health     Say whether the server, or one model, takes calls; exit code 0 only if it does
+          evaluate   Measure a model's accuracy and speed on a public test set, through the server
+          bench      Put load on the server, and measure its throughput and latency
+          help       Print this message or the help of the given subcommand(s)
 
-            Options:
-              -h, --help     Print help
-              -V, --version  Print version
+        Options:
+          -h, --help     Print help
+          -V, --version  Print version
 
-            Connection:
-                  --server <URL>            The server: http://host:port, https://host:port, unix:///path,
-                                            dns:///host:port, or host:port for short [env: QUINTET_SERVER]
-                                            [default: http://127.0.0.1:50051]
-                  --timeout <TIME>          The most time for one call, retries included: 500ms, 10s or 2m
-                                            [default: 10s]
-                  --tls                     Use TLS for host:port and dns:///host:port too; so does each option
-                                            of TLS
-                  --tls-ca <FILE>           The certificates of the authorities to trust, as PEM [default: the
-                                            system's] [env: QUINTET_CLIENT_TLS_CA]
-                  --tls-cert <FILE>         The client's own certificate with its chain, as PEM, for a server
-                                            that asks for one [env: QUINTET_CLIENT_TLS_CERT]
-                  --tls-key <FILE>          The private key of --tls-cert, as PEM [env: QUINTET_CLIENT_TLS_KEY]
-                  --tls-server-name <NAME>  The name that the server's certificate must have [default: the host
-                                            of --server] [env: QUINTET_CLIENT_TLS_SERVER_NAME]
-                  --token-file <FILE>       A file with the token to send with each call [default: what
-                                            QUINTET_TOKEN holds] [env: QUINTET_TOKEN_FILE]
-                  --token-in-plain-text     Let the token go over the network in plain text, where others may
-                                            read it
-                  --metadata <KEY=VALUE>    Metadata to send with each call, such as x-request-id=17; may be
-                                            repeated
+        Connection:
+              --server <URL>            The server: http://host:port, https://host:port, unix:///path,
+                                        dns:///host:port, or host:port for short [env: QUINTET_SERVER]
+                                        [default: http://127.0.0.1:50051]
+              --timeout <TIME>          The most time for one call, retries included: 500ms, 10s or 2m
+                                        [default: 10s]
+              --tls                     Use TLS for host:port and dns:///host:port too; so does each option
+                                        of TLS
+              --tls-ca <FILE>           The certificates of the authorities to trust, as PEM [default: the
+                                        system's] [env: QUINTET_CLIENT_TLS_CA]
+              --tls-cert <FILE>         The client's own certificate with its chain, as PEM, for a server
+                                        that asks for one [env: QUINTET_CLIENT_TLS_CERT]
+              --tls-key <FILE>          The private key of --tls-cert, as PEM [env: QUINTET_CLIENT_TLS_KEY]
+              --tls-server-name <NAME>  The name that the server's certificate must have [default: the host
+                                        of --server] [env: QUINTET_CLIENT_TLS_SERVER_NAME]
+              --token-file <FILE>       A file with the token to send with each call [default: what
+                                        QUINTET_TOKEN holds] [env: QUINTET_TOKEN_FILE]
+              --token-in-plain-text     Let the token go over the network in plain text, where others may
+                                        read it
+              --compression <KIND>      Compress requests of 1 KiB and more, and ask for compressed answers
+                                        [possible values: gzip]
+              --metadata <KEY=VALUE>    Metadata to send with each call, such as x-request-id=17; may be
+                                        repeated
 
-            Exit codes:
-              0    done
-              1    failed: no server, a refused request, an unreadable file, a model that is not serving
-              2    wrong usage
-              3    not allowed: no token, one that the server does not know, or one without the permission
-              130  interrupted with Ctrl-C
-        "#]]
+        Exit codes:
+          0    done
+          1    failed: no server, a refused request, an unreadable file, a model that is not serving
+          2    wrong usage
+          3    not allowed: no token, one that the server does not know, or one without the permission
+          130  interrupted with Ctrl-C
+    "#]]
     .assert_eq(&help(&[]));
 }
 
@@ -311,7 +313,8 @@ fn bench() {
             An image classifier is sent Classify, a text classifier SentimentScore, and a generator
             GenerateDigits, or noise with oip; a row is an image, a text or a generated image.
             With --json, one object:
-              server, model, version, protocol, stream, texts (the mix, or null without texts),
+              server, model, version, protocol, stream, compression (gzip or null),
+              texts (the mix, or null without texts),
               concurrency (closed loop, else null), rate (open loop, else null),
               connections, rows_per_request, seconds, requests (answered), requests_per_second,
               rows_per_second, mean_batch_size (null with oip, whose answers do not say),

@@ -71,6 +71,14 @@ async fn another_authority_or_name_is_refused() {
 }
 
 #[tokio::test]
+async fn an_authority_that_serves_is_told_what_it_needs() {
+    let authority = Authority::new();
+    let server = FakeServer::over_tls(authority.itself()).await;
+    let message = failure(&client(&server.url(), authority.trusted())).await;
+    assert!(message.contains("basicConstraints=CA:FALSE"), "{message}");
+}
+
+#[tokio::test]
 async fn a_server_can_ask_for_the_clients_certificate() {
     let authority = Authority::new();
     let server = FakeServer::over_tls(authority.mutual_server("localhost")).await;

@@ -96,12 +96,14 @@ class Compose:
         self.project = f"quintet-test-{os.getpid()}"
         self.port = port or free_port()
         self.prometheus_port = free_port()
+        self.tls_port = free_port()
         self.command = ["docker", "compose"] if works("docker", "compose", "version") else ["docker-compose"]
         self.env = {
             "QUINTET_PORT": str(self.port),
             "QUINTET_PROMETHEUS_PORT": str(self.prometheus_port),
             "QUINTET_GRAFANA_PORT": str(free_port()),
-            "COMPOSE_PROFILES": "observability,train",
+            "QUINTET_TLS_PORT": str(self.tls_port),
+            "COMPOSE_PROFILES": "observability,train,tls",
             **images,
         }
 

@@ -19,6 +19,7 @@ import time
 
 import calls
 import queries
+import secure
 import training
 from engine import ROOT, Compose, Load, build, docker, has_image, inspect, logs, run, say, size, until
 
@@ -175,6 +176,7 @@ def main():
         answered, excused = queries.check(compose.query)
         say(f"{answered} queries answered; empty: {'; '.join(excused) or 'none'}")
 
+        secure.with_tls(compose)
         if DATA:
             training.upgrade_and_rollback(compose, BASE)
         compose("up", "-d", "--no-build", "--no-recreate", "--scale", "server=3", *services)

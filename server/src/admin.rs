@@ -175,14 +175,11 @@ impl Guard {
         };
         refusal.map_or(Ok(()), |refusal| {
             let (status, challenge) = match refusal {
-                ServeError::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "Bearer"),
-                _ => (StatusCode::FORBIDDEN, ""),
+                ServeError::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, Some("Bearer")),
+                _ => (StatusCode::FORBIDDEN, None),
             };
-            Err((
-                status,
-                [(header::WWW_AUTHENTICATE, challenge)],
-                format!("{refusal}\n"),
-            ))
+            let challenge = challenge.map(|challenge| [(header::WWW_AUTHENTICATE, challenge)]);
+            Err((status, challenge, format!("{refusal}\n")))
         })
     }
 }

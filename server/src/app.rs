@@ -142,6 +142,7 @@ impl App {
             max_message_size: config.network.max_message_size,
             tokens: security.tokens.clone(),
             budget,
+            response_compression: config.network.response_compression,
         };
         let reflection = config.security.reflection;
         let router = grpc::router(context, calls, &health, reflection);

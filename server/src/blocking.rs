@@ -105,32 +105,44 @@ impl Lane<'_> {
     async fn in_turns<I, T>(
         self,
         mut items: impl Iterator<Item = (usize, I)> + Send + 'static,
-        mut step: impl Fn(usize, I) -> Result<T, Violation> + Send + 'static,
+        step: impl Fn(usize, I) -> Result<T, Violation> + Send + 'static,
     ) -> Result<SmallVec<[T; 1]>, ServeError>
     where
         I: 'static,
         T: Send + 'static,
     {
         let mut results = Vec::new();
+        let next = move || {
+            let Some((index, item)) = items.next() else {
+                return Some(std::mem::take(&mut results));
+            };
+            results.push(step(index, item));
+            None
+        };
+        ServeError::collect(self.steps(next).await?.into_iter())
+    }
+
+    /// Takes steps on a blocking thread, in turns, until one gives a result or the caller has gone.
+    ///
+    /// # Errors
+    /// [`ServeError::Internal`] if a step panics.
+    pub(crate) async fn steps<T: Send + 'static>(
+        self,
+        mut step: impl FnMut() -> Option<T> + Send + 'static,
+    ) -> Result<T, ServeError> {
         loop {
             let turn = self.run(move |caller| {
                 let started = Instant::now();
-                while caller.is_waiting() {
-                    let Some((index, item)) = items.next() else {
-                        return Ok((results, None));
-                    };
-                    results.push(step(index, item));
-                    if started.elapsed() >= TURN {
-                        break;
-                    }
+                let mut result = None;
+                while caller.is_waiting() && result.is_none() && started.elapsed() < TURN {
+                    result = step();
                 }
-                Ok((results, Some((items, step))))
+                Ok((result, step))
             });
-            let rest;
-            (results, rest) = turn.await?;
-            match rest {
-                Some(rest) => (items, step) = rest,
-                None => return ServeError::collect(results.into_iter()),
+            let result;
+            (result, step) = turn.await?;
+            if let Some(result) = result {
+                return Ok(result);
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::model::Model;
 use crate::repository::Repository;
 use crate::tls::Identity;
 use crate::tokens::{Admitted, Caller, Tokens};
-use crate::transport::Budget;
+use crate::transport::{Budget, ResponseCompression};
 
 /// What the handlers of all calls share.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub(crate) struct Context {
     pub(crate) tokens: Option<Arc<Tokens>>,
     /// Of all requests' messages.
     pub(crate) budget: Budget,
+    pub(crate) response_compression: ResponseCompression,
 }
 
 /// One call of an RPC. Its clones are the same call.

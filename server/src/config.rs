@@ -7,6 +7,7 @@ mod connections;
 mod file;
 mod log;
 mod network;
+mod print;
 mod repository;
 mod runtime;
 mod security;
@@ -23,6 +24,8 @@ pub use runtime::{RuntimeOptions, cores};
 pub use security::{Reflection, SecurityOptions};
 pub use shutdown::ShutdownOptions;
 pub use tls::TlsOptions;
+
+pub use crate::transport::ResponseCompression;
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -53,6 +56,14 @@ pub struct Config {
     /// TOML file with these options; flags and variables win over it.
     #[arg(long = "config", id = "config", value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Print each option's value and where it comes from, as a file for --config, and exit.
+    ///
+    /// Tokens and keys stand in files of their own, of which it prints the paths.
+    #[arg(long = "print-config", id = "print_config")]
+    print: bool,
+    /// What --print-config prints.
+    #[arg(skip)]
+    pub printed: Option<String>,
     /// Which models are served.
     #[command(flatten)]
     pub repository: RepositoryOptions,
@@ -132,15 +143,16 @@ impl Config {
             let variable = format!("QUINTET_{}", argument.get_id().as_str().to_uppercase());
             argument.env(variable)
         });
-        let mut matches = parse(command.clone(), arguments.clone(), None)?;
-        let mut models = BTreeMap::new();
-        if let Some(path) = matches.get_one::<PathBuf>("config").cloned() {
-            let file = File::read(&path)?;
+        let given = parse(command.clone(), arguments.clone(), None)?;
+        let mut matches = given.clone();
+        let (mut file, mut models) = (None, BTreeMap::new());
+        if let Some(path) = given.get_one::<PathBuf>("config") {
+            let read = file.insert(File::read(path)?);
             // The file's options come after the program's name, before a subcommand.
             let start = arguments.len().min(1);
-            arguments.splice(start..start, file.flags(&command, &matches)?);
-            matches = parse(command, arguments, Some((&file, "")))?;
-            models = file.models(&matches)?;
+            arguments.splice(start..start, read.flags(&command, &given)?);
+            matches = parse(command.clone(), arguments, Some((&*read, "")))?;
+            models = read.models(&matches)?;
         }
         let config = Self::from_arg_matches(&matches).expect("every option was parsed");
         config.tls.check()?;
@@ -148,7 +160,13 @@ impl Config {
         for (name, batching) in &models {
             batching.check(&format!("models.{name}."), &config.limits)?;
         }
-        Ok(Self { models, ..config })
+        let printed = || print::print(&command, &given, &matches, file.as_ref());
+        let printed = config.print.then(printed);
+        Ok(Self {
+            printed,
+            models,
+            ..config
+        })
     }
 
     /// The batching settings of one model on this device, instances included.

@@ -98,6 +98,9 @@ pub enum ServeError {
         /// When asking again may help; `None`: not with the same request.
         retry_after: Option<Duration>,
     },
+    /// The request breaks gRPC's protocol where its specification asks for INTERNAL.
+    #[error("{0}")]
+    Protocol(String),
     /// There is no such call.
     #[error("{0}")]
     Unimplemented(String),

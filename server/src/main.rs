@@ -38,6 +38,10 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
             return Ok(ExitCode::from(USAGE));
         }
     };
+    if let Some(printed) = &config.printed {
+        std::io::stdout().write_all(printed.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let (listen, admin_listen) = (config.network.listen, config.network.admin_listen);
     match &config.command {
         Some(Command::Healthcheck) => {

@@ -3,9 +3,13 @@
 use std::error::Error;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::Arc;
 
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 /// The program on an empty repository, its log, and the line that it listens.
 fn start_with(arguments: &[&str]) -> (Child, BufReader<ChildStderr>, String) {
@@ -149,6 +153,61 @@ fn a_token_is_in_no_line_of_the_log() {
     let log = reader.join().unwrap();
     assert!(log.contains("\"caller\":\"ci\""), "{log}");
     assert!(!log.contains(secret));
+}
+
+/// Makes a handshake with a server of this certificate.
+#[tokio::main(flavor = "current_thread")]
+async fn shake_hands(
+    grpc: &str,
+    certificate: &CertificateDer<'static>,
+) -> Result<(), Box<dyn Error>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone())?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots);
+    let mut config = config.with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let stream = TcpStream::connect(grpc).await?;
+    let name = "localhost".try_into()?;
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream);
+    let mut stream = stream.await?;
+    // The server's settings.
+    stream.read_u8().await?;
+    Ok(())
+}
+
+#[test]
+fn a_key_is_in_no_line_of_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (
+        folder.path().join("cert.pem"),
+        folder.path().join("key.pem"),
+    );
+    let pem = signed.signing_key.serialize_pem();
+    std::fs::write(&cert, signed.cert.pem()).unwrap();
+    std::fs::write(&key, &pem).unwrap();
+    let arguments = ["--log", "trace", "--log-format", "json", "--tls-cert"];
+    let files = [cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let (mut server, mut log, line) = start_with(&[&arguments[..], &files].concat());
+    let reader = std::thread::spawn(move || {
+        let mut all = String::new();
+        log.read_to_string(&mut all).unwrap();
+        all
+    });
+    shake_hands(field(&line, "grpc"), signed.cert.der()).unwrap();
+    // A mistake in the file is told, but not what stands there.
+    std::fs::write(&key, pem.replace("PRIVATE KEY", "KEY")).unwrap();
+    send(&server, "-HUP");
+    send(&server, "-TERM");
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+    let log = reader.join().unwrap();
+    assert!(log.contains("rustls"), "{log}");
+    for line in pem.lines().filter(|line| !line.starts_with("-----")) {
+        assert!(!log.contains(line), "{line}");
+    }
 }
 
 #[test]

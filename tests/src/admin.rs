@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 pub struct Page {
     /// Such as 200.
     pub status: u16,
+    /// The status line and the headers.
+    pub head: String,
     /// The text below the headers.
     pub body: String,
 }
@@ -41,6 +43,7 @@ pub async fn get_over(
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
     Page {
         status: status.expect("a status line"),
+        head: head.to_ascii_lowercase(),
         body: body.to_owned(),
     }
 }

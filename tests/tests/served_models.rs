@@ -1,9 +1,10 @@
-//! The committed models' accuracy on MNIST's 10,000 test images, over the wire.
+//! The committed classifiers' accuracy on the 10,000 test images of their data, over the wire.
 
 use std::path::Path;
 
-use quintet_bundle::Bundle;
+use quintet_bundle::{Bundle, task};
 use quintet_client::{ClassifyRequest, Client, Framing, Image};
+use quintet_data::fashion_mnist;
 use quintet_data::mnist::{self, Digits, Split};
 use quintet_e2e::server;
 
@@ -43,27 +44,55 @@ pub(crate) async fn accuracy(
     right as f64 / count as f64
 }
 
-async fn check(model: &str, least: f64) {
+/// The least accuracy of each committed classifier of images.
+const LEAST: [(&str, f64); 4] = [
+    ("mlp", 0.9830),
+    ("cnn", 0.9940),
+    ("resnet", 0.9965),
+    ("fashion", 0.9450),
+];
+
+#[tokio::test]
+async fn the_classifiers_keep_their_word() {
     let Some(data) = data_dir() else { return };
-    let Some(models) = committed_models(&[model]) else {
-        return;
-    };
-    let server = server().models_dir(models.as_ref()).start().await;
     let digits = mnist::load(&data, Split::Test).expect("QUINTET_DATA_DIR holds MNIST");
-    assert_eq!(digits.len(), 10_000);
-    let set = (&digits, DIGITS);
-    let accuracy = accuracy(&server.client().await, model, set, 10_000).await;
-    assert!(accuracy >= least, "{model}: {accuracy}, promised {least}");
+    for bundle in committed() {
+        let manifest = bundle.manifest();
+        if manifest.task != task::IMAGE_CLASSIFICATION {
+            continue;
+        }
+        let model = &*manifest.name;
+        let least = LEAST.iter().find(|(name, _)| *name == model);
+        let (_, least) = least.unwrap_or_else(|| panic!("{model} has no least accuracy here"));
+        let garments = (model == "fashion").then(|| {
+            let set = fashion_mnist::load(&data, Split::Test);
+            set.expect("QUINTET_DATA_DIR holds Fashion-MNIST")
+        });
+        let set = match &garments {
+            Some(garments) => (garments, fashion_mnist::LABELS),
+            None => (&digits, DIGITS),
+        };
+        assert_eq!(set.0.len(), 10_000);
+        let models = committed_models(&[model]).expect("models/ has it");
+        let server = server().models_dir(models.as_ref()).start().await;
+        let accuracy = accuracy(&server.client().await, model, set, 10_000).await;
+        assert!(accuracy >= *least, "{model}: {accuracy}, promised {least}");
+        let recorded = manifest.metrics["test_accuracy"];
+        assert!(
+            (accuracy - recorded).abs() < 3e-4,
+            "{model}: {accuracy}, not {recorded}"
+        );
+    }
 }
 
-#[tokio::test]
-async fn the_mlp_keeps_its_word() {
-    check("mlp", 0.9830).await;
-}
-
-#[tokio::test]
-async fn the_cnn_keeps_its_word() {
-    check("cnn", 0.9940).await;
+/// The committed bundles.
+fn committed() -> Vec<Bundle> {
+    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../models");
+    let found = quintet_bundle::discover(Path::new(models)).expect("models/ can be read");
+    let bundles = found.iter().map(|it| Bundle::open(&it.path));
+    bundles
+        .map(|it| it.expect("a committed bundle is whole"))
+        .collect()
 }
 
 /// Most bytes that the committed models may take together.
@@ -73,12 +102,10 @@ const HALF_PRECISION_COSTS: f64 = 0.0005;
 
 #[test]
 fn the_committed_models_are_small_and_lose_nothing_by_it() {
-    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../models");
-    let found = quintet_bundle::discover(Path::new(models)).expect("models/ can be read");
-    assert!(!found.is_empty());
+    let all = committed();
+    assert!(!all.is_empty());
     let mut bytes = 0;
-    for location in found {
-        let bundle = Bundle::open(&location.path).expect("a committed bundle is whole");
+    for bundle in all {
         let manifest = bundle.manifest();
         bytes += manifest.files.values().map(|file| file.bytes).sum::<u64>();
         let metrics = &manifest.metrics;

@@ -1,6 +1,7 @@
 //! The server's side of TLS: certificates that change, other protocols, slow peers, the admin
 //! port.
 
+use quintet_client::{Client, Compression, ErrorKind, RetryPolicy, Tls};
 use quintet_e2e::{
     Authority, CLIENT_NAME, PemFiles, Scrape, Server, ServerBuilder, TlsClient, Version, Wire,
     frame, get_over, server, tiny,
@@ -10,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tonic::Code;
 
-use crate::support::request;
+use crate::support::{assert_sdk_answers, request, sdk_request};
 
 const FAILURES: &str = "quintet_reload_failures_total";
 const EXPIRY: &str = "quintet_tls_certificate_expiry_timestamp_seconds";
@@ -186,6 +187,52 @@ async fn the_admin_port_shows_metrics_to_certificates_and_health_to_all() {
         healthcheck::ask(address, true)
     });
     asked.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_sdk_is_a_client_with_a_certificate_and_a_token() {
+    // SHA-256 of `one`.
+    const ONE: &str = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
+    let authority = Authority::new();
+    let files = PemFiles::new(&authority.server(2040), &authority);
+    let caller = format!("[[token]]\nname = \"one\"\nsha256 = \"{ONE}\"\nscopes = [\"infer\"]\n");
+    files.write("tokens.toml", &caller);
+    let builder = secure(&files)
+        .option("--tls-client-ca", files.path("ca.pem"))
+        .option("--tokens", files.path("tokens.toml"));
+    let server = start(builder).await;
+    let url = format!("https://localhost:{}", server.address().port());
+    let trusting = Tls::new().ca_certificates(authority.pem());
+    let client = authority.client();
+    let known = trusting.clone().identity(client.cert, client.key);
+    let client = |tls: &Tls, token: &str| {
+        let builder = Client::builder(&url).tls(tls.clone()).token(token);
+        let builder = builder.retry(RetryPolicy::none());
+        builder.compression(Compression::Gzip).connect_lazy()
+    };
+
+    let good = client(&known, "one").unwrap();
+    let frames: Vec<_> = (0..40).map(|index| frame(index % 10)).collect();
+    let answer = good.classify(sdk_request(&frames)).await.unwrap();
+    assert_sdk_answers(&answer, &frames);
+    let requests = vec![sdk_request(&frames); 5];
+    let mut answers = good.classify_stream(tokio_stream::iter(requests));
+    let mut count = 0;
+    while let Some((_, answer)) = answers.next().await {
+        assert_sdk_answers(&answer.unwrap(), &frames);
+        count += 1;
+    }
+    assert_eq!(count, 5);
+
+    let stranger = client(&known, "two").unwrap().list_models().await;
+    assert_eq!(*stranger.unwrap_err().kind(), ErrorKind::Unauthenticated);
+    let nameless = client(&trusting, "one").unwrap().list_models().await;
+    let nameless = nameless.unwrap_err();
+    assert_eq!(*nameless.kind(), ErrorKind::Connect, "{nameless}");
+    assert!(
+        nameless.message().contains("client certificate"),
+        "{nameless}"
+    );
 }
 
 #[tokio::test]

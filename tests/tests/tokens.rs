@@ -1,10 +1,14 @@
 //! Callers with tokens: who is known, what each may do, and how much of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use prost::Message as _;
 use quintet_e2e::{Server, ServerBuilder, Wire, frame, get_over, grpc_message, server, tiny};
 use quintet_proto::{inference as oip, v1};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tonic::{Code, Status};
 use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
@@ -221,8 +225,54 @@ async fn metrics_need_their_scope() {
     ] {
         let page = metrics_page(&server, headers).await;
         assert_eq!(page.status, status, "{headers}");
+        let has_challenge = page.head.contains("www-authenticate");
+        assert_eq!(has_challenge, status == 401, "{}", page.head);
     }
     assert_eq!(server.page("/healthz").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_floods_keeps_nobody_out() {
+    const QUEUE: usize = 32;
+    let scopes = "scopes = [\"infer\"]";
+    let file = File::new(&[("one", ONE, scopes), ("two", TWO, scopes)]);
+    let server = server()
+        .model(tiny("digits").slow())
+        .option("--tokens", file.path())
+        .max_batch_size(4)
+        .max_queue_size(QUEUE)
+        .start()
+        .await;
+    let refused = Arc::new(AtomicUsize::new(0));
+    let mut flood = JoinSet::new();
+    let wire = server.wire().await;
+    for _ in 0..4 * QUEUE {
+        let (wire, refused) = (wire.clone(), Arc::clone(&refused));
+        flood.spawn(async move {
+            loop {
+                match classify(&wire, "one", "digits", 1).await.code() {
+                    Code::Ok => {}
+                    Code::ResourceExhausted => drop(refused.fetch_add(1, Ordering::Relaxed)),
+                    code => panic!("{code:?}"),
+                }
+            }
+        });
+    }
+    let refusals = || refused.load(Ordering::Relaxed);
+    let quiet = server.wire().await;
+    for _ in 0..20 {
+        // The queue is full again.
+        let before = refusals();
+        while refusals() == before {
+            tokio::task::yield_now().await;
+        }
+        let status = classify(&quiet, "two", "digits", 1).await;
+        assert_eq!(status.code(), Code::Ok, "{status:?}");
+    }
+    flood.abort_all();
+    while let Some(ended) = flood.join_next().await {
+        assert!(ended.is_err_and(|error| error.is_cancelled()));
+    }
 }
 
 #[tokio::test]

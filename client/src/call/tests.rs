@@ -12,6 +12,7 @@ fn settings(retry: RetryPolicy) -> Settings {
         stream_timeout: None,
         retry,
         max_message_size: 0,
+        compression: None,
         metadata: Arc::default(),
         exposed: None,
     }

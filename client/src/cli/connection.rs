@@ -6,7 +6,8 @@ use std::{
 };
 
 use clap::Args;
-use quintet_client::{Client, ClientBuilder, Tls};
+use clap::ValueEnum;
+use quintet_client::{Client, ClientBuilder, Compression, Tls};
 
 use crate::{args::time, failure::Failure};
 
@@ -81,9 +82,18 @@ pub(crate) struct ConnectionArgs {
     /// Let the token go over the network in plain text, where others may read it.
     #[arg(long, global = true)]
     token_in_plain_text: bool,
+    /// Compress requests of 1 KiB and more, and ask for compressed answers.
+    #[arg(long, global = true, value_enum, value_name = "KIND")]
+    pub(crate) compression: Option<Kind>,
     /// Metadata to send with each call, such as x-request-id=17; may be repeated.
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = entry)]
     metadata: Vec<(String, String)>,
+}
+
+// No doc comments on the variants: clap would print them, and each help in its long form for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    Gzip,
 }
 
 impl ConnectionArgs {
@@ -102,6 +112,9 @@ impl ConnectionArgs {
         }
         if self.token_in_plain_text {
             builder = builder.token_in_plain_text();
+        }
+        if let Some(Kind::Gzip) = self.compression {
+            builder = builder.compression(Compression::Gzip);
         }
         for (key, value) in &self.metadata {
             builder = builder.metadata(key, value);

@@ -44,6 +44,12 @@ impl Authority {
         ServerTlsConfig::new().identity(Identity::from_pem(certificate, key))
     }
 
+    /// A server whose certificate is the authority's own.
+    pub(crate) fn itself(&self) -> ServerTlsConfig {
+        let key = self.0.key().serialize_pem();
+        ServerTlsConfig::new().identity(Identity::from_pem(self.pem(), key))
+    }
+
     /// A server of this name that asks for a client's certificate.
     pub(crate) fn mutual_server(&self, name: &str) -> ServerTlsConfig {
         let authority = Certificate::from_pem(self.pem());

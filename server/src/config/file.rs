@@ -15,17 +15,20 @@ use super::{ConfigError, parse};
 use crate::batching::Settings;
 use crate::value_parser::at_least_one;
 
+/// What a file cannot say.
+pub(super) const ONLY_FLAGS: [&str; 2] = ["config", "print_config"];
+
 /// The file's tables.
 #[derive(Debug, Deserialize)]
 pub(super) struct File {
     #[serde(skip)]
-    path: PathBuf,
+    pub(super) path: PathBuf,
     #[serde(skip)]
     text: String,
     #[serde(default)]
     batching: Table,
     #[serde(default)]
-    models: BTreeMap<String, Table>,
+    pub(super) models: BTreeMap<String, Table>,
     #[serde(flatten)]
     options: Table,
 }
@@ -51,7 +54,7 @@ impl File {
         let batching = batching();
         let batching = options(&batching);
         let mut others = options(command);
-        others.retain(|name, _| *name != "config" && !batching.contains_key(name));
+        others.retain(|name, _| !ONLY_FLAGS.contains(name) && !batching.contains_key(name));
         let mut flags = self.table("", &self.options, &others)?;
         flags.extend(self.table("batching.", &self.batching, &batching)?);
         flags.retain(|name, _| given.value_source(name) <= Some(ValueSource::DefaultValue));
@@ -135,18 +138,18 @@ impl File {
     }
 }
 
-fn batching() -> Command {
+pub(super) fn batching() -> Command {
     Settings::augment_args(Command::new("batching").no_binary_name(true))
 }
 
 /// The options by their names, as they stand in the file.
-fn options(command: &Command) -> BTreeMap<&str, &Arg> {
+pub(super) fn options(command: &Command) -> BTreeMap<&str, &Arg> {
     let arguments = command.get_arguments();
     let named = arguments.map(|argument| (argument.get_id().as_str(), argument));
     named.collect()
 }
 
-fn is_number(argument: &Arg) -> bool {
+pub(super) fn is_number(argument: &Arg) -> bool {
     let kind = argument.get_value_parser().type_id();
     let numbers = [ValueParser::from(at_least_one), value_parser!(u64).into()];
     numbers.iter().any(|number| number.type_id() == kind)

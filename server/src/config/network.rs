@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::runtime::cores;
 use crate::batching::Backlog;
 use crate::io_threads::IoThreads;
-use crate::value_parser::{at_least_one, time};
+use crate::transport::ResponseCompression;
+use crate::value_parser::{Problem, at_least_one, time};
 
 /// Addresses, I/O threads and the size of messages.
 #[derive(Debug, Clone, clap::Args)]
@@ -30,6 +31,10 @@ pub struct NetworkOptions {
     /// The largest request in bytes.
     #[arg(long, value_name = "BYTES", default_value = "16777216", value_parser = at_least_one)]
     pub max_message_size: usize,
+    /// Whose answers are compressed, by gzip or deflate: requested (callers whose requests are),
+    /// accepted (all that accept it) or never.
+    #[arg(long, value_name = "WHEN", default_value = "requested", value_parser = compression)]
+    pub response_compression: ResponseCompression,
 }
 
 impl NetworkOptions {
@@ -41,5 +46,16 @@ impl NetworkOptions {
         let cores = cores();
         let count = self.io_threads.unwrap_or(cores);
         IoThreads::start(count, cores, self.busy_poll, backlog)
+    }
+}
+
+fn compression(text: &str) -> Result<ResponseCompression, Problem> {
+    match text {
+        "requested" => Ok(ResponseCompression::Requested),
+        "accepted" => Ok(ResponseCompression::Accepted),
+        "never" => Ok(ResponseCompression::Never),
+        _ => Err(Problem(format!(
+            "`{text}` is none of requested, accepted, never"
+        ))),
     }
 }

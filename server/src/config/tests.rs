@@ -193,3 +193,42 @@ fn onnx_runtime_is_looked_for_in_order() {
     assert_eq!(library(&[], variable), Path::new("/env/lib.so"));
     assert!(library(&[], None).ends_with("lib/libonnxruntime.so"));
 }
+
+#[test]
+fn the_configuration_is_printed_with_its_sources() {
+    let (_folder, path) = file(
+        "log = \"warn\"\nmax_message_size = 9000\n[batching]\nmax_queue_size = 640\n[models.cnn]\ninstances = 3\n",
+    );
+    let given = ["--config", &path, "--print-config", "--max-batch-size", "4"];
+    let printed = config(&given).unwrap().printed.unwrap();
+    let lines: Vec<_> = printed
+        .lines()
+        .map(|line| line.replace(&path, "FILE"))
+        .collect();
+    for line in [
+        "listen = \"127.0.0.1:50051\" # default",
+        "log = \"warn\" # FILE",
+        "max_message_size = 9000 # FILE",
+        "# io_threads is not set: one per core",
+        "# tokens is not set",
+        "[batching]",
+        "max_batch_size = 4 # flag",
+        "max_queue_size = 640 # FILE",
+        "[models.\"cnn\"]",
+        "instances = 3",
+    ] {
+        assert!(lines.iter().any(|it| it == line), "{line}: {printed}");
+    }
+    // It is a file that says the same.
+    let (_folder, again) = file(&printed);
+    let given = ["--config", &again, "--print-config"];
+    let printed_again = config(&given).unwrap().printed.unwrap();
+    let values = |text: &str| -> Vec<String> {
+        let lines = text.lines().map(|line| line.split(" # ").next());
+        lines
+            .map(|line| line.unwrap_or_default().to_owned())
+            .collect()
+    };
+    assert_eq!(values(&printed), values(&printed_again));
+    assert_eq!(config(&["--max-batch-size", "4"]).unwrap().printed, None);
+}

@@ -5,8 +5,10 @@ use quintet_proto::code_name;
 use tokio::time::Instant;
 use tonic::Code;
 
+use super::refusal;
 use crate::busy_poll::{self, UnderWay};
 use crate::call::Call;
+use crate::error::ServeError;
 use crate::request_id;
 use crate::transport::Reply;
 
@@ -21,6 +23,8 @@ pub(super) struct Record {
     id: Option<String>,
     started: Instant,
     code: Code,
+    /// Whether it fails by a fault of the server.
+    is_fault: bool,
     under_way: Option<UnderWay>,
 }
 
@@ -44,6 +48,7 @@ impl Record {
             id: id.map(str::to_owned),
             started,
             code: Code::Cancelled,
+            is_fault: false,
             under_way: Some(busy_poll::enter(started)),
             call,
         }
@@ -60,6 +65,17 @@ impl Record {
         self.code = code;
         self.write_id(response.headers_mut());
         response
+    }
+
+    /// The call ends with this error.
+    pub(super) fn end_with_error(mut self, error: &ServeError) -> Response<Reply> {
+        self.note(error);
+        self.end_with(refusal::refuse(error))
+    }
+
+    /// The call is about to end with this error.
+    pub(super) fn note(&mut self, error: &ServeError) {
+        self.is_fault = matches!(error, ServeError::Internal { .. });
     }
 
     /// The call goes on with the body of its answer, until [`Record::end`]. Writes the headers.
@@ -101,7 +117,7 @@ impl Drop for Record {
         let took_us = took.as_micros() as u64;
         // Faults of the server are always logged (the cause has a line of its own with the error's
         // id). Faults of the caller, and load, are in the metrics and in the log at debug.
-        if matches!(self.code, Code::Internal | Code::Unknown | Code::DataLoss) {
+        if self.is_fault {
             tracing::error!(
                 request_id,
                 caller,

@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use tonic::service::Routes;
 
 use super::record::Record;
-use super::refusal;
 use super::rpc::Rpc;
 use crate::call::{Call, Context, Source};
 use crate::config::Reflection;
@@ -76,11 +75,11 @@ impl Handler for Router {
         let refusal = match checked {
             Ok(_) => match allowed.and_then(|()| check_metadata(headers)) {
                 Ok(()) => return (rpc.carry)(record, request),
-                Err(error) => record.end_with(refusal::refuse(&error)),
+                Err(error) => record.end_with_error(&error),
             },
             Err(bad) => {
                 let error = ServeError::invalid(bad.name, bad.problem);
-                let mut refusal = record.end_with(refusal::refuse(&error));
+                let mut refusal = record.end_with_error(&error);
                 *refusal.status_mut() = bad.http;
                 if bad.http == StatusCode::METHOD_NOT_ALLOWED {
                     let post = HeaderValue::from_static("POST");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::ready;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_util::stream::{Stream, StreamExt as _};
 use http::{Request, Response};
 use prost::Message;
@@ -15,12 +15,12 @@ use tower::Service as _;
 use super::endless::until_drained;
 use super::layout::Layout;
 use super::record::Record;
-use super::status::unsupported_encoding;
+use super::status::not_offered;
 use super::{messages, refusal, stream, stream_body};
 use crate::call::Call;
 use crate::error::ServeError;
 use crate::tokens::{Access, Scope};
-use crate::transport::{self, Answering, Charge, Inbox, Incoming, Reply};
+use crate::transport::{Answering, Charge, Encoding, Encodings, Inbox, Incoming, Reply};
 
 /// One RPC. Messages are those of prost: see [`Message`].
 pub struct Rpc {
@@ -77,16 +77,16 @@ impl Rpc {
         S: Stream<Item = Result<A, ServeError>> + Send + 'static,
     {
         let layout = Layout::of_request(path);
-        Self::direct(path, move |record, body| {
+        Self::direct(path, move |record, body, encodings| {
             let answer = answer.clone();
             Box::pin(async move {
                 let call = &record.call;
-                let message = messages::only(body, call, layout).await;
+                let message = messages::only(body, call, layout, encodings.request).await;
                 let answers = message.and_then(|(message, _)| {
                     call.check_accepting()?;
                     Ok(answer(call.clone(), message)?.boxed())
                 });
-                stream_body::answer(record, answers, None)
+                stream_body::answer(record, answers, None, encodings.response)
             })
         })
     }
@@ -104,12 +104,11 @@ impl Rpc {
         W: Future<Output = A> + Send + 'static,
     {
         let layout = Layout::of_request(path);
-        Self::direct(path, move |record, body| {
+        Self::direct(path, move |record, body, encodings| {
             let call = &record.call;
             let inbox = body.into_inbox(call.context().budget);
             let answers = call.check_accepting().map(|()| {
-                let max_message_size = call.context().max_message_size;
-                let requests = messages::all(inbox.clone(), max_message_size, layout);
+                let requests = messages::all(inbox.clone(), call, layout, encodings.request);
                 let (answer, item_call) = (answer.clone(), call.clone());
                 let answer = move |(item, charge)| {
                     let answer = answer(item_call.clone(), item);
@@ -120,7 +119,8 @@ impl Rpc {
                 };
                 stream::answers(requests, call, items.in_order, answer)
             });
-            Box::pin(ready(stream_body::answer(record, answers, Some(inbox))))
+            let response = stream_body::answer(record, answers, Some(inbox), encodings.response);
+            Box::pin(ready(response))
         })
     }
 
@@ -161,43 +161,42 @@ impl Rpc {
         W: Future<Output = Result<A, ServeError>> + Send + 'static,
     {
         let layout = Layout::of_request(path);
-        Self::direct(path, move |record, body| {
+        Self::direct(path, move |record, body, encodings| {
             let answer = answer.clone();
             Box::pin(async move {
                 let call = &record.call;
-                let message = messages::only(body, call, layout).await;
+                let message = messages::only(body, call, layout, encodings.request).await;
                 let outcome = match message.and_then(|message| check(call).map(|()| message)) {
                     Ok((message, _charge)) => answer(call.clone(), message).await,
                     Err(error) => Err(error),
                 };
-                record.end_with(match outcome {
-                    Ok(message) => {
-                        let mut data = BytesMut::new();
-                        messages::encode(&message, &mut data);
-                        (Reply::Message(data.freeze()).into_response(), Code::Ok)
-                    }
-                    Err(error) => refusal::refuse(&error),
-                })
+                let data = outcome.map(|message| {
+                    let mut data = BytesMut::new();
+                    messages::encode(&message, &mut data);
+                    data
+                });
+                match (data, encodings.response) {
+                    (Ok(data), None) => record.end_with(one(data.freeze(), None)),
+                    // Boxed to keep the futures of other calls small.
+                    (Ok(data), Some(encoding)) => Box::pin(compress(record, data, encoding)).await,
+                    (Err(error), _) => record.end_with_error(&error),
+                }
             })
         })
     }
 
-    /// Straight from the frames of HTTP/2, if messages are not compressed.
+    /// Straight from the frames of HTTP/2, if the encoding of the messages is offered.
     fn direct(
         path: &'static str,
-        carry: impl Fn(Record, Incoming) -> Answering + Send + Sync + 'static,
+        carry: impl Fn(Record, Incoming, Encodings) -> Answering + Send + Sync + 'static,
     ) -> Self {
-        let carry = move |record: Record, request: Request<Incoming>| -> Answering {
-            let Some(encoding) = transport::encoding(request.headers()) else {
-                return carry(record, request.into_body());
-            };
-            let status = unsupported_encoding(encoding);
-            Box::pin(ready(record.end_with(refusal::refuse_as(status))))
-        };
         Self {
             path,
             access: Access::Scope(Scope::Infer),
-            carry: Box::new(carry),
+            carry: Box::new(move |record, request| match agree(&record, &request) {
+                Ok(encodings) => carry(record, request.into_body(), encodings),
+                Err(status) => Box::pin(ready(record.end_with(refusal::refuse_as(status)))),
+            }),
         }
     }
 
@@ -205,11 +204,18 @@ impl Rpc {
     fn by_tonic(path: &'static str, routes: &Routes, change: fn(Body, &Call) -> Body) -> Self {
         let routes = routes.clone();
         let carry = move |record: Record, request: Request<Incoming>| -> Answering {
+            let encodings = match agree(&record, &request) {
+                Ok(encodings) => encodings,
+                Err(status) => {
+                    return Box::pin(ready(record.end_with(refusal::refuse_as(status))));
+                }
+            };
             // The router is always ready.
             let mut routes = routes.clone();
-            let (head, body) = request.into_parts();
+            let (mut head, body) = request.into_parts();
+            Encodings::remove(&mut head.headers);
             let inbox = body.into_inbox(record.call.context().budget);
-            let body = messages::for_tonic(inbox.clone());
+            let body = messages::for_tonic(inbox.clone(), &record.call, encodings.request);
             let answering = routes.call(Request::from_parts(head, body));
             Box::pin(async move {
                 let response = answering.await.unwrap_or_else(|error| match error {});
@@ -228,6 +234,30 @@ impl Rpc {
 impl fmt::Debug for Rpc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Rpc").field(&self.path).finish()
+    }
+}
+
+/// # Errors
+/// The encoding of the request is not offered.
+fn agree(record: &Record, request: &Request<Incoming>) -> Result<Encodings, Status> {
+    let when = record.call.context().response_compression;
+    Encodings::agree(request.headers(), when).map_err(not_offered)
+}
+
+/// The one message of an answer.
+fn one(data: Bytes, encoding: Option<Encoding>) -> (Response<Reply>, Code) {
+    let mut response = Reply::Message(data).into_response();
+    if let Some(encoding) = encoding {
+        encoding.write(response.headers_mut());
+    }
+    (response, Code::Ok)
+}
+
+/// The one message of an answer, compressed.
+async fn compress(record: Record, data: BytesMut, encoding: Encoding) -> Response<Reply> {
+    match messages::compress(data, encoding, &record.call).await {
+        Ok(data) => record.end_with(one(data, Some(encoding))),
+        Err(error) => record.end_with_error(&error),
     }
 }
 

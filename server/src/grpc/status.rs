@@ -9,6 +9,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::clip::{clip, clip_to};
 use crate::error::ServeError;
+use crate::transport::{Encoding, NotOffered};
 
 /// The most characters of a message: clients bound their headers at 8 KiB and more.
 const MESSAGE: usize = 4096;
@@ -60,6 +61,7 @@ pub(super) fn status(error: &ServeError) -> Status {
         ServeError::Unavailable { .. } => Code::Unavailable,
         ServeError::Unimplemented(_) => Code::Unimplemented,
         ServeError::DeadlineExceeded { .. } => Code::DeadlineExceeded,
+        ServeError::Protocol(_) => Code::Internal,
         ServeError::Internal { id } => {
             details.set_error_info("INTERNAL", DOMAIN, [metadata("error_id", id)]);
             Code::Internal
@@ -88,14 +90,14 @@ pub(super) fn trailers(status: &Status) -> Result<HeaderMap, Status> {
     Ok(trailers)
 }
 
-/// A request is compressed: UNIMPLEMENTED with the encodings that are accepted, as gRPC's
-/// "Compression" specification asks, in tonic's words.
-pub(super) fn unsupported_encoding(encoding: &[u8]) -> Status {
+/// A compression that is not offered: UNIMPLEMENTED with the encodings that are, as gRPC's
+/// "Compression" specification asks.
+pub(super) fn not_offered(NotOffered(encoding): NotOffered<'_>) -> Status {
     let encoding = encoding.escape_ascii().to_string();
-    let encoding = clip(&encoding);
-    let words = format!("Content is compressed with `{encoding}` which isn't supported");
+    let (encoding, offered) = (clip(&encoding), Encoding::OFFERED);
+    let words = format!("grpc-encoding: is `{encoding}`; the server takes {offered}");
     let mut status = Status::unimplemented(words);
-    let accepted = MetadataValue::from_static("identity");
+    let accepted = MetadataValue::from_static(offered);
     status
         .metadata_mut()
         .insert("grpc-accept-encoding", accepted);
@@ -183,6 +185,7 @@ mod tests {
                 reason: "metadata: is 20000 bytes; at most 16384 are allowed".into(),
                 retry_after: None,
             },
+            ServeError::Protocol("request: its compression flag is 1".into()),
             ServeError::Unimplemented("there is no service `x`; there is y".into()),
             ServeError::Unavailable {
                 reason: "loading".into(),
@@ -205,6 +208,7 @@ mod tests {
             FAILED_PRECONDITION: found 3 of 20 images of a 7 with a confidence of at least 0.9 in 5120 candidates, as many as may be drawn for them (max_candidates_per_image); another seed or a lower min_confidence may give more None None Some("TOO_FEW_FOUND {\"candidates\": \"5120\", \"found\": \"3\", \"wanted\": \"20\"}")
             RESOURCE_EXHAUSTED: model `cnn` is busy: the queue holds 512 of at most 512 rows, 1 more do not fit None Some(1s) None
             RESOURCE_EXHAUSTED: metadata: is 20000 bytes; at most 16384 are allowed None None None
+            INTERNAL: request: its compression flag is 1 None None None
             UNIMPLEMENTED: there is no service `x`; there is y None None None
             UNAVAILABLE: loading None Some(1s) None
             UNAVAILABLE: broken None None None

@@ -2,7 +2,7 @@
 
 use std::future::ready;
 
-use super::{Rpc, refusal};
+use super::Rpc;
 use crate::clip::clip;
 use crate::error::ServeError;
 use crate::tokens::Access;
@@ -17,7 +17,7 @@ impl Rpc {
             carry: Box::new(move |record, request| {
                 let words = words(request.uri().path(), &known);
                 let error = ServeError::Unimplemented(words);
-                Box::pin(ready(record.end_with(refusal::refuse(&error))))
+                Box::pin(ready(record.end_with_error(&error)))
             }),
         }
     }

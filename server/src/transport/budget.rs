@@ -82,6 +82,11 @@ impl Charge {
         Ok(())
     }
 
+    /// Parts with all of its bytes.
+    pub(super) fn take(&mut self) -> Self {
+        self.split(self.bytes)
+    }
+
     /// Parts with `bytes` of its bytes.
     pub(super) fn split(&mut self, bytes: usize) -> Self {
         let bytes = bytes.min(self.bytes);

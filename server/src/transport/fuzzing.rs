@@ -12,7 +12,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
 use super::connection::Connection;
-use super::{Answering, Budget, Handler, Incoming, Peer, Reply, deadline, metadata_size};
+use super::{
+    Allowed, Answering, Budget, Charge, Decompressing, Encoding, Encodings, Handler, Incoming,
+    Peer, Reply, ResponseCompression, deadline, is_compressed, metadata_size,
+};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// What the server may write before anybody reads; more than any input causes.
@@ -37,19 +40,40 @@ impl Handler for Reader {
         if deadline(&request, Instant::now()).is_err() {
             return Box::pin(ready(Reply::Nothing.into_response()));
         }
+        let agreed = Encodings::agree(request.headers(), ResponseCompression::Accepted);
+        let encoding = agreed.unwrap_or_default().request;
+        let allowed = Allowed {
+            size: MAX_MESSAGE_SIZE,
+            compressed: encoding.is_some(),
+        };
         let is_stream = request.uri().path().len() % 2 == 0;
         let body = request.into_body();
         Box::pin(async move {
             let read = if is_stream {
-                let messages = body.into_inbox(*BUDGET).messages(MAX_MESSAGE_SIZE);
-                let sizes = messages.map(|message| message.map_or(0, |(bytes, _)| bytes.len()));
+                let messages = body.into_inbox(*BUDGET).messages(allowed);
+                let sizes = messages.map(|message| message.map_or(0, |it| size(it, encoding)));
                 sizes.fold(0, async |all, size| all + size).await
             } else {
-                let message = body.only_message(MAX_MESSAGE_SIZE, *BUDGET).await;
-                message.map_or(0, |(bytes, _)| bytes.len())
+                let message = body.only_message(allowed, *BUDGET).await;
+                message.map_or(0, |it| size(it, encoding))
             };
             Reply::Message(Bytes::from(read.to_string())).into_response()
         })
+    }
+}
+
+/// The size of a message, decompressed if it is compressed.
+fn size(message: (Bytes, Charge), encoding: Option<Encoding>) -> usize {
+    let Some(encoding) = encoding.filter(|_| is_compressed(&message.0)) else {
+        return message.0.len();
+    };
+    let Ok(mut work) = Decompressing::new(encoding, message, MAX_MESSAGE_SIZE) else {
+        return 0;
+    };
+    loop {
+        if let Some(result) = work.step() {
+            return result.map_or(0, |(bytes, _)| bytes.len());
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 //! h2 refuses an authority that is not a URI's. gRPC's C core sends one for a target of several
 //! addresses: `10.0.0.1:50051,10.0.0.2:50051`, in some versions with each colon as `%3A`. Nothing
 //! here routes by authority, so what follows a comma or a percent sign in it is made acceptable
-//! before h2 reads it. The C core does not compress it by Huffman's code.
+//! before h2 reads it, also where a proxy has compressed it ([`super::huffman`]).
+
+use super::huffman::Huffman;
 
 const AUTHORITY: &[u8] = b":authority";
 /// The place of `:authority` in HPACK's static table.
@@ -17,6 +19,8 @@ pub(super) struct HeaderBlock {
     is_authority: bool,
     /// Whether its value has a comma or a percent sign, so far.
     is_list: bool,
+    /// Where the walk is in a compressed value.
+    huffman: Huffman,
 }
 
 /// What the next byte is.
@@ -64,6 +68,14 @@ impl HeaderBlock {
         while at < bytes.len() {
             let skipped = self.skip(bytes.len() - at);
             if skipped == 0 {
+                if let Next::Text {
+                    text: Text::Value,
+                    is_plain: false,
+                    ..
+                } = self.next
+                {
+                    self.huffman.walk(&mut bytes[..=at], &mut self.is_list);
+                }
                 self.next = self.step(&mut bytes[at]);
             }
             at += skipped.max(1);
@@ -186,6 +198,7 @@ impl HeaderBlock {
         if length == 0 {
             return text.after();
         }
+        self.huffman = Huffman::default();
         Next::Text {
             text,
             is_plain,
@@ -208,6 +221,7 @@ impl Text {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::huffman::tests::encode;
     use super::*;
 
     fn string(text: &str) -> Vec<u8> {
@@ -244,6 +258,20 @@ mod tests {
             vec![0xff, 0x80, 0x01],
         ]
         .concat()
+    }
+
+    #[test]
+    fn a_compressed_authority_is_made_acceptable() {
+        let block = |authority| {
+            let value = encode(authority);
+            let length = 0x80 | value.len() as u8;
+            [&[0x41, length], &value[..], &literal("x", "a,b%")].concat()
+        };
+        let mut bytes = block("10.0.0.1:1,[a]:2");
+        let mut walk = HeaderBlock::default();
+        walk.walk(&mut bytes);
+        assert_eq!(bytes, block("10.0.0.1:1,~a~B2"));
+        assert_eq!(walk.next, Next::Field);
     }
 
     #[test]

@@ -13,7 +13,6 @@ pub(crate) const MAX_METADATA: usize = 16 << 10;
 const FIELD: usize = 32;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// A header with a value that is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,12 +73,6 @@ pub(crate) fn metadata_size(headers: &HeaderMap) -> usize {
     fields
         .map(|(name, value)| name.as_str().len() + value.len() + FIELD)
         .sum()
-}
-
-/// The compression of the messages of a request; `None`: they are not compressed.
-pub(crate) fn encoding(headers: &HeaderMap) -> Option<&[u8]> {
-    let encoding = headers.get(GRPC_ENCODING)?.as_bytes();
-    (encoding != b"identity").then_some(encoding)
 }
 
 /// The `grpc-timeout` header (gRPC over HTTP/2, "Requests"): at most 8 digits and a unit.

@@ -13,7 +13,7 @@ use futures_util::stream::Stream;
 use h2::RecvStream;
 
 use super::budget::Charge;
-use super::messages::{Unreadable, length};
+use super::messages::{Allowed, Unreadable, length};
 use crate::lock::lock;
 
 /// The frames of a request that have come and are not taken. Its clones are the same.
@@ -24,7 +24,7 @@ pub(crate) struct Inbox(Arc<Mutex<State>>);
 #[derive(Debug)]
 pub(crate) struct Messages {
     inbox: Inbox,
-    max_size: usize,
+    allowed: Allowed,
 }
 
 #[derive(Debug)]
@@ -65,31 +65,16 @@ impl Inbox {
         }
     }
 
-    /// The next bytes, whatever messages they belong to; `None` at the end.
-    pub(crate) fn poll_bytes(
-        &self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Unreadable>>> {
-        let mut state = lock(&self.0);
-        state.fill(context);
-        if !state.buffer.is_empty() {
-            let bytes = state.buffer.split().freeze();
-            state.charge.split(bytes.len());
-            return Poll::Ready(Some(state.release(0).map(|()| bytes)));
-        }
-        if let Some(end) = &mut state.end {
-            let end = std::mem::replace(end, Ok(()));
-            return Poll::Ready(end.err().map(Err));
-        }
-        state.reader = Some(context.waker().clone());
-        Poll::Pending
+    /// Wakes this task when bytes come, also when another one takes them over.
+    pub(crate) fn wake_on_input(&self, context: &Context<'_>) {
+        lock(&self.0).reader = Some(context.waker().clone());
     }
 
     /// The messages.
-    pub(crate) fn messages(self, max_size: usize) -> Messages {
+    pub(crate) fn messages(self, allowed: Allowed) -> Messages {
         Messages {
             inbox: self,
-            max_size,
+            allowed,
         }
     }
 }
@@ -115,8 +100,8 @@ impl State {
     }
 
     /// Takes the first message, if it has come whole.
-    fn take(&mut self, max_size: usize) -> Result<Option<(Bytes, Charge)>, Unreadable> {
-        let length = length(&self.buffer, max_size)?;
+    fn take(&mut self, allowed: Allowed) -> Result<Option<(Bytes, Charge)>, Unreadable> {
+        let length = length(&self.buffer, allowed)?;
         let length = length.filter(|length| *length <= self.buffer.len());
         let message = length.map(|length| {
             let message = self.buffer.split_to(length).freeze();
@@ -148,7 +133,7 @@ impl Stream for Messages {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut state = lock(&self.inbox.0);
         loop {
-            match state.take(self.max_size) {
+            match state.take(self.allowed) {
                 Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
                 Ok(None) => {}
                 Err(why) => return Poll::Ready(Some(Err(why))),

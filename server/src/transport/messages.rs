@@ -13,6 +13,15 @@ use super::inbox::Inbox;
 /// The compression flag and the length, before each message.
 pub(crate) const PREFIX: usize = 5;
 
+/// What a message may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowed {
+    /// The most bytes.
+    pub(crate) size: usize,
+    /// Whether it may be compressed: the request has an encoding.
+    pub(crate) compressed: bool,
+}
+
 /// The body of a request. Its trailers have no meaning.
 #[derive(Debug)]
 pub(crate) struct Incoming(RecvStream);
@@ -22,10 +31,22 @@ pub(crate) struct Incoming(RecvStream);
 pub(crate) enum Unreadable {
     #[error("cannot be read: {0}")]
     Http(#[from] h2::Error),
-    #[error("cannot be read: its compression flag is {0}; 0 is needed without a grpc-encoding")]
-    Compressed(u8),
+    #[error("cannot be read: its compression flag is 1; 0 is needed without a grpc-encoding")]
+    Compressed,
+    #[error("cannot be read: its compression flag is {0}; 0 and 1 are allowed")]
+    Flag(u8),
+    #[error("cannot be decompressed ({encoding}): {reason}")]
+    Broken {
+        encoding: &'static str,
+        reason: String,
+    },
     #[error("is too large; at most {0} bytes (max_message_size) are allowed")]
     TooLarge(usize),
+    #[error(
+        "is {compressed} bytes that become more than {limit}; send what is so compressible \
+         without compression"
+    )]
+    TooDense { compressed: usize, limit: usize },
     #[error("cannot be read: more than one message came")]
     MoreThanOne,
     #[error("cannot be read: the body ends after {0} bytes")]
@@ -61,13 +82,13 @@ impl Incoming {
     /// There is not exactly one message, it is too large, or the budget is used up.
     pub(crate) async fn only_message(
         mut self,
-        max_size: usize,
+        allowed: Allowed,
         budget: Budget,
     ) -> Result<(Bytes, Charge), Unreadable> {
         let mut charge = budget.begin();
         let mut whole = self.data().await?.unwrap_or_default();
         charge.set(whole.len())?;
-        let mut needed = only_length(&whole, max_size)?;
+        let mut needed = only_length(&whole, allowed)?;
         // Most messages come in one frame.
         if let Some(mut part) = self.data().await? {
             let mut parts = BytesMut::from(whole);
@@ -75,7 +96,7 @@ impl Incoming {
                 charge.check(needed.unwrap_or_default())?;
                 charge.set(parts.len() + part.len())?;
                 parts.extend_from_slice(&part);
-                needed = only_length(&parts, max_size)?;
+                needed = only_length(&parts, allowed)?;
                 match self.data().await? {
                     Some(next) => part = next,
                     None => break,
@@ -97,23 +118,26 @@ impl Incoming {
 
 /// The bytes of the first prefix and message of a body together; `None`: the prefix has not come
 /// whole yet.
-pub(super) fn length(body: &[u8], max_size: usize) -> Result<Option<usize>, Unreadable> {
+pub(super) fn length(body: &[u8], allowed: Allowed) -> Result<Option<usize>, Unreadable> {
     let [flag, a, b, c, d, ..] = *body else {
         return Ok(None);
     };
-    if flag != 0 {
-        return Err(Unreadable::Compressed(flag));
+    match flag {
+        0 => {}
+        1 if allowed.compressed => {}
+        1 => return Err(Unreadable::Compressed),
+        flag => return Err(Unreadable::Flag(flag)),
     }
     let message = u32::from_be_bytes([a, b, c, d]) as usize;
-    if message > max_size {
-        return Err(Unreadable::TooLarge(max_size));
+    if message > allowed.size {
+        return Err(Unreadable::TooLarge(allowed.size));
     }
     Ok(Some(PREFIX + message))
 }
 
 /// The [`length`] of the only message of a body.
-fn only_length(body: &[u8], max_size: usize) -> Result<Option<usize>, Unreadable> {
-    let length = length(body, max_size)?;
+fn only_length(body: &[u8], allowed: Allowed) -> Result<Option<usize>, Unreadable> {
+    let length = length(body, allowed)?;
     if length.is_some_and(|length| body.len() > length) {
         return Err(Unreadable::MoreThanOne);
     }

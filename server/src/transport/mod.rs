@@ -4,7 +4,9 @@
 //! no task and no metric. No other module names h2.
 
 mod budget;
+mod compression;
 mod connection;
+mod encoding;
 mod exchange;
 mod exchanges;
 mod frames;
@@ -12,6 +14,7 @@ mod frames;
 pub(crate) mod fuzzing;
 mod header_block;
 mod headers;
+mod huffman;
 mod inbox;
 mod lifetime;
 mod listener;
@@ -28,11 +31,14 @@ use http::Request;
 use crate::tls::Identity;
 
 pub(crate) use budget::{Budget, Charge};
+pub(crate) use compression::{Decompressing, compress, is_compressed, is_long, is_worth};
+pub use encoding::ResponseCompression;
+pub(crate) use encoding::{Encoding, Encodings, NotOffered};
 pub(crate) use exchange::{Answering, Reply};
-pub(crate) use headers::{MAX_METADATA, deadline, encoding, metadata_size};
-pub(crate) use inbox::Inbox;
+pub(crate) use headers::{MAX_METADATA, deadline, metadata_size};
+pub(crate) use inbox::{Inbox, Messages};
 pub(crate) use listener::{Endpoint, serve};
-pub(crate) use messages::{Incoming, PREFIX, Unreadable};
+pub(crate) use messages::{Allowed, Incoming, PREFIX, Unreadable};
 pub(crate) use outgoing::{BoxError, Outgoing};
 pub(crate) use register::Bounds;
 

@@ -11,7 +11,8 @@ pub(crate) const BENCH_JSON: &str = "\
 An image classifier is sent Classify, a text classifier SentimentScore, and a generator
 GenerateDigits, or noise with oip; a row is an image, a text or a generated image.
 With --json, one object:
-  server, model, version, protocol, stream, texts (the mix, or null without texts),
+  server, model, version, protocol, stream, compression (gzip or null),
+  texts (the mix, or null without texts),
   concurrency (closed loop, else null), rate (open loop, else null),
   connections, rows_per_request, seconds, requests (answered), requests_per_second,
   rows_per_second, mean_batch_size (null with oip, whose answers do not say),

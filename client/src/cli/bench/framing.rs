@@ -1,7 +1,10 @@
 //! Messages as they travel: one byte says whether the message is compressed, four give its length,
 //! big-endian.
 
+use std::io::{Read as _, Write as _};
+
 use bytes::{BufMut as _, Bytes, BytesMut};
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use prost::Message;
 use quintet_proto::v1::StreamError;
 
@@ -54,6 +57,30 @@ pub(super) fn put(out: &mut BytesMut, message: &impl Message) {
     message.encode(out).expect("the buffer grows as needed");
 }
 
+/// The same body of one message, compressed.
+pub(super) fn gzip(body: &[u8]) -> Bytes {
+    let mut compressed = BytesMut::new();
+    compressed.put_u8(1);
+    compressed.put_u32(0);
+    let mut encoder = GzEncoder::new(compressed.writer(), Compression::default());
+    let written = encoder.write_all(&body[PREFIX..]);
+    let finished = written.and_then(|()| encoder.finish());
+    let mut compressed = finished.expect("the buffer grows as needed").into_inner();
+    let length = (compressed.len() - PREFIX) as u32;
+    compressed[1..PREFIX].copy_from_slice(&length.to_be_bytes());
+    compressed.freeze()
+}
+
+fn gunzip(message: &[u8]) -> Result<Bytes, CallError> {
+    let mut whole = Vec::new();
+    let mut decoder = GzDecoder::new(message).take(LONGEST as u64 + 1);
+    match decoder.read_to_end(&mut whole) {
+        Ok(size) if size <= LONGEST => Ok(whole.into()),
+        Ok(_) => Err(CallError::Malformed("a reply that is too long")),
+        Err(_) => Err(CallError::Malformed("a compressed reply that is no gzip")),
+    }
+}
+
 /// The index of a stream's reply, and its response or error; `None` for a message that is no reply.
 pub(super) fn stream_reply(message: Bytes) -> Option<(u64, Result<Bytes, StreamError>)> {
     let reply = StreamReply::decode(message).ok()?;
@@ -90,9 +117,6 @@ impl Messages {
         else {
             return Ok(None);
         };
-        if compressed != 0 {
-            return Err(CallError::Malformed("a compressed reply, unasked"));
-        }
         let length = u32::from_be_bytes(*length) as usize;
         if length > LONGEST {
             return Err(CallError::Malformed("a reply that is too long"));
@@ -101,7 +125,11 @@ impl Messages {
             return Ok(None);
         }
         let mut message = self.rest.split_to(PREFIX + length);
-        Ok(Some(message.split_off(PREFIX)))
+        let message = message.split_off(PREFIX);
+        match compressed {
+            0 => Ok(Some(message)),
+            _ => gunzip(&message).map(Some),
+        }
     }
 }
 
@@ -129,6 +157,7 @@ mod tests {
         };
         let framed = frame(&message);
         assert_eq!(&framed[..], b"\0\0\0\0\x03\x0a\x017");
+        assert_eq!(unframe(gzip(&framed)).unwrap(), "\x0a\x017");
         assert_eq!(unframe(framed).unwrap(), "\x0a\x017");
         let empty = unframe(frame(&ListModelsResponse::default()));
         assert!(empty.unwrap().is_empty());

@@ -30,7 +30,11 @@ use self::{
     report::{Report, Setting},
     servers::Servers,
 };
-use crate::{connection::ConnectionArgs, failure::Failure, output};
+use crate::{
+    connection::{ConnectionArgs, Kind},
+    failure::Failure,
+    output,
+};
 
 /// The default concurrency of a closed loop.
 const CONCURRENCY: usize = 64;
@@ -55,7 +59,10 @@ pub(crate) async fn run(
         runtime.block_on(async {
             let servers = Rc::new(Servers::new(&client, &connection)?);
             let timeout = connection.timeout;
-            let payload = subject::payload(&client, &servers, timeout, &args).await?;
+            let mut payload = subject::payload(&client, &servers, timeout, &args).await?;
+            if servers.compression.is_some() {
+                payload.compress();
+            }
             bench(&client, servers, timeout, &args, payload).await
         })
     })
@@ -79,6 +86,7 @@ async fn bench(
 ) -> Result<(Report, Option<String>), Failure> {
     let rpc = payload.rpc();
     let grace = timeout + GRACE;
+    let compression = servers.compression.map(|Kind::Gzip| "gzip");
     let target = Target {
         servers,
         path: rpc.path(),
@@ -124,6 +132,7 @@ async fn bench(
             _ => "quintet",
         },
         stream: rpc == Rpc::ClassifyStream,
+        compression,
         texts: (rpc == Rpc::SentimentScore).then_some(args.mix),
         concurrency: args.rate.is_none().then_some(limit),
         rate: args.rate,

@@ -86,6 +86,16 @@ impl Payload {
         }
     }
 
+    /// Compresses the requests. Those of a stream are compressed as they are sent, with their
+    /// indices.
+    pub(super) fn compress(&mut self) {
+        if self.rpc != Rpc::ClassifyStream {
+            for body in &mut self.bodies {
+                *body = framing::gzip(body);
+            }
+        }
+    }
+
     pub(super) fn rpc(&self) -> Rpc {
         self.rpc
     }

@@ -59,6 +59,8 @@ pub(super) struct Setting {
     pub(super) protocol: &'static str,
     /// Whether requests shared a stream.
     pub(super) stream: bool,
+    /// How messages were compressed.
+    pub(super) compression: Option<&'static str>,
     /// Which texts were sent; `None` without texts.
     pub(super) texts: Option<Mix>,
     /// For a closed loop.
@@ -235,7 +237,10 @@ impl Report {
             ("quintet", true) => ", on streams",
             _ => ", by the Open Inference Protocol",
         };
-        let model = format!("{} version {}{by}", setting.model, setting.version);
+        let compression = setting.compression.map(|it| format!(", by {it}"));
+        let compression = compression.unwrap_or_default();
+        let (model, version) = (&setting.model, &setting.version);
+        let model = format!("{model} version {version}{by}{compression}");
         let pace = match setting.rate {
             Some(rate) => format!("{rate} requests/s meant to go"),
             None => format!("{} under way", setting.concurrency.unwrap_or_default()),

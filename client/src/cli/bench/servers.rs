@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, io, net::SocketAddr, sync::Arc};
 
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use quintet_client::Client;
 use rustls::pki_types::ServerName;
 use tokio::{
@@ -11,7 +11,10 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::{connection::ConnectionArgs, failure::Failure};
+use crate::{
+    connection::{ConnectionArgs, Kind},
+    failure::Failure,
+};
 
 /// Bytes to a server and back.
 pub(super) trait Io: AsyncRead + AsyncWrite + Unpin {}
@@ -27,7 +30,9 @@ pub(super) struct Servers {
     /// For those over TLS.
     tls: Option<TlsConnector>,
     server_name: Option<String>,
-    /// The token and the metadata.
+    /// How messages are compressed.
+    pub(super) compression: Option<Kind>,
+    /// The token, the metadata and the compression.
     pub(super) headers: HeaderMap,
 }
 
@@ -46,13 +51,21 @@ impl Servers {
         let config = config
             .transpose()
             .map_err(Failure::of_call(client.address()))?;
+        let mut headers = client.headers();
+        if let Some(Kind::Gzip) = connection.compression {
+            for name in ["grpc-encoding", "grpc-accept-encoding"] {
+                let name = HeaderName::from_static(name);
+                headers.insert(name, HeaderValue::from_static("gzip"));
+            }
+        }
         Ok(Self {
+            compression: connection.compression,
             urls,
             is_name: name.is_some(),
             next: Cell::new(0),
             tls: config.map(|it| Arc::new(it).into()),
             server_name: connection.tls_server_name.clone(),
-            headers: client.headers(),
+            headers,
         })
     }
 

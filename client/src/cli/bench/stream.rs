@@ -27,6 +27,7 @@ pub(super) struct Stream(Rc<RefCell<State>>);
 struct State {
     /// Requests that are not handed to HTTP/2 yet, and whom to wake for them.
     outgoing: BytesMut,
+    is_compressed: bool,
     writer: Option<Waker>,
     /// One for each caller that has a request under way; its place is the request's index.
     slots: Vec<Slot>,
@@ -50,7 +51,11 @@ impl Stream {
     pub(super) async fn open(target: &Target) -> io::Result<Self> {
         let mut connection = Connection::open(target).await?;
         let (response, sender) = connection.start().await.map_err(io::Error::other)?;
-        let stream = Self(Rc::default());
+        let state = State {
+            is_compressed: target.servers.compression.is_some(),
+            ..State::default()
+        };
+        let stream = Self(Rc::new(RefCell::new(state)));
         tokio::task::spawn_local(stream.clone().write(sender));
         tokio::task::spawn_local(stream.clone().read(response));
         Ok(stream)
@@ -113,7 +118,12 @@ impl State {
             index: index as u64,
             request: Some(request),
         };
-        framing::put(&mut self.outgoing, &message);
+        if self.is_compressed {
+            let compressed = framing::gzip(&framing::frame(&message));
+            self.outgoing.extend_from_slice(&compressed);
+        } else {
+            framing::put(&mut self.outgoing, &message);
+        }
         self.writer.take().into_iter().for_each(Waker::wake);
         Ok(index)
     }
