@@ -3,7 +3,7 @@
 
 DATA_DIR ?= $(or $(QUINTET_DATA_DIR),data-sets)
 CARGO ?= cargo
-MODELS ?= mlp cnn resnet fashion simple_rnn lstm gan
+MODELS ?= mlp cnn resnet fashion simple_rnn lstm transformer gan
 MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 TOOLS = $(CURDIR)/.runtime/tools/bin
 TARGET = $(or $(CARGO_TARGET_DIR),target)

@@ -128,6 +128,10 @@ pub struct SequenceDropout {
 pub struct Distillation {
     /// The part of the target that the other classifier decides; its label decides the rest.
     pub part: f64,
+    /// The tokens of a text from which on that part is whole: of a sentence, a bag of n-grams says
+    /// little. The part of a shorter text is as much smaller as the text is shorter; whole for all
+    /// when absent.
+    pub whole_from_tokens: Option<usize>,
 }
 
 /// What an embedding knows before training.

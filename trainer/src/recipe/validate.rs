@@ -25,7 +25,7 @@ const TABLES: [&str; 10] = [
     "adversarial",
 ];
 
-const RANGES: [Range; 40] = [
+const RANGES: [Range; 41] = [
     ("epochs", 1.0, 1e4, false),
     ("batch_size", 1.0, 6e4, false),
     ("optimizer.learning_rate", 0.0, 1.0, true),
@@ -54,6 +54,7 @@ const RANGES: [Range; 40] = [
     ("sequence_dropout.state", 0.0, 0.9, false),
     ("embedding.naive_bayes", 0.0, 10.0, false),
     ("distillation.part", 0.0, 1.0, false),
+    ("distillation.whole_from_tokens", 1.0, 65_536.0, false),
     ("encoder.hidden", 1.0, 4096.0, false),
     ("encoder.layers", 1.0, 48.0, false),
     ("encoder.heads", 1.0, 64.0, false),

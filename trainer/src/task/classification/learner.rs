@@ -14,10 +14,6 @@ use crate::recipe::Recipe;
 use crate::schedule::{Moment, Phase};
 use crate::task::exam::figures;
 
-/// Tokens of a text of which a bag of n-grams can tell something. Of a shorter text, its part in
-/// the target is smaller.
-const TELLING_TOKENS: f64 = 100.0;
-
 /// A network that learns from labelled samples.
 #[derive(Debug)]
 pub(super) struct Classifier<'a> {
@@ -46,9 +42,13 @@ impl<'a> Classifier<'a> {
             let labels = train.label_values();
             let scores = bag_of_ngrams::out_of_fold(&texts.rows(), &labels, recipe.seed);
             let scores = Tensor::from_slice(&scores).to_device(fit.device);
-            let part = (texts.lengths.to_kind(Kind::Float) / TELLING_TOKENS).clamp_max(1.0);
             let labels = objective::targets(&train.labels, label_smoothing);
-            labels.lerp_tensor(&scores, &(part * it.part))
+            let Some(tokens) = it.whole_from_tokens else {
+                return labels.lerp(&scores, it.part);
+            };
+            let lengths = texts.lengths.to_kind(Kind::Float);
+            let part = (lengths / tokens as f64).clamp_max(1.0) * it.part;
+            labels.lerp_tensor(&scores, &part)
         });
         Self {
             recipe,
