@@ -224,6 +224,6 @@ mod tests {
         assert_eq!(auto(digit, (4096, 4096)), 1);
         assert_eq!(auto(digit, (5664, 4248)), 2);
         assert_eq!(auto(digit, (8192, 8192)), 2);
-        assert_eq!(auto(digit, (8193, 8193)), 4);
+        assert_eq!(auto(digit, (8194, 8194)), 4);
     }
 }
