@@ -40,6 +40,9 @@ class Model:
             self.types[name] = TYPES[entry["dtype"]]
         self.rows = len(next(iter(self.samples["input"].values())))
         manifest = tomllib.loads((folder / "manifest.toml").read_text())
+        self.max_tokens = manifest["preprocessing"].get("max_tokens")
+        tokenizer = folder / "tokenizer.json"
+        self.vocabulary = len(json.loads(tokenizer.read_text())["model"]["vocab"]) if tokenizer.exists() else None
         tensors = [*manifest["inputs"], *manifest["outputs"]]
         # A name stands for a size that varies.
         size = lambda dim: -1 if isinstance(dim, str) else dim
@@ -246,11 +249,12 @@ def test_what_could_fail_inside_a_batch(client, model):
     """Tokens and lengths that the network could not read are refused before they join a batch."""
     if "tokens" not in model.samples["input"]:
         return
+    size, longest = model.vocabulary, model.max_tokens
     for name, place, value, words in (
-        ("tokens", [0, 1], 10_000, ["10000", "0 to 9999"]),
-        ("tokens", [0, 1], -1, ["-1", "0 to 9999"]),
+        ("tokens", [0, 1], size, [f"{size}", f"0 to {size - 1}"]),
+        ("tokens", [0, 1], -1, ["-1", f"0 to {size - 1}"]),
         ("lengths", [0], 0, ["is 0"]),
-        ("lengths", [0], 201, ["is 201"]),
+        ("lengths", [0], longest + 1, [f"is {longest + 1}"]),
     ):
         inputs = []
         for given, array in model.samples["input"].items():

@@ -10,6 +10,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,8 +49,12 @@ type outcome struct {
 	WorstSeconds float64        `json:"worst_seconds"`
 }
 
-// SentimentScoreRequest with one text: field 1, a length and the bytes.
-func request(text string) []byte {
+// SentimentScoreRequest with a text some times over: field 1, a length and the bytes.
+func request(text string, times int) []byte {
+	return bytes.Repeat(field(text), times)
+}
+
+func field(text string) []byte {
 	message := []byte{0x0a}
 	for n := len(text); ; n >>= 7 {
 		if n < 0x80 {
@@ -61,7 +66,7 @@ func request(text string) []byte {
 	return append(message, text...)
 }
 
-func call(target, config, text string, concurrency int, length time.Duration) outcome {
+func call(target, config string, message []byte, concurrency int, length time.Duration) outcome {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultServiceConfig(config),
@@ -72,7 +77,6 @@ func call(target, config, text string, concurrency int, length time.Duration) ou
 		panic(err)
 	}
 	defer connection.Close()
-	message := request(text)
 	result := outcome{Failures: map[string]int{}}
 	var lock sync.Mutex
 	var callers sync.WaitGroup
@@ -181,9 +185,9 @@ func main() {
 	reach(strings.TrimPrefix(target, "dns:///"))
 	switch os.Args[1] {
 	case "go":
-		print(call(target, retries, "what a fine film", 16, length))
+		print(call(target, retries, request("what a fine film", 1), 16, length))
 	case "big":
-		print(call(target, `{}`, strings.Repeat("what a fine film ", 1<<18), 64, length))
+		print(call(target, `{}`, request(strings.Repeat("what a fine film ", 60_000), 4), 64, length))
 	case "sdk":
 		print(sdk(target, length))
 	case "bench":

@@ -134,8 +134,8 @@ fn a_large_jpeg_is_decoded_at_a_reduced_scale() {
     let whole = decode(&picture, Channels::Rgb, u64::MAX).unwrap();
     assert_eq!((whole.width, whole.height), (3000, 2000));
     let (small, whole) = (
-        spec.fit(small, Framing::Auto),
-        spec.fit(whole, Framing::Auto),
+        spec.fit(small, Framing::Auto).pixels,
+        spec.fit(whole, Framing::Auto).pixels,
     );
     let worst = small.iter().zip(&whole).map(|(a, b)| a.abs_diff(*b)).max();
     assert!(worst <= Some(3), "{worst:?}");
@@ -177,7 +177,7 @@ fn a_picture_of_one_pixel_is_enlarged() {
     ));
     let spec = photograph();
     let pixel = decode(&picture, Wanted::by(spec, Framing::Auto), LIMIT).unwrap();
-    let row = spec.fit(pixel, Framing::Auto);
+    let row = spec.fit(pixel, Framing::Auto).pixels;
     assert!(
         row.as_chunks::<3>()
             .0
