@@ -40,7 +40,7 @@ class Model:
             self.types[name] = TYPES[entry["dtype"]]
         self.rows = len(next(iter(self.samples["input"].values())))
         manifest = tomllib.loads((folder / "manifest.toml").read_text())
-        self.max_tokens = manifest["preprocessing"].get("max_tokens")
+        self.max_tokens = manifest.get("preprocessing", {}).get("max_tokens")
         tokenizer = folder / "tokenizer.json"
         self.vocabulary = len(json.loads(tokenizer.read_text())["model"]["vocab"]) if tokenizer.exists() else None
         tensors = [*manifest["inputs"], *manifest["outputs"]]
