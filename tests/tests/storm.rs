@@ -201,6 +201,7 @@ async fn bad_requests_are_refused_and_the_server_works_on() {
         .generator(tiny_generator("gan"))
         .max_images_per_generation(64)
         .max_candidates_per_image(4)
+        .default_classifier("digits")
         .start()
         .await;
     let mut callers = tokio::task::JoinSet::new();
