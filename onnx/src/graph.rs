@@ -16,7 +16,8 @@ use crate::value::{GraphId, Value};
 
 /// Collects inputs, initializers, nodes and outputs, and [builds](Self::build) a checked [`Model`].
 ///
-/// Nodes come from the functions in [`ops`]; they stand in the file in the order of the calls.
+/// Nodes come from the functions in [`ops`](crate::ops); they stand in the file in the order of the
+/// calls.
 #[derive(Debug, Default)]
 pub struct GraphBuilder {
     id: GraphId,

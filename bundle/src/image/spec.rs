@@ -113,9 +113,9 @@ impl ImageSpec {
     /// By how much a decoder may divide a picture's sides, where it can do so for less work: 1, 2, 4
     /// or 8.
     ///
-    /// Only pictures of more than [`LARGE`] pixels are divided, and no further than to twice the
-    /// size that they are resized to: what is averaged twice then differs little. A digit is looked
-    /// for in the picture's own pixels, up to [`MOST_SEARCHED`] of them.
+    /// Only pictures of more than 4 Mi pixels are divided, and no further than to twice the size that
+    /// they are resized to: what is averaged twice then differs little. A digit is looked for in the
+    /// picture's own pixels, up to 16 Mi of them.
     pub fn reduction(&self, (width, height): (u32, u32), framing: Framing) -> u32 {
         let shorter = width.min(height) as usize;
         let fits = |by: u32| match self.fit {
