@@ -3,16 +3,20 @@
 use quintet_bundle::image::{Channels, Findings, ImageSpec, Polarity, Thing};
 use quintet_proto::v1;
 
-use super::prepare::{Reading, Seen};
+use super::prepare::Seen;
 use crate::task::picture::Picture;
 
 /// The answer about an image that was read, without its labels.
-pub(super) fn classification(spec: &ImageSpec, reading: &mut Reading) -> v1::Classification {
+pub(super) fn classification(
+    spec: &ImageSpec,
+    readable: bool,
+    seen: Option<Box<Seen>>,
+) -> v1::Classification {
     let mut answer = v1::Classification {
-        readable: Some(reading.readable),
+        readable: Some(readable),
         ..v1::Classification::default()
     };
-    let Some(seen) = reading.seen.take() else {
+    let Some(seen) = seen else {
         return answer;
     };
     let Seen { pixels, findings } = *seen;

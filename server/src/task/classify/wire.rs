@@ -6,8 +6,9 @@ use std::pin::pin;
 use quintet_bundle::image::Framing;
 use quintet_proto::v1;
 use quintet_proto::v1::classify_stream_response::Result as ItemResult;
+use smallvec::SmallVec;
 
-use super::prepare::{Manner, read};
+use super::prepare::{Manner, Reading, read};
 use super::{Classifier, Limits, NAME, explain};
 use crate::call::Call;
 use crate::error::{ServeError, Violation};
@@ -53,25 +54,20 @@ async fn classify(
     let rows = pin!(async {
         let call = (call.blocking(), limits);
         let readings = read(call, classifier.input, pictures, manner).await?;
-        let (mut rows, mut seen) = (Rows::new(), Vec::with_capacity(count));
-        for mut reading in readings {
-            seen.push(explain::classification(
-                &classifier.input.spec,
-                &mut reading,
-            ));
-            rows.push(reading.row);
-        }
-        Ok((rows, seen))
+        let split = |it: Reading| (it.row, (it.readable, it.seen));
+        let rows: (Rows, SmallVec<[_; 1]>) = readings.into_iter().map(split).unzip();
+        Ok(rows)
     });
     let top_k = request.top_k as usize;
     // Clients from before `on_unreadable` expect labels.
     let without_labels = on_unreadable == v1::OnUnreadable::Answer;
-    let classification = |(row, mut seen): (&Row, v1::Classification)| {
+    let classification = |(row, (readable, seen)): (&Row, _)| {
         let ranked = classifier.rank(row, top_k)?;
-        if seen.readable() || !without_labels {
-            seen.labels = ranked.into_iter().map(|it| label(&model, it)).collect();
+        let mut answer = explain::classification(&classifier.input.spec, readable, seen);
+        if readable || !without_labels {
+            answer.labels = ranked.into_iter().map(|it| label(&model, it)).collect();
         }
-        Some(seen)
+        Some(answer)
     };
     let served = model.serve(call.turn(), count, rows, |outputs, seen| {
         outputs.iter().zip(seen).map(classification).collect()
