@@ -27,10 +27,13 @@ def environment():
     packages = ROOT / ".runtime" / "import"
     libraries = packages / "torch" / "lib"
     fetch(HERE / "requirements.txt", packages)
-    if not (libraries / "libcudart.so.13").exists():
+    # Written last, so that a run that broke off is done again.
+    done = libraries / ".cpu"
+    if not done.exists():
         for name in ("libcudart.so.13", "libcupti.so.13"):
             shutil.copy(packages / "nvidia" / "cu13" / "lib" / name, libraries / name)
         subprocess.run([sys.executable, HERE / "torch_cpu.py", libraries], check=True)
+        done.touch()
     return packages
 
 

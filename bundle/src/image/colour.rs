@@ -119,7 +119,8 @@ fn along_axis(pixels: &[[u8; 3]], width: usize) -> Option<Vec<u8>> {
     };
     // On the grey axis, a difference of one level in each channel counts as one level.
     let unit = axis.map(|part| part / 3.0_f32.sqrt());
-    if contrast(unit) < BETTER * contrast(LUMA) || contrast(unit) == 0.0 {
+    let along = contrast(unit);
+    if along < BETTER * contrast(LUMA) || along == 0.0 {
         return None;
     }
     let mut places: Vec<f32> = samples

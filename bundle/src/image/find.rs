@@ -53,9 +53,11 @@ pub(super) fn digit(image: &GrayImage) -> Found {
     let whole = [0, 0, image.width() as usize, image.height() as usize];
     let (levels, factor) = Levels::of(image, whole, WORKING_SIDE);
     let mut found = look(levels);
+    // What a shadow hides is no digit, however closely it is looked at.
     let region = found
         .ink
         .as_ref()
+        .filter(|_| !found.is_shadow)
         .and_then(|ink| around(ink, found.offset, factor, whole));
     let closer = region.map(|region| look(Levels::of(image, region, WORKING_SIDE).0));
     if let Some(closer) = closer.filter(|closer| closer.ink.is_some()) {

@@ -138,15 +138,13 @@ impl Tokenizer {
             pairs,
         };
         let numbers = SPECIAL.map(|token| vocabulary.get(token).copied());
-        match Self::of(vocabulary) {
-            Ok(own)
-                if numbers == [Some(0), Some(1), Some(2)]
-                    && own.to_bytes()? == imported.to_bytes()? =>
-            {
-                Ok(own)
-            }
-            _ => Ok(imported),
+        if numbers == [Some(0), Some(1), Some(2)]
+            && let Ok(own) = Self::of(vocabulary)
+            && own.to_bytes()? == imported.to_bytes()?
+        {
+            return Ok(own);
         }
+        Ok(imported)
     }
 
     /// The tokeniser as `tokenizer.json`; the same tokeniser gives the same bytes.

@@ -115,8 +115,9 @@ impl ForeignModel {
     /// Numbers in the constants: the parameters of a network, and a few more.
     pub fn constant_elements(&self) -> u64 {
         let constants = self.graph().initializer.iter();
-        let elements = constants.map(|it| it.dims.iter().map(|&dim| dim.max(0) as u64).product());
-        elements.fold(0, |sum: u64, elements: u64| sum.saturating_add(elements))
+        let sizes = constants.map(|it| it.dims.iter().map(|&dim| dim.max(0) as u64));
+        let elements = sizes.map(|dims| dims.fold(1, u64::saturating_mul));
+        elements.fold(0, u64::saturating_add)
     }
 
     /// The bytes of an `.onnx` file.

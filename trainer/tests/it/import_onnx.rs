@@ -135,21 +135,39 @@ fn a_fixed_batch_of_one_stays_one() {
     assert!(bundle.manifest().golden.self_made);
 }
 
+/// The draft of a manifest.
+fn describe(file: &Path) -> String {
+    let file = file.to_str().unwrap();
+    let describe = ["quintet-trainer", "import", "onnx", file, "--describe"];
+    let mut out = Vec::new();
+    cli::run(describe, &[], &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn the_draft_of_a_text_model_says_how_texts_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.onnx");
+    let mut g = GraphBuilder::new("words");
+    let shape = [Dim::symbol("N"), Dim::symbol("L")];
+    let tokens = g.input("input_ids", OnnxType::Int64, shape).unwrap();
+    let table = g.initializer_f32("table", &[9, 2], &[0.5; 18]).unwrap();
+    let words = ops::gather(&mut g, &table, &tokens, 0).unwrap();
+    let logits = ops::reduce_mean(&mut g, &words, 1).unwrap();
+    g.output("logits", &logits).unwrap();
+    fs::write(&file, g.build(&[]).unwrap().to_bytes()).unwrap();
+    let draft = describe(&file);
+    for part in ["role = \"tokens\"", "kind = \"text\""] {
+        assert!(draft.contains(part), "{draft}");
+    }
+}
+
 #[test]
 fn a_draft_can_be_imported() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("model.onnx");
     fs::write(&file, channels(Dim::symbol("B"))).unwrap();
-    let describe = [
-        "quintet-trainer",
-        "import",
-        "onnx",
-        file.to_str().unwrap(),
-        "--describe",
-    ];
-    let mut out = Vec::new();
-    cli::run(describe, &[], &mut out).unwrap();
-    let draft = String::from_utf8(out).unwrap();
+    let draft = describe(&file);
     assert!(
         draft.contains("labels_file = \"labels.txt\"  # 3 names"),
         "{draft}"

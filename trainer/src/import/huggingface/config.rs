@@ -125,7 +125,7 @@ impl Config {
                 1 << 16,
             )?,
             first_position: match family {
-                Family::Roberta => pad_token_id + 1,
+                Family::Roberta => pad_token_id.saturating_add(1),
                 _ => 0,
             },
             token_types: match family {

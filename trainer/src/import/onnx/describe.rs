@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use quintet_bundle::Role;
+use quintet_bundle::{DataType, Role};
 use quintet_onnx::ForeignModel;
 
 use crate::verify::{LoadedModel, Port};
@@ -78,7 +78,7 @@ pub(super) fn draft(model: &ForeignModel, file: &LoadedModel) -> String {
         );
         if inputs
             .iter()
-            .any(|port| port.type_name.eq_ignore_ascii_case("f32"))
+            .any(|port| port.datatype == Some(DataType::Float32))
         {
             text.push_str(MEAN_AND_STD);
         }
@@ -133,13 +133,12 @@ fn classes(port: &Port) -> Option<usize> {
 fn input_role(port: &Port) -> Option<Role> {
     let name = port.name.to_lowercase();
     let has = |part: &str| name.contains(part);
+    let is_integer = matches!(port.datatype, Some(DataType::Int32 | DataType::Int64));
     match port.shape.len() {
         3 | 4 if picture(port).is_some() => Some(Role::Pixels),
         2 if has("mask") => Some(Role::AttentionMask),
         2 if has("type") || has("segment") => Some(Role::TokenTypeIds),
-        2 if port.type_name.to_lowercase().starts_with("int") && (has("id") || has("token")) => {
-            Some(Role::Tokens)
-        }
+        2 if is_integer && (has("id") || has("token")) => Some(Role::Tokens),
         _ => None,
     }
 }
