@@ -1,8 +1,9 @@
 //! A model together with its weights.
 
-use tch::{Device, TchError, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 use crate::models::{Architecture, Model};
+use crate::precision::Precision;
 use crate::recipe::Recipe;
 
 /// A network and the weights it computes with.
@@ -10,6 +11,7 @@ use crate::recipe::Recipe;
 pub struct Network {
     architecture: &'static Architecture,
     store: nn::VarStore,
+    precision: Precision,
     model: Box<dyn Model>,
 }
 
@@ -26,6 +28,7 @@ impl Network {
         let store = nn::VarStore::new(device);
         let model = (architecture.build)(&store.root(), recipe);
         Self {
+            precision: recipe.precision(architecture, device),
             architecture,
             store,
             model,
@@ -49,7 +52,8 @@ impl Network {
 
     /// What the last layer gives with dropout on, for training; see [`Model::forward_t`].
     pub fn forward(&self, inputs: &[Tensor]) -> Tensor {
-        self.model.forward_t(inputs, true)
+        let forward = || self.model.forward_t(inputs, true);
+        self.precision.scope(forward).to_kind(Kind::Float)
     }
 
     /// What the exported graph gives, with dropout off: probabilities, scores or pixels.
@@ -94,7 +98,7 @@ impl Network {
         self.model.fold();
         tch::no_grad(|| {
             for (_, mut weight) in self.weights() {
-                let rounded = weight.to_kind(tch::Kind::Half).to_kind(tch::Kind::Float);
+                let rounded = weight.to_kind(Kind::Half).to_kind(Kind::Float);
                 weight.copy_(&rounded);
             }
         });
