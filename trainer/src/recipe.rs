@@ -6,6 +6,7 @@ mod validate;
 use std::fs;
 use std::path::Path;
 
+use quintet_onnx::Storage;
 use serde::{Deserialize, Serialize};
 
 pub use self::adversarial::{Adversarial, Tuning};
@@ -34,6 +35,9 @@ pub struct Recipe {
     /// a network whose epochs are not chosen by samples, as the GAN.
     #[serde(default)]
     pub validation_fraction: f64,
+    /// How the bundle stores the weights.
+    #[serde(default = "default_storage")]
+    pub storage: Storage,
     /// Adam's settings.
     pub optimizer: Optimizer,
     /// How the learning rate moves; constant when absent.
@@ -77,6 +81,10 @@ pub struct Optimizer {
     /// stabilises a GAN.
     #[serde(default = "default_beta1")]
     pub beta1: f64,
+}
+
+const fn default_storage() -> Storage {
+    Storage::Float16
 }
 
 const fn default_beta1() -> f64 {
