@@ -6,6 +6,7 @@ mod validate;
 use std::fs;
 use std::path::Path;
 
+use quintet_onnx::Storage;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
@@ -43,6 +44,9 @@ pub struct Recipe {
     /// What the layers compute in while they train; when absent, float32 on the CPU and bfloat16 on
     /// CUDA.
     pub precision: Option<Precision>,
+    /// How the bundle stores the weights.
+    #[serde(default = "default_storage")]
+    pub storage: Storage,
     /// How a step changes the weights.
     pub optimizer: Optimizer,
     /// How the learning rate moves; constant when absent.
@@ -113,6 +117,10 @@ const fn one() -> u32 {
 )]
 const fn is_one(parts: &u32) -> bool {
     *parts == 1
+}
+
+const fn default_storage() -> Storage {
+    Storage::Float16
 }
 
 const fn default_beta1() -> f64 {

@@ -61,7 +61,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
     }
     let (mut network, best_epoch) = read_best(run, architecture, recipe)?;
     let trained = exam.judge(Part::Test, &exam.output(Part::Test, &network));
-    network.round_to_half();
+    network.round_as_stored();
     let output = exam.output(Part::Test, &network);
     let stored = exam.judge(Part::Test, &output);
 

@@ -73,7 +73,7 @@ impl Exam for ClassificationExam<'_> {
         let [trained, stored] = [trained, stored].map(|it| it.metrics[0].1);
         let (before, after) = (100.0 * trained, 100.0 * stored);
         let line = format!(
-            "float32 weights {before:.2} %, float16 as stored {after:.2} %, difference {:+.2} points",
+            "float32 weights {before:.2} %, as stored {after:.2} %, difference {:+.2} points",
             after - before,
         );
         (line, vec![("test_accuracy_float32".to_owned(), trained)])
