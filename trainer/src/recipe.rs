@@ -176,6 +176,10 @@ pub struct Distillation {
     /// little. The part of a shorter text is as much smaller as the text is shorter; whole for all
     /// when absent.
     pub whole_from_tokens: Option<usize>,
+    /// How many sentences of the training reviews to learn from besides, each with the score that
+    /// the [teacher](crate::teacher) gives it.
+    #[serde(default)]
+    pub sentences: usize,
 }
 
 /// What an embedding knows before training.

@@ -27,6 +27,9 @@ pub struct Texts {
     pub max_tokens: usize,
     /// What stands around the tokens that are read.
     pub frame: Frame,
+    /// The probability of the second class that another classifier gives each text, float32 `[n]`;
+    /// NaN where none does.
+    pub scores: Tensor,
     // Where each text begins in `tokens`, int64 `[n]`.
     begins: Tensor,
 }
@@ -124,11 +127,13 @@ impl Texts {
     /// Texts of `lengths` tokens, int64 `[n]`, that stand in `tokens`, int32 `[all]`.
     pub fn new(tokens: Tensor, lengths: Tensor, max_tokens: usize, frame: Frame) -> Self {
         let begins = lengths.cumsum(0, Kind::Int64) - &lengths;
+        let scores = begins.full_like(f64::NAN).to_kind(Kind::Float);
         Self {
             tokens,
             lengths,
             max_tokens,
             frame,
+            scores,
             begins,
         }
     }
@@ -146,6 +151,7 @@ impl Texts {
             lengths: all(&self.lengths, &others.lengths),
             max_tokens: self.max_tokens,
             frame: self.frame.clone(),
+            scores: all(&self.scores, &others.scores),
             begins: all(&self.begins, &begins),
         }
     }
@@ -157,7 +163,10 @@ impl Texts {
             self.tokens.to_device(device),
             self.lengths.to_device(device),
         );
-        Self::new(tokens, lengths, self.max_tokens, self.frame.clone())
+        Self {
+            scores: self.scores.to_device(device),
+            ..Self::new(tokens, lengths, self.max_tokens, self.frame.clone())
+        }
     }
 
     /// Some of the texts: those that `choose` takes from a tensor with one element a text.
@@ -168,6 +177,7 @@ impl Texts {
             lengths: choose(&self.lengths),
             max_tokens: self.max_tokens,
             frame: self.frame.clone(),
+            scores: choose(&self.scores),
             begins: choose(&self.begins),
         }
     }
