@@ -115,7 +115,7 @@ fn taught(
     let labels = scores.gt(0.5).to_kind(Kind::Int64);
     let texts = Texts::encode(tokenizer, &drawn, spec)?;
     let part = Part {
-        texts: Texts { scores, ..texts },
+        texts: texts.with_scores(scores),
         labels,
     };
     Ok(part.samples(source.device))

@@ -127,7 +127,8 @@ impl Texts {
     /// Texts of `lengths` tokens, int64 `[n]`, that stand in `tokens`, int32 `[all]`.
     pub fn new(tokens: Tensor, lengths: Tensor, max_tokens: usize, frame: Frame) -> Self {
         let begins = lengths.cumsum(0, Kind::Int64) - &lengths;
-        let scores = begins.full_like(f64::NAN).to_kind(Kind::Float);
+        let options = (Kind::Float, begins.device());
+        let scores = Tensor::full(begins.size(), f64::NAN, options);
         Self {
             tokens,
             lengths,
@@ -136,6 +137,12 @@ impl Texts {
             scores,
             begins,
         }
+    }
+
+    /// The same texts with other scores.
+    #[must_use]
+    pub fn with_scores(self, scores: Tensor) -> Self {
+        Self { scores, ..self }
     }
 
     /// These texts, and then `others` `repeat` times.

@@ -26,10 +26,11 @@ const TABLES: [&str; 11] = [
     "adversarial",
 ];
 
-const RANGES: [Range; 43] = [
+const RANGES: [Range; 44] = [
     ("epochs", 1.0, 1e4, false),
     ("parts", 1.0, 1e3, false),
     ("batch_size", 1.0, 6e4, false),
+    ("max_batch_size", 1.0, 65_536.0, false),
     ("optimizer.learning_rate", 0.0, 1.0, true),
     ("optimizer.weight_decay", 0.0, 1.0, false),
     ("optimizer.clip_norm", 0.0, 1e9, true),

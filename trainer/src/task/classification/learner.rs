@@ -162,7 +162,7 @@ mod tests {
         let scores = texts.scores.shallow_clone();
         let _ = scores.narrow(0, 20, 20).fill_(0.25);
         let own = scores.isnan();
-        let found = bag_of_ngrams(&Texts { scores, ..texts }, &labels, &own, 1);
+        let found = bag_of_ngrams(&texts.with_scores(scores), &labels, &own, 1);
         for (row, word) in tokens.iter().enumerate() {
             let score = found.double_value(&[row as i64]);
             let expected = match (row, word) {
