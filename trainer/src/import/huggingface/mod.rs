@@ -1,7 +1,7 @@
 //! Text classifiers of Hugging Face's `transformers`: a folder with `config.json`,
 //! `model.safetensors`, `tokenizer.json` and `tokenizer_config.json`.
 
-mod checkpoint;
+pub(crate) mod checkpoint;
 mod config;
 mod labels;
 mod names;
