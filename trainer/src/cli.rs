@@ -70,6 +70,9 @@ pub struct Train {
     /// The images that a network learns from, if not its own.
     #[command(flatten)]
     pub images: Images,
+    /// What training starts from.
+    #[command(flatten)]
+    pub init: Init,
     /// Where results go.
     #[command(flatten)]
     pub output: Output,
@@ -121,6 +124,9 @@ pub struct Export {
     /// The images that a network learns from, if not its own.
     #[command(flatten)]
     pub images: Images,
+    /// What training starts from.
+    #[command(flatten)]
+    pub init: Init,
     /// Where results go.
     #[command(flatten)]
     pub output: Output,
@@ -145,6 +151,17 @@ pub struct Images {
     #[arg(long = "data", value_name = "DATASET")]
     #[arg(value_parser = PossibleValuesParser::new(data::IMAGES.map(|(name, _)| name)))]
     pub name: Option<String>,
+}
+
+/// What training starts from.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Train the Transformer from this encoder instead of from random weights: a folder with
+    /// config.json, model.safetensors and tokenizer.json of BERT, DistilBERT or RoBERTa. `minilm` is
+    /// also found in .runtime, where `deploy/fetch.py minilm` puts it. The run and the bundle are
+    /// called as the folder.
+    #[arg(long = "init", value_name = "DIR")]
+    pub folder: Option<PathBuf>,
 }
 
 /// Where results go.

@@ -28,6 +28,7 @@ pub use recurrent::{Cell, Recurrent, onnx_gates};
 pub use residual::{ConvNorm, Residual, zero_padding};
 
 use crate::export::{add_weight, add_weight_along};
+use crate::precision::lower;
 
 /// A layer of one input and one output.
 pub trait Layer: fmt::Debug {
@@ -189,7 +190,8 @@ impl Linear {
 
 impl Layer for Linear {
     fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
-        x.linear(&self.weight, self.bias.as_ref())
+        let bias = self.bias.as_ref().map(lower);
+        lower(x).linear(&lower(&self.weight), bias.as_ref())
     }
 
     fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {

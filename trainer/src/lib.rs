@@ -33,6 +33,8 @@ pub mod network;
 pub mod objective;
 pub mod optimizer;
 pub mod plots;
+pub mod precision;
+pub mod pretrained;
 pub mod progress;
 pub mod random;
 pub mod recipe;

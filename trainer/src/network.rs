@@ -1,10 +1,11 @@
 //! A model together with its weights.
 
 use quintet_onnx::Storage;
-use tch::{Device, TchError, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 use crate::export::shape_and_values;
 use crate::models::{Architecture, Model};
+use crate::precision::Precision;
 use crate::recipe::Recipe;
 
 /// A network and the weights it computes with.
@@ -13,6 +14,7 @@ pub struct Network {
     architecture: &'static Architecture,
     storage: Storage,
     store: nn::VarStore,
+    precision: Precision,
     model: Box<dyn Model>,
 }
 
@@ -29,6 +31,7 @@ impl Network {
         let store = nn::VarStore::new(device);
         let model = (architecture.build)(&store.root(), recipe);
         Self {
+            precision: recipe.precision(architecture, device),
             architecture,
             storage: recipe.storage,
             store,
@@ -58,7 +61,8 @@ impl Network {
 
     /// What the last layer gives with dropout on, for training; see [`Model::forward_t`].
     pub fn forward(&self, inputs: &[Tensor]) -> Tensor {
-        self.model.forward_t(inputs, true)
+        let forward = || self.model.forward_t(inputs, true);
+        self.precision.scope(forward).to_kind(Kind::Float)
     }
 
     /// What the exported graph gives, with dropout off: probabilities, scores or pixels.

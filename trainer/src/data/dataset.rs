@@ -10,6 +10,7 @@ use tch::{Device, Tensor};
 use super::Samples;
 use super::text::TokenizerSettings;
 use crate::error::Error;
+use crate::pretrained::Pretrained;
 
 /// A data set of labelled samples.
 pub trait Dataset: fmt::Debug + Sync {
@@ -47,6 +48,8 @@ pub struct Source<'a> {
     pub tokenizer: TokenizerSettings,
     /// Whether to read judged sentences beside whole texts.
     pub has_sentences: bool,
+    /// The encoder that a network of texts starts from, if there is one.
+    pub pretrained: Option<&'a Pretrained>,
 }
 
 /// A data set that has been read.
@@ -54,7 +57,7 @@ pub struct Source<'a> {
 pub struct Loaded {
     /// What to learn from, on the device asked for.
     pub train: Samples,
-    /// What to learn from in addition, and its name in manifests. None of it is held out.
+    /// What to learn from in addition, and its name in manifests.
     pub further: Option<(&'static str, Samples)>,
     /// What to judge by, on the CPU.
     pub test: Samples,

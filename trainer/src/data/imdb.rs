@@ -127,7 +127,7 @@ impl Tokenised {
     // cannot be used or written is reported, and is no error.
     fn load(source: &Source<'_>) -> Result<Self, Error> {
         let archive = imdb::find(source.data_dir)?;
-        let cache = Cache::new(source.cache, &archive, source.tokenizer)?;
+        let cache = Cache::new(source, &archive)?;
         let shown = cache.path().display().to_string();
         match cache.read() {
             Ok(Some(tokenised)) => {
@@ -139,7 +139,11 @@ impl Tokenised {
         }
         let imdb::Imdb { train, test } = read_archive(source.data_dir)?;
         progress::line("making tokens of the reviews");
-        let tokenizer = Tokenizer::train(&train.texts, source.tokenizer.vocabulary_size)?;
+        let size = source.tokenizer.vocabulary_size;
+        let tokenizer = match source.pretrained {
+            Some(pretrained) => pretrained.tokenizer(&train.texts, size)?,
+            None => Tokenizer::train(&train.texts, size)?,
+        };
         let spec = TextSpec::end_of(source.tokenizer.max_tokens);
         let encode = |reviews| Part::encode(&tokenizer, reviews, &spec);
         let tokenised = Self {

@@ -8,7 +8,7 @@ pub mod huggingface;
 pub mod onnx;
 mod proof;
 mod samples;
-mod target;
+pub(crate) mod target;
 pub mod torchvision;
 
 use std::io::Write;

@@ -11,8 +11,9 @@ use crate::models::Architecture;
 /// Key, least and greatest value, and whether the value must be above the least one.
 type Range = (&'static str, f64, f64, bool);
 
-/// The tables that not every network has.
-const TABLES: [&str; 10] = [
+/// The tables and keys that not every network has.
+const TABLES: [&str; 11] = [
+    "precision",
     "loss",
     "augmentation",
     "tokenizer",
@@ -25,8 +26,9 @@ const TABLES: [&str; 10] = [
     "adversarial",
 ];
 
-const RANGES: [Range; 41] = [
+const RANGES: [Range; 42] = [
     ("epochs", 1.0, 1e4, false),
+    ("parts", 1.0, 1e3, false),
     ("batch_size", 1.0, 6e4, false),
     ("optimizer.learning_rate", 0.0, 1.0, true),
     ("optimizer.weight_decay", 0.0, 1.0, false),

@@ -179,6 +179,7 @@ fn train(
     let job = Fit {
         architecture: &GAN,
         recipe,
+        start: None,
         train: &train,
         exam: &*exam,
         device: Device::Cpu,

@@ -10,9 +10,13 @@ use crate::fit::{Fit, Learner, Means, Step};
 use crate::naive_bayes;
 use crate::network::Network;
 use crate::objective;
+use crate::random::SplitMix64;
 use crate::recipe::Recipe;
 use crate::schedule::{Moment, Phase};
 use crate::task::exam::figures;
+
+// Added to the pass: the parts and the epochs' orders are drawn from different streams.
+const PARTS_STREAM: u64 = 2 << 32;
 
 /// A network that learns from labelled samples.
 #[derive(Debug)]
@@ -57,7 +61,7 @@ impl<'a> Classifier<'a> {
                 first_epoch: 1,
                 epochs: recipe.epochs,
                 first_step: 0,
-                steps: train.len().div_ceil(recipe.batch_size),
+                steps: part_size(recipe, train.len()).div_ceil(recipe.batch_size),
                 highest_rate: recipe.optimizer.learning_rate,
             },
             augmenter,
@@ -65,6 +69,23 @@ impl<'a> Classifier<'a> {
             targets,
         }
     }
+}
+
+/// The part of `samples` that epoch `epoch` (from 1) learns from.
+fn part(recipe: &Recipe, samples: Samples, epoch: u32) -> Samples {
+    if recipe.parts == 1 {
+        return samples;
+    }
+    let (pass, part) = ((epoch - 1) / recipe.parts, (epoch - 1) % recipe.parts);
+    let mut random = SplitMix64::for_stream(recipe.seed, PARTS_STREAM + u64::from(pass));
+    let order = random.permutation(samples.len());
+    let mut parts = order.chunks(part_size(recipe, samples.len()));
+    samples.select(parts.nth(part as usize).unwrap_or_default())
+}
+
+/// How many of `samples` samples an epoch learns from; fewer in the last part of a pass.
+fn part_size(recipe: &Recipe, samples: usize) -> usize {
+    samples.div_ceil(recipe.parts as usize)
 }
 
 impl Learner for Classifier<'_> {
@@ -76,7 +97,7 @@ impl Learner for Classifier<'_> {
         // They stay with their samples when batches are drawn; `step` takes them off again.
         let targets = self.targets.as_ref().map(Tensor::shallow_clone);
         samples.inputs.extend(targets);
-        (samples, &self.phase)
+        (part(self.recipe, samples, epoch), &self.phase)
     }
 
     fn step(&mut self, network: &Network, batch: Samples, _: &Moment) -> Step {
@@ -104,5 +125,38 @@ impl Learner for Classifier<'_> {
         let percent = 100.0 * accuracy;
         let line = format!("train loss {loss:.4}  accuracy {percent:.2} %");
         (record, line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::MLP;
+
+    #[test]
+    fn the_parts_of_a_pass_are_all_samples_once() {
+        let recipe = Recipe {
+            parts: 3,
+            ..MLP.recipe()
+        };
+        let samples = |epoch| {
+            let samples = Samples {
+                inputs: vec![Tensor::zeros([10, 1], (Kind::Float, tch::Device::Cpu))],
+                labels: Tensor::arange(10, (Kind::Int64, tch::Device::Cpu)),
+                texts: None,
+            };
+            part(&recipe, samples, epoch).label_values()
+        };
+        let mut passes = [vec![], vec![]];
+        for (index, pass) in passes.iter_mut().enumerate() {
+            let parts: Vec<_> = (1..=3).map(|it| samples(3 * index as u32 + it)).collect();
+            assert_eq!([4, 4, 2], [0, 1, 2].map(|it| parts[it].len()));
+            *pass = parts.concat();
+        }
+        assert_ne!(passes[0], passes[1]);
+        for mut pass in passes {
+            pass.sort_unstable();
+            assert_eq!(pass, (0..10).collect::<Vec<i64>>());
+        }
     }
 }
