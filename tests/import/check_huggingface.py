@@ -156,7 +156,7 @@ def check_refusals(trainer, good, models, scratch):
         (edit_config(num_hidden_layers=4), "lacks tensor bert.encoder.layer.3."),
         (edit_config(vocab_size=100_000), "describes a network of"),
         (edit_config(num_hidden_layers=2), "has what bert has not: tensor bert.encoder.layer.2."),
-        (edit_config(intermediate_size=95), "[95] is needed, as config.json says"),
+        (edit_config(intermediate_size=95), "[95] is needed"),
         (edit_config(id2label=labels), "id2label has 1000000 labels; 1 to 10000 are allowed"),
         (edit_config(hidden_act="mish"), "hidden_act is mish; gelu"),
         (edit_config(is_decoder=True), "is_decoder is set"),

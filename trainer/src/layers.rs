@@ -23,7 +23,7 @@ pub use attention::{Mask, SelfAttention};
 pub use convolution::{BatchNorm, Conv2d, ConvTranspose2d};
 pub use embedding::{EMBEDDING, Embedding};
 pub use normalization::LayerNorm;
-pub use pixels::{PIXEL_SCALE, SignedPixels};
+pub use pixels::{Normalize, PIXEL_SCALE, SignedPixels};
 pub use recurrent::{Cell, Recurrent, onnx_gates};
 pub use residual::{ConvNorm, Residual, zero_padding};
 

@@ -4,8 +4,9 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use proptest::prelude::*;
 use prost::Message;
+use quintet_onnx::ops::{self, ConvAttributes};
 use quintet_onnx::proto::ModelProto;
-use quintet_onnx::{DataType, Storage, initializers, ops};
+use quintet_onnx::{DataType, Storage, initializers};
 
 use crate::harness::{Array, Case, environment, numbers};
 
@@ -73,7 +74,7 @@ fn the_runtime_folds_what_makes_them_float32_again() {
     let x = ops::unsqueeze(&mut case.g, &x, &[0]).unwrap();
     let shape = [2, 1, 1, 3];
     let kernel = case.g.weight("kernel", &shape, 0, &numbers(6, 3)).unwrap();
-    let x = ops::conv(&mut case.g, &x, &kernel, None, Default::default()).unwrap();
+    let x = ops::conv(&mut case.g, &x, &kernel, None, ConvAttributes::default()).unwrap();
     case.output(&x);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("optimised.onnx");

@@ -3,9 +3,13 @@
 //! Every import is proved before anything is written: the graph of the bundle must compute in ONNX
 //! Runtime what the model's own format says.
 
+mod candidate;
 pub mod huggingface;
 pub mod onnx;
+mod proof;
+mod samples;
 pub(crate) mod target;
+pub mod torchvision;
 
 use std::io::Write;
 
@@ -31,6 +35,8 @@ pub enum Format {
     Huggingface(huggingface::Flags),
     /// An ONNX file, with a manifest that says what its inputs and outputs mean.
     Onnx(onnx::Flags),
+    /// A residual network of torchvision or timm for photographs: a safetensors file.
+    Torchvision(torchvision::Flags),
 }
 
 /// Imports a model and says on `out` what was written.
@@ -38,5 +44,6 @@ pub fn import(args: &Import, runtime: &Runtime, out: &mut dyn Write) -> Result<(
     match &args.format {
         Format::Huggingface(flags) => huggingface::import(flags, runtime, out),
         Format::Onnx(flags) => onnx::import(flags, runtime, out),
+        Format::Torchvision(flags) => torchvision::import(flags, runtime, out),
     }
 }

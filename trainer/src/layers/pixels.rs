@@ -4,7 +4,7 @@
 use quintet_onnx::{DataType, GraphBuilder, GraphError, Value, ops};
 use tch::{Kind, Tensor};
 
-use super::Operator;
+use super::{Layer, Operator};
 
 /// Scales grey levels 0..=255 of any numeric kind to float32 in 0..=1.
 pub const PIXEL_SCALE: Operator = Operator(
@@ -19,6 +19,47 @@ pub const PIXEL_SCALE: Operator = Operator(
 /// Converts between grey levels 0..=255 and a generator's −1..=1.
 #[derive(Debug)]
 pub struct SignedPixels;
+
+/// Levels 0..=255 of photographs less their mean and over their deviation, for each channel:
+/// `[N, H, W, C]` of any numeric kind → float32 `[N, C, H, W]`.
+#[derive(Debug)]
+pub struct Normalize {
+    mean: Vec<f32>,
+    deviation: Vec<f32>,
+}
+
+impl Normalize {
+    /// `mean` and `deviation` are of levels 0..=1, as they are usually given.
+    pub fn new(mean: &[f64], deviation: &[f64]) -> Self {
+        let levels = |parts: &[f64]| parts.iter().map(|it| (it * 255.0) as f32).collect();
+        Self {
+            mean: levels(mean),
+            deviation: levels(deviation),
+        }
+    }
+}
+
+impl Layer for Normalize {
+    fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
+        let each = |values| {
+            Tensor::from_slice(values)
+                .reshape([-1, 1, 1])
+                .to_device(x.device())
+        };
+        let x = x.permute([0, 3, 1, 2]).to_kind(Kind::Float);
+        (x - each(&self.mean)) / each(&self.deviation)
+    }
+
+    fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
+        let shape = [self.mean.len(), 1, 1];
+        let mean = graph.initializer_f32("mean", &shape, &self.mean)?;
+        let deviation = graph.initializer_f32("deviation", &shape, &self.deviation)?;
+        let x = ops::transpose(graph, x, &[0, 3, 1, 2])?;
+        let x = ops::cast(graph, &x, DataType::Float32)?;
+        let x = ops::sub(graph, &x, &mean)?;
+        ops::div(graph, &x, &deviation)
+    }
+}
 
 impl SignedPixels {
     /// Grey levels on either side of the middle.

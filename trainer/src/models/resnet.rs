@@ -4,6 +4,9 @@
 //! The weights' names are torchvision's: `conv1.weight`, `layer1.0.bn2.running_mean`,
 //! `layer2.0.downsample.0.weight`, `fc.bias`.
 
+use std::fmt;
+
+use clap::ValueEnum;
 use tch::nn;
 
 use crate::data::mnist::{FASHION_MNIST, MNIST};
@@ -36,7 +39,8 @@ pub static FASHION: Architecture = Architecture {
 };
 
 /// The residual networks for photographs, by their number of layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lower")]
 pub enum Depth {
     /// Of basic blocks.
     ResNet18,
@@ -90,13 +94,7 @@ fn resnet20(vs: &nn::Path<'_>) -> Sequential {
 /// Normalised photographs float32 `[N, 3, H, W]` → logits float32 `[N, classes]`, as
 /// `torchvision.models.resnet…`: the stride of a bottleneck is in its 3×3 convolution.
 pub fn imagenet(vs: &nn::Path<'_>, depth: Depth, classes: i64) -> Sequential {
-    let (block, blocks) = match depth {
-        Depth::ResNet18 => (Block::Basic, [2, 2, 2, 2]),
-        Depth::ResNet34 => (Block::Basic, [3, 4, 6, 3]),
-        Depth::ResNet50 => (Block::Bottleneck, [3, 4, 6, 3]),
-        Depth::ResNet101 => (Block::Bottleneck, [3, 4, 23, 3]),
-        Depth::ResNet152 => (Block::Bottleneck, [3, 8, 36, 3]),
-    };
+    let (block, blocks) = depth.blocks();
     let stem = ConvNorm::new([&(vs / "conv1"), &(vs / "bn1")], [3, 64], 7, 2);
     let network = Sequential::default()
         .then(stem)
@@ -105,6 +103,41 @@ pub fn imagenet(vs: &nn::Path<'_>, depth: Depth, classes: i64) -> Sequential {
     stages(network, vs, (block, Shortcut::Projection), (64, &blocks))
         .then(GLOBAL_AVERAGE_POOL)
         .then(Linear::new(vs, "fc", 512 * block.expansion(), classes))
+}
+
+impl Depth {
+    /// The network whose weights have these names, if it is one of them.
+    pub fn of(names: &[&str]) -> Option<Self> {
+        let is_bottleneck = names.contains(&"layer1.0.conv3.weight");
+        let count = |stage| {
+            let start = format!("layer{stage}.");
+            let first = |name: &&&str| name.starts_with(&start) && name.ends_with(".conv1.weight");
+            names.iter().filter(first).count()
+        };
+        let found = [1, 2, 3, 4].map(count);
+        Self::value_variants().iter().copied().find(|depth| {
+            let (block, blocks) = depth.blocks();
+            matches!(block, Block::Bottleneck) == is_bottleneck && blocks == found
+        })
+    }
+
+    // What it consists of, and how many are in each stage.
+    const fn blocks(self) -> (Block, [usize; 4]) {
+        match self {
+            Self::ResNet18 => (Block::Basic, [2, 2, 2, 2]),
+            Self::ResNet34 => (Block::Basic, [3, 4, 6, 3]),
+            Self::ResNet50 => (Block::Bottleneck, [3, 4, 6, 3]),
+            Self::ResNet101 => (Block::Bottleneck, [3, 4, 23, 3]),
+            Self::ResNet152 => (Block::Bottleneck, [3, 8, 36, 3]),
+        }
+    }
+}
+
+impl fmt::Display for Depth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value().expect("none is hidden");
+        f.write_str(value.get_name())
+    }
 }
 
 // Stages of so many blocks each. A stage has twice the channels of the one before it, and half its

@@ -13,6 +13,7 @@ mod extension;
 mod gan;
 mod import_huggingface;
 mod import_onnx;
+mod import_torchvision;
 mod learning;
 mod parity;
 mod pictures;

@@ -26,6 +26,8 @@ const OTHERS: [&str; 5] = [
 /// The largest file of weights: what a bundle can hold.
 const MOST_BYTES: u64 = 1 << 31;
 const MOST_INDEX_BYTES: u64 = 16 << 20;
+/// Names that an error lists.
+const LISTED: usize = 5;
 
 /// The files with the weights, in memory.
 #[derive(Debug)]
@@ -48,8 +50,7 @@ impl Files {
     pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
         let (whole, index) = (folder.join(WEIGHTS), folder.join(INDEX));
         if whole.exists() {
-            let content = read(&whole, MOST_BYTES)?;
-            return Ok(Self(vec![(whole, content)]));
+            return Self::one(&whole);
         }
         if !index.exists() {
             return Err(Error::file(&whole)(missing(folder)));
@@ -71,6 +72,14 @@ impl Files {
             files.push((path, content));
         }
         Ok(Self(files))
+    }
+
+    /// Reads one file of weights.
+    ///
+    /// # Errors
+    /// It cannot be read, or is larger than a bundle can be.
+    pub(crate) fn one(path: &Path) -> Result<Self, Error> {
+        Ok(Self(vec![(path.to_owned(), read(path, MOST_BYTES)?)]))
     }
 
     /// The SHA-256 of the file; of several, that of what `sha256sum` prints of them in the order of
@@ -112,14 +121,60 @@ impl Files {
 
 impl Checkpoint<'_> {
     /// The names of all tensors.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
     /// How many numbers there are.
-    pub(super) fn elements(&self) -> u128 {
+    pub(crate) fn elements(&self) -> u128 {
         let elements = |view: &TensorView<'_>| view.shape().iter().map(|it| *it as u128).product();
         self.0.values().map(|view| -> u128 { elements(view) }).sum()
+    }
+
+    /// The lengths of a tensor.
+    pub(crate) fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.0.get(name).map(TensorView::shape)
+    }
+
+    /// Copies tensors to weights. Gives the types that they have.
+    ///
+    /// `names` are those that a weight may have here, and `is_unused` tells tensors that `network`
+    /// has no use for.
+    ///
+    /// # Errors
+    /// Tensors that are missing, of another shape or type, or of no use.
+    pub(crate) fn copy_to(
+        &self,
+        weights: Vec<(String, Tensor)>,
+        names: impl Fn(&str) -> Vec<String>,
+        is_unused: impl Fn(&str) -> bool,
+        network: &str,
+    ) -> Result<Vec<Kind>, String> {
+        let (mut used, mut missing, mut kinds) = (Vec::new(), Vec::new(), Vec::new());
+        for (ours, mut weight) in weights {
+            let names = names(&ours);
+            let size = weight.size();
+            let found = names
+                .iter()
+                .find_map(|name| Some((self.tensor(name, &size)?, name)));
+            let Some((found, name)) = found else {
+                missing.extend(names.into_iter().next());
+                continue;
+            };
+            let (kind, values) = found?;
+            kinds.push(kind);
+            tch::no_grad(|| weight.copy_(&values));
+            used.push(name.clone());
+        }
+        if !missing.is_empty() {
+            return Err(format!("lacks {}", list(&missing)));
+        }
+        let is_useless = |name: &&str| !used.iter().any(|it| it == name) && !is_unused(name);
+        let useless: Vec<_> = self.names().filter(is_useless).map(str::to_owned).collect();
+        if useless.is_empty() {
+            return Ok(kinds);
+        }
+        Err(format!("has what {network} has not: {}", list(&useless)))
     }
 
     /// The type and shape of a tensor, and its numbers as float32.
@@ -136,7 +191,7 @@ impl Checkpoint<'_> {
         let found: Vec<i64> = view.shape().iter().map(|it| *it as i64).collect();
         if found != shape {
             return Some(Err(format!(
-                "tensor {name} is {found:?}; {shape:?} is needed, as config.json says"
+                "tensor {name} is {found:?}; {shape:?} is needed"
             )));
         }
         let kind = match view.dtype() {
@@ -155,6 +210,16 @@ impl Checkpoint<'_> {
         } else {
             Err(format!("tensor {name} holds a number that is not finite"))
         })
+    }
+}
+
+/// The first of the tensors, and how many more there are.
+fn list(names: &[String]) -> String {
+    let (listed, more) = names.split_at(names.len().min(LISTED));
+    let listed = listed.join(", ");
+    match more.len() {
+        0 => format!("tensor {listed}"),
+        more => format!("tensor {listed} and {more} more"),
     }
 }
 

@@ -5,8 +5,7 @@ mod adapt;
 mod describe;
 mod manifest;
 mod normalisation;
-mod proof;
-mod samples;
+mod original;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -14,14 +13,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use quintet_bundle::image::ImageInput;
-use quintet_bundle::text::{TOKENIZER_FILE, TextSpec, Tokenizer};
-use quintet_bundle::{
-    BundleContents, FORMAT_VERSION, Golden, GoldenSamples, Manifest, ManifestError, Role, task,
-    write_bundle,
-};
+use quintet_bundle::text::TextSpec;
+use quintet_bundle::{FORMAT_VERSION, Manifest, ManifestError, Role, task};
 use quintet_onnx::ForeignModel;
 
 use self::manifest::ImportManifest;
+use super::candidate::{Candidate, not_yet};
 use super::target::{Origin, read};
 use crate::error::Error;
 use crate::progress;
@@ -78,7 +75,7 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
     };
     let parameters = model.constant_elements();
     let adapted = adapt::adapt(model, &said, (&file.inputs(), &file.outputs()))?;
-    let mut manifest = Manifest {
+    let manifest = Manifest {
         format_version: FORMAT_VERSION,
         name: name.clone(),
         version: flags.model_version,
@@ -94,57 +91,22 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
         outputs: adapted.outputs.clone(),
         provenance: origin.provenance(&flags.file, &bytes),
         metrics: BTreeMap::new(),
-        golden: Golden {
-            samples: 1,
-            tolerance: 0.0,
-            self_made: flags.samples.is_none(),
-        },
+        golden: not_yet(),
         files: BTreeMap::new(),
     };
     manifest
         .validate()
         .and_then(|()| can_be_served(&manifest))
         .map_err(Error::file(path))?;
-    let parsed = tokenizer
-        .as_deref()
-        .map(Tokenizer::from_bytes)
-        .transpose()?;
-    let inputs = match &flags.samples {
-        Some(folder) => samples::read(folder, &manifest, parsed.as_ref())?,
-        None => samples::random(&manifest, parsed.as_ref())?,
-    };
-    let graph = adapted.model.to_bytes();
-    let mut bundle = runtime.model(&graph)?;
-    let proof = proof::prove((&mut file, &mut bundle), &adapted, &inputs)?;
-    manifest.golden.samples = inputs.values().next().map_or(0, |it| it.shape()[0]);
-    manifest.golden.tolerance = proof.tolerance;
-    let difference = f64::from(proof.difference);
-    manifest
-        .metrics
-        .insert("onnxruntime_difference".to_owned(), difference);
-    let samples = manifest.golden.samples;
-    let contents = BundleContents {
+    let candidate = Candidate {
         manifest,
-        model: graph,
-        golden: GoldenSamples {
-            inputs,
-            outputs: proof.outputs,
-        },
-        extra: tokenizer
-            .map(|it| (TOKENIZER_FILE.to_owned(), it))
-            .into_iter()
-            .collect(),
+        graph: adapted.model.to_bytes(),
+        tokenizer,
+        samples: flags.samples.as_deref(),
+        models_dir: &flags.models_dir,
     };
-    let written = write_bundle(&flags.models_dir, contents)?;
-    let sizes: Vec<String> = proof.batch_sizes.iter().map(ToString::to_string).collect();
-    writeln!(
-        out,
-        "{}\n{samples} samples through the file and the bundle, {} rows together: they differ by at \
-         most {difference:.1e} of the output's largest number or 1",
-        written.display(),
-        sizes.join(", "),
-    )?;
-    Ok(())
+    let original = |rows: &_| original::run(&mut file, &adapted, rows);
+    candidate.prove_and_write(original, runtime, out)
 }
 
 /// Whether the server's own task can serve the model.

@@ -1,10 +1,9 @@
-//! The proof of an import: the bundle's graph gives what the file gives.
+//! The proof of an import: the bundle's graph gives what the original gives.
 
 use std::collections::BTreeMap;
 
 use quintet_bundle::Tensor;
 
-use super::adapt::{Adapted, Source};
 use crate::error::Error;
 use crate::progress;
 use crate::verify::{LoadedModel, Tensors};
@@ -28,28 +27,28 @@ pub(super) struct Proof {
     pub batch_sizes: Vec<usize>,
 }
 
-/// Runs the samples through both graphs, alone and in batches; all must agree.
+/// Runs the samples through the original and the bundle's graph, alone and in batches; all must
+/// agree. `original` gives the bundle's outputs for rows of its inputs.
 pub(super) fn prove(
-    (file, bundle): (&mut LoadedModel, &mut LoadedModel),
-    adapted: &Adapted,
+    mut original: impl FnMut(&Tensors) -> Result<Tensors, Error>,
+    bundle: &mut LoadedModel,
     samples: &Tensors,
+    max_batch_size: Option<usize>,
 ) -> Result<Proof, Error> {
     let rows = samples.values().next().map_or(0, |it| it.shape()[0]);
-    let most = adapted.max_batch_size.unwrap_or(usize::MAX);
+    let most = max_batch_size.unwrap_or(usize::MAX);
     let sizes = BATCH_SIZES.into_iter().filter(|&size| size <= most);
     let sizes: Vec<usize> = sizes.collect();
     // Batches larger than the samples repeat them.
     let full = cycled(samples, rows.max(sizes.iter().copied().max().unwrap_or(1)))?;
-    let originals = originals(adapted, &full)?;
-    let expected = batches(file, &originals, 1)?;
-    let expected = converted(&expected, adapted)?;
+    let expected = batches(&mut original, &full, 1)?;
     let (mut alone, mut difference, mut tolerance) = (None, 0.0_f32, TOLERANCE);
     for &size in &sizes {
         progress::line(&format!(
             "running the file and the bundle's graph, {size} rows together"
         ));
-        let in_file = converted(&batches(file, &originals, size)?, adapted)?;
-        let outputs = batches(bundle, &full, size)?;
+        let in_file = batches(&mut original, &full, size)?;
+        let outputs = batches(&mut |rows| bundle.run(rows), &full, size)?;
         for (name, expected) in &expected {
             let scale = largest(expected).max(1.0);
             tolerance = tolerance.max(TOLERANCE * scale);
@@ -79,60 +78,17 @@ pub(super) fn prove(
     })
 }
 
-/// What the file takes for what the bundle takes.
-fn originals(adapted: &Adapted, inputs: &Tensors) -> Result<Tensors, Error> {
-    let original = |(name, tensor): (&String, &Tensor)| match &adapted.normalised {
-        Some(it) if it.levels == *name => Ok((it.name.clone(), it.apply(tensor)?)),
-        _ => Ok((name.clone(), tensor.clone())),
-    };
-    inputs.iter().map(original).collect()
-}
-
-/// What the bundle should give for what the file gave.
-fn converted(outputs: &Tensors, adapted: &Adapted) -> Result<Tensors, Error> {
-    let outputs = adapted
-        .outputs
-        .iter()
-        .zip(&adapted.sources)
-        .map(|(spec, source)| {
-            let Source { name, softmax } = source;
-            let output = outputs
-                .get(name)
-                .ok_or_else(|| parity(name, "is missing"))?;
-            let rows = output.shape()[0];
-            let elements = output.bytes().len() / output.datatype().size();
-            let mut shape = vec![rows];
-            shape.extend(match spec.shape.len() {
-                1 => Vec::new(),
-                2 => vec![elements / rows.max(1)],
-                _ => output.shape()[1..].to_vec(),
-            });
-            let mut tensor = Tensor::from_bytes(output.datatype(), shape, output.bytes().to_vec())?;
-            if *softmax {
-                let logits = tensor.to_vec::<f32>().unwrap_or_default();
-                let classes = tensor.shape()[1].max(1);
-                let probabilities = logits.chunks_exact(classes).flat_map(softmax_of);
-                tensor = Tensor::new(tensor.shape(), probabilities.collect::<Vec<f32>>())?;
-            }
-            Ok((spec.name.clone(), tensor))
-        });
-    outputs.collect()
-}
-
-fn softmax_of(logits: &[f32]) -> Vec<f32> {
-    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f64> = logits.iter().map(|it| f64::from(it - top).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.iter().map(|power| (power / sum) as f32).collect()
-}
-
 /// Runs all rows, `size` together; a shorter rest is run as it is.
-fn batches(model: &mut LoadedModel, inputs: &Tensors, size: usize) -> Result<Tensors, Error> {
+fn batches(
+    model: &mut impl FnMut(&Tensors) -> Result<Tensors, Error>,
+    inputs: &Tensors,
+    size: usize,
+) -> Result<Tensors, Error> {
     let rows = inputs.values().next().map_or(0, |it| it.shape()[0]);
     let mut parts: BTreeMap<String, (Vec<usize>, Vec<u8>, _)> = BTreeMap::new();
     for start in (0..rows).step_by(size) {
         let end = rows.min(start + size);
-        for (name, tensor) in model.run(&slice(inputs, start, end)?)? {
+        for (name, tensor) in model(&slice(inputs, start, end)?)? {
             if tensor.shape().first() != Some(&(end - start)) {
                 let problem = format!("has shape {:?} for {} rows", tensor.shape(), end - start);
                 return Err(parity(&name, &problem));
@@ -221,6 +177,7 @@ fn numbers(tensor: &Tensor) -> impl Iterator<Item = f32> {
         .into_iter()
 }
 
-fn parity(place: &str, problem: &str) -> Error {
+/// The error of an output that differs.
+pub(super) fn parity(place: &str, problem: &str) -> Error {
     Error::Parity(format!("{place}: {problem}"))
 }
