@@ -60,7 +60,7 @@ pub enum LoadError {
     /// ONNX Runtime refuses it.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// No task of this server can serve it.
+    /// Its task cannot serve it.
     #[error("a model for {task} cannot be served: {reason}")]
     Task {
         /// The task in its manifest.

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""A mixed load on a real server: tests/soak/run.py [--minutes 60] [--server PROGRAM]
+"""A mixed load on a real server: tests/soak/run.py [--minutes 60] [--rate N] [--server PROGRAM]
 
 Classify, SentimentScore, GenerateDigits and streams, cancelled calls, new connections and bad
 requests, all at once. Between rounds of load everyone pauses, and the server is measured. After a
 warm-up, its resident memory must stay within 5 % and its descriptors must stay the same. Prints a
-row for each round, and ends with 1 if anything does not hold.
+row for each round, and ends with 1 if anything does not hold. `--rate` spares a machine that has
+other work: all together make at most N of these steps a second.
 """
 
 import argparse
@@ -30,19 +31,30 @@ INFERENCE = "/quintet.v1.InferenceService"
 
 
 class Load:
-    """What the workers share: whether to work, and what they did."""
+    """What the workers share: whether and when to work, and what they did."""
 
-    def __init__(self):
+    def __init__(self, rate):
+        self.interval, self.next_step = 1 / rate if rate else 0, 0
         self.go, self.stop = threading.Event(), threading.Event()
         self.lock, self.working = threading.Lock(), 0
         self.done, self.faults = collections.Counter(), collections.Counter()
+
+    def wait_for_turn(self):
+        """Keeps the rate."""
+        with self.lock:
+            now = time.monotonic()
+            mine = self.next_step = max(now, self.next_step + self.interval)
+        self.stop.wait(mine - now)
 
     def run(self, kind, step):
         """One worker: takes a step again and again, while there is to be load."""
         while not self.stop.is_set():
             if not self.go.wait(0.2):
                 continue
+            self.wait_for_turn()
             with self.lock:
+                if not self.go.is_set():
+                    continue
                 self.working += 1
             try:
                 step()
@@ -169,9 +181,9 @@ def measure(server):
     return server.memory() / 2**20, min(descriptors)
 
 
-def soak(server, minutes):
+def soak(server, minutes, rate):
     """Runs the load. Returns what did not hold."""
-    load = Load()
+    load = Load(rate)
     listed = workers(server.grpc)
     threads = [threading.Thread(target=load.run, args=worker, daemon=True) for worker in listed]
     for thread in threads:
@@ -195,9 +207,11 @@ def soak(server, minutes):
     print()
     for kind, _ in listed:
         print(f"{kind:16} {load.done[kind]:9}")
+    seconds = server.processor_seconds()
+    print(f"\nthe server used {seconds:.0f} s of processor time, {seconds / 60 / minutes:.2f} of a core")
     third = len(samples) // 3
     first, last = (statistics.median(memory for memory, _ in part) for part in (samples[:third], samples[-third:]))
-    print(f"\nmemory: {first:.1f} MB after the warm-up, {last:.1f} MB at the end ({last / first - 1:+.1%})")
+    print(f"memory: {first:.1f} MB after the warm-up, {last:.1f} MB at the end ({last / first - 1:+.1%})")
     offences = [f"{times} times {fault}" for fault, times in load.faults.items()]
     offences += [f"no {kind} succeeded" for kind, _ in listed if not load.done[kind]]
     if last > first * (1 + FLAT):
@@ -213,11 +227,12 @@ def main():
     arguments.add_argument("--server", type=Path)
     arguments.add_argument("--models-dir", type=Path, default=ROOT / "models")
     arguments.add_argument("--minutes", type=float, default=60)
+    arguments.add_argument("--rate", type=float, default=0)
     arguments = arguments.parse_args()
     sys.path.insert(0, str(client_packages()))
     server = Server(arguments.server or built_server(), arguments.models_dir)
     try:
-        offences = soak(server, arguments.minutes)
+        offences = soak(server, arguments.minutes, arguments.rate)
     finally:
         stopped = server.stop()
     offences += [f"the server ended with {stopped}"] if stopped else []

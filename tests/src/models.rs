@@ -33,6 +33,7 @@ pub enum Flaw {
 pub struct TinyModel {
     name: String,
     version: u32,
+    task: &'static str,
     labels: Vec<String>,
     body: Body,
     flaw: Option<Flaw>,
@@ -43,6 +44,7 @@ pub fn tiny(name: &str) -> TinyModel {
     TinyModel {
         name: name.to_owned(),
         version: 1,
+        task: task::IMAGE_CLASSIFICATION,
         labels: (0..CLASSES).map(|class| format!("class-{class}")).collect(),
         body: Body::default(),
         flaw: None,
@@ -54,6 +56,13 @@ impl TinyModel {
     #[must_use]
     pub fn version(mut self, version: u32) -> Self {
         self.version = version;
+        self
+    }
+
+    /// Another task in the manifest.
+    #[must_use]
+    pub fn task(mut self, task: &'static str) -> Self {
+        self.task = task;
         self
     }
 
@@ -130,7 +139,7 @@ impl TinyModel {
         let task = if self.flaw == Some(Flaw::Task) {
             task::TEXT_CLASSIFICATION
         } else {
-            task::IMAGE_CLASSIFICATION
+            self.task
         };
         Manifest {
             labels: self.labels.clone(),

@@ -1,9 +1,9 @@
 //! The Open Inference Protocol: the same answers as the domain API, as tensors.
 
 use quintet_e2e::{Frame, Server, frame, near, server, tiny};
-use quintet_proto::inference as oip;
 use quintet_proto::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
 use quintet_proto::inference::model_infer_request::InferInputTensor;
+use quintet_proto::{inference as oip, v1};
 use tokio_stream::iter;
 use tonic::Code;
 use tonic::transport::Channel;
@@ -73,6 +73,34 @@ async fn raw_and_typed_requests_are_answered_in_kind() {
     assert!(answer.raw_output_contents.is_empty());
     let contents = answer.outputs[0].contents.as_ref().unwrap();
     assert_probabilities(&contents.fp32_contents, &frames);
+}
+
+#[tokio::test]
+async fn a_model_of_a_task_that_the_server_lacks_is_served_as_tensors() {
+    let server = server()
+        .model(tiny("segments").task("image_segmentation"))
+        .start()
+        .await;
+    let frames = [frame(3), frame(8)];
+    let mut tensors = client(&server).await;
+    let answer = tensors.model_infer(request("segments", &frames)).await;
+    assert_raw_answers(&answer.unwrap().into_inner(), &frames);
+
+    let mut client = server.raw().await;
+    let classify = v1::ClassifyRequest {
+        model: "segments".to_owned(),
+        ..crate::support::request(&frames)
+    };
+    let refusal = client.classify(classify).await.unwrap_err();
+    assert_eq!(refusal.code(), Code::FailedPrecondition);
+    assert!(
+        refusal.message().contains("image_segmentation"),
+        "{refusal:?}"
+    );
+    let listed = client.list_models(v1::ListModelsRequest {}).await;
+    let listed = listed.unwrap().into_inner().models.remove(0);
+    assert_eq!(listed.state(), v1::ModelState::Ready);
+    assert_eq!(listed.task(), v1::Task::Unspecified);
 }
 
 #[tokio::test]

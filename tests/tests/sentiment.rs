@@ -129,6 +129,15 @@ async fn a_text_without_a_known_word_has_no_sentiment() {
     let words = "texts[3]: has no word that the model knows";
     assert!(status.message().contains(words), "{status:?}");
     assert!(!status.message().contains("texts[2]"), "{status:?}");
+
+    let unknown = v1::SentimentScoreRequest {
+        on_unreadable: 9,
+        ..texts(&asked)
+    };
+    let status = ask(&server, unknown).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    let words = "on_unreadable: is 9; ON_UNREADABLE_ANSWER (1) and ON_UNREADABLE_ERROR (2)";
+    assert!(status.message().contains(words), "{status:?}");
 }
 
 #[tokio::test]

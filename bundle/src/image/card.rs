@@ -1,7 +1,7 @@
 //! Paper inside a picture: a card on a desk, the inside of a border line or of a form's box.
 
 use super::findings::{Dropped, Thing};
-use super::hull::Hull;
+use super::hull::{Hull, extents};
 use super::levels::{Levels, otsu, quantile};
 
 /// Longer side of the picture in which a card is looked for, in pixels.
@@ -63,7 +63,7 @@ fn cards(width: usize, class: &[bool]) -> Vec<(f32, Hull)> {
         if (paper.len() as f32) < LEAST_AREA / 2.0 * picture {
             continue;
         }
-        let rows = extents(width, height, &paper);
+        let rows = extents(width, 0..height, &paper);
         let hull = Hull::of(&rows);
         let area = hull.area();
         if !(LEAST_AREA..MOST_AREA).contains(&(area / picture))
@@ -134,19 +134,6 @@ fn fill(
         }
     }
     pixels
-}
-
-/// The first and last pixel of each row that has any.
-fn extents(width: usize, height: usize, pixels: &[u32]) -> Vec<(usize, usize, usize)> {
-    let mut rows = vec![(width, 0); height];
-    for &pixel in pixels {
-        let (x, y) = (pixel as usize % width, pixel as usize / width);
-        rows[y] = (rows[y].0.min(x), rows[y].1.max(x));
-    }
-    let rows = rows.into_iter().enumerate();
-    rows.filter(|(_, (first, last))| first <= last)
-        .map(|(y, (first, last))| (y, first, last))
-        .collect()
 }
 
 /// The inside of a hull, and the place of its top left corner. The hull's coordinates count blocks of

@@ -1,5 +1,7 @@
 //! The convex hull of a set of pixels.
 
+use std::ops::Range;
+
 type Point = [f32; 2];
 
 /// A convex polygon around pixels, its corners counter-clockwise where `y` points downwards.
@@ -53,7 +55,7 @@ impl Hull {
     }
 
     /// The columns of a row that lie inside, at least `margin` pixels from each side.
-    pub(super) fn columns(&self, y: usize, margin: f32) -> std::ops::Range<usize> {
+    pub(super) fn columns(&self, y: usize, margin: f32) -> Range<usize> {
         let (mut left, mut right) = (0.0_f32, f32::MAX);
         let y = y as f32 + 0.5;
         for [a, b] in self.sides() {
@@ -80,6 +82,24 @@ impl Hull {
         let next = self.0.iter().cycle().skip(1);
         self.0.iter().zip(next).map(|(&a, &b)| [a, b])
     }
+}
+
+/// The first and last pixel of each of these rows that has any: `(y, first, last)`, from the top.
+/// No pixel may lie in another row.
+pub(super) fn extents(
+    width: usize,
+    rows: Range<usize>,
+    pixels: &[u32],
+) -> Vec<(usize, usize, usize)> {
+    let top = rows.start;
+    let mut rows: Vec<_> = rows.map(|y| (y, width, 0)).collect();
+    for &pixel in pixels {
+        let (x, y) = (pixel as usize % width, pixel as usize / width);
+        let (_, first, last) = &mut rows[y - top];
+        (*first, *last) = (x.min(*first), x.max(*last));
+    }
+    rows.retain(|(_, first, last)| first <= last);
+    rows
 }
 
 /// One chain of the hull, of points in order.

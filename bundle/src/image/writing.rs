@@ -4,7 +4,7 @@
 //! (`docs/pictures.md`).
 
 use super::findings::{Dropped, Thing};
-use super::hull::Hull;
+use super::hull::{Hull, extents};
 use super::ink::Ink;
 use super::levels::{Levels, quantile};
 use super::patches::{Patch, patch_at};
@@ -189,11 +189,5 @@ fn is_on_a_box(width: usize, kept: &[Patch], all: &[bool]) -> bool {
 /// The convex hull of a patch.
 fn hull(width: usize, patch: &Patch) -> Hull {
     let [_, top, _, bottom] = patch.bounds;
-    let mut rows: Vec<_> = (top..bottom).map(|y| (y, width, 0)).collect();
-    for &pixel in &patch.pixels {
-        let (x, y) = (pixel as usize % width, pixel as usize / width);
-        let (_, first, last) = &mut rows[y - top];
-        (*first, *last) = (x.min(*first), x.max(*last));
-    }
-    Hull::of(&rows)
+    Hull::of(&extents(width, top..bottom, &patch.pixels))
 }

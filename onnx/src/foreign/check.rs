@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use super::{ForeignError, NEWEST_IR, OPSETS};
-use crate::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
+use crate::proto::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto,
+};
 
 /// The domains of ONNX's own operators.
 const DOMAINS: [&str; 3] = ["", "ai.onnx", "ai.onnx.ml"];
@@ -29,40 +31,35 @@ pub(super) fn check(model: &ModelProto) -> Checked {
         let found = format!("is {opset}");
         return Err(ForeignError::field("opset_import", found, &allowed));
     }
-    let Some(graph) = &model.graph else {
+    if model.graph.is_none() {
         return Err(ForeignError::field(
             "graph",
             "is missing",
             "a model has one",
         ));
-    };
+    }
     let functions = model.functions.iter();
     let defined = functions.map(|it| (it.domain.as_str(), it.name.as_str()));
     let defined: HashSet<(&str, &str)> = defined.collect();
-    let mut result = Ok(());
-    let mut keep_first = |checked: Checked| {
-        if result.is_ok() {
-            result = checked;
-        }
-    };
-    let mut node = |node: &NodeProto| {
-        keep_first(domain(node, &defined));
+    let graphs = graphs(model);
+    let nodes = graphs.iter().flat_map(|it| &it.node).chain(bodies(model));
+    for node in nodes {
+        domain(node, &defined)?;
         for attribute in &node.attribute {
-            tensors_of(attribute, &mut |tensor| keep_first(internal(tensor)));
+            tensors_of(attribute).try_for_each(internal)?;
         }
-    };
-    visit_nodes(graph, &mut node);
-    for function in &model.functions {
-        visit(&function.node, &mut node);
     }
-    visit_graphs(graph, &mut |graph| {
-        let sparse = graph.sparse_initializer.iter();
-        let sparse = sparse.flat_map(|it| it.values.iter().chain(&it.indices));
-        for tensor in graph.initializer.iter().chain(sparse) {
-            keep_first(internal(tensor));
-        }
-    });
-    result
+    let defaults = model.functions.iter().flat_map(|it| &it.attribute_proto);
+    defaults.flat_map(tensors_of).try_for_each(internal)?;
+    for graph in graphs {
+        let sparse = sparse_tensors(&graph.sparse_initializer);
+        graph
+            .initializer
+            .iter()
+            .chain(sparse)
+            .try_for_each(internal)?;
+    }
+    Ok(())
 }
 
 /// The version of ONNX's own operators; 0 if the file names none.
@@ -72,39 +69,41 @@ pub(super) fn opset(model: &ModelProto) -> i64 {
     own.map_or(0, |it| it.version)
 }
 
-/// Shows every node of a graph, those of branches and loops included.
-pub(super) fn visit_nodes(graph: &GraphProto, see: &mut impl FnMut(&NodeProto)) {
-    visit_graphs(graph, &mut |graph| graph.node.iter().for_each(&mut *see));
-}
-
-fn visit_graphs(graph: &GraphProto, see: &mut dyn FnMut(&GraphProto)) {
-    see(graph);
-    for attribute in graph.node.iter().flat_map(|node| &node.attribute) {
-        for inner in attribute.g.iter().chain(&attribute.graphs) {
-            visit_graphs(inner, see);
-        }
+/// The model's graph, and those within nodes: branches and the bodies of loops.
+pub(super) fn graphs(model: &ModelProto) -> Vec<&GraphProto> {
+    let mut found: Vec<&GraphProto> = model.graph.iter().collect();
+    found.extend(bodies(model).flat_map(graphs_within));
+    let mut next = 0;
+    while let Some(graph) = found.get(next) {
+        let within = graph.node.iter().flat_map(graphs_within);
+        found.extend(within.collect::<Vec<_>>());
+        next += 1;
     }
+    found
 }
 
-fn visit(nodes: &[NodeProto], see: &mut dyn FnMut(&NodeProto)) {
-    for node in nodes {
-        see(node);
-        for attribute in &node.attribute {
-            for inner in attribute.g.iter().chain(&attribute.graphs) {
-                visit(&inner.node, see);
-            }
-        }
-    }
+/// The nodes of the functions that the file defines.
+fn bodies(model: &ModelProto) -> impl Iterator<Item = &NodeProto> {
+    model.functions.iter().flat_map(|it| &it.node)
 }
 
-fn tensors_of(attribute: &AttributeProto, see: &mut dyn FnMut(&TensorProto)) {
-    let sparse = attribute
-        .sparse_tensor
-        .iter()
-        .chain(&attribute.sparse_tensors);
-    let sparse = sparse.flat_map(|it| it.values.iter().chain(&it.indices));
-    let tensors = attribute.t.iter().chain(&attribute.tensors);
-    tensors.chain(sparse).for_each(see);
+fn graphs_within(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
+    let attributes = node.attribute.iter();
+    attributes.flat_map(|it| it.g.iter().chain(&it.graphs))
+}
+
+fn tensors_of(attribute: &AttributeProto) -> impl Iterator<Item = &TensorProto> {
+    let sparse = attribute.sparse_tensor.iter();
+    let sparse = sparse_tensors(sparse.chain(&attribute.sparse_tensors));
+    attribute.t.iter().chain(&attribute.tensors).chain(sparse)
+}
+
+/// The values and the indices of sparse tensors.
+fn sparse_tensors<'a>(
+    sparse: impl IntoIterator<Item = &'a SparseTensorProto>,
+) -> impl Iterator<Item = &'a TensorProto> {
+    let sparse = sparse.into_iter();
+    sparse.flat_map(|it| it.values.iter().chain(&it.indices))
 }
 
 fn domain(node: &NodeProto, defined: &HashSet<(&str, &str)>) -> Checked {

@@ -64,12 +64,7 @@ impl ForeignModel {
         let constants = graph.initializer.iter().map(|it| it.name.clone());
         let constants: HashSet<String> = constants.collect();
         graph.input.retain(|input| !constants.contains(&input.name));
-        let mut names = constants;
-        names.extend(graph.input.iter().map(|it| it.name.clone()));
-        check::visit_nodes(graph, &mut |node| {
-            names.insert(node.name.clone());
-            names.extend(node.output.iter().cloned());
-        });
+        let names = names(&model);
         Ok(Self { model, names })
     }
 
@@ -132,6 +127,22 @@ impl ForeignModel {
     fn graph_mut(&mut self) -> &mut GraphProto {
         self.model.graph.get_or_insert_default()
     }
+}
+
+/// Every name of a value or node. Branches see the values of the graph around them, so theirs count.
+fn names(model: &ModelProto) -> HashSet<String> {
+    let mut names = HashSet::new();
+    for graph in check::graphs(model) {
+        names.extend(graph.input.iter().map(|it| it.name.clone()));
+        names.extend(graph.initializer.iter().map(|it| it.name.clone()));
+        let sparse = graph.sparse_initializer.iter();
+        names.extend(sparse.filter_map(|it| Some(it.values.as_ref()?.name.clone())));
+        for node in &graph.node {
+            names.insert(node.name.clone());
+            names.extend(node.output.iter().cloned());
+        }
+    }
+    names
 }
 
 impl ForeignError {

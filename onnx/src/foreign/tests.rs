@@ -3,7 +3,8 @@
 use super::*;
 use crate::data_type::DataType;
 use crate::proto::{
-    AttributeProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
+    AttributeProto, FunctionProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto,
 };
 use crate::shape::{Dim, Shape};
 use crate::tensor::tensor;
@@ -97,6 +98,38 @@ fn elements_in_other_files_are_refused() {
         it.graph.as_mut().unwrap().node[0].attribute.push(attribute);
     });
     assert!(message.starts_with(expected), "{message}");
+    let branch = || AttributeProto {
+        name: "then_branch".into(),
+        g: Some(GraphProto {
+            initializer: vec![external()],
+            ..GraphProto::default()
+        }),
+        ..AttributeProto::default()
+    };
+    let with_branch = || NodeProto {
+        op_type: "If".into(),
+        attribute: vec![branch()],
+        ..NodeProto::default()
+    };
+    let message = refusal(|it| it.graph.as_mut().unwrap().node.push(with_branch()));
+    assert!(message.starts_with(expected), "{message}");
+    let message = refusal(|it| {
+        it.functions.push(FunctionProto {
+            node: vec![with_branch()],
+            ..FunctionProto::default()
+        });
+    });
+    assert!(message.starts_with(expected), "{message}");
+    let message = refusal(|it| {
+        it.functions.push(FunctionProto {
+            attribute_proto: vec![AttributeProto {
+                t: Some(external()),
+                ..AttributeProto::default()
+            }],
+            ..FunctionProto::default()
+        });
+    });
+    assert!(message.starts_with(expected), "{message}");
 }
 
 #[test]
@@ -177,6 +210,27 @@ initializer %scale: float32[3] = [127.5, 127.5, 127.5]
 output %probabilities: float32[N, 12]
 "
     );
+}
+
+/// A branch sees the values of the graph around it, so none of its own may have their names.
+#[test]
+fn new_names_are_not_those_of_branches() {
+    let mut model = model();
+    let float = |name| info(name, DataType::Float32, &[1].as_slice().into());
+    let branch = GraphProto {
+        initializer: vec![tensor("probabilities", &[1], &[0.5_f32]).unwrap()],
+        input: vec![float("probabilities_1")],
+        ..GraphProto::default()
+    };
+    let attribute = AttributeProto {
+        g: Some(branch),
+        ..AttributeProto::default()
+    };
+    let graph = model.graph.as_mut().unwrap();
+    graph.node[0].attribute.push(attribute);
+    let mut foreign = ForeignModel::read(&model.encode_to_vec()).unwrap();
+    let output = foreign.append_softmax("out:0").unwrap();
+    assert_eq!(output, "probabilities_2");
 }
 
 #[test]

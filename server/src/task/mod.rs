@@ -81,14 +81,21 @@ impl Tasks {
         self.0.iter().map(|task| &**task)
     }
 
-    /// Opens a model for its task.
+    /// Opens a model for its task. A model whose task this server does not have is served as plain
+    /// tensors alone.
     ///
     /// # Errors
-    /// This server has no such task, or the task cannot serve the model.
+    /// The task cannot serve the model.
     pub(crate) fn open(&self, bundle: &Bundle, signature: &mut Signature) -> Opened {
-        let name = &bundle.manifest().task;
-        let task = self.iter().find(|task| task.name() == name);
-        let task = task.ok_or("this server has no such task")?;
-        task.open(bundle, signature)
+        let manifest = bundle.manifest();
+        if let Some(task) = self.iter().find(|task| task.name() == manifest.task) {
+            return task.open(bundle, signature);
+        }
+        tracing::warn!(
+            model = manifest.name,
+            task = manifest.task,
+            "this server has no such task; only the Open Inference Protocol serves the model",
+        );
+        Ok(Arc::new(()))
     }
 }

@@ -1,7 +1,9 @@
-//! What the messages of several tasks share.
+//! What the messages of several tasks share. Enums of proto3 are open: an unknown value is the
+//! caller's error.
 
 use quintet_proto::v1;
 
+use crate::error::ServeError;
 use crate::flow::Spent;
 use crate::model::Model;
 
@@ -28,4 +30,12 @@ pub(super) fn label(model: &Model, (index, probability): (usize, f32)) -> v1::La
         index: index as u32,
         probability,
     }
+}
+
+/// What a request asks to be done with an input in which there is nothing to read.
+pub(super) fn on_unreadable(value: i32) -> Result<v1::OnUnreadable, ServeError> {
+    v1::OnUnreadable::try_from(value).map_err(|_| {
+        let allowed = "ON_UNREADABLE_ANSWER (1) and ON_UNREADABLE_ERROR (2) are allowed";
+        ServeError::invalid("on_unreadable", format!("is {value}; {allowed}"))
+    })
 }

@@ -1,5 +1,4 @@
-//! Classify and ClassifyStream of `quintet.v1.InferenceService`. Enums of proto3 are open: an
-//! unknown value is the caller's error.
+//! Classify and ClassifyStream of `quintet.v1.InferenceService`.
 
 use std::pin::pin;
 
@@ -15,7 +14,7 @@ use crate::error::{ServeError, Violation};
 use crate::grpc::{self, Items, Rpc};
 use crate::runtime::{Row, Rows};
 use crate::task::picture::Picture;
-use crate::task::wire::{label, timing};
+use crate::task::wire::{label, on_unreadable, timing};
 
 pub(super) fn calls(limits: Limits) -> Vec<Rpc> {
     let items = Items { in_order: false };
@@ -115,13 +114,6 @@ fn framing(value: i32) -> Result<Framing, ServeError> {
             Err(ServeError::invalid("framing", words))
         }
     }
-}
-
-fn on_unreadable(value: i32) -> Result<v1::OnUnreadable, ServeError> {
-    v1::OnUnreadable::try_from(value).map_err(|_| {
-        let allowed = "ON_UNREADABLE_ANSWER (1) and ON_UNREADABLE_ERROR (2) are allowed";
-        ServeError::invalid("on_unreadable", format!("is {value}; {allowed}"))
-    })
 }
 
 fn stream_error(error: &ServeError) -> v1::StreamError {

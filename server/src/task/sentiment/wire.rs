@@ -12,7 +12,7 @@ use crate::grpc::Rpc;
 use crate::model::Model;
 use crate::runtime::{Row, Rows};
 use crate::task::text::{Limits, NAME, Reader, Reading, read};
-use crate::task::wire::{label_name, timing};
+use crate::task::wire::{label_name, on_unreadable, timing};
 
 /// The label of a text of which the model knows no word.
 const UNKNOWN: &str = "UNKNOWN";
@@ -38,7 +38,7 @@ async fn sentiment_score(
     let count = request.texts.len();
     ServeError::check_count("texts", count, limits.max_texts_per_request)?;
     let _admitted = call.admit(count)?;
-    let refuse_unreadable = request.on_unreadable == v1::OnUnreadable::Error as i32;
+    let refuse_unreadable = on_unreadable(request.on_unreadable)? == v1::OnUnreadable::Error;
     let check = move |reading: &Reading| {
         let unreadable = refuse_unreadable && reading.known == 0;
         let refused = || Err("has no word that the model knows".to_owned());
