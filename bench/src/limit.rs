@@ -89,6 +89,7 @@ mod tests {
 
     fn measured(requests_per_second: f64, p50: f64) -> Measured {
         Measured {
+            requests: 0,
             requests_per_second,
             latency_us: Latency {
                 p50,

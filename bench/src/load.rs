@@ -23,6 +23,7 @@ pub(crate) struct Generator {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Measured {
     /// Answered ones.
+    pub(crate) requests: u64,
     pub(crate) requests_per_second: f64,
     pub(crate) latency_us: Latency,
     /// Of RESOURCE_EXHAUSTED.

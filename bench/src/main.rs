@@ -23,6 +23,7 @@ mod pictures;
 mod process;
 mod table;
 mod texts;
+mod twin;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -102,8 +103,20 @@ enum Command {
         #[arg(value_name = "FILE")]
         other: PathBuf,
     },
+    /// Measure what traces cost: every model by its own call, beside the same server without them.
+    Traces(Traces),
     /// Offer each model twice what it can do, and print what becomes of it.
     Overload(Cores),
+}
+
+#[derive(Debug, Args)]
+struct Traces {
+    /// The collector that takes the spans, by OTLP over gRPC.
+    #[arg(value_name = "URL")]
+    endpoint: String,
+    /// Share of the calls that are traced.
+    #[arg(long, value_name = "SHARE", default_value = "0.01")]
+    ratio: String,
 }
 
 /// Who computes where, so that neither takes from the other; lists as `taskset --cpu-list` takes
@@ -131,6 +144,7 @@ fn main() -> ExitCode {
         Some(Command::Pictures(options)) => pictures(&arguments, options),
         Some(Command::Peer { address }) => peer(&arguments, address),
         Some(Command::Build { other }) => build(&arguments, other),
+        Some(Command::Traces(options)) => traces(&arguments, options),
         Some(Command::Overload(_)) => overload(&arguments),
         None => run(&arguments),
     };
@@ -167,12 +181,16 @@ impl Arguments {
     }
 
     fn quintet(&self) -> Result<Server> {
-        self.start(&beside(self.server.as_ref(), "quintet-server")?)
+        self.start(&self.program()?, &[])
     }
 
-    fn start(&self, program: &Path) -> Result<Server> {
+    fn program(&self) -> Result<PathBuf> {
+        beside(self.server.as_ref(), "quintet-server")
+    }
+
+    fn start(&self, program: &Path, options: &[&str]) -> Result<Server> {
         let cores = self.cores().and_then(|cores| cores.server_cores.as_deref());
-        Server::quintet(program, cores, &self.models_dir, &self.onnxruntime)
+        Server::quintet(program, cores, &self.models_dir, &self.onnxruntime, options)
     }
 
     /// Every version of every model, or of those that were named.
@@ -222,12 +240,29 @@ fn peer(arguments: &Arguments, address: &str) -> Result<()> {
 }
 
 fn build(arguments: &Arguments, other: &Path) -> Result<()> {
-    let (generator, quintet) = (arguments.generator()?, arguments.quintet()?);
-    let other = arguments.start(other)?;
+    twins(
+        arguments,
+        arguments.quintet()?,
+        arguments.start(other, &[])?,
+    )
+}
+
+fn traces(arguments: &Arguments, Traces { endpoint, ratio }: &Traces) -> Result<()> {
+    let options = ["--otlp-endpoint", endpoint, "--trace-ratio", ratio];
+    let traced = arguments.start(&arguments.program()?, &options)?;
+    twins(arguments, traced, arguments.quintet()?)
+}
+
+fn twins(arguments: &Arguments, one: Server, other: Server) -> Result<()> {
+    // What warms up would be part of the servers' time.
+    let generator = Generator {
+        warmup: Duration::ZERO,
+        ..arguments.generator()?
+    };
     let mut names: Vec<String> = arguments.found()?.map(|found| found.name).collect();
     names.dedup();
     report(arguments, &names, &CONCURRENCIES, |series| {
-        peer::Pass::measure(series, &generator, [&quintet.address, &other.address], &[])
+        twin::Pass::measure(series, &generator, [&one, &other])
     })
 }
 

@@ -139,6 +139,7 @@ mod tests {
             p99: p50 * 2.0,
         };
         Measured {
+            requests: 0,
             requests_per_second,
             latency_us: latency(20_000.0),
             refused_latency_us: Some(latency(1_000.0)),

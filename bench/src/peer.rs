@@ -1,5 +1,5 @@
-//! Quintet beside another server, one of the Open Inference Protocol or another build of Quintet: the
-//! same models, requests and load generator, in turn.
+//! Quintet beside another server of the Open Inference Protocol: the same models, requests and load
+//! generator, in turn.
 
 use crate::Result;
 use crate::load::{Generator, Measured};
@@ -70,6 +70,7 @@ mod tests {
     #[test]
     fn a_row_has_the_medians_and_the_median_of_the_ratios() {
         let measured = |requests_per_second, p50| Measured {
+            requests: 0,
             requests_per_second,
             latency_us: Latency {
                 p50,

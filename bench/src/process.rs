@@ -33,12 +33,13 @@ impl Server {
         Self::start(Command::new(std::env::current_exe()?).arg("echo"))
     }
 
-    /// Quintet as a user would run it, but on free ports.
+    /// Quintet as a user would run it, but on free ports, and with these options.
     pub(crate) fn quintet(
         program: &Path,
         cores: Option<&str>,
         models_dir: &Path,
         onnxruntime: &Path,
+        options: &[&str],
     ) -> Result<Self> {
         Self::start(
             on_cores(cores, program)
@@ -47,7 +48,8 @@ impl Server {
                 .arg("--models-dir")
                 .arg(models_dir)
                 .arg("--onnxruntime")
-                .arg(onnxruntime),
+                .arg(onnxruntime)
+                .args(options),
         )
     }
 
@@ -58,6 +60,17 @@ impl Server {
         let line = lines.find_map(|line| line.strip_prefix("VmRSS:"))?;
         let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kib / 1024.0)
+    }
+
+    /// Seconds for which its threads have run on a core, where the system says (Linux). They grow
+    /// with what it does, and not with what else the machine does.
+    pub(crate) fn core_seconds(&self) -> Option<f64> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).ok()?;
+        let nanoseconds = threads.flatten().filter_map(|thread| {
+            let schedule = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            schedule.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        Some(nanoseconds.sum::<u64>() as f64 / 1e9)
     }
 
     /// Reads its log until it is ready; the lines say where it listens.

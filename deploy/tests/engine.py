@@ -96,12 +96,14 @@ class Compose:
         self.project = f"quintet-test-{os.getpid()}"
         self.port = port or free_port()
         self.prometheus_port = free_port()
+        self.jaeger_port = free_port()
         self.tls_port = free_port()
         self.command = ["docker", "compose"] if works("docker", "compose", "version") else ["docker-compose"]
         self.env = {
             "QUINTET_PORT": str(self.port),
             "QUINTET_PROMETHEUS_PORT": str(self.prometheus_port),
             "QUINTET_GRAFANA_PORT": str(free_port()),
+            "QUINTET_JAEGER_PORT": str(self.jaeger_port),
             "QUINTET_TLS_PORT": str(self.tls_port),
             "COMPOSE_PROFILES": "observability,train,tls",
             **images,
@@ -130,6 +132,12 @@ class Compose:
         if data["resultType"] == "scalar":
             return [({}, float(data["result"][1]))]
         return [(it["metric"], float(it["value"][1])) for it in data["result"]]
+
+    def traces(self, service):
+        """The last traces of a service, as Jaeger has them."""
+        url = f"http://127.0.0.1:{self.jaeger_port}/api/traces?service={service}"
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            return json.load(reply)["data"]
 
     def client(self, *arguments, server="balancer:50051", stdin=None):
         """The client image inside the project's network."""

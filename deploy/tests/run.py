@@ -4,8 +4,8 @@
     make test-deploy
 
 Needs a Docker Engine, compose and grpcurl, and the base images or a registry that has them. Grafana
-is omitted if its image cannot be pulled; the dashboard's queries are tested all the same. With
-QUINTET_DATA_DIR, the folder of MNIST, the trainer's image is built and tested as well. With
+and Jaeger are omitted if their images cannot be pulled; the dashboard's queries are tested all the
+same, and `make test-traces` sends traces to a collector. With QUINTET_DATA_DIR, the folder of MNIST, the trainer's image is built and tested as well. With
 QUINTET_TEST_CUDA=1 the image for GPUs is built (gigabytes). Without a GPU it must end with an error.
 """
 
@@ -24,6 +24,7 @@ import training
 from engine import ROOT, Compose, Load, build, docker, has_image, inspect, logs, run, say, size, until
 
 GRAFANA = "grafana/grafana:12.2.0"
+JAEGER = "jaegertracing/jaeger:2.13.0"
 PROMETHEUS = "prom/prometheus:v3.5.0"
 # The replacement if the pinned image cannot be pulled.
 ANY_PROMETHEUS = "prom/prometheus:latest"
@@ -144,6 +145,12 @@ def main():
         services.append("grafana")
     else:
         say("Grafana's image cannot be had here: its service is left out, its queries are asked")
+    has_jaeger = has_image(JAEGER)
+    if has_jaeger:
+        services.append("jaeger")
+        found |= {"QUINTET_OTLP_ENDPOINT": "http://jaeger:4317", "QUINTET_TRACE_RATIO": "1"}
+    else:
+        say("Jaeger's image cannot be had here: its service is left out")
     if not has_image(PROMETHEUS):
         say(f"{PROMETHEUS} cannot be had here: {ANY_PROMETHEUS} is taken")
         found["QUINTET_PROMETHEUS_IMAGE"] = ANY_PROMETHEUS
@@ -171,6 +178,9 @@ def main():
 
         targets_are_up(compose, 1)
         calls.load(compose)
+        if has_jaeger:
+            until("traces that Jaeger shows", lambda: compose.traces("quintet"))
+            say("Jaeger shows the servers' traces")
         until("scraped load", lambda: [value for _, value in compose.query("sum(quintet:requests:rate1m) > 0")])
         time.sleep(6)  # one more scrape and evaluation: rules use the results of others
         answered, excused = queries.check(compose.query)

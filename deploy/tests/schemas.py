@@ -31,7 +31,7 @@ DEFINITIONS = {
 }
 # The kinds that each folder must render, so that a missing resource is an error.
 SERVERS = {"Namespace", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "ScaledObject"}
-FOLDERS = {"base": SERVERS, "gpu": SERVERS, "tls": SERVERS, "kserve": {"Namespace", "ServingRuntime", "InferenceService"}}
+FOLDERS = {"base": SERVERS, "gpu": SERVERS, "tls": SERVERS, "traces": SERVERS, "kserve": {"Namespace", "ServingRuntime", "InferenceService"}}
 
 
 def go(*arguments):

@@ -80,6 +80,12 @@ capabilities: {drop: [ALL]}
 {{- if .Values.gpu.enabled }}
 - {name: QUINTET_DEVICE, value: cuda}
 {{- end }}
+{{- with .Values.tracing }}
+{{- if .endpoint }}
+- {name: QUINTET_OTLP_ENDPOINT, value: {{ .endpoint | quote }}}
+- {name: QUINTET_TRACE_RATIO, value: {{ .ratio | quote }}}
+{{- end }}
+{{- end }}
 {{- if .Values.tls.existingSecret }}
 - {name: QUINTET_TLS_CERT, value: /tls/tls.crt}
 - {name: QUINTET_TLS_KEY, value: /tls/tls.key}
