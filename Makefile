@@ -48,7 +48,7 @@ test-hostile: fetch-onnxruntime ## Let h2spec and hostile peers attack the serve
 soak: build ## Load the server with everything for an hour; its memory must stay flat (ARGS=--minutes 5)
 	python3 tests/soak/run.py $(ARGS)
 
-fuzz-smoke: fetch-onnxruntime ## Run every fuzz target for some seconds (needs nightly Rust; ARGS="TARGET --seconds 600" for one)
+fuzz-smoke: fetch-onnxruntime ## Run every fuzz target for some seconds (ARGS="TARGET --seconds 600" for one)
 	python3 fuzz/run.py $(ARGS)
 
 test-deploy: ## Build the images and try the deployment (needs a Docker Engine, compose and grpcurl; minutes)

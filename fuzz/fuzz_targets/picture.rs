@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use quintet_bundle::image::{Channels, Colours};
-use quintet_server::task::picture::{Picture, decode, pixels};
+use quintet_bundle::image::{Channels, Framing, ImageSpec};
+use quintet_server::task::picture::{Picture, Wanted, decode, pixels};
 
 /// Small, so that each run is short.
 const MAX_PIXELS: u64 = 1 << 16;
@@ -12,7 +12,7 @@ const MAX_PIXELS: u64 = 1 << 16;
 fuzz_target!(|file: &[u8]| {
     let picture = Picture::Encoded(file.to_vec().into());
     for wanted in [
-        Colours::Ink,
+        Wanted::by(ImageSpec::digit(), Framing::Auto),
         Channels::Grey.into(),
         Channels::Rgb.into(),
     ] {

@@ -1,4 +1,4 @@
-//! Entrances for the fuzz targets in `fuzz/`, which `cargo fuzz` alone compiles.
+//! Entrances for the fuzz targets in `fuzz/`, which `fuzz/run.py` alone compiles.
 
 pub use crate::grpc::fuzzing::message;
 pub use crate::tokens::fuzzing::tokens;

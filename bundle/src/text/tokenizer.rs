@@ -17,6 +17,7 @@ use tokenizers::{
 };
 
 pub use imported::Pairs;
+use imported::caught;
 
 use super::scanner::Scanner;
 use super::{Side, TOKENIZER_FILE, TextSpec, clean};
@@ -122,7 +123,8 @@ impl Tokenizer {
     /// Reads `tokenizer.json`, one that [`Tokenizer::to_bytes`] wrote or one that came with another
     /// model.
     pub fn from_bytes(json: &[u8]) -> Result<Self, TokenizerError> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(format)?;
+        let read = || tokenizers::Tokenizer::from_bytes(json);
+        let mut inner = caught(read).map_err(format)?;
         // A text that spells `[CLS]` is a text, not a command; and its length is the caller's.
         inner.set_encode_special_tokens(true);
         inner.with_truncation(None).map_err(format)?;
@@ -266,7 +268,7 @@ impl Tokenizer {
 
     /// What the crate makes of a text or a part of one, without special tokens.
     fn pieces(&self, text: &str) -> Result<Encoding, TokenizerError> {
-        self.inner.encode_fast(text, false).map_err(cannot_encode)
+        caught(|| self.inner.encode_fast(text, false)).map_err(cannot_encode)
     }
 }
 

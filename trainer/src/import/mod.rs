@@ -19,6 +19,9 @@ pub use self::target::{Origin, Target};
 use crate::error::Error;
 use crate::verify::Runtime;
 
+/// Larger than the file of any tokeniser of a million tokens.
+const MAX_TOKENIZER_BYTES: u64 = 128 << 20;
+
 /// Flags of `import`.
 #[derive(Debug, Args)]
 pub struct Import {

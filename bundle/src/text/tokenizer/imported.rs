@@ -1,5 +1,6 @@
 //! Texts and pairs of texts, as a tokeniser that came with another model reads them.
 
+use std::error::Error;
 use std::panic::{self, AssertUnwindSafe};
 
 use tokenizers::{
@@ -21,18 +22,24 @@ pub enum Pairs {
     Typed,
 }
 
+/// What the crate gives. Some files make it panic, such as one whose decoder is a text, or whose
+/// template names a token that the file does not define.
+pub(super) fn caught<T>(
+    work: impl FnOnce() -> tokenizers::Result<T>,
+) -> Result<T, Box<dyn Error + Send + Sync>> {
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    result.unwrap_or_else(|_| Err("the tokenizers crate cannot use it".into()))
+}
+
 impl Pairs {
     /// How the tokeniser of this file does.
     ///
     /// # Errors
     /// Its post-processor fails.
     pub(super) fn of(inner: &tokenizers::Tokenizer) -> Result<Self, TokenizerError> {
-        // The crate panics where a template names a token that the file does not define.
         let example = |pair: Option<Encoding>| {
-            let join = AssertUnwindSafe(|| inner.post_process(Encoding::default(), pair, true));
-            panic::catch_unwind(join)
-                .map_err(|_| format("its post_processor cannot be used"))?
-                .map_err(format)
+            let join = || inner.post_process(Encoding::default(), pair, true);
+            caught(join).map_err(format)
         };
         let single = example(None)?;
         let pair = example(Some(Encoding::default()))?;

@@ -146,6 +146,8 @@ fn what_is_wrong_is_said() {
         b"{}",
         b"\xff",
         b"{\"model\":{\"type\":\"WordLevel\"}}",
+        // The crate panics.
+        b"{\"version\":\"1.0\",\"decoder\":\"x\"}",
     ] {
         let message = Tokenizer::from_bytes(bytes).unwrap_err().to_string();
         assert!(message.starts_with("tokenizer.json: "), "{message}");

@@ -8,12 +8,11 @@ use serde_json::Value;
 
 use super::config::Config;
 use crate::error::Error;
+use crate::import::MAX_TOKENIZER_BYTES;
 use crate::import::target::read;
 
 const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-/// Larger than any tokeniser of a million tokens.
-const MOST_BYTES: u64 = 128 << 20;
 
 /// A tokeniser as it goes into the bundle.
 #[derive(Debug)]
@@ -39,7 +38,7 @@ struct Settings {
 pub(crate) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> {
     let path = folder.join(TOKENIZER);
     let settings = settings(&folder.join(TOKENIZER_CONFIG))?;
-    let json = read(&path, MOST_BYTES)?;
+    let json = read(&path, MAX_TOKENIZER_BYTES)?;
     let mut file: Value = serde_json::from_slice(&json).map_err(Error::file(&path))?;
     let refuse = |problem: String| Error::file(&path)(problem);
     check_case(&file, &settings).map_err(refuse)?;
@@ -84,7 +83,7 @@ fn settings(path: &Path) -> Result<Settings, Error> {
     if !path.exists() {
         return Ok(Settings::default());
     }
-    serde_json::from_slice(&read(path, MOST_BYTES)?).map_err(Error::file(path))
+    serde_json::from_slice(&read(path, MAX_TOKENIZER_BYTES)?).map_err(Error::file(path))
 }
 
 /// `transformers` takes this from the configuration, so the two files must agree.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::normalisation::Normalisation;
 use crate::error::Error;
+use crate::import::MAX_TOKENIZER_BYTES;
 use crate::import::target::read;
 
 /// A manifest is a page of text, and labels are not much more.
@@ -85,8 +86,6 @@ impl ImportManifest {
 
     /// The bytes of the tokeniser, where there is one.
     pub(super) fn tokenizer(&self, path: &Path) -> Result<Option<Vec<u8>>, Error> {
-        /// Larger than any tokeniser's file.
-        const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
         let file = self.tokenizer.as_ref();
         let read = |file: &PathBuf| read(&beside(path, file)?, MAX_TOKENIZER_BYTES);
         file.map(read).transpose()
