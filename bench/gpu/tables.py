@@ -25,10 +25,11 @@ def refusals(ended):
 
 
 class Speed:
-    """A training on one device: samples a second as a median over epochs, or a bound of it."""
+    """A training on one device: samples a second, the median over its epochs."""
 
-    def __init__(self, samples, seconds, limit):
-        self.samples, self.seconds, self.limit = samples, seconds, limit
+    def __init__(self, samples, seconds, ran):
+        # `seconds` of each epoch; `ran`: of the whole program, loading included.
+        self.samples, self.seconds, self.ran = samples, seconds, ran
 
     def rate(self):
         return self.samples / median(self.seconds) if self.seconds and self.samples else None
@@ -36,10 +37,7 @@ class Speed:
     def shown(self):
         if rate := self.rate():
             return f"{rate:,.0f} ({len(self.seconds)} epoch{'s'[: len(self.seconds) > 1]})"
-        # Without the number of samples it did not come to train.
-        if not self.samples:
-            return "not measured"
-        return f"under {self.samples / self.limit:,.0f} (no epoch in {self.limit:.0f} s)"
+        return f"no epoch in {self.ran:.0f} s"
 
 
 def training(speeds, threads):
@@ -53,7 +51,8 @@ def training(speeds, threads):
         shown = [speed.shown() if speed else "not run" for speed in (cuda, cpu)]
         rows.append([network, samples, *shown, ratio])
     head = ["network", "samples an epoch", "CUDA/s", f"CPU/s, {threads} threads", "CUDA / CPU"]
-    note = "Samples a second: an epoch's samples by its seconds, validation included, the median of epochs."
+    note = "Samples a second: an epoch's samples by its seconds, validation included, the median of epochs. "
+    note += "Where no epoch ended, the seconds include loading the data."
     return f"{table(head, rows)}\n\n{note}"
 
 

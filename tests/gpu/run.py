@@ -263,8 +263,8 @@ class Reading(unittest.TestCase):
         speeds["c"] = {"cuda": tables.Speed(None, [], 3)}
         rows = tables.training(speeds, 16).splitlines()[2:5]
         self.assertEqual(rows[0], "| a | 1000 | 500 (3 epochs) | 100 (1 epoch) | 5.0 |")
-        self.assertEqual(rows[1], "| b | 1000 | 500 (3 epochs) | under 25 (no epoch in 40 s) |  |")
-        self.assertEqual(rows[2], "| c |  | not measured | not run |  |")
+        self.assertEqual(rows[1], "| b | 1000 | 500 (3 epochs) | no epoch in 40 s |  |")
+        self.assertEqual(rows[2], "| c |  | no epoch in 3 s | not run |  |")
 
     def test_exits(self):
         ended = [steps.Ended("a", 0, seconds=1), steps.Ended("b", -11, seconds=2)]
