@@ -72,10 +72,10 @@ class Models:
         command = [self.trainer, "import", "onnx", file, *options]
         return subprocess.run(command, capture_output=True, text=True)
 
-    def write(self, file, name, labels, **fields):
-        """Imports a file; what the trainer printed."""
+    def write(self, file, name, labels, template=MANIFEST, **fields):
+        """Imports a file."""
         manifest = self.folder / f"{name}.toml"
-        manifest.write_text(MANIFEST.format(name=name, **fields))
+        manifest.write_text(template.format(name=name, **fields))
         (self.folder / f"{name}.txt").write_text("\n".join(labels) + "\n")
         options = ["--manifest", manifest, "--name", name, "--models-dir", self.models]
         done = self.run(file, *options, "--samples", self.folder / "photos")
