@@ -89,8 +89,13 @@ train: fetch-onnxruntime fetch-libtorch ## Train the served models into models/ 
 	$(CARGO) build --release -p quintet-trainer
 	mkdir -p $(DATA_DIR)
 	for model in $(MODELS); do \
+	  set -- $$model; \
+	  if [ $$model = minilm ]; then \
+	    python3 deploy/fetch.py minilm || exit; \
+	    set -- transformer --init .runtime/minilm --resume; \
+	  fi; \
 	  ORT_DYLIB_PATH=.runtime/onnxruntime/lib/libonnxruntime.so $(TARGET)/release/quintet-trainer \
-	    train $$model --data-dir $(DATA_DIR) --models-dir models $(ARGS) || exit; \
+	    train "$$@" --data-dir $(DATA_DIR) --models-dir models $(ARGS) || exit; \
 	done
 
 generate: ## Make the checked-in protobuf code again

@@ -51,6 +51,11 @@ impl GraphBuilder {
         self.storage = storage;
     }
 
+    /// How weights are stored now.
+    pub(crate) const fn storage(&self) -> Storage {
+        self.storage
+    }
+
     /// Adds a graph input. Each symbol of the shape is bound when the graph runs.
     pub fn input(
         &mut self,
@@ -86,9 +91,16 @@ impl GraphBuilder {
     }
 
     /// Adds a weight and gives its float32 value. It is stored as [`Self::set_storage`] says; a
-    /// runtime folds what makes it float32 again when it loads the model.
-    pub fn weight(&mut self, name: &str, shape: &[usize], data: &[f32]) -> Result<Value> {
-        storage::weight(self, name, shape, data, self.storage)
+    /// runtime folds what makes it float32 again when it loads the model. `axis` is that of the
+    /// channels, which int8 scales each by itself: a matrix's outputs, a table's rows.
+    pub fn weight(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        axis: usize,
+        data: &[f32],
+    ) -> Result<Value> {
+        storage::weight(self, name, shape, axis, data)
     }
 
     /// Adds a float32 number of an operator's own.

@@ -11,6 +11,10 @@ use crate::clip::clip;
 use crate::error::ServeError;
 use crate::model::Model;
 
+/// How high a model stands among those that could be a task's default; nothing for one that should
+/// not be it.
+pub type Rank = fn(&Manifest) -> Option<f64>;
+
 /// Every model version found at start. Versions come and go only with the process.
 #[derive(Debug)]
 pub struct Repository {
@@ -18,7 +22,7 @@ pub struct Repository {
     /// The models for requests that name none, by task, where they are configured.
     defaults: BTreeMap<&'static str, String>,
     /// Which models come first among those that could be a task's default.
-    preferences: BTreeMap<&'static str, fn(&Manifest) -> bool>,
+    preferences: BTreeMap<&'static str, Rank>,
     /// Models without which the server is not ready.
     required: BTreeSet<String>,
 }
@@ -93,10 +97,10 @@ impl Repository {
         self.defaults.insert(task, name);
     }
 
-    /// Where no default is configured, prefers such models as the task's default. Another one is it
-    /// only if no model of the repository is still being loaded.
-    pub fn prefer(&mut self, task: &'static str, is_preferred: fn(&Manifest) -> bool) {
-        self.preferences.insert(task, is_preferred);
+    /// Where no default is configured, makes the model of the highest rank the task's default. One
+    /// without a rank is it only if no model of the repository is still being loaded.
+    pub fn prefer(&mut self, task: &'static str, rank: Rank) {
+        self.preferences.insert(task, rank);
     }
 
     /// Every version, by name, then oldest first.
@@ -110,7 +114,7 @@ impl Repository {
     }
 
     /// The names of all models.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.models.keys().map(String::as_str)
     }
 
@@ -196,21 +200,21 @@ impl Repository {
         found.ready().ok_or_else(|| found.not_ready())
     }
 
-    /// The model for requests of this task that name none: the configured one, else the first by
-    /// name that is ready and preferred, else the first by name that is ready.
+    /// The model for requests of this task that name none: the configured one, else the ready one of
+    /// the highest rank, else the first by name that is ready.
     fn default_for(&self, task: &str) -> Result<&str, ServeError> {
         if let Some(name) = self.defaults.get(task) {
             return Ok(name);
         }
-        let any = || self.first_ready(task, |_| true);
-        let first = match self.preferences.get(task) {
-            Some(is_preferred) => {
-                let preferred = self.first_ready(task, is_preferred);
+        let any = || self.best_ready(task, |_| Some(0.0));
+        let best = match self.preferences.get(task) {
+            Some(rank) => {
+                let preferred = self.best_ready(task, rank);
                 preferred.or_else(|| if self.is_loading() { None } else { any() })
             }
             None => any(),
         };
-        if let Some(name) = first {
+        if let Some(name) = best {
             return Ok(name);
         }
         let mut unready = self.models.iter();
@@ -222,12 +226,17 @@ impl Repository {
         })
     }
 
-    /// The first model by name that is ready, does the task and is wanted.
-    fn first_ready(&self, task: &str, is_wanted: impl Fn(&Manifest) -> bool) -> Option<&str> {
-        self.names().find(|name| {
-            let model = self.newest_ready(name);
-            model.is_some_and(|it| it.task() == task && is_wanted(&it.manifest))
-        })
+    /// The model of the highest rank that is ready and does the task, the first by name of several.
+    fn best_ready(&self, task: &str, rank: impl Fn(&Manifest) -> Option<f64>) -> Option<&str> {
+        let ranked = self.names().filter_map(|name| {
+            let model = self.newest_ready(name).filter(|it| it.task() == task)?;
+            Some((name, rank(&model.manifest)?))
+        });
+        // Of equal ones, `max_by` gives the last.
+        let best = ranked
+            .rev()
+            .max_by(|left, right| left.1.total_cmp(&right.1));
+        best.map(|(name, _)| name)
     }
 
     /// Whether a model that cannot be called yet is still being loaded.

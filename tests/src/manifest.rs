@@ -36,6 +36,7 @@ pub(crate) fn manifest(
             recipe: "by hand".to_owned(),
             device: "cpu".to_owned(),
             duration_seconds: 0.0,
+            init: None,
         }),
         metrics: BTreeMap::new(),
         golden: Golden {

@@ -212,23 +212,29 @@ async fn what_a_model_cannot_do_is_refused() {
 
 #[tokio::test]
 async fn both_calls_of_texts_share_a_default_of_two_labels() {
+    let feelings = |name, accuracy: Option<f64>| {
+        let mut bundle = labels(name, &["POSITIVE", "NEGATIVE"], SingleLabelClassification);
+        let accuracy = accuracy.map(|it| ("test_accuracy".to_owned(), it));
+        bundle.manifest.metrics.extend(accuracy);
+        bundle
+    };
     let server = server()
         .model(tiny("digits"))
         .bundle(labels("a-topics", &TOPICS, SingleLabelClassification))
-        .bundle(labels(
-            "b-feelings",
-            &["POSITIVE", "NEGATIVE"],
-            SingleLabelClassification,
-        ))
+        .bundle(feelings("b-imported", None))
+        .bundle(feelings("c-feelings", Some(0.88)))
+        .bundle(feelings("d-feelings", Some(0.91)))
+        .bundle(feelings("e-feelings", Some(0.91)))
         .start()
         .await;
     let reply = ask(&server, request(vec![text("good")])).await.unwrap();
-    assert_eq!(reply.model, "b-feelings");
+    assert_eq!(reply.model, "d-feelings");
     let sentiment = v1::SentimentScoreRequest {
         texts: vec!["good".to_owned()],
         ..Default::default()
     };
     let reply = server.raw().await.sentiment_score(sentiment).await.unwrap();
+    assert_eq!(reply.get_ref().model, "d-feelings");
     let found = &reply.get_ref().sentiments[0];
     let positive = softmax(&logits(&[CLS, GOOD, SEP], 0, 2))[0];
     assert_near(&[found.score], &[positive]);

@@ -70,6 +70,9 @@ pub struct Train {
     /// The images that a network learns from, if not its own.
     #[command(flatten)]
     pub images: Images,
+    /// What training starts from.
+    #[command(flatten)]
+    pub init: Init,
     /// Where results go.
     #[command(flatten)]
     pub output: Output,
@@ -121,6 +124,9 @@ pub struct Export {
     /// The images that a network learns from, if not its own.
     #[command(flatten)]
     pub images: Images,
+    /// What training starts from.
+    #[command(flatten)]
+    pub init: Init,
     /// Where results go.
     #[command(flatten)]
     pub output: Output,
@@ -147,6 +153,17 @@ pub struct Images {
     pub name: Option<String>,
 }
 
+/// What training starts from.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Train the Transformer from this encoder instead of from random weights: a folder with
+    /// config.json, model.safetensors and tokenizer.json of BERT, DistilBERT or RoBERTa. `minilm` is
+    /// also found in .runtime, where `deploy/fetch.py minilm` puts it. The run and the bundle are
+    /// called as the folder.
+    #[arg(long = "init", value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
 /// Where results go.
 #[derive(Debug, Args)]
 pub struct Output {
@@ -161,7 +178,8 @@ pub struct Output {
     /// unless --resume is given. The reviews as tokens are kept in DIR/cache for the next run.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs_dir: PathBuf,
-    /// Bundle of the CNN that judges the GAN's digits [default: the newest cnn in --models-dir].
+    /// Bundle of the CNN that judges the GAN's digits, or of the text classifier that gives sentences
+    /// a score [default: the newest cnn or minilm in --models-dir].
     #[arg(long, value_name = "BUNDLE_DIR")]
     pub judge: Option<PathBuf>,
     /// Digits that each epoch of the GAN, and its bundle, are judged by. The Fréchet distance of

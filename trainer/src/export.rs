@@ -1,22 +1,19 @@
 //! From a network to an ONNX model.
 
 use quintet_bundle as bundle;
-use quintet_onnx::{DataType, Dim, GraphBuilder, GraphError, Model, Shape, Storage, Value};
+use quintet_onnx::{DataType, Dim, GraphBuilder, GraphError, Model, Shape, Value};
 use tch::{Device, Kind, Tensor};
 
 use crate::network::Network;
 
-/// How the bundles of trained networks store their weights.
-pub const STORAGE: Storage = Storage::Float16;
-
 /// Writes `network` as a model from its task's inputs to its output, with its weights as
-/// [`STORAGE`] says.
+/// [`Network::storage`] says.
 pub fn export(network: &Network) -> Result<Model, GraphError> {
     let architecture = network.architecture();
     let task = architecture.task;
     let signature = task.signature(architecture.dataset);
     let mut graph = GraphBuilder::new(architecture.name);
-    graph.set_storage(STORAGE);
+    graph.set_storage(network.storage());
     let inputs = signature.inputs.iter().map(|it| input(&mut graph, it));
     let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
     let last = network.model().export(&mut graph, &inputs)?;
@@ -25,19 +22,36 @@ pub fn export(network: &Network) -> Result<Model, GraphError> {
     graph.build(&[("architecture", architecture.name), ("task", task.name())])
 }
 
-/// Adds a weight named `layer.name` and gives it as a float32 value. The graph decides how it is
-/// stored, see [`GraphBuilder::set_storage`].
+/// Adds a weight named `layer.name`, whose first axis is that of its channels, and gives it as a
+/// float32 value. The graph decides how it is stored, see [`GraphBuilder::set_storage`].
 pub fn add_weight(
     graph: &mut GraphBuilder,
     layer: &str,
     name: &str,
     weight: &Tensor,
 ) -> Result<Value, GraphError> {
-    let shape: Vec<usize> = weight.size().iter().map(|&it| it as usize).collect();
-    let flat = weight.detach().to_device(Device::Cpu).flatten(0, -1);
+    add_weight_along(graph, layer, name, weight, 0)
+}
+
+/// As [`add_weight`], with the channels along another axis: the one that was the first before the
+/// weight was brought to the form of its operator.
+pub fn add_weight_along(
+    graph: &mut GraphBuilder,
+    layer: &str,
+    name: &str,
+    weight: &Tensor,
+    axis: usize,
+) -> Result<Value, GraphError> {
+    let (shape, values) = shape_and_values(weight);
+    graph.weight(&format!("{layer}.{name}"), &shape, axis, &values)
+}
+
+/// The lengths of a tensor, and its numbers as float32.
+pub(crate) fn shape_and_values(tensor: &Tensor) -> (Vec<usize>, Vec<f32>) {
+    let shape = tensor.size().iter().map(|&it| it as usize).collect();
+    let flat = tensor.detach().to_device(Device::Cpu).flatten(0, -1);
     let values = Vec::<f32>::try_from(flat.to_kind(Kind::Float));
-    let values = values.expect("the tensor is float32 and flat");
-    graph.weight(&format!("{layer}.{name}"), &shape, &values)
+    (shape, values.expect("the tensor is float32 and flat"))
 }
 
 /// Adds the input that a bundle's manifest describes.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
+use quintet_bundle::text::Tokenizer;
 use serde_json::{Map, Value};
 use tch::{Device, Tensor};
 
@@ -13,7 +14,8 @@ use crate::device;
 use crate::error::Error;
 use crate::models::Architecture;
 use crate::network::Network;
-use crate::optimizer::Adam;
+use crate::optimizer::Optimizer;
+use crate::pretrained::Pretrained;
 use crate::progress;
 use crate::random::SplitMix64;
 use crate::recipe::Recipe;
@@ -28,6 +30,8 @@ pub struct Fit<'a> {
     pub architecture: &'static Architecture,
     /// How to train it.
     pub recipe: &'a Recipe,
+    /// What the first weights come from, if they are not random.
+    pub start: Option<Start<'a>>,
     /// The samples to learn from.
     pub train: &'a Samples,
     /// What chooses the best epoch.
@@ -38,6 +42,15 @@ pub struct Fit<'a> {
     pub run: &'a RunFolder,
     /// Whether to go on from the folder's last checkpoint.
     pub resume: bool,
+}
+
+/// What the first weights of a network of texts come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// The encoder.
+    pub encoder: &'a Pretrained,
+    /// The network's tokeniser.
+    pub tokenizer: &'a Tokenizer,
 }
 
 /// How a network of some task learns.
@@ -96,7 +109,7 @@ pub enum Ending {
 struct State<'a> {
     network: Network,
     average: WeightAverage,
-    adam: Adam,
+    optimizer: Optimizer,
     learner: Box<dyn Learner + 'a>,
     /// Epochs that are done.
     epoch: u32,
@@ -197,10 +210,13 @@ impl<'a> State<'a> {
         } = *fit;
         seed_libtorch(recipe.seed, 0);
         let network = Network::new(architecture, recipe, fit.device);
+        if let Some(Start { encoder, tokenizer }) = fit.start {
+            encoder.load(&network, tokenizer)?;
+        }
         Ok(Self {
             learner: architecture.task.learner(fit, &network),
             average: WeightAverage::new(&network, recipe)?,
-            adam: Adam::new(network.trainable(), &recipe.optimizer),
+            optimizer: Optimizer::new(network.trainable(), &recipe.optimizer),
             network,
             epoch: 0,
             best: f64::INFINITY,
@@ -232,7 +248,7 @@ impl<'a> State<'a> {
             let step = self
                 .learner
                 .step(&self.network, train.select(indices), &moment);
-            self.adam.backward_step(&step.loss, learning_rate);
+            self.optimizer.backward_step(&step.loss, learning_rate);
             self.average.update(&self.network, moment.step);
             loss += step.loss.double_value(&[]) * step.weight;
             second += step.second.double_value(&[]);
@@ -259,7 +275,7 @@ impl<'a> State<'a> {
         let mut tensors = self.learner.state();
         tensors.push(("weights", self.network.weights()));
         tensors.push(("average", self.average.network().weights()));
-        tensors.push(("adam", self.adam.state()));
+        tensors.push(("adam", self.optimizer.state()));
         tensors
     }
 
@@ -268,7 +284,7 @@ impl<'a> State<'a> {
         for (name, tensors) in self.tensors() {
             checkpoint.insert(name, tensors);
         }
-        checkpoint.insert_number("adam_steps", self.adam.steps() as f64);
+        checkpoint.insert_number("adam_steps", self.optimizer.steps() as f64);
         checkpoint.insert_number("epoch", f64::from(self.epoch));
         checkpoint.insert_number("best_loss", self.best);
         checkpoint
@@ -281,7 +297,7 @@ impl<'a> State<'a> {
         // Earlier programs wrote other names for a GAN.
         let number = |name, old| checkpoint.number(name).or_else(|_| checkpoint.number(old));
         let steps = number("adam_steps", "steps")? as i64;
-        self.adam.set_steps(steps);
+        self.optimizer.set_steps(steps);
         self.learner.set_steps(steps);
         self.epoch = checkpoint.number("epoch")? as u32;
         self.best = number("best_loss", "best")?;

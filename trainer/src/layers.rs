@@ -27,7 +27,8 @@ pub use pixels::{PIXEL_SCALE, SignedPixels};
 pub use recurrent::{Cell, Recurrent, onnx_gates};
 pub use residual::{ConvNorm, Residual, zero_padding};
 
-use crate::export::add_weight;
+use crate::export::{add_weight, add_weight_along};
+use crate::precision::lower;
 
 /// A layer of one input and one output.
 pub trait Layer: fmt::Debug {
@@ -189,20 +190,22 @@ impl Linear {
 
 impl Layer for Linear {
     fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
-        x.linear(&self.weight, self.bias.as_ref())
+        let bias = self.bias.as_ref().map(lower);
+        lower(x).linear(&lower(&self.weight), bias.as_ref())
     }
 
     fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
-        let mut add = |part: &str, weight| add_weight(graph, &self.name, part, weight);
         let bias = self.bias.as_ref();
-        let bias = bias.map(|it| add("bias", it)).transpose()?;
+        let bias = bias.map(|it| add_weight(graph, &self.name, "bias", it));
+        let bias = bias.transpose()?;
         // A Gemm takes matrices only.
         if x.shape().rank() != 2 {
-            let weight = add("weight", &self.weight.tr())?;
+            let weight = self.weight.tr();
+            let weight = add_weight_along(graph, &self.name, "weight", &weight, 1)?;
             let y = ops::matmul(graph, x, &weight)?;
             return bias.map_or(Ok(y.clone()), |bias| ops::add(graph, &y, &bias));
         }
-        let weight = add("weight", &self.weight)?;
+        let weight = add_weight(graph, &self.name, "weight", &self.weight)?;
         let attributes = GemmAttributes {
             trans_b: true,
             ..GemmAttributes::default()

@@ -1,15 +1,20 @@
 //! A model together with its weights.
 
-use tch::{Device, TchError, Tensor, nn};
+use quintet_onnx::Storage;
+use tch::{Device, Kind, TchError, Tensor, nn};
 
+use crate::export::shape_and_values;
 use crate::models::{Architecture, Model};
+use crate::precision::Precision;
 use crate::recipe::Recipe;
 
 /// A network and the weights it computes with.
 #[derive(Debug)]
 pub struct Network {
     architecture: &'static Architecture,
+    storage: Storage,
     store: nn::VarStore,
+    precision: Precision,
     model: Box<dyn Model>,
 }
 
@@ -26,7 +31,9 @@ impl Network {
         let store = nn::VarStore::new(device);
         let model = (architecture.build)(&store.root(), recipe);
         Self {
+            precision: recipe.precision(architecture, device),
             architecture,
+            storage: recipe.storage,
             store,
             model,
         }
@@ -35,6 +42,11 @@ impl Network {
     /// Which network it is.
     pub fn architecture(&self) -> &'static Architecture {
         self.architecture
+    }
+
+    /// How its weights are stored in a bundle.
+    pub fn storage(&self) -> Storage {
+        self.storage
     }
 
     /// The layers.
@@ -49,7 +61,8 @@ impl Network {
 
     /// What the last layer gives with dropout on, for training; see [`Model::forward_t`].
     pub fn forward(&self, inputs: &[Tensor]) -> Tensor {
-        self.model.forward_t(inputs, true)
+        let forward = || self.model.forward_t(inputs, true);
+        self.precision.scope(forward).to_kind(Kind::Float)
     }
 
     /// What the exported graph gives, with dropout off: probabilities, scores or pixels.
@@ -88,14 +101,15 @@ impl Network {
         self.store.copy(&other.store)
     }
 
-    /// Rounds every weight as the exported file stores them, to the nearest float16. What a file does
-    /// not have is folded into what it has first, see [`Model::fold`].
-    pub fn round_to_half(&mut self) {
+    /// Rounds every weight as the exported file stores it. What a file does not have is folded into
+    /// what it has first, see [`Model::fold`].
+    pub fn round_as_stored(&mut self) {
         self.model.fold();
         tch::no_grad(|| {
             for (_, mut weight) in self.weights() {
-                let rounded = weight.to_kind(tch::Kind::Half).to_kind(tch::Kind::Float);
-                weight.copy_(&rounded);
+                let (shape, values) = shape_and_values(&weight);
+                let rounded = self.storage.round(&shape, 0, values);
+                weight.copy_(&Tensor::from_slice(&rounded).reshape(weight.size()));
             }
         });
     }

@@ -1,31 +1,29 @@
-//! Adam with a state that can be saved, so that a run can be resumed exactly.
+//! Optimizers with a state that can be saved, so that a run can be resumed exactly.
 
 use tch::{Kind, Tensor};
 
-use crate::recipe;
+use crate::recipe::{self, Algorithm};
 
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// Adam (Kingma & Ba 2015) with decoupled weight decay (Loshchilov & Hutter 2019).
+/// Changes weights by their gradients.
 #[derive(Debug)]
-pub struct Adam {
-    weight_decay: f64,
-    clip_norm: Option<f64>,
-    beta1: f64,
+pub struct Optimizer {
+    settings: recipe::Optimizer,
     steps: i64,
     slots: Vec<Slot>,
 }
 
-/// One weight and Adam's averages of its gradient.
+/// One weight and the averages of its gradient.
 #[derive(Debug)]
 struct Slot {
     name: String,
     weight: Tensor,
-    /// Moving average of the gradient.
+    /// Adam's moving average of the gradient; SGD's velocity.
     first: Tensor,
-    /// Moving average of the squared gradient.
-    second: Tensor,
+    /// Adam's moving average of the squared gradient.
+    second: Option<Tensor>,
 }
 
 // Scales all gradients together to a norm of at most `largest`, so that one batch with exploding
@@ -40,19 +38,42 @@ fn clip(gradients: &[Tensor], largest: f64) {
     }
 }
 
-impl Adam {
+impl Slot {
+    /// Adam's change of the weight in step `step` (from 1).
+    fn adam(&mut self, gradient: &Tensor, beta1: f64, step: i64, learning_rate: f64) -> Tensor {
+        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
+        let second = self.second.get_or_insert_with(|| gradient.zeros_like());
+        let _ = self.first.lerp_(gradient, 1.0 - beta1);
+        let _ = second.lerp_(&gradient.square(), 1.0 - BETA2);
+        let mut spread = second.sqrt();
+        let _ = spread.g_div_scalar_(correction(BETA2).sqrt());
+        let _ = spread.g_add_scalar_(EPSILON);
+        let mut change = self.first.true_divide(&spread);
+        let _ = change.g_mul_scalar_(learning_rate / correction(beta1));
+        change
+    }
+
+    /// The change of the weight by Nesterov's momentum.
+    fn sgd(&mut self, gradient: &Tensor, momentum: f64, learning_rate: f64) -> Tensor {
+        let _ = self.first.g_mul_scalar_(momentum);
+        let _ = self.first.g_add_(gradient);
+        (gradient + &self.first * momentum) * learning_rate
+    }
+}
+
+impl Optimizer {
     /// An optimizer of `weights`, which must be leaves that require gradients.
     pub fn new(weights: Vec<(String, Tensor)>, settings: &recipe::Optimizer) -> Self {
+        let zeros = |weight: &Tensor| weight.zeros_like().detach();
+        let is_adam = settings.algorithm == Algorithm::Adam;
         let slots = weights.into_iter().map(|(name, weight)| Slot {
-            first: weight.zeros_like().detach(),
-            second: weight.zeros_like().detach(),
+            first: zeros(&weight),
+            second: is_adam.then(|| zeros(&weight)),
             name,
             weight,
         });
         Self {
-            weight_decay: settings.weight_decay,
-            clip_norm: settings.clip_norm,
-            beta1: settings.beta1,
+            settings: settings.clone(),
             steps: 0,
             slots: slots.collect(),
         }
@@ -66,30 +87,27 @@ impl Adam {
     }
 
     fn step(&mut self, gradients: &[Tensor], learning_rate: f64) {
+        let recipe::Optimizer {
+            algorithm,
+            beta1,
+            weight_decay,
+            clip_norm,
+            ..
+        } = self.settings;
         self.steps += 1;
-        if let Some(largest) = self.clip_norm {
+        if let Some(largest) = clip_norm {
             clip(gradients, largest);
         }
-        let correction1 = 1.0 - self.beta1.powf(self.steps as f64);
-        let correction2 = 1.0 - BETA2.powf(self.steps as f64);
         for (slot, gradient) in self.slots.iter_mut().zip(gradients) {
-            let Slot {
-                weight,
-                first,
-                second,
-                ..
-            } = slot;
-            let _ = first.lerp_(gradient, 1.0 - self.beta1);
-            let _ = second.lerp_(&gradient.square(), 1.0 - BETA2);
-            let mut spread = second.sqrt();
-            let _ = spread.g_div_scalar_(correction2.sqrt());
-            let _ = spread.g_add_scalar_(EPSILON);
-            let mut change = first.true_divide(&spread);
-            let _ = change.g_mul_scalar_(learning_rate / correction1);
-            if self.weight_decay > 0.0 {
-                let _ = weight.g_mul_scalar_(1.0 - learning_rate * self.weight_decay);
+            let change = match algorithm {
+                Algorithm::Adam => slot.adam(gradient, beta1, self.steps, learning_rate),
+                Algorithm::Sgd => slot.sgd(gradient, beta1, learning_rate),
+            };
+            if weight_decay > 0.0 {
+                let kept = 1.0 - learning_rate * weight_decay;
+                let _ = slot.weight.g_mul_scalar_(kept);
             }
-            let _ = weight.g_sub_(&change);
+            let _ = slot.weight.g_sub_(&change);
         }
     }
 
@@ -98,7 +116,8 @@ impl Adam {
         let mut state = Vec::new();
         for slot in &self.slots {
             state.push((format!("first.{}", slot.name), slot.first.shallow_clone()));
-            state.push((format!("second.{}", slot.name), slot.second.shallow_clone()));
+            let second = slot.second.as_ref().map(Tensor::shallow_clone);
+            state.extend(second.map(|it| (format!("second.{}", slot.name), it)));
         }
         state
     }
@@ -108,7 +127,7 @@ impl Adam {
         self.steps
     }
 
-    /// Goes on from `steps` steps; the averages are restored through [`Adam::state`].
+    /// Goes on from `steps` steps; the averages are restored through [`Optimizer::state`].
     pub fn set_steps(&mut self, steps: i64) {
         self.steps = steps;
     }
@@ -133,40 +152,59 @@ mod tests {
         (weight - target).pow_tensor_scalar(4).sum(Kind::Float)
     }
 
-    #[test]
-    fn moves_as_libtorchs_own() {
-        let (_store, ours) = weight();
-        let settings = recipe::Optimizer {
+    fn settings(algorithm: Algorithm) -> recipe::Optimizer {
+        recipe::Optimizer {
+            algorithm,
             learning_rate: 0.05,
             weight_decay: 0.0,
             clip_norm: None,
             beta1: 0.9,
+        }
+    }
+
+    fn optimizer(weight: &Tensor, settings: &recipe::Optimizer) -> Optimizer {
+        Optimizer::new(vec![("w".to_owned(), weight.shallow_clone())], settings)
+    }
+
+    #[test]
+    fn moves_as_libtorchs_own() {
+        let nesterov = nn::Sgd {
+            momentum: 0.9,
+            nesterov: true,
+            ..nn::Sgd::default()
         };
-        let mut adam = Adam::new(vec![("w".to_owned(), ours.shallow_clone())], &settings);
-        let (store, theirs) = weight();
-        let mut reference = nn::Adam::default().build(&store, 0.05).unwrap();
-        for step in 0..50 {
-            adam.backward_step(&loss(&ours), 0.05);
-            reference.backward_step(&loss(&theirs));
-            let difference = (&ours - &theirs).abs().max().double_value(&[]);
-            assert!(difference < 1e-5, "step {step}: {difference}");
+        for algorithm in [Algorithm::Adam, Algorithm::Sgd] {
+            let (_store, ours) = weight();
+            let mut optimizer = optimizer(&ours, &settings(algorithm));
+            let (store, theirs) = weight();
+            let rate = 0.005;
+            let mut reference = match algorithm {
+                Algorithm::Adam => nn::Adam::default().build(&store, rate).unwrap(),
+                Algorithm::Sgd => nesterov.build(&store, rate).unwrap(),
+            };
+            for step in 0..50 {
+                optimizer.backward_step(&loss(&ours), rate);
+                reference.backward_step(&loss(&theirs));
+                let difference = (&ours - &theirs).abs().max().double_value(&[]);
+                assert!(difference < 1e-5, "{algorithm:?} step {step}: {difference}");
+            }
         }
     }
 
     #[test]
     fn weight_decay_shrinks_without_a_gradient() {
-        let (_store, weight) = weight();
-        let settings = recipe::Optimizer {
-            learning_rate: 0.1,
-            weight_decay: 0.5,
-            clip_norm: None,
-            beta1: 0.9,
-        };
-        let mut adam = Adam::new(vec![("w".to_owned(), weight.shallow_clone())], &settings);
-        adam.backward_step(&(&weight * 0.0).sum(Kind::Float), 0.1);
-        let values = Vec::<f32>::try_from(weight.detach()).unwrap();
-        for (value, expected) in values.iter().zip([0.95, -1.9, 0.475]) {
-            assert!((value - expected).abs() < 1e-6, "{values:?}");
+        for algorithm in [Algorithm::Adam, Algorithm::Sgd] {
+            let (_store, weight) = weight();
+            let settings = recipe::Optimizer {
+                weight_decay: 0.5,
+                ..settings(algorithm)
+            };
+            let mut optimizer = optimizer(&weight, &settings);
+            optimizer.backward_step(&(&weight * 0.0).sum(Kind::Float), 0.1);
+            let values = Vec::<f32>::try_from(weight.detach()).unwrap();
+            for (value, expected) in values.iter().zip([0.95, -1.9, 0.475]) {
+                assert!((value - expected).abs() < 1e-6, "{values:?}");
+            }
         }
     }
 

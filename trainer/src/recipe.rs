@@ -6,7 +6,9 @@ mod validate;
 use std::fs;
 use std::path::Path;
 
+use quintet_onnx::Storage;
 use serde::{Deserialize, Serialize};
+use tch::Device;
 
 pub use self::adversarial::{Adversarial, Tuning};
 use crate::data::augmentation::Augmentation;
@@ -15,6 +17,7 @@ use crate::data::text::TokenizerSettings;
 use crate::error::Error;
 use crate::models::Architecture;
 use crate::models::transformer::EncoderSize;
+use crate::precision::Precision;
 pub use crate::schedule::Schedule;
 
 /// What to train and how.
@@ -23,8 +26,12 @@ pub use crate::schedule::Schedule;
 pub struct Recipe {
     /// The name of the network.
     pub architecture: String,
-    /// How often every training sample is seen.
+    /// How often every training sample is seen; with `parts`, how many of them are seen.
     pub epochs: u32,
+    /// Into how many parts each pass over the training samples is cut. An epoch learns from one, so
+    /// that a long pass leaves checkpoints on its way.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub parts: u32,
     /// Samples a step.
     pub batch_size: usize,
     /// Decides the first weights, the validation samples, the shuffling, dropout, augmentation and
@@ -34,7 +41,16 @@ pub struct Recipe {
     /// a network whose epochs are not chosen by samples, as the GAN.
     #[serde(default)]
     pub validation_fraction: f64,
-    /// Adam's settings.
+    /// What the layers compute in while they train; when absent, float32 on the CPU and bfloat16 on
+    /// CUDA.
+    pub precision: Option<Precision>,
+    /// How the bundle stores the weights.
+    #[serde(default = "default_storage")]
+    pub storage: Storage,
+    /// The most rows of a run in a server. A large network gains nothing from more, and each takes
+    /// memory.
+    pub max_batch_size: Option<usize>,
+    /// How a step changes the weights.
     pub optimizer: Optimizer,
     /// How the learning rate moves; constant when absent.
     pub schedule: Option<Schedule>,
@@ -62,21 +78,52 @@ pub struct Recipe {
     pub adversarial: Option<Adversarial>,
 }
 
-/// Adam with decoupled weight decay (Loshchilov & Hutter 2019).
+/// How a step changes the weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Optimizer {
+    /// The rule.
+    #[serde(default)]
+    pub algorithm: Algorithm,
     /// The highest learning rate.
     pub learning_rate: f64,
-    /// Decay a step, as a multiple of the learning rate; 0 is plain Adam.
+    /// Decay a step, as a multiple of the learning rate.
     pub weight_decay: f64,
     /// The largest norm of a step's gradient; any when absent.
     pub clip_norm: Option<f64>,
-    /// The decay of the mean gradient; that of the mean square is 0.999. Radford et al. 2016
-    /// ("Unsupervised representation learning with deep convolutional GANs") found that 0.5
-    /// stabilises a GAN.
+    /// The decay of the mean gradient, which is the momentum of SGD; that of Adam's mean square is
+    /// 0.999. Radford et al. 2016 ("Unsupervised representation learning with deep convolutional
+    /// GANs") found that 0.5 stabilises a GAN.
     #[serde(default = "default_beta1")]
     pub beta1: f64,
+}
+
+/// The rule by which a gradient changes the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// Adam (Kingma & Ba 2015) with decoupled weight decay (Loshchilov & Hutter 2019).
+    #[default]
+    Adam,
+    /// Stochastic gradient descent with Nesterov's momentum (Sutskever et al. 2013, "On the
+    /// importance of initialization and momentum in deep learning").
+    Sgd,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_one(parts: &u32) -> bool {
+    *parts == 1
+}
+
+const fn default_storage() -> Storage {
+    Storage::Float16
 }
 
 const fn default_beta1() -> f64 {
@@ -132,6 +179,10 @@ pub struct Distillation {
     /// little. The part of a shorter text is as much smaller as the text is shorter; whole for all
     /// when absent.
     pub whole_from_tokens: Option<usize>,
+    /// How many sentences of the training reviews to learn from besides, each with the score that
+    /// the [teacher](crate::teacher) gives it.
+    #[serde(default)]
+    pub sentences: usize,
 }
 
 /// What an embedding knows before training.
@@ -175,6 +226,16 @@ impl Recipe {
     /// The recipe as TOML; [`Recipe::parse`] gives the same recipe back.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a recipe is tables of plain values")
+    }
+
+    /// What the layers of `architecture` compute in while they train on `device`.
+    pub fn precision(&self, architecture: &Architecture, device: Device) -> Precision {
+        let default = if architecture.tables.contains(&"precision") {
+            Precision::of_device(device)
+        } else {
+            Precision::Float32
+        };
+        self.precision.unwrap_or(default)
     }
 
     /// How texts become tokens.

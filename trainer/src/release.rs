@@ -61,7 +61,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
     }
     let (mut network, best_epoch) = read_best(run, architecture, recipe)?;
     let trained = exam.judge(Part::Test, &exam.output(Part::Test, &network));
-    network.round_to_half();
+    network.round_as_stored();
     let output = exam.output(Part::Test, &network);
     let stored = exam.judge(Part::Test, &output);
 
@@ -104,10 +104,10 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         labels: serving.labels,
         problem_type: bundle::ProblemType::default(),
         preprocessing: serving.preprocessing,
-        max_batch_size: None,
+        max_batch_size: recipe.max_batch_size,
         inputs: signature.inputs,
         outputs: vec![signature.output],
-        provenance: bundle::Provenance::Trained(training(release.fit, release.data, &epochs)),
+        provenance: bundle::Provenance::Trained(training(release.fit, release.data, &epochs)?),
         metrics,
         golden: bundle::Golden {
             samples,
@@ -133,10 +133,14 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
 }
 
 // What a manifest says of how the network was trained.
-fn training(fit: &Fit<'_>, data: &Loaded, epochs: &[EpochMetrics]) -> bundle::Training {
+fn training(
+    fit: &Fit<'_>,
+    data: &Loaded,
+    epochs: &[EpochMetrics],
+) -> Result<bundle::Training, Error> {
     let (recipe, last) = (fit.recipe, epochs.last());
     let name = fit.architecture.dataset.name();
-    bundle::Training {
+    Ok(bundle::Training {
         data: match &data.further {
             Some((further, _)) => format!("{name} and {further}"),
             None => name.to_owned(),
@@ -149,7 +153,8 @@ fn training(fit: &Fit<'_>, data: &Loaded, epochs: &[EpochMetrics]) -> bundle::Tr
         device: last.map_or_else(String::new, |it| it.device.clone()),
         threads: Some(tch::get_num_threads() as u32),
         duration_seconds: epochs.iter().map(|it| it.seconds).sum(),
-    }
+        init: fit.start.map(|it| it.encoder.origin()).transpose()?,
+    })
 }
 
 /// Tensors of a graph by their names.

@@ -4,17 +4,20 @@ use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
 
+use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer};
 use quintet_bundle::{Bundle, Manifest, Provenance};
 use tch::Device;
 
-use crate::cli::{ALL, Cli, Command, Evaluate, Images, Output, Train};
-use crate::data::{self, Dataset, Loaded, Source};
+use crate::cli::{ALL, Cli, Command, Evaluate, Images, Init, Output, Train};
+use crate::data::dataset::Teaching;
+use crate::data::{self, Dataset, Loaded, Samples, Source};
 use crate::device;
 use crate::error::Error;
-use crate::fit::{Ending, Fit, fit};
+use crate::fit::{Ending, Fit, Start, fit};
 use crate::import::import;
-use crate::models::Architecture;
+use crate::models::{Architecture, transformer};
 use crate::network::Network;
+use crate::pretrained::Pretrained;
 use crate::progress;
 use crate::recipe::Recipe;
 use crate::release::{Release, release};
@@ -22,7 +25,14 @@ use crate::run_folder::RunFolder;
 use crate::stop;
 use crate::task::Setting;
 use crate::task::exam::Part;
+use crate::teacher;
 use crate::verify::Runtime;
+
+/// Where `deploy/fetch.py` puts what it fetches.
+const FETCHED: &str = ".runtime";
+
+/// The model that gives sentences a score, if --judge names no other.
+const TEACHER: &str = "minilm";
 
 /// How many generated samples `evaluate` judges.
 const JUDGED: usize = 10_000;
@@ -32,6 +42,7 @@ type Job = (&'static Architecture, Recipe);
 
 /// What training and releasing need.
 struct Session<'a> {
+    pretrained: Option<Pretrained>,
     output: &'a Output,
     data_dir: &'a Path,
     device: Device,
@@ -57,19 +68,22 @@ pub fn run(
     tch::set_num_threads(i32::from(cli.threads));
     let runtime = || Runtime::load(&cli.onnxruntime, usize::from(cli.threads));
     // Whatever can be wrong is found before the first epoch, not after the last one.
-    let (jobs, output, data, device, work) = match &cli.command {
+    let (jobs, pretrained, output, data, device, work) = match &cli.command {
         Command::Train(args) => {
-            let networks = chosen(networks, &args.network, &args.images)?;
+            let pretrained = pretrained(&args.init)?;
+            let networks = chosen(networks, &args.network, &args.images, pretrained.as_ref())?;
             let jobs = jobs(networks, |it| recipe(args, it))?;
             let (device, resume) = (device::resolve(&args.device)?, args.resume);
             let work = Work::Train { resume };
-            (jobs, &args.output, &args.data, device, work)
+            (jobs, pretrained, &args.output, &args.data, device, work)
         }
         Command::Export(args) => {
             let run = |name| RunFolder::open(&args.output.runs_dir.join(name));
-            let networks = chosen(networks, &args.network, &args.images)?;
+            let pretrained = pretrained(&args.init)?;
+            let networks = chosen(networks, &args.network, &args.images, pretrained.as_ref())?;
             let jobs = jobs(networks, |it| run(it.name).recipe(it))?;
-            (jobs, &args.output, &args.data, Device::Cpu, Work::Export)
+            let (output, data) = (&args.output, &args.data);
+            (jobs, pretrained, output, data, Device::Cpu, Work::Export)
         }
         Command::Evaluate(args) => {
             evaluate(args, networks, &runtime()?, out)?;
@@ -80,7 +94,11 @@ pub fn run(
             return Ok(Ending::Finished);
         }
     };
+    if let Some(pretrained) = &pretrained {
+        jobs.iter().try_for_each(|(_, it)| pretrained.check(it))?;
+    }
     let mut session = Session {
+        pretrained,
         output,
         data_dir: &data.data_dir,
         device,
@@ -104,17 +122,34 @@ pub fn run(
     Ok(Ending::Finished)
 }
 
-// The networks called `name`, which may be all of them, for the images that they learn from.
+fn pretrained(init: &Init) -> Result<Option<Pretrained>, Error> {
+    let Some(folder) = &init.folder else {
+        return Ok(None);
+    };
+    let fetched = Path::new(FETCHED).join(folder);
+    let folder = if folder.exists() { folder } else { &fetched };
+    if !folder.is_dir() {
+        let given = init.folder.as_deref().unwrap_or(folder).display();
+        let allowed = format!("a folder, or one that deploy/fetch.py made in {FETCHED}");
+        return Err(Error::value("--init", given, &allowed));
+    }
+    Pretrained::open(folder).map(Some)
+}
+
+// The networks called `name`, which may be all of them, for the images that they learn from and the
+// encoder that they start from.
 fn chosen(
     networks: &[&'static Architecture],
     name: &str,
     images: &Images,
+    encoder: Option<&Pretrained>,
 ) -> Result<Vec<&'static Architecture>, Error> {
     let all = networks.iter().copied();
     let chosen = all.filter(|it| name == ALL || name == it.name);
-    let network = |it: &'static Architecture| match &images.name {
-        Some(data) => it.trained_on(data),
-        None => Ok(it),
+    let network = |it: &'static Architecture| match (&images.name, encoder) {
+        (Some(data), _) => it.trained_on(data),
+        (None, Some(encoder)) => transformer::pretrained(it, encoder),
+        (None, None) => Ok(it),
     };
     chosen.map(network).collect()
 }
@@ -165,6 +200,8 @@ fn evaluate(
         device: Device::Cpu,
         tokenizer: architecture.recipe().tokenizer(),
         has_sentences: false,
+        pretrained: None,
+        teaching: None,
     };
     let test = dataset.load_test(&source, &bundle)?;
     let none = test.slice(0, 0);
@@ -221,16 +258,33 @@ impl Session<'_> {
         let cache = self.output.runs_dir.join("cache");
         let key = |(it, recipe): &Job| {
             let has_sentences = recipe.sentences.is_some();
-            (it.dataset.name(), recipe.tokenizer(), has_sentences)
+            let taught = recipe.distillation.map_or(0, |it| it.sentences);
+            (it.dataset.name(), recipe.tokenizer(), has_sentences, taught)
         };
         let mut all: Vec<Rc<Loaded>> = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
+            let distillation = job.1.distillation.filter(|it| it.sentences > 0);
+            let teacher = distillation.map(|_| {
+                let (judge, models) = (self.output.judge.as_deref(), &self.output.models_dir);
+                teacher::find(judge, models, TEACHER, "sentences get a score")
+            });
+            let teacher = teacher.transpose()?;
             let source = Source {
                 data_dir: self.data_dir,
                 cache: &cache,
                 device: self.device,
                 tokenizer: job.1.tokenizer(),
                 has_sentences: job.1.sentences.is_some(),
+                pretrained: self.pretrained.as_ref(),
+                teaching: teacher
+                    .as_ref()
+                    .zip(distillation)
+                    .map(|(bundle, it)| Teaching {
+                        sentences: it.sentences,
+                        seed: job.1.seed,
+                        bundle,
+                        runtime: &self.runtime,
+                    }),
             };
             let same = jobs[..index].iter().position(|it| key(it) == key(job));
             all.push(match same {
@@ -248,10 +302,18 @@ impl Session<'_> {
         data: &Loaded,
         work: Work,
     ) -> Result<Ending, Error> {
-        let (mut train, validation) = data.train.split(recipe.validation_fraction, recipe.seed);
+        let split = |it: &Samples| it.split(recipe.validation_fraction, recipe.seed);
+        let (mut train, mut validation) = split(&data.train);
         if let (Some((_, further)), Some(sentences)) = (&data.further, &recipe.sentences) {
-            train = train.followed_by(further, sentences.repeat);
+            let (further, held_out) = split(further);
+            train = train.followed_by(&further, sentences.repeat);
+            validation = validation.followed_by(&held_out, 1);
         }
+        if let Some(taught) = &data.taught {
+            train = train.followed_by(taught, 1);
+        }
+        let tokenizer = data.files.get(TOKENIZER_FILE);
+        let tokenizer = tokenizer.map(|it| Tokenizer::from_bytes(it)).transpose()?;
         let setting = Setting {
             train: &train,
             validation: &validation,
@@ -268,6 +330,11 @@ impl Session<'_> {
         let mut job = Fit {
             architecture,
             recipe,
+            start: self
+                .pretrained
+                .as_ref()
+                .zip(tokenizer.as_ref())
+                .map(|(encoder, tokenizer)| Start { encoder, tokenizer }),
             train: &train,
             exam: &*exam,
             device: self.device,

@@ -35,6 +35,9 @@ pub struct Training {
     pub device: String,
     /// Wall-clock time of the training in seconds.
     pub duration_seconds: f64,
+    /// What the first weights come from, if they were not random.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<Import>,
 }
 
 /// What a model was imported from.

@@ -169,6 +169,11 @@ impl Tokenizer {
         self.inner.token_to_id(token).map(i64::from)
     }
 
+    /// The token of this number.
+    pub fn spelling(&self, number: i64) -> Option<String> {
+        self.inner.id_to_token(u32::try_from(number).ok()?)
+    }
+
     /// Whether ASCII text is read without the `tokenizers` crate, many times faster.
     pub fn is_fast(&self) -> bool {
         self.scanner.is_some()

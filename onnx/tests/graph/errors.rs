@@ -67,8 +67,17 @@ fn names_shapes_and_data() {
             &|t| t.g.initializer::<i64>("w", &[0], &[]),
             &|t| {
                 t.g.set_storage(Storage::Float16);
-                t.g.weight("w", &[2], &[1.0, 70_000.0])
+                t.g.weight("w", &[2], 0, &[1.0, 70_000.0])
             },
+            &|t| {
+                t.g.set_storage(Storage::Int8);
+                t.g.weight("w", &[1, 2], 0, &[1.0, f32::INFINITY])
+            },
+            &|t| {
+                t.g.set_storage(Storage::Int8);
+                t.g.weight("w", &[2, 2], 0, &[1.0; 3])
+            },
+            &|t| t.g.weight("w", &[2, 2], 2, &[1.0; 4]),
             &|t| {
                 let x = t.floats([n()]);
                 let y = ops::relu(&mut t.g, &x)?;
@@ -98,6 +107,9 @@ fn names_shapes_and_data() {
             initializer `w` has 5 elements, but its shape [2, 3] needs 6
             `w` has the shape [0], which has an axis of length 0
             initializer `w` holds 70000 at index 1, which float16 (±65504) cannot hold
+            initializer `w` holds inf at index 1, which int8 cannot hold
+            initializer `w` has 3 elements, but its shape [2, 2] needs 4
+            weight `w`: axis is 2, allowed: less than 2
             the name `v1` is already in use
             output `y`: `v1` is an input; an output must be a node's result, given out once
             output `y`: `w` is an initializer; an output must be a node's result, given out once

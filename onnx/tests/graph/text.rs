@@ -24,7 +24,7 @@ fn image_classifier() {
         .unwrap();
     let kernel_bias = g.initializer_f32("conv1.bias", &[32], &[0.0; 32]).unwrap();
     let weight = g
-        .weight("fc.weight", &[10, 5408], &vec![0.0; 54_080])
+        .weight("fc.weight", &[10, 5408], 0, &vec![0.0; 54_080])
         .unwrap();
     let bias = g.initializer_f32("fc.bias", &[10], &[0.0; 10]).unwrap();
 

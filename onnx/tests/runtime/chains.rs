@@ -63,7 +63,7 @@ fn take(g: &mut GraphBuilder, x: &Value, step: &Step, number: usize) -> Result<V
                 return Ok(x.clone());
             };
             let weights = vec![0.25; width * features];
-            let weight = g.weight(&format!("weight{number}"), &[features, *width], &weights)?;
+            let weight = g.weight(&format!("weight{number}"), &[features, *width], 1, &weights)?;
             ops::gemm(g, x, &weight, None, GemmAttributes::default())
         }
         Step::Reshape(shape) => ops::reshape(g, x, shape),

@@ -203,11 +203,15 @@ pub(crate) fn numbers(count: usize, seed: usize) -> Vec<f32> {
         .collect()
 }
 
+/// The runtime.
+pub(crate) fn environment() -> &'static Environment {
+    static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+    ENVIRONMENT.get_or_init(|| ort::init().build().unwrap())
+}
+
 /// Loads a model.
 pub(crate) fn session(bytes: &[u8]) -> Session {
-    static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
-    let environment = ENVIRONMENT.get_or_init(|| ort::init().build().unwrap());
-    Session::builder(environment)
+    Session::builder(environment())
         .and_then(|builder| Ok(builder.with_intra_threads(1)?))
         .and_then(|mut builder| builder.commit_from_memory(bytes))
         .unwrap()

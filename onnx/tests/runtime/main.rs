@@ -10,6 +10,7 @@ mod conv;
 mod extent;
 mod gelu;
 mod harness;
+mod int8;
 mod layout;
 mod math;
 mod model;

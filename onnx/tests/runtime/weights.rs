@@ -34,7 +34,7 @@ fn half_size_weights_are_cast_in_the_graph() {
     let x = case.fixed(Array::f32(&[1], &[1.0]));
     let data = [1.0 / 3.0, -65504.0, 2.0_f32.powi(-24), 0.0];
     case.g.set_storage(Storage::Float16);
-    let weight = case.g.weight("w", &[4], &data).unwrap();
+    let weight = case.g.weight("w", &[4], 0, &data).unwrap();
     assert_eq!(weight.data_type(), DataType::Float32);
     let y = ops::mul(&mut case.g, &x, &weight).unwrap();
     let rounded = [0.333_251_95, -65504.0, 2.0_f32.powi(-24), 0.0];
@@ -59,9 +59,9 @@ fn float16_initializers_take_two_bytes_each() {
 #[test]
 fn weights_are_read_back_with_the_float32_value_that_holds_them() {
     let mut case = Case::new();
-    let whole = case.g.weight("whole", &[2], &[0.1, 0.2]).unwrap();
+    let whole = case.g.weight("whole", &[2], 0, &[0.1, 0.2]).unwrap();
     case.g.set_storage(Storage::Float16);
-    let weights = [whole, case.g.weight("half", &[2], &[0.5, -2.0]).unwrap()];
+    let weights = [whole, case.g.weight("half", &[2], 0, &[0.5, -2.0]).unwrap()];
     let stored = case
         .g
         .initializer("never cast", &[2], &[1.0, 2.0].map(f16::from_f32))

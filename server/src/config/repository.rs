@@ -16,8 +16,8 @@ pub struct RepositoryOptions {
     /// knows the ten digits, else the first by name].
     #[arg(long, value_name = "MODEL")]
     pub default_classifier: Option<String>,
-    /// The text classifier for requests that name no model [default: the first by name that is
-    /// ready and has two labels, else the first by name].
+    /// The text classifier for requests that name no model [default: of those that are ready and
+    /// have two labels, the one of the highest test accuracy, else the first by name].
     #[arg(long, value_name = "MODEL")]
     pub default_sentiment_model: Option<String>,
     /// The generator for requests that name no model [default: the first by name that is ready].
@@ -59,10 +59,12 @@ impl RepositoryOptions {
             repository.set_default(task, model);
         }
         // SentimentScore and ClassifyText share a default, which both should be able to use.
-        repository.prefer(text::NAME, text::has_sentiment);
+        repository.prefer(text::NAME, text::sentiment_rank);
         // A classifier of other things must not answer callers who send digits, because it was
         // loaded first or the one before it is broken.
-        repository.prefer(classify::NAME, |it| classify::digits(&it.labels).is_some());
+        repository.prefer(classify::NAME, |it| {
+            classify::digits(&it.labels).map(|_| 0.0)
+        });
         Ok(repository)
     }
 }

@@ -46,8 +46,7 @@ impl Samples {
         let Some(texts) = &self.texts else {
             return self.slice(0, self.len());
         };
-        let ends = (&texts.lengths - texts.max_tokens as i64).clamp_min(0);
-        let ends = Vec::<i64>::try_from(ends.to_device(Device::Cpu));
+        let ends = Vec::<i64>::try_from(texts.last_starts().to_device(Device::Cpu));
         let starts = crop.starts(&ends.expect("lengths are int64 [n]"), seed, epoch);
         Self {
             inputs: texts.windows(&Tensor::from_slice(&starts).to_device(texts.lengths.device())),
@@ -60,7 +59,7 @@ impl Samples {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::text::Texts;
+    use crate::data::text::{Frame, Texts};
 
     // Of texts of up to 200, of 201 and of 1000 tokens, of which 200 are read.
     const ENDS: [i64; 5] = [0, 0, 0, 1, 800];
@@ -102,7 +101,12 @@ mod tests {
     #[test]
     fn cropped_samples_keep_their_labels_and_hold_windows() {
         let tokens = Tensor::from_slice(&(0..900).collect::<Vec<i32>>());
-        let texts = Texts::new(tokens, Tensor::from_slice(&[500_i64, 400]), 200);
+        let texts = Texts::new(
+            tokens,
+            Tensor::from_slice(&[500_i64, 400]),
+            200,
+            Frame::default(),
+        );
         let samples = Samples::from_texts(texts, Tensor::from_slice(&[1_i64, 0]));
         let ends = |row| samples.inputs[0].int64_value(&[row, 199]);
         assert_eq!((ends(0), ends(1)), (499, 899));

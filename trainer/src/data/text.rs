@@ -25,8 +25,71 @@ pub struct Texts {
     pub lengths: Tensor,
     /// Tokens that a network reads of a text.
     pub max_tokens: usize,
+    /// What stands around the tokens that are read.
+    pub frame: Frame,
+    /// The probability of the second class that another classifier gives each text, float32 `[n]`;
+    /// NaN where none does.
+    pub scores: Tensor,
     // Where each text begins in `tokens`, int64 `[n]`.
     begins: Tensor,
+}
+
+/// The special tokens around a text, such as `[CLS]` and `[SEP]`: they stay when it is cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    before: Vec<i64>,
+    after: Vec<i64>,
+}
+
+impl Frame {
+    /// What `tokenizer` puts around texts; nothing if its special token is cut off with a text's
+    /// start, as one that [`Tokenizer::train`] made does.
+    pub fn of(tokenizer: &Tokenizer) -> Result<Self, TokenizerError> {
+        if tokenizer.is_fast() {
+            return Ok(Self::default());
+        }
+        let encode = |add_special_tokens| {
+            let spec = TextSpec {
+                add_special_tokens,
+                ..TextSpec::end_of(usize::MAX)
+            };
+            Ok(tokenizer.encode("a", &spec)?.tokens)
+        };
+        let (whole, text) = (encode(true)?, encode(false)?);
+        let mut places = 0..=whole.len() - text.len();
+        let start = places.find(|&it| whole[it..].starts_with(&text));
+        let (before, rest) = whole.split_at(start.unwrap_or_default());
+        Ok(Self {
+            before: before.to_vec(),
+            after: rest[text.len()..].to_vec(),
+        })
+    }
+
+    /// The text's own tokens, of all that it is encoded as.
+    fn within<'t>(&self, tokens: &'t [i64]) -> &'t [i64] {
+        &tokens[self.before.len()..tokens.len() - self.after.len()]
+    }
+
+    /// How many tokens it has.
+    fn len(&self) -> usize {
+        self.before.len() + self.after.len()
+    }
+
+    /// Puts the frame around rows of `tokens` int64 `[n, L]` and `lengths` int64 `[n]`.
+    fn surround(&self, tokens: &Tensor, lengths: &Tensor) -> (Tensor, Tensor) {
+        let rows = tokens.size()[0];
+        let column = |&token: &i64| Tensor::full([rows, 1], token, (Kind::Int64, tokens.device()));
+        let before: Vec<Tensor> = self.before.iter().map(column).collect();
+        let room: Vec<Tensor> = self.after.iter().map(|_| column(&PADDING)).collect();
+        let parts: Vec<&Tensor> = before.iter().chain([tokens]).chain(&room).collect();
+        let mut tokens = Tensor::cat(&parts, 1);
+        let ends = lengths + before.len() as i64;
+        for (place, token) in self.after.iter().enumerate() {
+            let index = (&ends + place as i64).unsqueeze(1);
+            let _ = tokens.scatter_value_(1, &index, *token);
+        }
+        (tokens, ends + self.after.len() as i64)
+    }
 }
 
 impl Default for TokenizerSettings {
@@ -46,28 +109,40 @@ impl Texts {
         spec: &TextSpec,
     ) -> Result<Self, TokenizerError> {
         let (mut tokens, mut lengths) = (Vec::new(), Vec::with_capacity(texts.len()));
+        let frame = Frame::of(tokenizer)?;
         let whole = TextSpec {
             max_tokens: usize::MAX,
             ..*spec
         };
         for text in texts {
             let encoded = tokenizer.encode(text.as_ref(), &whole)?.tokens;
+            let encoded = frame.within(&encoded);
             lengths.push(encoded.len() as i64);
-            tokens.extend(encoded.into_iter().map(|token| token as i32));
+            tokens.extend(encoded.iter().map(|&token| token as i32));
         }
         let (tokens, lengths) = (Tensor::from_slice(&tokens), Tensor::from_slice(&lengths));
-        Ok(Self::new(tokens, lengths, spec.max_tokens))
+        Ok(Self::new(tokens, lengths, spec.max_tokens, frame))
     }
 
     /// Texts of `lengths` tokens, int64 `[n]`, that stand in `tokens`, int32 `[all]`.
-    pub fn new(tokens: Tensor, lengths: Tensor, max_tokens: usize) -> Self {
+    pub fn new(tokens: Tensor, lengths: Tensor, max_tokens: usize, frame: Frame) -> Self {
         let begins = lengths.cumsum(0, Kind::Int64) - &lengths;
+        let options = (Kind::Float, begins.device());
+        let scores = Tensor::full(begins.size(), f64::NAN, options);
         Self {
             tokens,
             lengths,
             max_tokens,
+            frame,
+            scores,
             begins,
         }
+    }
+
+    /// The same texts with other scores.
+    #[must_use]
+    pub fn with_scores(self, scores: Tensor) -> Self {
+        Self { scores, ..self }
     }
 
     /// These texts, and then `others` `repeat` times.
@@ -82,6 +157,8 @@ impl Texts {
             tokens: Tensor::cat(&[&self.tokens, &others.tokens], 0),
             lengths: all(&self.lengths, &others.lengths),
             max_tokens: self.max_tokens,
+            frame: self.frame.clone(),
+            scores: all(&self.scores, &others.scores),
             begins: all(&self.begins, &begins),
         }
     }
@@ -93,7 +170,10 @@ impl Texts {
             self.tokens.to_device(device),
             self.lengths.to_device(device),
         );
-        Self::new(tokens, lengths, self.max_tokens)
+        Self {
+            scores: self.scores.to_device(device),
+            ..Self::new(tokens, lengths, self.max_tokens, self.frame.clone())
+        }
     }
 
     /// Some of the texts: those that `choose` takes from a tensor with one element a text.
@@ -103,6 +183,8 @@ impl Texts {
             tokens: self.tokens.shallow_clone(),
             lengths: choose(&self.lengths),
             max_tokens: self.max_tokens,
+            frame: self.frame.clone(),
+            scores: choose(&self.scores),
             begins: choose(&self.begins),
         }
     }
@@ -121,7 +203,17 @@ impl Texts {
 
     /// The last tokens of each text, as [`Texts::windows`] gives them.
     pub fn ends(&self) -> Vec<Tensor> {
-        self.windows(&(&self.lengths - self.max_tokens as i64).clamp_min(0))
+        self.windows(&self.last_starts())
+    }
+
+    /// Where the last tokens of each text start, int64 `[n]`.
+    pub fn last_starts(&self) -> Tensor {
+        (&self.lengths - self.room()).clamp_min(0)
+    }
+
+    /// Tokens of a text that a network reads, without those around it.
+    fn room(&self) -> i64 {
+        self.max_tokens.saturating_sub(self.frame.len()) as i64
     }
 
     /// What a network takes: at most `max_tokens` tokens of each text from its place in `starts`,
@@ -130,7 +222,7 @@ impl Texts {
     ///
     /// A row has the start marker if it starts where its text does, as with [`Tokenizer::encode`].
     pub fn windows(&self, starts: &Tensor) -> Vec<Tensor> {
-        let lengths = (&self.lengths - starts).clamp_max(self.max_tokens as i64);
+        let lengths = (&self.lengths - starts).clamp_max(self.room());
         let width = match lengths.numel() {
             0 => 0,
             _ => lengths.max().int64_value(&[]),
@@ -140,10 +232,9 @@ impl Texts {
         let first = (&self.begins + starts).unsqueeze(1);
         let index = (first + places).masked_fill(&behind, 0);
         let tokens = self.tokens.take(&index).to_kind(Kind::Int64);
-        vec![
-            tokens.masked_fill(&behind, PADDING),
-            lengths.to_kind(Kind::Int),
-        ]
+        let tokens = tokens.masked_fill(&behind, PADDING);
+        let (tokens, lengths) = self.frame.surround(&tokens, &lengths);
+        vec![tokens, lengths.to_kind(Kind::Int)]
     }
 }
 
@@ -230,6 +321,7 @@ mod tests {
             Tensor::arange(8, (Kind::Int, Device::Cpu)),
             lengths,
             MAX_TOKENS,
+            Frame::default(),
         );
         let samples = Samples::from_texts(texts, Tensor::from_slice(&[0_i64, 1, 2])).by_length();
         assert_eq!(samples.label_values(), [1, 2, 0]);
@@ -240,10 +332,37 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_around_a_text_stays_when_it_is_cut() {
+        let frame = Frame {
+            before: vec![101],
+            after: vec![102, 103],
+        };
+        let lengths = Tensor::from_slice(&[4_i64, 0, 2]);
+        let tokens = Tensor::from_slice(&[11_i32, 12, 13, 14, 21, 22]);
+        let texts = Texts::new(tokens, lengths, 6, frame);
+        let ends = [
+            vec![101, 12, 13, 14, 102, 103],
+            vec![101, 102, 103],
+            vec![101, 21, 22, 102, 103],
+        ];
+        assert_eq!(rows(&texts.ends()), ends);
+        let starts = Tensor::from_slice(&[0_i64, 0, 0]);
+        assert_eq!(
+            rows(&texts.windows(&starts))[0],
+            [101, 11, 12, 13, 102, 103]
+        );
+    }
+
+    #[test]
     fn windows_are_parts_of_their_texts() {
         let tokens: Vec<i32> = (0..700).collect();
         let lengths = Tensor::from_slice(&[450_i64, 3, 247]);
-        let texts = Texts::new(Tensor::from_slice(&tokens), lengths, MAX_TOKENS);
+        let texts = Texts::new(
+            Tensor::from_slice(&tokens),
+            lengths,
+            MAX_TOKENS,
+            Frame::default(),
+        );
         let windows = rows(&texts.windows(&Tensor::from_slice(&[17_i64, 0, 0])));
         let from = |start: i64, count: i64| (start..start + count).collect::<Vec<_>>();
         assert_eq!(windows, [from(17, 200), from(450, 3), from(453, 200)]);

@@ -5,7 +5,7 @@
 
 pub mod huggingface;
 pub mod onnx;
-mod target;
+pub(crate) mod target;
 
 use std::io::Write;
 

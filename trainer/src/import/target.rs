@@ -57,7 +57,7 @@ impl Origin {
 }
 
 /// Reads a regular file of at most `limit` bytes.
-pub(super) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let metadata = fs::metadata(path).map_err(Error::file(path))?;
     if !metadata.is_file() {
         return Err(Error::file(path)("not a regular file"));

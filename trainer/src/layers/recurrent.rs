@@ -6,7 +6,7 @@ use tch::nn::{self, Init};
 use tch::{Kind, Tensor};
 
 use super::glorot_uniform;
-use crate::export::add_weight;
+use crate::export::add_weight_along;
 
 /// What a recurrent layer does at each step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl Recurrent {
             } else {
                 weight
             };
-            add_weight(graph, self.name, name, &weight.unsqueeze(0))
+            add_weight_along(graph, self.name, name, &weight.unsqueeze(0), 1)
         };
         let w = weight("weight_ih", &self.weight_ih)?;
         let r = weight("weight_hh", &self.weight_hh)?;

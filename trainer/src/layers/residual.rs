@@ -4,10 +4,11 @@
 use quintet_onnx::ops::{self, ConvAttributes};
 use quintet_onnx::{GraphBuilder, GraphError, Value};
 use tch::nn::{self, Init};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::{Layer, RELU};
 use crate::export::add_weight;
+use crate::precision::lower;
 
 /// Of the variance; PyTorch's default.
 const EPSILON: f64 = 1e-5;
@@ -18,7 +19,7 @@ const MOMENTUM: f64 = 0.1;
 /// and a batch normalisation (Ioffe & Szegedy 2015): `[N, inputs, H, W]` →
 /// `[N, outputs, ⌈H / stride⌉, ⌈W / stride⌉]`.
 ///
-/// Training normalises by the batch, and on CUDA convolves in bfloat16. Otherwise the running statistics are folded into the
+/// Training normalises by the batch. Otherwise the running statistics are folded into the
 /// convolution, in float64, and the graph has no normalisation.
 #[derive(Debug)]
 pub struct ConvNorm {
@@ -102,8 +103,7 @@ impl Layer for ConvNorm {
             let [kernel, bias] = self.folded();
             return self.convolve(x, &kernel, Some(&bias));
         }
-        let kind = training_kind(x.device());
-        let x = self.convolve(&x.to_kind(kind), &self.kernel.to_kind(kind), None);
+        let x = self.convolve(&lower(x), &lower(&self.kernel), None);
         let (weight, bias) = (Some(&self.weight), Some(&self.bias));
         let (mean, variance) = (Some(&self.mean), Some(&self.variance));
         x.batch_norm(weight, bias, mean, variance, true, MOMENTUM, EPSILON, true)
@@ -189,7 +189,8 @@ pub fn zero_padding(
 impl Layer for ZeroPadding {
     fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
         let bias = None::<&Tensor>;
-        x.conv2d(&self.kernel, bias, [self.stride; 2], [0; 2], [1; 2], 1)
+        let kernel = self.kernel.to_kind(x.kind());
+        x.conv2d(&kernel, bias, [self.stride; 2], [0; 2], [1; 2], 1)
     }
 
     fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
@@ -202,34 +203,29 @@ impl Layer for ZeroPadding {
     }
 }
 
-// What training convolves in: bfloat16 on CUDA, as PyTorch's autocast. tch's `autocast` would take
-// float16, whose small gradients vanish unless the loss is scaled.
-fn training_kind(device: Device) -> Kind {
-    match device {
-        Device::Cuda(_) => Kind::BFloat16,
-        _ => Kind::Float,
-    }
-}
-
 fn full_name(path: &nn::Path<'_>) -> String {
     path.components().collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+
     use super::*;
+    use crate::precision::Precision;
 
     #[test]
-    fn only_training_on_cuda_is_of_less_precision() {
-        assert_eq!(training_kind(Device::Cpu), Kind::Float);
-        assert_eq!(training_kind(Device::Cuda(1)), Kind::BFloat16);
+    fn only_training_is_of_less_precision() {
         let store = nn::VarStore::new(Device::Cpu);
         let root = store.root();
         let layer = ConvNorm::new([&(&root / "conv"), &(&root / "norm")], [2, 3], 3, 2);
         let x = Tensor::rand([4, 2, 7, 7], (Kind::Float, Device::Cpu));
-        for train in [false, true] {
+        let kind = |train| {
             let y = layer.forward_t(&x, train);
-            assert_eq!((y.kind(), y.size()), (Kind::Float, vec![4, 3, 4, 4]));
-        }
+            assert_eq!(y.size(), [4, 3, 4, 4]);
+            y.kind()
+        };
+        assert_eq!([kind(false), kind(true)], [Kind::Float; 2]);
+        assert_eq!(Precision::Bfloat16.scope(|| kind(true)), Kind::BFloat16);
     }
 }

@@ -14,6 +14,10 @@ use crate::models;
 
 /// The name of the table of words or parts of words.
 pub const WORD_EMBEDDINGS: &str = "embeddings.word_embeddings";
+/// The name of the table of positions.
+pub const POSITION_EMBEDDINGS: &str = "embeddings.position_embeddings";
+/// The name of the table of token types.
+pub const TOKEN_TYPE_EMBEDDINGS: &str = "embeddings.token_type_embeddings";
 
 /// What an encoder is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,11 +125,11 @@ impl Encoder {
     pub fn new(vs: &nn::Path<'_>, config: &EncoderConfig) -> Self {
         let (hidden, epsilon) = (config.hidden, config.layer_norm_epsilon);
         let table = |name: &str, rows| Embedding::new(vs, name, rows, hidden);
-        let types = (config.token_types > 0)
-            .then(|| table("embeddings.token_type_embeddings", config.token_types));
+        let types =
+            (config.token_types > 0).then(|| table(TOKEN_TYPE_EMBEDDINGS, config.token_types));
         Self {
             words: table(WORD_EMBEDDINGS, config.vocabulary),
-            positions: table("embeddings.position_embeddings", config.positions),
+            positions: table(POSITION_EMBEDDINGS, config.positions),
             token_types: types,
             norm: LayerNorm::new(vs, "embeddings.LayerNorm", hidden, epsilon),
             layers: (0..config.layers)

@@ -20,7 +20,7 @@ pub static RESNET: Architecture = Architecture {
     summary: "Residual network of 20 layers",
     recipe: include_str!("../../recipes/resnet.toml"),
     original_recipe: None,
-    tables: &["loss", "augmentation"],
+    tables: &["precision", "loss", "augmentation"],
     dataset: &MNIST,
     task: &IMAGES,
     build: |vs, _| Box::new(resnet20(vs)),

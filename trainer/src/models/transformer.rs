@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, nn};
 
 use crate::data::imdb::Imdb;
+use crate::error::Error;
 use crate::layers::{Activation, path};
 use crate::models::Architecture;
 use crate::models::encoder::{EncoderConfig, EncoderDropout, HeadConfig, Pooling, TextClassifier};
+use crate::pretrained::Pretrained;
 use crate::recipe::Recipe;
 use crate::task::classification::REVIEWS;
 
@@ -17,6 +19,7 @@ pub static TRANSFORMER: Architecture = Architecture {
     recipe: include_str!("../../recipes/transformer.toml"),
     original_recipe: None,
     tables: &[
+        "precision",
         "loss",
         "tokenizer",
         "crop",
@@ -34,6 +37,30 @@ pub static TRANSFORMER: Architecture = Architecture {
         Box::new(classifier)
     },
 };
+
+/// The recipe of a Transformer that starts from a pre-trained encoder.
+const PRETRAINED_RECIPE: &str = include_str!("../../recipes/minilm.toml");
+
+/// `network`, to be trained from a pre-trained encoder; it is called as that is. It lives as long as
+/// the process.
+///
+/// # Errors
+/// The network is not the Transformer.
+pub fn pretrained(
+    network: &'static Architecture,
+    encoder: &Pretrained,
+) -> Result<&'static Architecture, Error> {
+    let name = encoder.name();
+    if network.name != TRANSFORMER.name {
+        let allowed = format!("{TRANSFORMER} alone starts from an encoder, not {network}");
+        return Err(Error::value("--init", name, &allowed));
+    }
+    Ok(Box::leak(Box::new(Architecture {
+        name: name.leak(),
+        recipe: PRETRAINED_RECIPE,
+        ..*network
+    })))
+}
 
 /// The size of an encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -83,6 +83,20 @@ fn the_tokeniser_has_defaults_for_what_a_recipe_leaves_out() {
     );
 }
 
+#[test]
+fn weights_are_stored_as_float16_unless_a_recipe_says_otherwise() {
+    assert_eq!(original().storage, Storage::Float16);
+    let stored_as = |storage: &str| {
+        let text = format!("storage = {storage:?}\n{}", MLP.recipe);
+        Recipe::parse(&text, "my.toml")
+    };
+    assert_eq!(stored_as("int8").unwrap().storage, Storage::Int8);
+    let message = stored_as("int4").unwrap_err().to_string();
+    for part in ["int4", "float32", "float16", "int8"] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+}
+
 /// What is said of the built-in recipe with `key` set to a TOML value.
 fn refusal(architecture: &Architecture, key: &str, value: &str) -> String {
     let mut recipe: toml::Table = architecture.recipe.parse().unwrap();

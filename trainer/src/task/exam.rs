@@ -10,13 +10,16 @@ use crate::error::Error;
 use crate::network::Network;
 use crate::plots::curves::{self, Panel};
 use crate::run_folder::{EpochMetrics, RunFolder};
-use crate::verify::LoadedModel;
+use crate::verify::{LoadedModel, compare};
 
 /// How far ONNX Runtime may be from libtorch, in absolute probability or in images of −1..=1.
 pub const TOLERANCE: f32 = 1e-4;
 
 // Enough to keep the cores busy, small enough to stay in their caches.
 const BATCH: usize = 500;
+// Weights of a network that is compared on a part of the test samples only.
+const LARGE: u64 = 5_000_000;
+const SPARED: usize = 5;
 
 /// What a network is judged on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +150,30 @@ impl dyn Exam + '_ {
     /// What a model in ONNX Runtime gives for all rows of [`Part::Test`].
     pub fn model_output(&self, model: &mut LoadedModel) -> Result<Tensor, Error> {
         self.in_batches(Part::Test, |inputs| model.output(inputs))
+    }
+
+    /// The largest difference of what a model in ONNX Runtime gives for [`Part::Test`] from `expected`.
+    ///
+    /// A large network takes minutes for all rows, so one batch in [`SPARED`] stands for the others.
+    ///
+    /// # Errors
+    /// [`Error::Parity`] where it is above [`TOLERANCE`].
+    pub fn difference(
+        &self,
+        network: &Network,
+        expected: &Tensor,
+        model: &mut LoadedModel,
+    ) -> Result<f32, Error> {
+        let is_large = network.parameters() > LARGE;
+        let (rows, step) = (self.rows(Part::Test), if is_large { SPARED } else { 1 });
+        let mut largest = 0.0_f32;
+        for start in (0..rows).step_by(BATCH * step) {
+            let count = BATCH.min(rows - start);
+            let actual = model.output(&self.inputs(Part::Test, start, count))?;
+            let expected = expected.narrow(0, start as i64, count as i64);
+            largest = largest.max(compare(&expected, &actual, TOLERANCE)?);
+        }
+        Ok(largest)
     }
 
     fn in_batches<E>(

@@ -80,7 +80,7 @@ fn sizes_are_those_of_the_original() {
 fn the_graph_draws_what_libtorch_draws() {
     let _turn = alone();
     let mut network = generator();
-    network.round_to_half();
+    network.round_as_stored();
     let drawn = network.output(&[noise_of(0, 0, 100)]).to_kind(Kind::Float);
     let spread = drawn.std(true).double_value(&[]);
     assert!(spread > 10.0, "too even to prove anything: {spread}");
@@ -94,7 +94,7 @@ fn the_graph_draws_what_libtorch_draws() {
 fn a_graph_that_draws_otherwise_is_caught() {
     let _turn = alone();
     let mut network = generator();
-    network.round_to_half();
+    network.round_as_stored();
     let model = export(&network).unwrap().to_bytes();
     let mut loaded = runtime().model(&model).unwrap();
     for (name, mut weight) in network.weights() {
@@ -179,6 +179,7 @@ fn train(
     let job = Fit {
         architecture: &GAN,
         recipe,
+        start: None,
         train: &train,
         exam: &*exam,
         device: Device::Cpu,

@@ -6,13 +6,21 @@ use std::path::Path;
 
 use quintet_bundle::{Bundle, ProblemType, Provenance, Role, sha256_hex};
 use quintet_trainer::cli;
+use quintet_trainer::data::text::TokenizerSettings;
 use quintet_trainer::error::Error;
+use quintet_trainer::models::TRANSFORMER;
+use quintet_trainer::models::transformer::EncoderSize;
+use quintet_trainer::network::Network;
+use quintet_trainer::pretrained::Pretrained;
 use quintet_trainer::random::SplitMix64;
+use quintet_trainer::recipe::Recipe;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
+use tch::{Device, Tensor};
 use tempfile::TempDir;
 
-const CONFIG: &str = r#"{"architectures": ["BertForSequenceClassification"], "vocab_size": 7,
+const CONFIG: &str = r#"{"architectures": ["BertForSequenceClassification"],
+    "model_type": "bert", "vocab_size": 7,
     "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 12,
     "max_position_embeddings": 16, "id2label": {"0": "no", "1": "maybe", "2": "yes"}}"#;
 
@@ -125,6 +133,68 @@ fn import(folder: &Path) -> Result<Bundle, Error> {
     let more = ["--models-dir", &to, "--source", "a/b", "--licence", "MIT"];
     cli::run(arguments.into_iter().chain(more), &[], &mut Vec::new())?;
     Ok(Bundle::open(&models.join("answers/1"))?)
+}
+
+/// The tensor of the checkpoint that is called `name`.
+fn tensor(name: &str) -> Tensor {
+    let shape: Vec<i64> = tensors()[name].iter().map(|&it| it as i64).collect();
+    Tensor::from_slice(&values(name, shape.iter().product::<i64>() as usize)).reshape(shape)
+}
+
+#[test]
+fn a_transformer_starts_from_an_encoder() {
+    let folder = checkpoint();
+    let encoder = Pretrained::open(folder.path()).unwrap();
+    let recipe = |hidden, max_tokens| Recipe {
+        encoder: Some(EncoderSize {
+            hidden,
+            layers: 1,
+            heads: 2,
+            intermediate: 12,
+        }),
+        tokenizer: Some(TokenizerSettings {
+            vocabulary_size: 7,
+            max_tokens,
+        }),
+        ..TRANSFORMER.recipe()
+    };
+    for (recipe, words) in [
+        (recipe(16, 10), "recipe: encoder.hidden is 16, allowed: 8"),
+        (
+            recipe(8, 17),
+            "tokenizer.max_tokens is 17, allowed: at most 16",
+        ),
+    ] {
+        let error = encoder.check(&recipe).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    let recipe = recipe(8, 10);
+    encoder.check(&recipe).unwrap();
+    let network = Network::new(&TRANSFORMER, &recipe, Device::Cpu);
+    let tokenizer = encoder.tokenizer(&["It"], 7).unwrap();
+    encoder.load(&network, &tokenizer).unwrap();
+    for (name, weight) in network.weights() {
+        let theirs = |name: &str| tensor(&format!("bert.{name}"));
+        let (ours, expected) = match name.as_str() {
+            "classifier.weight" | "classifier.bias" => continue,
+            // The tokeniser has six tokens.
+            "embeddings.word_embeddings.weight" => {
+                (weight.narrow(0, 0, 6), theirs(&name).narrow(0, 0, 6))
+            }
+            "embeddings.position_embeddings.weight" => {
+                let types = theirs("embeddings.token_type_embeddings.weight");
+                let positions = theirs(&name).narrow(0, 0, 10);
+                (weight, positions + types.get(0))
+            }
+            _ => (weight, theirs(&name)),
+        };
+        assert_eq!(ours.detach(), expected, "{name}");
+    }
+    let origin = encoder.origin().unwrap();
+    assert_eq!(
+        (origin.licence.as_str(), origin.sha256.len()),
+        ("unknown", 64)
+    );
 }
 
 #[test]

@@ -50,6 +50,7 @@ fn train(
     let job = Fit {
         architecture,
         recipe,
+        start: None,
         train,
         exam: &*exam,
         device: Device::Cpu,

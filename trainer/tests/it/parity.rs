@@ -1,20 +1,30 @@
 //! Exported graphs against libtorch, with random weights.
 
+use quintet_onnx::Storage;
 use quintet_trainer::data::Samples;
 use quintet_trainer::export::export;
 use quintet_trainer::models::{Architecture, LSTM, SIMPLE_RNN, TRANSFORMER};
 use quintet_trainer::network::Network;
+use quintet_trainer::recipe::Recipe;
 use quintet_trainer::task::exam::TOLERANCE;
 use quintet_trainer::verify::compare;
 use tch::{Device, Kind, Tensor};
 
-use crate::support::{self, CLASSIFIERS, alone, outputs, runtime, samples};
+use crate::support::{CLASSIFIERS, alone, outputs, runtime, samples};
 
 static TEXTS: [&Architecture; 3] = [&SIMPLE_RNN, &LSTM, &TRANSFORMER];
 
 fn network(architecture: &'static Architecture) -> Network {
+    stored_as(architecture.recipe().storage, architecture)
+}
+
+fn stored_as(storage: Storage, architecture: &'static Architecture) -> Network {
     tch::manual_seed(11);
-    let network = support::network(architecture);
+    let recipe = Recipe {
+        storage,
+        ..architecture.recipe()
+    };
+    let network = Network::new(architecture, &recipe, Device::Cpu);
     // Biases start at zero; random ones show whether they are exported at all. Larger weights keep
     // the probabilities from all being about the same.
     tch::no_grad(|| {
@@ -60,15 +70,17 @@ fn parameter_counts_and_shapes() {
 #[test]
 fn graphs_give_what_libtorch_gives() {
     let _turn = alone();
-    for architecture in CLASSIFIERS {
-        let mut network = network(architecture);
-        network.round_to_half();
+    let half = CLASSIFIERS.map(|it| (it, Storage::Float16));
+    let int8 = CLASSIFIERS.map(|it| (it, Storage::Int8));
+    for (architecture, storage) in half.into_iter().chain(int8) {
+        let mut network = stored_as(storage, architecture);
+        network.round_as_stored();
         for count in [1, 7] {
             let samples = samples(architecture, count, 5);
             let expected = outputs(&network, &samples);
             let actual = served(&network, &samples);
             compare(&expected, &actual, TOLERANCE)
-                .unwrap_or_else(|error| panic!("{architecture}: {error}"));
+                .unwrap_or_else(|error| panic!("{architecture} {storage:?}: {error}"));
             let spread = (expected.max() - expected.min()).double_value(&[]);
             assert!(
                 count == 1 || spread > 0.01,
@@ -101,7 +113,7 @@ fn a_text_is_judged_alike_alone_in_a_batch_and_at_every_padding() {
     let _turn = alone();
     for architecture in TEXTS {
         let mut network = network(architecture);
-        network.round_to_half();
+        network.round_as_stored();
         let model = export(&network).unwrap().to_bytes();
         let mut loaded = runtime().model(&model).unwrap();
         let texts = samples(architecture, 9, 4);
@@ -124,18 +136,36 @@ fn a_text_is_judged_alike_alone_in_a_batch_and_at_every_padding() {
 }
 
 #[test]
-fn float16_halves_the_file_and_hardly_moves_the_answers() {
+fn rounding_gives_the_weights_that_the_file_holds() {
     let _turn = alone();
     for architecture in CLASSIFIERS {
-        let network = network(architecture);
-        let bytes = export(&network).unwrap().to_bytes().len() as u64;
-        let weights = 2 * network.parameters();
-        // Nodes and names take most beside a small network of many layers.
-        assert!(bytes < weights * 26 / 25, "{bytes} for {weights}");
-        let samples = samples(architecture, 3, 6);
-        let expected = outputs(&network, &samples);
-        let actual = served(&network, &samples);
-        compare(&expected, &actual, 0.05).unwrap();
+        for storage in [Storage::Float16, Storage::Int8] {
+            let mut network = stored_as(storage, architecture);
+            let written = export(&network).unwrap();
+            network.round_as_stored();
+            let same = export(&network).unwrap() == written;
+            assert!(same, "{architecture} {storage:?}");
+        }
+    }
+}
+
+#[test]
+fn small_weights_make_a_small_file_and_hardly_move_the_answers() {
+    let _turn = alone();
+    for architecture in CLASSIFIERS {
+        for (storage, size) in [(Storage::Float16, 2), (Storage::Int8, 1)] {
+            let network = stored_as(storage, architecture);
+            let bytes = export(&network).unwrap().to_bytes().len() as u64;
+            let weights = size * network.parameters();
+            // Nodes and names take most beside a small network of many layers, and scales beside
+            // small kernels.
+            let allowed = weights + (3 - size) * weights / 25 + 12_000 / size;
+            assert!(bytes < allowed, "{architecture}: {bytes} for {weights}");
+            let samples = samples(architecture, 3, 6);
+            let expected = outputs(&network, &samples);
+            let actual = served(&network, &samples);
+            compare(&expected, &actual, 0.05).unwrap();
+        }
     }
 }
 
@@ -145,7 +175,7 @@ fn a_graph_that_differs_is_caught() {
     for architecture in CLASSIFIERS {
         let mut network = network(architecture);
         let samples = samples(architecture, 5, 7);
-        network.round_to_half();
+        network.round_as_stored();
         let actual = served(&network, &samples);
         for (_, mut weight) in network.weights() {
             let _ = tch::no_grad(|| weight.g_mul_scalar_(1.01));

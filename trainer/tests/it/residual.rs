@@ -162,9 +162,9 @@ fn folding_changes_the_weights_and_not_the_answers() {
         );
     }
     // Folding what is folded, also when it was rounded, changes nothing at all.
-    network.round_to_half();
+    network.round_as_stored();
     let rounded = outputs(&network, &samples);
-    network.round_to_half();
+    network.round_as_stored();
     assert_eq!(rounded, outputs(&network, &samples));
 }
 

@@ -35,9 +35,11 @@ pub struct Limits {
     pub max_text_bytes: usize,
 }
 
-/// Whether SentimentScore can be asked of the model.
-pub(crate) fn has_sentiment(manifest: &Manifest) -> bool {
-    sentiment::Polarity::of(manifest).is_some()
+/// The test accuracy of a model that SentimentScore can be asked of, or 0 where it is not known.
+pub(crate) fn sentiment_rank(manifest: &Manifest) -> Option<f64> {
+    sentiment::Polarity::of(manifest)?;
+    let accuracy = manifest.metrics.get("test_accuracy");
+    Some(accuracy.copied().unwrap_or_default())
 }
 
 impl Task for Text {

@@ -9,10 +9,10 @@ use tch::{Kind, Tensor};
 
 use super::{Part, Tokenised};
 use crate::checkpoint::Checkpoint;
-use crate::data::text::{Texts, TokenizerSettings};
+use crate::data::dataset::Source;
+use crate::data::text::{Frame, Texts, TokenizerSettings};
 use crate::error::Error;
 
-const FILE: &str = "imdb.safetensors";
 // Raised when the layout of the file changes, or how texts are cleaned.
 const FORMAT: u32 = 3;
 
@@ -25,26 +25,31 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// The cache in `folder` of what `archive` gives with `settings`.
+    /// The cache of what `archive` gives for `source`.
     ///
     /// Size and time identify the archive; a tokeniser of one word shows how words are found.
-    pub(super) fn new(
-        folder: &Path,
-        archive: &Path,
-        settings: TokenizerSettings,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(source: &Source<'_>, archive: &Path) -> Result<Self, Error> {
+        let settings = source.tokenizer;
         let metadata = fs::metadata(archive).map_err(Error::file(archive))?;
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH);
         let modified = modified.unwrap_or_default().as_nanos();
-        let rules = Tokenizer::train(["word"], 4)?.to_bytes()?;
+        let name = match source.pretrained {
+            Some(encoder) => format!("imdb-{}.safetensors", encoder.name()),
+            None => "imdb.safetensors".to_owned(),
+        };
+        let rules = match source.pretrained {
+            Some(encoder) => encoder.tokenizer_sha256(),
+            None => {
+                String::from_utf8_lossy(&Tokenizer::train(["word"], 4)?.to_bytes()?).into_owned()
+            }
+        };
         let key = format!(
-            "format {FORMAT}, {} bytes of {modified}, {} words by {}",
+            "format {FORMAT}, {} bytes of {modified}, {} words by {rules}",
             metadata.len(),
             settings.vocabulary_size,
-            String::from_utf8_lossy(&rules),
         );
         Ok(Self {
-            path: folder.join(FILE),
+            path: source.cache.join(name),
             settings,
             key,
         })
@@ -67,15 +72,17 @@ impl Cache {
                 "it was made of another archive, or in another way".into(),
             ));
         }
+        let tokenizer = Tokenizer::from_bytes(&bytes("tokenizer")?)?;
+        let frame = Frame::of(&tokenizer)?;
         Ok(Some(Tokenised {
-            train: self.part(&file, "train")?,
-            test: self.part(&file, "test")?,
-            tokenizer: Tokenizer::from_bytes(&bytes("tokenizer")?)?,
+            train: self.part(&file, "train", &frame)?,
+            test: self.part(&file, "test", &frame)?,
+            tokenizer,
         }))
     }
 
     // One split. Its values are checked, since a wrong one would end the run much later.
-    fn part(&self, file: &Checkpoint, part: &str) -> Result<Part, Error> {
+    fn part(&self, file: &Checkpoint, part: &str, frame: &Frame) -> Result<Part, Error> {
         let find = |name: &str, kind| tensor(file, &format!("{part}.{name}"), kind);
         let wrong = |name: &str| wrong(&format!("{part}.{name}"));
         let check = |name, is_right: bool| is_right.then_some(()).ok_or_else(|| wrong(name));
@@ -92,7 +99,7 @@ impl Cache {
         )?;
         let (tokens, lengths) = (tokens.shallow_clone(), lengths.shallow_clone());
         Ok(Part {
-            texts: Texts::new(tokens, lengths, self.settings.max_tokens),
+            texts: Texts::new(tokens, lengths, self.settings.max_tokens, frame.clone()),
             labels: labels.shallow_clone(),
         })
     }

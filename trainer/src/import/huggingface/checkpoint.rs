@@ -29,11 +29,11 @@ const MOST_INDEX_BYTES: u64 = 16 << 20;
 
 /// The files with the weights, in memory.
 #[derive(Debug)]
-pub(super) struct Files(Vec<(PathBuf, Vec<u8>)>);
+pub(crate) struct Files(Vec<(PathBuf, Vec<u8>)>);
 
 /// The tensors of all files, by name.
 #[derive(Debug)]
-pub(super) struct Checkpoint<'f>(BTreeMap<String, TensorView<'f>>);
+pub(crate) struct Checkpoint<'f>(BTreeMap<String, TensorView<'f>>);
 
 #[derive(Deserialize)]
 struct Index {
@@ -45,7 +45,7 @@ impl Files {
     ///
     /// # Errors
     /// There are none, or only such as cannot be read safely.
-    pub(super) fn read(folder: &Path) -> Result<Self, Error> {
+    pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
         let (whole, index) = (folder.join(WEIGHTS), folder.join(INDEX));
         if whole.exists() {
             let content = read(&whole, MOST_BYTES)?;
@@ -75,7 +75,7 @@ impl Files {
 
     /// The SHA-256 of the file; of several, that of what `sha256sum` prints of them in the order of
     /// their names.
-    pub(super) fn sha256(&self) -> String {
+    pub(crate) fn sha256(&self) -> String {
         if let [(_, content)] = &self.0[..] {
             return sha256_hex(content);
         }
@@ -91,7 +91,7 @@ impl Files {
     ///
     /// # Errors
     /// A file is no safetensors file, or two have a tensor of the same name.
-    pub(super) fn tensors(&self) -> Result<Checkpoint<'_>, Error> {
+    pub(crate) fn tensors(&self) -> Result<Checkpoint<'_>, Error> {
         let mut tensors = BTreeMap::new();
         for (path, content) in &self.0 {
             let refuse = |problem: String| Error::file(path)(problem);
@@ -127,7 +127,7 @@ impl Checkpoint<'_> {
     /// # Errors
     /// The tensor is not of this shape, or of a type that is not read, or one of its numbers is not
     /// finite. `None`: there is no tensor of this name.
-    pub(super) fn tensor(
+    pub(crate) fn tensor(
         &self,
         name: &str,
         shape: &[i64],

@@ -11,7 +11,7 @@ use crate::models::encoder::{EncoderConfig, EncoderDropout, HeadConfig, Pooling}
 
 /// The networks that can be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
+pub(crate) enum Family {
     /// BERT, and MiniLM, which has its layers.
     Bert,
     /// DistilBERT: no token types.
@@ -22,11 +22,11 @@ pub(super) enum Family {
 
 /// A network for the classification of texts.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Config {
+pub(crate) struct Config {
     /// Its kind.
-    pub(super) family: Family,
+    pub(crate) family: Family,
     /// Its layers.
-    pub(super) encoder: EncoderConfig,
+    pub(crate) encoder: EncoderConfig,
     /// Its head.
     pub(super) head: HeadConfig,
     /// Its labels.
@@ -39,6 +39,7 @@ pub(super) struct Config {
 #[derive(Debug, Deserialize)]
 pub(super) struct Raw {
     architectures: Option<Vec<String>>,
+    model_type: Option<String>,
     vocab_size: Option<i64>,
     #[serde(alias = "dim")]
     hidden_size: Option<i64>,
@@ -68,7 +69,7 @@ impl Family {
     const ALL: [Self; 3] = [Self::Bert, Self::DistilBert, Self::Roberta];
 
     /// Its name, in manifests and before the names of its tensors.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Bert => "bert",
             Self::DistilBert => "distilbert",
@@ -83,6 +84,16 @@ impl Family {
             Self::DistilBert => "DistilBertForSequenceClassification",
             Self::Roberta => "RobertaForSequenceClassification",
         }
+    }
+
+    /// The family of any network with such an encoder.
+    fn of_encoder(raw: &Raw) -> Result<Self, String> {
+        let found = raw.model_type.as_deref().unwrap_or_default();
+        let mut known = Self::ALL.into_iter();
+        let allowed = Self::ALL.map(Self::name).join(", ");
+        known
+            .find(|it| it.name() == found)
+            .ok_or_else(|| format!("model_type is {found:?}; one of {allowed} is allowed"))
     }
 
     fn of(raw: &Raw) -> Result<Self, String> {
@@ -101,8 +112,20 @@ impl Config {
     /// What is not allowed, by its key.
     pub(super) fn from_json(json: &[u8]) -> Result<Self, String> {
         let raw: Raw = serde_json::from_slice(json).map_err(|error| error.to_string())?;
-        let family = Family::of(&raw)?;
-        refuse_what_is_unknown(&raw)?;
+        Self::new(Family::of(&raw)?, &raw)
+    }
+
+    /// Reads the bytes of the `config.json` of any network with such an encoder, whatever its head.
+    ///
+    /// # Errors
+    /// What is not allowed, by its key.
+    pub(crate) fn of_encoder(json: &[u8]) -> Result<Self, String> {
+        let raw: Raw = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        Self::new(Family::of_encoder(&raw)?, &raw)
+    }
+
+    fn new(family: Family, raw: &Raw) -> Result<Self, String> {
+        refuse_what_is_unknown(raw)?;
         let (vocabulary, epsilon, padding) = match family {
             Family::Bert => (30_522, raw.layer_norm_eps.unwrap_or(1e-12), 0),
             // It has no such key.
@@ -136,7 +159,7 @@ impl Config {
             dropout: EncoderDropout::default(),
         };
         check(&encoder, pad_token_id)?;
-        let labels = labels(&raw)?;
+        let labels = labels(raw)?;
         let head = HeadConfig {
             pooling: Pooling::First,
             dense: Some(match family {
@@ -155,7 +178,7 @@ impl Config {
     }
 
     /// Tokens that the network can read of a text.
-    pub(super) fn longest(&self) -> usize {
+    pub(crate) fn longest(&self) -> usize {
         (self.encoder.positions - self.encoder.first_position) as usize
     }
 

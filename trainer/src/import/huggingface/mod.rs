@@ -1,12 +1,12 @@
 //! Text classifiers of Hugging Face's `transformers`: a folder with `config.json`,
 //! `model.safetensors`, `tokenizer.json` and `tokenizer_config.json`.
 
-mod checkpoint;
-mod config;
+pub(crate) mod checkpoint;
+pub(crate) mod config;
 mod labels;
-mod names;
+pub(crate) mod names;
 mod proof;
-mod tokenizer;
+pub(crate) mod tokenizer;
 mod weights;
 
 use std::collections::BTreeMap;
@@ -31,9 +31,10 @@ use crate::progress;
 use crate::release::{CREATED_BY, names};
 use crate::verify::Runtime;
 
-const CONFIG: &str = "config.json";
+/// The file that says what a network is made of.
+pub(crate) const CONFIG: &str = "config.json";
 /// Room for more labels than are allowed, so that the error can count them.
-const MOST_CONFIG_BYTES: u64 = 64 << 20;
+pub(crate) const MOST_CONFIG_BYTES: u64 = 64 << 20;
 
 /// Flags of `import huggingface`.
 #[derive(Debug, Args)]

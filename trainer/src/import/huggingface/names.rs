@@ -25,7 +25,7 @@ const UNUSED: [&str; 5] = [
 ];
 
 /// The name of our weight in a checkpoint of this family.
-pub(super) fn theirs(family: Family, ours: &str) -> String {
+pub(crate) fn theirs(family: Family, ours: &str) -> String {
     let (head, part) = ours.split_once('.').unwrap_or((ours, ""));
     match (family, head) {
         (Family::Bert | Family::DistilBert, "classifier") => ours.to_owned(),
@@ -45,7 +45,7 @@ pub(super) fn theirs(family: Family, ours: &str) -> String {
 }
 
 /// The name that very old checkpoints have for a weight of a layer normalisation.
-pub(super) fn older(theirs: &str) -> Option<String> {
+pub(crate) fn older(theirs: &str) -> Option<String> {
     let (layer, part) = theirs.rsplit_once('.')?;
     let part = match part {
         "weight" => "gamma",

@@ -17,13 +17,13 @@ const MOST_BYTES: u64 = 128 << 20;
 
 /// A tokeniser as it goes into the bundle.
 #[derive(Debug)]
-pub(super) struct Imported {
+pub(crate) struct Imported {
     /// Reads texts.
-    pub(super) tokenizer: Tokenizer,
+    pub(crate) tokenizer: Tokenizer,
     /// How.
     pub(super) spec: TextSpec,
     /// The bundle's `tokenizer.json`.
-    pub(super) json: Vec<u8>,
+    pub(crate) json: Vec<u8>,
 }
 
 /// The keys that matter.
@@ -36,7 +36,7 @@ struct Settings {
 }
 
 /// Reads the tokeniser of a folder and checks that it fits the network.
-pub(super) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> {
+pub(crate) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> {
     let path = folder.join(TOKENIZER);
     let settings = settings(&folder.join(TOKENIZER_CONFIG))?;
     let json = read(&path, MOST_BYTES)?;

@@ -9,8 +9,8 @@ use crate::network::Network;
 use crate::plots::curves::Panel;
 use crate::plots::{Classified, Picture};
 use crate::task::Setting;
-use crate::task::exam::{Drawing, Exam, Part, TOLERANCE, Verdict, figures};
-use crate::verify::{LoadedModel, compare};
+use crate::task::exam::{Drawing, Exam, Part, Verdict, figures};
+use crate::verify::LoadedModel;
 
 const TRAINING: &str = "training, with dropout";
 const VALIDATION: &str = "validation";
@@ -73,7 +73,7 @@ impl Exam for ClassificationExam<'_> {
         let [trained, stored] = [trained, stored].map(|it| it.metrics[0].1);
         let (before, after) = (100.0 * trained, 100.0 * stored);
         let line = format!(
-            "float32 weights {before:.2} %, float16 as stored {after:.2} %, difference {:+.2} points",
+            "float32 weights {before:.2} %, as stored {after:.2} %, difference {:+.2} points",
             after - before,
         );
         (line, vec![("test_accuracy_float32".to_owned(), trained)])
@@ -81,12 +81,12 @@ impl Exam for ClassificationExam<'_> {
 
     fn verify(
         &self,
-        _: &Network,
+        network: &Network,
         output: &Tensor,
         model: &mut LoadedModel,
     ) -> Result<(f32, &'static str), Error> {
         let exam: &dyn Exam = self;
-        let difference = compare(output, &exam.model_output(model)?, TOLERANCE)?;
+        let difference = exam.difference(network, output, model)?;
         Ok((difference, "at most"))
     }
 

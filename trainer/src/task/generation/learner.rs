@@ -9,7 +9,7 @@ use crate::fit::{Fit, Learner, Means, Step};
 use crate::layers::{Layer, Sequential, SignedPixels};
 use crate::models::gan::{NOISE, discriminator};
 use crate::network::{Network, sorted};
-use crate::optimizer::Adam;
+use crate::optimizer::Optimizer;
 use crate::recipe::Adversarial;
 use crate::schedule::{Moment, Phase};
 use crate::task::exam::figures;
@@ -25,7 +25,7 @@ pub(super) struct Adversary {
     stages: Vec<Stage>,
     discriminator: Sequential,
     store: nn::VarStore,
-    adam: Adam,
+    optimizer: Optimizer,
 }
 
 // The `part` of log odds that is largest, at least one.
@@ -65,7 +65,7 @@ impl Adversary {
             stages: stages(fit.recipe, &settings, fit.train),
             settings,
             discriminator: discriminator(&store.root()),
-            adam: Adam::new(sorted(&store), &fit.recipe.optimizer),
+            optimizer: Optimizer::new(sorted(&store), &fit.recipe.optimizer),
             store,
         }
     }
@@ -108,7 +108,7 @@ impl Learner for Adversary {
             objective += squared_gradient(discriminator, &written) * factor;
         }
         let rate = moment.learning_rate * learning_rate_ratio;
-        self.adam.backward_step(&objective, rate);
+        self.optimizer.backward_step(&objective, rate);
         let logits = log_odds(&self.discriminator, &drawn);
         Step {
             loss: cross_entropy(&top(&logits, top_part), 1.0),
@@ -132,11 +132,11 @@ impl Learner for Adversary {
     fn state(&self) -> Vec<(&'static str, Vec<(String, Tensor)>)> {
         vec![
             ("discriminator", sorted(&self.store)),
-            ("discriminator_adam", self.adam.state()),
+            ("discriminator_adam", self.optimizer.state()),
         ]
     }
 
     fn set_steps(&mut self, steps: i64) {
-        self.adam.set_steps(steps);
+        self.optimizer.set_steps(steps);
     }
 }

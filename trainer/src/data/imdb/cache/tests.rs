@@ -2,6 +2,7 @@
 
 use quintet_bundle::text::TextSpec;
 use quintet_data::imdb::Reviews;
+use tch::Device;
 use tempfile::TempDir;
 
 use super::*;
@@ -30,8 +31,16 @@ fn example() -> (TempDir, PathBuf, Tokenised) {
 }
 
 fn cache(folder: &TempDir, archive: &Path) -> Cache {
-    let settings = TokenizerSettings::default();
-    Cache::new(&folder.path().join("cache"), archive, settings).unwrap()
+    let source = Source {
+        data_dir: folder.path(),
+        cache: &folder.path().join("cache"),
+        device: Device::Cpu,
+        tokenizer: TokenizerSettings::default(),
+        has_sentences: false,
+        pretrained: None,
+        teaching: None,
+    };
+    Cache::new(&source, archive).unwrap()
 }
 
 fn written(folder: &TempDir, archive: &Path, tokenised: &Tokenised) -> Cache {
@@ -101,12 +110,22 @@ fn wrong_contents_are_named() {
     let message = cache.read().unwrap_err().to_string();
     assert_eq!(message, "its test.labels is absent or wrong");
     let tokens = Tensor::from_slice(&[3_i32, 10_000]);
-    tokenised.train.texts = Texts::new(tokens, Tensor::from_slice(&[1_i64, 1]), 200);
+    tokenised.train.texts = Texts::new(
+        tokens,
+        Tensor::from_slice(&[1_i64, 1]),
+        200,
+        Frame::default(),
+    );
     cache.write(&tokenised).unwrap();
     let message = cache.read().unwrap_err().to_string();
     assert_eq!(message, "its train.tokens is absent or wrong");
     let tokens = Tensor::from_slice(&[3_i32, 4]);
-    tokenised.train.texts = Texts::new(tokens, Tensor::from_slice(&[1_i64, 2]), 200);
+    tokenised.train.texts = Texts::new(
+        tokens,
+        Tensor::from_slice(&[1_i64, 2]),
+        200,
+        Frame::default(),
+    );
     cache.write(&tokenised).unwrap();
     let message = cache.read().unwrap_err().to_string();
     assert_eq!(message, "its train.lengths is absent or wrong");
