@@ -10,6 +10,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help serve build test check bench train generate fetch-onnxruntime fetch-libtorch \
 	gpu-package test-gpu-package test-triton test-import test-interop test-hostile test-deploy test-kubernetes soak fuzz-smoke \
+	test-triton test-import test-interop test-hostile test-deploy test-traces test-kubernetes soak fuzz-smoke \
 	check-kubernetes check-supply-chain check-msrv
 
 help: ## List the targets
@@ -54,6 +55,10 @@ fuzz-smoke: fetch-onnxruntime ## Run every fuzz target for some seconds (ARGS="T
 
 test-deploy: ## Build the images and try the deployment (needs a Docker Engine, compose and grpcurl; minutes)
 	python3 -B deploy/tests/run.py
+
+test-traces: build ## Send traces to OpenTelemetry's collector, and print one (needs Go)
+	$(CARGO) build -p quintet-client --features opentelemetry --example traced
+	python3 -B deploy/tests/traces.py
 
 test-kubernetes: build ## Run the manifests and the chart on a cluster, under load (needs KUBECONFIG, or root, Go and cgroups; minutes)
 	python3 -m venv .runtime/kubernetes-validate
