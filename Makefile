@@ -9,9 +9,8 @@ TOOLS = $(CURDIR)/.runtime/tools/bin
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help serve build test check bench train generate fetch-onnxruntime fetch-libtorch \
-	gpu-package test-gpu-package test-triton test-import test-interop test-hostile test-deploy test-kubernetes soak fuzz-smoke \
-	test-triton test-import test-interop test-hostile test-deploy test-traces test-kubernetes soak fuzz-smoke \
-	check-kubernetes check-supply-chain check-msrv
+	gpu-package test-gpu-package test-triton test-import test-interop test-hostile test-deploy \
+	test-traces test-kubernetes soak fuzz-smoke check-kubernetes check-supply-chain check-msrv
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 22

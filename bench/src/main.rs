@@ -207,8 +207,7 @@ impl Arguments {
 
     fn start(&self, program: &Path, options: &[&str]) -> Result<Server> {
         let cores = self.cores().and_then(|cores| cores.server_cores.as_deref());
-        Server::quintet(program, cores, &self.models_dir, &self.onnxruntime, options)
-        Server::quintet(program, cores, self)
+        Server::quintet(program, cores, self, options)
     }
 
     /// Every version of every model, or of those that were named.
@@ -261,18 +260,18 @@ fn peer(arguments: &Arguments, address: &str) -> Result<()> {
 fn build(arguments: &Arguments, other: &Path) -> Result<()> {
     twins(
         arguments,
-        arguments.quintet()?,
-        arguments.start(other, &[])?,
+        &arguments.quintet()?,
+        &arguments.start(other, &[])?,
     )
 }
 
 fn traces(arguments: &Arguments, Traces { endpoint, ratio }: &Traces) -> Result<()> {
     let options = ["--otlp-endpoint", endpoint, "--trace-ratio", ratio];
     let traced = arguments.start(&arguments.program()?, &options)?;
-    twins(arguments, traced, arguments.quintet()?)
+    twins(arguments, &traced, &arguments.quintet()?)
 }
 
-fn twins(arguments: &Arguments, one: Server, other: Server) -> Result<()> {
+fn twins(arguments: &Arguments, one: &Server, other: &Server) -> Result<()> {
     // What warms up would be part of the servers' time.
     let generator = Generator {
         warmup: Duration::ZERO,
@@ -280,10 +279,8 @@ fn twins(arguments: &Arguments, one: Server, other: Server) -> Result<()> {
     };
     let mut names: Vec<String> = arguments.found()?.map(|found| found.name).collect();
     names.dedup();
-    report(arguments, &names, &CONCURRENCIES, |series| {
-        twin::Pass::measure(series, &generator, [&one, &other])
     report(arguments, &names, &arguments.concurrency, |series| {
-        peer::Pass::measure(series, &generator, [&quintet.address, &other.address], &[])
+        twin::Pass::measure(series, &generator, [one, other])
     })
 }
 

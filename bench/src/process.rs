@@ -37,10 +37,8 @@ impl Server {
     pub(crate) fn quintet(
         program: &Path,
         cores: Option<&str>,
-        models_dir: &Path,
-        onnxruntime: &Path,
-        options: &[&str],
         arguments: &Arguments,
+        options: &[&str],
     ) -> Result<Self> {
         let device = arguments.device.to_string();
         Self::start(
@@ -50,9 +48,8 @@ impl Server {
                 .arg("--models-dir")
                 .arg(&arguments.models_dir)
                 .arg("--onnxruntime")
-                .arg(onnxruntime)
+                .arg(&arguments.onnxruntime)
                 .args(options),
-                .arg(&arguments.onnxruntime),
         )
     }
 
