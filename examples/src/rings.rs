@@ -64,6 +64,7 @@ impl Dataset for Rings {
     fn load(&self, _: &Source<'_>) -> Result<Loaded, Error> {
         Ok(Loaded {
             further: None,
+            taught: None,
             train: samples(1, 4000, SCALING),
             test: samples(2, 1000, SCALING),
             preprocessing: Some(Preprocessing::of(&SCALING)),

@@ -178,7 +178,8 @@ pub struct Output {
     /// unless --resume is given. The reviews as tokens are kept in DIR/cache for the next run.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs_dir: PathBuf,
-    /// Bundle of the CNN that judges the GAN's digits [default: the newest cnn in --models-dir].
+    /// Bundle of the CNN that judges the GAN's digits, or of the text classifier that gives sentences
+    /// a score [default: the newest cnn or minilm in --models-dir].
     #[arg(long, value_name = "BUNDLE_DIR")]
     pub judge: Option<PathBuf>,
     /// Digits that each epoch of the GAN, and its bundle, are judged by. The Fréchet distance of

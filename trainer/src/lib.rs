@@ -44,4 +44,5 @@ pub mod run_folder;
 pub mod schedule;
 pub mod stop;
 pub mod task;
+pub mod teacher;
 pub mod verify;

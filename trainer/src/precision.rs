@@ -48,7 +48,6 @@ impl Drop for Scope {
 }
 
 /// `x` as a layer computes with it: in bfloat16 in a scope of [`Precision::Bfloat16`].
-#[must_use]
 pub fn lower(x: &Tensor) -> Tensor {
     match PRECISION.get() {
         Precision::Float32 => x.shallow_clone(),

@@ -47,6 +47,9 @@ pub struct Recipe {
     /// How the bundle stores the weights.
     #[serde(default = "default_storage")]
     pub storage: Storage,
+    /// The most rows of a run in a server. A large network gains nothing from more, and each takes
+    /// memory.
+    pub max_batch_size: Option<usize>,
     /// How a step changes the weights.
     pub optimizer: Optimizer,
     /// How the learning rate moves; constant when absent.
@@ -176,6 +179,10 @@ pub struct Distillation {
     /// little. The part of a shorter text is as much smaller as the text is shorter; whole for all
     /// when absent.
     pub whole_from_tokens: Option<usize>,
+    /// How many sentences of the training reviews to learn from besides, each with the score that
+    /// the [teacher](crate::teacher) gives it.
+    #[serde(default)]
+    pub sentences: usize,
 }
 
 /// What an embedding knows before training.
@@ -223,12 +230,12 @@ impl Recipe {
 
     /// What the layers of `architecture` compute in while they train on `device`.
     pub fn precision(&self, architecture: &Architecture, device: Device) -> Precision {
-        let can_choose = architecture.tables.contains(&"precision");
-        let default = || match can_choose {
-            true => Precision::of_device(device),
-            false => Precision::Float32,
+        let default = if architecture.tables.contains(&"precision") {
+            Precision::of_device(device)
+        } else {
+            Precision::Float32
         };
-        self.precision.unwrap_or_else(default)
+        self.precision.unwrap_or(default)
     }
 
     /// How texts become tokens.

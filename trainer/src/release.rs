@@ -104,7 +104,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         labels: serving.labels,
         problem_type: bundle::ProblemType::default(),
         preprocessing: serving.preprocessing,
-        max_batch_size: None,
+        max_batch_size: recipe.max_batch_size,
         inputs: signature.inputs,
         outputs: vec![signature.output],
         provenance: bundle::Provenance::Trained(training(release.fit, release.data, &epochs)?),

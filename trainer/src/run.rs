@@ -9,6 +9,7 @@ use quintet_bundle::{Bundle, Manifest, Provenance};
 use tch::Device;
 
 use crate::cli::{ALL, Cli, Command, Evaluate, Images, Init, Output, Train};
+use crate::data::dataset::Teaching;
 use crate::data::{self, Dataset, Loaded, Samples, Source};
 use crate::device;
 use crate::error::Error;
@@ -24,10 +25,14 @@ use crate::run_folder::RunFolder;
 use crate::stop;
 use crate::task::Setting;
 use crate::task::exam::Part;
+use crate::teacher;
 use crate::verify::Runtime;
 
 /// Where `deploy/fetch.py` puts what it fetches.
 const FETCHED: &str = ".runtime";
+
+/// The model that gives sentences a score, if --judge names no other.
+const TEACHER: &str = "minilm";
 
 /// How many generated samples `evaluate` judges.
 const JUDGED: usize = 10_000;
@@ -196,6 +201,7 @@ fn evaluate(
         tokenizer: architecture.recipe().tokenizer(),
         has_sentences: false,
         pretrained: None,
+        teaching: None,
     };
     let test = dataset.load_test(&source, &bundle)?;
     let none = test.slice(0, 0);
@@ -252,10 +258,17 @@ impl Session<'_> {
         let cache = self.output.runs_dir.join("cache");
         let key = |(it, recipe): &Job| {
             let has_sentences = recipe.sentences.is_some();
-            (it.dataset.name(), recipe.tokenizer(), has_sentences)
+            let taught = recipe.distillation.map_or(0, |it| it.sentences);
+            (it.dataset.name(), recipe.tokenizer(), has_sentences, taught)
         };
         let mut all: Vec<Rc<Loaded>> = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
+            let distillation = job.1.distillation.filter(|it| it.sentences > 0);
+            let teacher = distillation.map(|_| {
+                let (judge, models) = (self.output.judge.as_deref(), &self.output.models_dir);
+                teacher::find(judge, models, TEACHER, "sentences get a score")
+            });
+            let teacher = teacher.transpose()?;
             let source = Source {
                 data_dir: self.data_dir,
                 cache: &cache,
@@ -263,6 +276,15 @@ impl Session<'_> {
                 tokenizer: job.1.tokenizer(),
                 has_sentences: job.1.sentences.is_some(),
                 pretrained: self.pretrained.as_ref(),
+                teaching: teacher
+                    .as_ref()
+                    .zip(distillation)
+                    .map(|(bundle, it)| Teaching {
+                        sentences: it.sentences,
+                        seed: job.1.seed,
+                        bundle,
+                        runtime: &self.runtime,
+                    }),
             };
             let same = jobs[..index].iter().position(|it| key(it) == key(job));
             all.push(match same {
@@ -286,6 +308,9 @@ impl Session<'_> {
             let (further, held_out) = split(further);
             train = train.followed_by(&further, sentences.repeat);
             validation = validation.followed_by(&held_out, 1);
+        }
+        if let Some(taught) = &data.taught {
+            train = train.followed_by(taught, 1);
         }
         let tokenizer = data.files.get(TOKENIZER_FILE);
         let tokenizer = tokenizer.map(|it| Tokenizer::from_bytes(it)).transpose()?;

@@ -11,6 +11,7 @@ use super::Samples;
 use super::text::TokenizerSettings;
 use crate::error::Error;
 use crate::pretrained::Pretrained;
+use crate::verify::Runtime;
 
 /// A data set of labelled samples.
 pub trait Dataset: fmt::Debug + Sync {
@@ -50,6 +51,21 @@ pub struct Source<'a> {
     pub has_sentences: bool,
     /// The encoder that a network of texts starts from, if there is one.
     pub pretrained: Option<&'a Pretrained>,
+    /// What gives sentences of the texts a score, if they are learnt from.
+    pub teaching: Option<Teaching<'a>>,
+}
+
+/// How sentences are drawn from texts and get a score.
+#[derive(Clone, Copy, Debug)]
+pub struct Teaching<'a> {
+    /// How many are drawn.
+    pub sentences: usize,
+    /// Decides which.
+    pub seed: u64,
+    /// The teacher.
+    pub bundle: &'a Bundle,
+    /// What the teacher runs in.
+    pub runtime: &'a Runtime,
 }
 
 /// A data set that has been read.
@@ -59,6 +75,8 @@ pub struct Loaded {
     pub train: Samples,
     /// What to learn from in addition, and its name in manifests.
     pub further: Option<(&'static str, Samples)>,
+    /// Sentences of the training texts, with a teacher's scores.
+    pub taught: Option<Samples>,
     /// What to judge by, on the CPU.
     pub test: Samples,
     /// How a server must prepare what callers send.

@@ -1,21 +1,25 @@
 //! IMDB's film reviews as tokens, computed once and kept for the next run.
 
 mod cache;
+mod sentences;
 
+use std::fs;
 use std::path::Path;
 
 use quintet_bundle::text::{TOKENIZER_FILE, TextSpec, Tokenizer, TokenizerError};
-use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, Role, TensorSpec};
+use quintet_bundle::{Bundle, DataType, Dim, Preprocessing, Role, TensorSpec, sha256_hex};
 use quintet_data::DataError;
 use quintet_data::imdb::{self, Reviews};
 use quintet_data::sst2;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::dataset::{Dataset, Loaded, Source};
+use super::dataset::{Dataset, Loaded, Source, Teaching};
 use super::text::Texts;
 use super::{Samples, golden};
+use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::progress;
+use crate::teacher;
 
 use cache::Cache;
 
@@ -72,7 +76,11 @@ impl Dataset for Imdb {
             let part = Part::encode(tokenizer, &sst2::load(source.data_dir)?, &spec)?;
             Ok::<_, Error>(("SST-2", part.samples(source.device)))
         });
+        let taught = source
+            .teaching
+            .map(|it| taught(source, &it, tokenizer, &spec));
         Ok(Loaded {
+            taught: taught.transpose()?,
             preprocessing: Some(Preprocessing::of(&spec)),
             golden: golden.ends(),
             files: [(TOKENIZER_FILE.to_owned(), tokenizer.to_bytes()?)].into(),
@@ -92,6 +100,46 @@ impl Dataset for Imdb {
         let part = Part::encode(&Tokenizer::from_bytes(file)?, &test, &spec)?;
         Ok(part.samples(Device::Cpu).by_length())
     }
+}
+
+/// Sentences of the training reviews, with the teacher's scores.
+fn taught(
+    source: &Source<'_>,
+    teaching: &Teaching<'_>,
+    tokenizer: &Tokenizer,
+    spec: &TextSpec,
+) -> Result<Samples, Error> {
+    let reviews = read_archive(source.data_dir)?.train;
+    let drawn = sentences::draw(&reviews.texts, teaching.sentences, teaching.seed);
+    let scores = scores(source.cache, teaching, &drawn)?;
+    let labels = scores.gt(0.5).to_kind(Kind::Int64);
+    let texts = Texts::encode(tokenizer, &drawn, spec)?;
+    let part = Part {
+        texts: texts.with_scores(scores),
+        labels,
+    };
+    Ok(part.samples(source.device))
+}
+
+/// The teacher's scores of the sentences. They take minutes, so they are kept for the next run.
+fn scores(cache: &Path, teaching: &Teaching<'_>, sentences: &[String]) -> Result<Tensor, Error> {
+    const SCORES: &str = "scores";
+    let teacher = teaching.bundle;
+    let key = [sha256_hex(teacher.model()), sentences.join("\n")].concat();
+    let path = cache.join(format!("scores-{}.safetensors", sha256_hex(key.as_bytes())));
+    if let Ok(kept) = Checkpoint::read(&path)
+        && let Some(scores) = kept.tensor(SCORES)
+    {
+        return Ok(scores.shallow_clone());
+    }
+    let (name, count) = (&teacher.manifest().name, sentences.len());
+    progress::line(&format!("{name} gives {count} sentences their scores"));
+    let scores = teacher::scores(teacher, sentences, teaching.runtime)?;
+    let mut kept = Checkpoint::default();
+    kept.insert_tensor(SCORES, scores.shallow_clone());
+    fs::create_dir_all(cache).map_err(Error::file(cache))?;
+    kept.write(&path)?;
+    Ok(scores)
 }
 
 // Reading takes seconds, so a terminal shows a bar.

@@ -78,6 +78,7 @@ impl Dataset for Mnist {
     fn load(&self, source: &Source<'_>) -> Result<Loaded, Error> {
         Ok(Loaded {
             further: None,
+            taught: None,
             train: self.read(source, Split::Train, source.device)?,
             test: self.read(source, Split::Test, Device::Cpu)?,
             preprocessing: Some(Preprocessing::of(&self.preprocessing)),

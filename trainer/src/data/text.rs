@@ -27,6 +27,9 @@ pub struct Texts {
     pub max_tokens: usize,
     /// What stands around the tokens that are read.
     pub frame: Frame,
+    /// The probability of the second class that another classifier gives each text, float32 `[n]`;
+    /// NaN where none does.
+    pub scores: Tensor,
     // Where each text begins in `tokens`, int64 `[n]`.
     begins: Tensor,
 }
@@ -124,13 +127,22 @@ impl Texts {
     /// Texts of `lengths` tokens, int64 `[n]`, that stand in `tokens`, int32 `[all]`.
     pub fn new(tokens: Tensor, lengths: Tensor, max_tokens: usize, frame: Frame) -> Self {
         let begins = lengths.cumsum(0, Kind::Int64) - &lengths;
+        let options = (Kind::Float, begins.device());
+        let scores = Tensor::full(begins.size(), f64::NAN, options);
         Self {
             tokens,
             lengths,
             max_tokens,
             frame,
+            scores,
             begins,
         }
+    }
+
+    /// The same texts with other scores.
+    #[must_use]
+    pub fn with_scores(self, scores: Tensor) -> Self {
+        Self { scores, ..self }
     }
 
     /// These texts, and then `others` `repeat` times.
@@ -146,6 +158,7 @@ impl Texts {
             lengths: all(&self.lengths, &others.lengths),
             max_tokens: self.max_tokens,
             frame: self.frame.clone(),
+            scores: all(&self.scores, &others.scores),
             begins: all(&self.begins, &begins),
         }
     }
@@ -157,7 +170,10 @@ impl Texts {
             self.tokens.to_device(device),
             self.lengths.to_device(device),
         );
-        Self::new(tokens, lengths, self.max_tokens, self.frame.clone())
+        Self {
+            scores: self.scores.to_device(device),
+            ..Self::new(tokens, lengths, self.max_tokens, self.frame.clone())
+        }
     }
 
     /// Some of the texts: those that `choose` takes from a tensor with one element a text.
@@ -168,6 +184,7 @@ impl Texts {
             lengths: choose(&self.lengths),
             max_tokens: self.max_tokens,
             frame: self.frame.clone(),
+            scores: choose(&self.scores),
             begins: choose(&self.begins),
         }
     }

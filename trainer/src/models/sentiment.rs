@@ -22,6 +22,7 @@ const TABLES: &[&str] = &[
     "sentences",
     "sequence_dropout",
     "embedding",
+    "distillation",
 ];
 
 /// The simple recurrent network.

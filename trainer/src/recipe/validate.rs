@@ -26,10 +26,11 @@ const TABLES: [&str; 11] = [
     "adversarial",
 ];
 
-const RANGES: [Range; 42] = [
+const RANGES: [Range; 44] = [
     ("epochs", 1.0, 1e4, false),
     ("parts", 1.0, 1e3, false),
     ("batch_size", 1.0, 6e4, false),
+    ("max_batch_size", 1.0, 65_536.0, false),
     ("optimizer.learning_rate", 0.0, 1.0, true),
     ("optimizer.weight_decay", 0.0, 1.0, false),
     ("optimizer.clip_norm", 0.0, 1e9, true),
@@ -57,6 +58,7 @@ const RANGES: [Range; 42] = [
     ("embedding.naive_bayes", 0.0, 10.0, false),
     ("distillation.part", 0.0, 1.0, false),
     ("distillation.whole_from_tokens", 1.0, 65_536.0, false),
+    ("distillation.sentences", 0.0, 1e6, false),
     ("encoder.hidden", 1.0, 4096.0, false),
     ("encoder.layers", 1.0, 48.0, false),
     ("encoder.heads", 1.0, 64.0, false),

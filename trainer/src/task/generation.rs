@@ -23,8 +23,10 @@ use crate::data::{Dataset, Loaded};
 use crate::error::Error;
 use crate::fit::{Fit, Learner};
 use crate::layers::SignedPixels;
+use crate::models::CNN;
 use crate::models::gan::NOISE;
 use crate::network::Network;
+use crate::teacher;
 
 pub use exam::parity;
 pub use quality::{Judge, Quality};
@@ -77,7 +79,8 @@ impl Task for Generation {
     }
 
     fn exam<'a>(&self, setting: &Setting<'a>) -> Result<Box<dyn Exam + 'a>, Error> {
-        let bundle = Judge::find(setting.judge, setting.models_dir)?;
+        let purpose = "the GAN's digits are judged";
+        let bundle = teacher::find(setting.judge, setting.models_dir, CNN.name, purpose)?;
         Ok(Box::new(GenerationExam {
             judge: Judge::new(&bundle, setting.test, setting.device)?,
             setting: *setting,

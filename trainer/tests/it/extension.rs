@@ -70,6 +70,7 @@ impl Dataset for Quadrants {
     fn load(&self, _: &Source<'_>) -> Result<Loaded, Error> {
         Ok(Loaded {
             further: None,
+            taught: None,
             train: points(400, 1),
             test: points(100, 2),
             preprocessing: None,

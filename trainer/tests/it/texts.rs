@@ -8,8 +8,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer};
 use quintet_bundle::{Bundle, Provenance, task};
+use quintet_trainer::teacher;
 
 use crate::commands::{text, trainer};
+use crate::support::runtime;
 
 /// An archive with as many reviews as the real one, of a few words each.
 fn write_archive(path: &Path) {
@@ -104,4 +106,34 @@ fn training_on_texts_writes_a_bundle_that_evaluates() {
     let broken = format!("{} is not used and made anew: ", cache.display());
     assert!(third.contains(&broken), "{third}");
     assert_eq!(fs::read(&cache).unwrap(), whole);
+}
+
+#[test]
+fn a_teacher_scores_texts_in_their_order() {
+    let models = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../models"));
+    let teacher = teacher::find(None, models, "lstm", "for a test").unwrap();
+    let texts = [
+        "Terrible.",
+        "A wonderful film with a perfect ending: I loved every minute.",
+        "Awful acting",
+    ];
+    let scores = |texts: &[&str]| {
+        let scores = teacher::scores(&teacher, texts, runtime()).unwrap();
+        Vec::<f32>::try_from(scores).unwrap()
+    };
+    let all = scores(&texts);
+    assert!(all[0] < 0.5 && all[1] > 0.5 && all[2] < 0.5, "{all:?}");
+    for (text, together) in texts.iter().zip(all) {
+        let alone = scores(&[text])[0];
+        assert!(
+            (alone - together).abs() < 1e-5,
+            "{text}: {alone} {together}"
+        );
+    }
+    let cnn = teacher::find(None, models, "cnn", "for a test").unwrap();
+    let error = teacher::scores(&cnn, &texts, runtime()).unwrap_err();
+    assert!(error.to_string().contains("cannot teach"), "{error}");
+    let error = teacher::find(None, models, "nobody", "sentences get a score").unwrap_err();
+    let words = "sentences get a score by the model nobody, and there is none in";
+    assert!(error.to_string().contains(words), "{error}");
 }

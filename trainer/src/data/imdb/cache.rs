@@ -33,15 +33,14 @@ impl Cache {
         let metadata = fs::metadata(archive).map_err(Error::file(archive))?;
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH);
         let modified = modified.unwrap_or_default().as_nanos();
-        let (name, rules) = match source.pretrained {
-            Some(it) => (
-                format!("imdb-{}.safetensors", it.name()),
-                it.tokenizer_sha256(),
-            ),
+        let name = match source.pretrained {
+            Some(encoder) => format!("imdb-{}.safetensors", encoder.name()),
+            None => "imdb.safetensors".to_owned(),
+        };
+        let rules = match source.pretrained {
+            Some(encoder) => encoder.tokenizer_sha256(),
             None => {
-                let rules = Tokenizer::train(["word"], 4)?.to_bytes()?;
-                let rules = String::from_utf8_lossy(&rules).into_owned();
-                ("imdb.safetensors".to_owned(), rules)
+                String::from_utf8_lossy(&Tokenizer::train(["word"], 4)?.to_bytes()?).into_owned()
             }
         };
         let key = format!(

@@ -1,17 +1,18 @@
 //! One step of a network that learns from labelled samples.
 
 use serde_json::{Map, Value};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::bag_of_ngrams;
 use crate::data::Samples;
 use crate::data::augmentation::Augmenter;
+use crate::data::text::Texts;
 use crate::fit::{Fit, Learner, Means, Step};
 use crate::naive_bayes;
 use crate::network::Network;
 use crate::objective;
 use crate::random::SplitMix64;
-use crate::recipe::Recipe;
+use crate::recipe::{Distillation, Recipe};
 use crate::schedule::{Moment, Phase};
 use crate::task::exam::figures;
 
@@ -43,16 +44,10 @@ impl<'a> Classifier<'a> {
         let label_smoothing = recipe.loss.as_ref().map_or(0.0, |it| it.label_smoothing);
         let distillation = recipe.distillation.zip(train.texts.as_ref());
         let targets = distillation.map(|(it, texts)| {
-            let labels = train.label_values();
-            let scores = bag_of_ngrams::out_of_fold(&texts.rows(), &labels, recipe.seed);
-            let scores = Tensor::from_slice(&scores).to_device(fit.device);
             let labels = objective::targets(&train.labels, label_smoothing);
-            let Some(tokens) = it.whole_from_tokens else {
-                return labels.lerp(&scores, it.part);
-            };
-            let lengths = texts.lengths.to_kind(Kind::Float);
-            let part = (lengths / tokens as f64).clamp_max(1.0) * it.part;
-            labels.lerp_tensor(&scores, &part)
+            let own = texts.scores.isnan();
+            let scores = bag_of_ngrams(texts, &train.labels, &own, recipe.seed);
+            mixed(&it, texts, &labels, &scores).where_self(&own, &texts.scores)
         });
         Self {
             recipe,
@@ -69,6 +64,28 @@ impl<'a> Classifier<'a> {
             targets,
         }
     }
+}
+
+/// The targets between `labels` and `scores`, float32 `[n]`.
+fn mixed(settings: &Distillation, texts: &Texts, labels: &Tensor, scores: &Tensor) -> Tensor {
+    let Some(tokens) = settings.whole_from_tokens else {
+        return labels.lerp(scores, settings.part);
+    };
+    let lengths = texts.lengths.to_kind(Kind::Float);
+    let part = (lengths / tokens as f64).clamp_max(1.0) * settings.part;
+    labels.lerp_tensor(scores, &part)
+}
+
+/// What a bag of n-grams says of those of the texts that are their `own` teachers, float32 `[n]`; 0 for
+/// the others.
+fn bag_of_ngrams(texts: &Texts, labels: &Tensor, own: &Tensor, seed: u64) -> Tensor {
+    let rows = own.nonzero().squeeze_dim(1);
+    let learnt = texts.choose(|it| it.index_select(0, &rows));
+    let labels = labels.index_select(0, &rows).to_device(Device::Cpu);
+    let labels = Vec::try_from(labels).expect("labels are int64 [n]");
+    let scores = bag_of_ngrams::out_of_fold(&learnt.rows(), &labels, seed);
+    let scores = Tensor::from_slice(&scores).to_device(own.device());
+    texts.scores.zeros_like().index_copy(0, &rows, &scores)
 }
 
 /// The part of `samples` that epoch `epoch` (from 1) learns from.
@@ -131,7 +148,31 @@ impl Learner for Classifier<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::text::Frame;
     use crate::models::MLP;
+
+    #[test]
+    fn texts_with_a_teacher_are_left_out_of_the_bag_of_ngrams() {
+        let tokens: Vec<i32> = (0..40).map(|it| 3 + it % 2).collect();
+        let lengths = Tensor::ones([40], (Kind::Int64, Device::Cpu));
+        let texts = Texts::new(Tensor::from_slice(&tokens), lengths, 9, Frame::default());
+        // With the opposite labels of the second half, no word would tell anything.
+        let labels = (0..40).map(|it| if it < 20 { it % 2 } else { 1 - it % 2 });
+        let labels = Tensor::from_slice(&labels.collect::<Vec<i64>>());
+        let scores = texts.scores.shallow_clone();
+        let _ = scores.narrow(0, 20, 20).fill_(0.25);
+        let own = scores.isnan();
+        let found = bag_of_ngrams(&texts.with_scores(scores), &labels, &own, 1);
+        for (row, word) in tokens.iter().enumerate() {
+            let score = found.double_value(&[row as i64]);
+            let expected = match (row, word) {
+                (20.., _) => score.abs() <= 0.0,
+                (_, 3) => score < 0.5,
+                _ => score > 0.5,
+            };
+            assert!(expected, "{row}: {score}");
+        }
+    }
 
     #[test]
     fn the_parts_of_a_pass_are_all_samples_once() {
@@ -141,8 +182,8 @@ mod tests {
         };
         let samples = |epoch| {
             let samples = Samples {
-                inputs: vec![Tensor::zeros([10, 1], (Kind::Float, tch::Device::Cpu))],
-                labels: Tensor::arange(10, (Kind::Int64, tch::Device::Cpu)),
+                inputs: vec![Tensor::zeros([10, 1], (Kind::Float, Device::Cpu))],
+                labels: Tensor::arange(10, (Kind::Int64, Device::Cpu)),
                 texts: None,
             };
             part(&recipe, samples, epoch).label_values()

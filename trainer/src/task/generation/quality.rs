@@ -1,9 +1,7 @@
 //! How good a generator's digits are, in the eyes of the classifier that the server judges them
 //! with.
 
-use std::path::Path;
-
-use quintet_bundle::{Bundle, discover, noise};
+use quintet_bundle::{Bundle, noise};
 use quintet_data::mnist::CLASSES;
 use quintet_onnx::initializers;
 use serde::{Deserialize, Serialize};
@@ -62,29 +60,6 @@ pub fn noise_of(seed: u64, first: usize, count: usize) -> Tensor {
 }
 
 impl Judge {
-    /// The bundle that was `asked` for, or the newest CNN in `models_dir`.
-    pub fn find(asked: Option<&Path>, models_dir: &Path) -> Result<Bundle, Error> {
-        if let Some(path) = asked {
-            return Ok(Bundle::open(path)?);
-        }
-        let mut bundles = if models_dir.is_dir() {
-            discover(models_dir)?
-        } else {
-            Vec::new()
-        };
-        bundles.retain(|it| it.name == CNN.name);
-        let newest = bundles.into_iter().max_by_key(|it| it.version);
-        let none = || {
-            Error::Usage(format!(
-                "the GAN's digits are judged by a CNN, and there is none in {}: train it first, or \
-                 name a bundle with --judge",
-                models_dir.display(),
-            ))
-        };
-        let newest = newest.ok_or_else(none)?;
-        Ok(Bundle::open(&newest.path)?)
-    }
-
     /// The CNN of `bundle`, on `device`, with its features of the `test` images.
     pub fn new(bundle: &Bundle, test: &Samples, device: Device) -> Result<Self, Error> {
         let manifest = bundle.manifest();

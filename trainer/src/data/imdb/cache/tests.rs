@@ -38,6 +38,7 @@ fn cache(folder: &TempDir, archive: &Path) -> Cache {
         tokenizer: TokenizerSettings::default(),
         has_sentences: false,
         pretrained: None,
+        teaching: None,
     };
     Cache::new(&source, archive).unwrap()
 }
