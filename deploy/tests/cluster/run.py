@@ -16,6 +16,7 @@ import events
 import images
 import load
 import policy
+import scaling
 from kubectl import ROOT, Cluster, Skip, kubectl, ready, say
 
 
@@ -56,6 +57,7 @@ def check(cluster):
     events.under_its_memory_limit()
     policy.silent(cluster)
     charts.installed()
+    scaling.by_queue(cluster)
     print(load.table(rows))
 
 
