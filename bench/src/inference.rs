@@ -1,5 +1,5 @@
 //! The cost of inference alone: ONNX Runtime in this process, one session of one thread for every
-//! core.
+//! core, or one session on a GPU.
 
 use std::sync::Barrier;
 use std::thread::{self, available_parallelism};
@@ -45,7 +45,7 @@ pub(crate) struct Speed {
 /// The newest version of every model of the task, or of those of the names that were given; at least
 /// one.
 pub(crate) fn models(arguments: &Arguments, task: &str) -> Result<Vec<Inference>> {
-    let runtime = Runtime::load(&arguments.onnxruntime, Some(Device::Cpu), 1)?;
+    let runtime = Runtime::load(&arguments.onnxruntime, Some(arguments.device), 1)?;
     let mut models: Vec<Inference> = Vec::new();
     for found in arguments.found()? {
         let bundle = Bundle::open(&found.path)?;
@@ -101,9 +101,9 @@ fn run_for(backend: &mut SessionBackend, rows: &[Row], time: Duration) -> Result
 
 impl Inference {
     pub(crate) fn measure(&self) -> Result<Speed> {
-        let cores = available_parallelism()?.get();
-        let weights = self.runtime.weights(self.bundle.model(), cores);
-        let sessions = (0..cores).map(|_| self.session(&weights));
+        let instances = self.instances()?;
+        let weights = self.runtime.weights(self.bundle.model(), instances);
+        let sessions = (0..instances).map(|_| self.session(&weights));
         let mut sessions = sessions.collect::<Result<Vec<_>>>()?;
         let mut speed = Speed {
             rows_per_second: 0.0,
@@ -124,6 +124,14 @@ impl Inference {
             }
         }
         Ok(speed)
+    }
+
+    /// As many sessions as keep the device busy.
+    pub(crate) fn instances(&self) -> Result<usize> {
+        Ok(match self.runtime.device() {
+            Device::Cpu => available_parallelism()?.get(),
+            Device::Cuda(_) => 1,
+        })
     }
 
     pub(crate) fn session(&self, weights: &Weights) -> Result<SessionBackend> {

@@ -3,8 +3,8 @@
 //!
 //! - *Echo*: tonic at its best set-up answers the same requests with the same replies, without
 //!   inference.
-//! - *Runtime*: ONNX Runtime in this process, at its best batch size, over all cores, without
-//!   requests.
+//! - *Runtime*: ONNX Runtime in this process, at its best batch size, over all cores or on the GPU,
+//!   without requests.
 //! - *Quintet*: the server as it is built.
 //!
 //! A request's cost is the echo's and the runtime's together, and the load generator shares the
@@ -29,8 +29,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 use quintet_bundle::{BundlePath, task};
+use quintet_server::runtime::Device;
 
 use crate::inference::Inference;
 use crate::load::Generator;
@@ -40,7 +42,7 @@ use crate::table::Series;
 /// What any step of a measurement gives; its errors are only printed.
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// The concurrencies of the table.
+/// The concurrencies of the table, if no others are named.
 const CONCURRENCIES: [usize; 3] = [1, 8, 64];
 
 /// Measure Quintet beside the limit of its machine, and print a Markdown table.
@@ -67,6 +69,13 @@ struct Arguments {
     /// The load generator [default: quintet beside this program].
     #[arg(long, value_name = "FILE")]
     generator: Option<PathBuf>,
+    /// Where the server and the runtime compute: cpu or cuda, the first GPU.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device)]
+    device: Device,
+    /// Requests in flight, one row of the table each.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = CONCURRENCIES)]
+    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    concurrency: Vec<usize>,
     /// How often everything is measured.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     passes: u32,
@@ -143,6 +152,14 @@ fn main() -> ExitCode {
     }
 }
 
+fn device(text: &str) -> Result<Device, String> {
+    match text {
+        "cpu" => Ok(Device::Cpu),
+        "cuda" => Ok(Device::Cuda(0)),
+        _ => Err(format!("device is {text}; allowed: cpu, cuda")),
+    }
+}
+
 fn beside(given: Option<&PathBuf>, name: &str) -> Result<PathBuf> {
     let this = std::env::current_exe()?;
     Ok(given.cloned().unwrap_or_else(|| this.with_file_name(name)))
@@ -172,7 +189,7 @@ impl Arguments {
 
     fn start(&self, program: &Path) -> Result<Server> {
         let cores = self.cores().and_then(|cores| cores.server_cores.as_deref());
-        Server::quintet(program, cores, &self.models_dir, &self.onnxruntime)
+        Server::quintet(program, cores, self)
     }
 
     /// Every version of every model, or of those that were named.
@@ -215,7 +232,8 @@ fn pictures(arguments: &Arguments, options: &pictures::Options) -> Result<()> {
 fn peer(arguments: &Arguments, address: &str) -> Result<()> {
     let (generator, quintet) = (arguments.generator()?, arguments.quintet()?);
     let models = inference::models(arguments, task::IMAGE_CLASSIFICATION)?;
-    report(arguments, &names(&models), &CONCURRENCIES, |series| {
+    let concurrencies = &arguments.concurrency;
+    report(arguments, &names(&models), concurrencies, |series| {
         let infer = ["--protocol", "oip"];
         peer::Pass::measure(series, &generator, [&quintet.address, address], &infer)
     })
@@ -226,7 +244,7 @@ fn build(arguments: &Arguments, other: &Path) -> Result<()> {
     let other = arguments.start(other)?;
     let mut names: Vec<String> = arguments.found()?.map(|found| found.name).collect();
     names.dedup();
-    report(arguments, &names, &CONCURRENCIES, |series| {
+    report(arguments, &names, &arguments.concurrency, |series| {
         peer::Pass::measure(series, &generator, [&quintet.address, &other.address], &[])
     })
 }
@@ -244,11 +262,12 @@ fn run(arguments: &Arguments) -> Result<()> {
     let models = inference::models(arguments, task::IMAGE_CLASSIFICATION)?;
     let echo = Server::echo()?;
     let mut speed = None;
-    report(arguments, &names(&models), &CONCURRENCIES, |series| {
+    let concurrencies = &arguments.concurrency;
+    report(arguments, &names(&models), concurrencies, |series| {
         let (model, concurrency) = (&series.model, series.concurrency);
         // Once a pass and model: inference alone knows no concurrency.
         let inference = match speed.take() {
-            Some(speed) if concurrency != CONCURRENCIES[0] => speed,
+            Some(speed) if concurrency != concurrencies[0] => speed,
             _ => find(&models, model).measure()?,
         };
         speed = Some(inference.clone());

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::Result;
+use crate::{Arguments, Result};
 
 /// A running server that is ready.
 #[derive(Debug)]
@@ -37,17 +37,17 @@ impl Server {
     pub(crate) fn quintet(
         program: &Path,
         cores: Option<&str>,
-        models_dir: &Path,
-        onnxruntime: &Path,
+        arguments: &Arguments,
     ) -> Result<Self> {
+        let device = arguments.device.to_string();
         Self::start(
             on_cores(cores, program)
                 .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
-                .args(["--log", "info", "--log-format", "json", "--device", "cpu"])
+                .args(["--log", "info", "--log-format", "json", "--device", &device])
                 .arg("--models-dir")
-                .arg(models_dir)
+                .arg(&arguments.models_dir)
                 .arg("--onnxruntime")
-                .arg(onnxruntime),
+                .arg(&arguments.onnxruntime),
         )
     }
 

@@ -1,7 +1,6 @@
 //! Texts of all lengths: the server beside an echo of the same calls, and the same texts read and
 //! run in this process.
 
-use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use quintet_server::batching::Backend as _;
@@ -32,10 +31,10 @@ pub(crate) struct Pass {
 impl Inference {
     /// Texts read and run a second, and the batch size that gave them.
     pub(crate) fn measure_texts(&self, texts: &[String]) -> Result<(f64, usize)> {
-        let cores = available_parallelism()?.get();
+        let instances = self.instances()?;
         let mut best = (0.0, 0);
         for batch in BATCHES {
-            let speed = on_all_cores(0..cores, |_, start| {
+            let speed = on_all_cores(0..instances, |_, start| {
                 let session = self.session(&Weights::default());
                 let reader = Reader::of(&self.bundle);
                 start.wait();
