@@ -1,3 +1,5 @@
+//! Vocabularies of a small tokeniser, cut to several sizes.
+
 use serde_json::json;
 
 use super::*;
