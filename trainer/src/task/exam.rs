@@ -154,7 +154,8 @@ impl dyn Exam + '_ {
 
     /// The largest difference of what a model in ONNX Runtime gives for [`Part::Test`] from `expected`.
     ///
-    /// A large network takes minutes for all rows, so one batch in [`SPARED`] stands for the others.
+    /// A network of more than five million weights takes minutes for all rows, so one batch in five
+    /// stands for the others.
     ///
     /// # Errors
     /// [`Error::Parity`] where it is above [`TOLERANCE`].
