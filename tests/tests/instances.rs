@@ -38,7 +38,15 @@ fn rows(signature: &Signature) -> Vec<Row> {
 fn instances_that_share_weights_compute_the_same() {
     let library = std::env::var_os("ORT_DYLIB_PATH").expect("cargo sets it");
     let runtime = Runtime::load(Path::new(&library), Some(Device::Cpu), 1).expect("it loads");
-    for model in ["cnn", "gan", "lstm", "mlp", "simple_rnn", "transformer"] {
+    for model in [
+        "cnn",
+        "gan",
+        "lstm",
+        "minilm",
+        "mlp",
+        "simple_rnn",
+        "transformer",
+    ] {
         let Some(models) = committed_models(&[model]) else {
             return;
         };
