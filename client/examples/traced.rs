@@ -1,5 +1,5 @@
-//! Classifies a picture in traces of the caller's own, eight at a time, and sends the callers' spans
-//! to a collector: `cargo run -p quintet-client --features opentelemetry --example traced --
+//! Classifies a picture in traces of the caller's own, eight at a time, and sends the callers'
+//! spans to a collector: `cargo run -p quintet-client --features opentelemetry --example traced --
 //! seven.png http://127.0.0.1:50051 http://127.0.0.1:4317`. It prints the traces' ids.
 
 use std::{error::Error, io::Write as _};

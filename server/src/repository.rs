@@ -200,8 +200,8 @@ impl Repository {
         found.ready().ok_or_else(|| found.not_ready())
     }
 
-    /// The model for requests of this task that name none: the configured one, else the ready one of
-    /// the highest rank, else the first by name that is ready.
+    /// The model for requests of this task that name none: the configured one, else the ready one
+    /// of the highest rank, else the first by name that is ready.
     fn default_for(&self, task: &str) -> Result<&str, ServeError> {
         if let Some(name) = self.defaults.get(task) {
             return Ok(name);

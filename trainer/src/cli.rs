@@ -157,9 +157,9 @@ pub struct Images {
 #[derive(Debug, Args)]
 pub struct Init {
     /// Train the Transformer from this encoder instead of from random weights: a folder with
-    /// config.json, model.safetensors and tokenizer.json of BERT, DistilBERT or RoBERTa. `minilm` is
-    /// also found in .runtime, where `deploy/fetch.py minilm` puts it. The run and the bundle are
-    /// called as the folder.
+    /// config.json, model.safetensors and tokenizer.json of BERT, DistilBERT or RoBERTa. `minilm`
+    /// is also found in .runtime, where `deploy/fetch.py minilm` puts it. The run and the bundle
+    /// have the folder's name.
     #[arg(long = "init", value_name = "DIR")]
     pub folder: Option<PathBuf>,
 }
@@ -178,8 +178,8 @@ pub struct Output {
     /// unless --resume is given. The reviews as tokens are kept in DIR/cache for the next run.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs_dir: PathBuf,
-    /// Bundle of the CNN that judges the GAN's digits, or of the text classifier that gives sentences
-    /// a score [default: the newest cnn or minilm in --models-dir].
+    /// Bundle of the CNN that judges the GAN's digits, or of the text classifier that gives
+    /// sentences a score [default: the newest cnn or minilm in --models-dir].
     #[arg(long, value_name = "BUNDLE_DIR")]
     pub judge: Option<PathBuf>,
     /// Digits that each epoch of the GAN, and its bundle, are judged by. The Fréchet distance of

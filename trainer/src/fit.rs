@@ -154,6 +154,7 @@ pub fn fit(fit: &Fit<'_>, should_stop: &dyn Fn() -> bool) -> Result<Ending, Erro
             learning_rate: means.learning_rate,
             figures,
             device: device::name(fit.device),
+            threads: Some(tch::get_num_threads() as u32),
             seconds: start.elapsed().as_secs_f64(),
         };
         let is_best = verdict.objective < state.best;

@@ -151,7 +151,7 @@ fn training(
         seed: recipe.seed,
         recipe: recipe.to_toml(),
         device: last.map_or_else(String::new, |it| it.device.clone()),
-        threads: Some(tch::get_num_threads() as u32),
+        threads: last.and_then(|it| it.threads),
         duration_seconds: epochs.iter().map(|it| it.seconds).sum(),
         init: fit.start.map(|it| it.encoder.origin()).transpose()?,
     })

@@ -313,6 +313,7 @@ impl Session<'_> {
             train = train.followed_by(taught, 1);
         }
         let tokenizer = data.files.get(TOKENIZER_FILE);
+        let tokenizer = tokenizer.filter(|_| self.pretrained.is_some());
         let tokenizer = tokenizer.map(|it| Tokenizer::from_bytes(it)).transpose()?;
         let setting = Setting {
             train: &train,

@@ -46,6 +46,9 @@ pub struct EpochMetrics {
     pub figures: Map<String, Value>,
     /// Where the epoch was trained; a resumed run may have moved.
     pub device: String,
+    /// Threads that computed. Runs of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
     /// How long the epoch took, validation included.
     pub seconds: f64,
 }
@@ -199,6 +202,7 @@ mod tests {
                 .into_iter()
                 .collect(),
             device: "cpu".to_owned(),
+            threads: Some(1),
             seconds: 1.5,
         }
     }

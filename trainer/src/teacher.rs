@@ -1,5 +1,5 @@
-//! A classifier of texts that another one learns from (Hinton et al. 2015, "Distilling the knowledge
-//! in a neural network").
+//! A classifier of texts that another one learns from (Hinton et al. 2015, "Distilling the
+//! knowledge in a neural network").
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ const BATCH: usize = 64;
 /// The bundle that was `asked` for, or the newest of the model `name` in `models_dir`.
 ///
 /// # Errors
-/// There is none; `purpose` says what it is needed for.
+/// No such bundle exists. `purpose` says what it is needed for.
 pub fn find(
     asked: Option<&Path>,
     models_dir: &Path,

@@ -129,7 +129,8 @@ impl ForeignModel {
     }
 }
 
-/// Every name of a value or node. Branches see the values of the graph around them, so theirs count.
+/// Every name of a value or node. Branches see the values of the graph around them, so theirs
+/// count.
 fn names(model: &ModelProto) -> HashSet<String> {
     let mut names = HashSet::new();
     for graph in check::graphs(model) {

@@ -24,8 +24,8 @@ pub enum Storage {
     /// Rounded to the nearest float16, with the cast back in the graph: half the size.
     Float16,
     /// Rounded to the nearest of 255 evenly spaced numbers, with a scale for each channel, and the
-    /// product of both in the graph: a quarter of the size. A tensor with one number a channel, as a
-    /// bias, is stored as it is.
+    /// product of both in the graph: a quarter of the size. A tensor with one number a channel, as
+    /// a bias, is stored as it is.
     Int8,
 }
 
@@ -40,8 +40,8 @@ impl Storage {
         }
     }
 
-    /// `weights` as a graph computes with them: rounded to what can be stored. `axis` is that of the
-    /// channels. Rounding what was rounded changes nothing.
+    /// `weights` as a graph computes with them: rounded to what can be stored. `axis` is that of
+    /// the channels. Rounding what was rounded changes nothing.
     ///
     /// An element beyond float16's range becomes infinite, and one that is not finite makes its
     /// channel so in int8; [`GraphBuilder::weight`] refuses both.

@@ -19,7 +19,7 @@ pub(super) struct Candidate<'a> {
     pub graph: Vec<u8>,
     /// Its tokeniser, where it reads texts.
     pub tokenizer: Option<Vec<u8>>,
-    /// The folder with its golden samples; random ones where there is none.
+    /// The folder to take golden samples from; without one they are random.
     pub samples: Option<&'a Path>,
     /// Where bundles go.
     pub models_dir: &'a Path,

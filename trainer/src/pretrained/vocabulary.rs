@@ -15,8 +15,8 @@ const CONTINUING: &str = "##";
 /// a token is read as its parts.
 ///
 /// # Errors
-/// Only a WordPiece vocabulary (Schuster & Nakajima 2012) can be cut: its tokens depend on no list of
-/// merges.
+/// Only a WordPiece vocabulary (Schuster & Nakajima 2012) can be cut: its tokens depend on no list
+/// of merges.
 pub(super) fn cut<T: AsRef<str>>(
     imported: &Imported,
     texts: &[T],

@@ -152,7 +152,8 @@ impl dyn Exam + '_ {
         self.in_batches(Part::Test, |inputs| model.output(inputs))
     }
 
-    /// The largest difference of what a model in ONNX Runtime gives for [`Part::Test`] from `expected`.
+    /// The largest difference between `expected` and what a model in ONNX Runtime gives for
+    /// [`Part::Test`].
     ///
     /// A network of more than five million weights takes minutes for all rows, so one batch in five
     /// stands for the others.

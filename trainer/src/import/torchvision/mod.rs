@@ -1,5 +1,5 @@
-//! `import torchvision`: residual networks for photographs, with the weights of torchvision or timm,
-//! which have the same names.
+//! `import torchvision`: residual networks for photographs, with the weights of torchvision or
+//! timm, which have the same names.
 
 mod preset;
 

@@ -76,8 +76,8 @@ fn mixed(settings: &Distillation, texts: &Texts, labels: &Tensor, scores: &Tenso
     labels.lerp_tensor(scores, &part)
 }
 
-/// What a bag of n-grams says of those of the texts that are their `own` teachers, float32 `[n]`; 0 for
-/// the others.
+/// What a bag of n-grams says of the `own` texts, those without a teacher's score: float32 `[n]`,
+/// 0 for the others.
 fn bag_of_ngrams(texts: &Texts, labels: &Tensor, own: &Tensor, seed: u64) -> Tensor {
     let rows = own.nonzero().squeeze_dim(1);
     let learnt = texts.choose(|it| it.index_select(0, &rows));
