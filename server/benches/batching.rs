@@ -57,6 +57,7 @@ fn engine(max_inline_compute: Duration) -> Engine<Nothing> {
         settings,
         cost: Cost::default(),
         backends: vec![Nothing],
+        parallel: None,
         factory: Arc::new(|| Ok(Nothing)),
         clock: Clock::system(),
         observer: Arc::new(Deaf),

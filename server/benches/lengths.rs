@@ -158,6 +158,7 @@ fn engine() -> Engine<SessionBackend> {
         settings,
         cost: cost(&mut session()),
         backends: (0..instances).map(|_| session()).collect(),
+        parallel: None,
         factory: Arc::new(|| panic!("no instance fails")),
         clock: Clock::system(),
         observer: Arc::new(Deaf),

@@ -1,5 +1,6 @@
 //! One model version, from its bundle to a running batching core.
 
+mod parallel;
 mod warm_up;
 
 use std::any::{Any, type_name};
@@ -120,6 +121,8 @@ impl Loader {
             None => Cost::default(),
         };
         tracing::debug!(model = manifest.name, ?cost, "measured what its runs cost");
+        let parallel =
+            parallel::instance(&self.runtime, &bundle, &samples, &weights, &mut backends)?;
 
         let device = self.runtime.device();
         let metrics = self
@@ -137,6 +140,7 @@ impl Loader {
             settings,
             cost,
             backends,
+            parallel,
             factory: Arc::new(replacement),
             clock: Clock::system(),
             observer: Arc::clone(&metrics) as _,

@@ -1,4 +1,4 @@
-//! How many batches run for engines that are behind, for the threads that read requests.
+//! How many batches run in the process, in all and for engines that are behind.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug)]
 pub struct Backlog {
     enough: usize,
-    /// Batches that run for engines that are behind.
+    /// Batches that run.
     running: AtomicUsize,
+    /// Batches that run for engines that are behind.
+    running_behind: AtomicUsize,
 }
 
 impl Backlog {
@@ -16,18 +18,34 @@ impl Backlog {
         Self {
             enough,
             running: AtomicUsize::new(0),
+            running_behind: AtomicUsize::new(0),
         }
     }
 
     /// Whether every core computes for engines that are so far behind that reading more requests
     /// only takes cores from those that wait.
     pub fn is_deep(&self) -> bool {
-        self.running.load(Ordering::Relaxed) >= self.enough
+        self.running_behind.load(Ordering::Relaxed) >= self.enough
+    }
+
+    /// Whether no engine runs a batch.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.load(Ordering::Relaxed) == 0
+    }
+
+    /// A batch begins.
+    pub(super) fn begin(&self) {
+        self.running.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A batch has ended.
+    pub(super) fn end(&self) {
+        self.running.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// An engine runs `now` batches while it is behind, and was counted with `before`.
     pub(super) fn update(&self, before: usize, now: usize) {
         let change = now.wrapping_sub(before);
-        self.running.fetch_add(change, Ordering::Relaxed);
+        self.running_behind.fetch_add(change, Ordering::Relaxed);
     }
 }

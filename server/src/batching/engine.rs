@@ -35,6 +35,9 @@ pub struct Parts<B: Backend> {
     pub cost: Cost,
     /// One for each instance.
     pub backends: Vec<B>,
+    /// One more, whose runs use several cores. It takes a long run of one row while nothing else
+    /// runs in the process; the other cores would be idle.
+    pub parallel: Option<B>,
     /// Makes the replacement of one that has panicked.
     pub factory: BackendFactory<B>,
     /// Where the engine reads the time.

@@ -23,6 +23,8 @@
 //! - Known callers share the queue and each batch equally (`flows.rs`).
 //! - A full queue refuses at once. A failing batch fails only its own callers. A panicking instance
 //!   is replaced.
+//! - A long run of one row, while nothing else runs in the process, uses several cores: an instance
+//!   for such runs takes it.
 //! - A short batch runs on the thread of the caller that brings it, which saves two wake-ups; a
 //!   long one on a thread of the engine's own.
 //!

@@ -36,6 +36,7 @@ pub(super) struct Pool<B: Backend> {
 /// A batch and the instance to run it.
 pub(super) struct Job<B: Backend> {
     instance: Instance<B>,
+    is_parallel: bool,
     batch: Batch<B::Row, B::Output>,
 }
 
@@ -46,6 +47,7 @@ impl<B: Backend> Pool<B> {
             phase: Phase::Open,
             instances: parts.backends.len(),
             idle: parts.backends.into_iter().map(Instance::new).collect(),
+            parallel: parts.parallel.map(Instance::new),
             factory: Some(parts.factory),
             sleepers: 0,
             speed: None,
@@ -141,9 +143,10 @@ impl<B: Backend> Pool<B> {
                     Next::Run(batch) => return self.job(&mut state, batch),
                     Next::Sleep if phase.has_ended() => {
                         let idle = std::mem::take(&mut state.idle);
+                        let parallel = state.parallel.take();
                         state.instances -= idle.len();
                         drop(state);
-                        drop(idle);
+                        drop((idle, parallel));
                         state = lock(&self.state);
                         continue;
                     }
@@ -185,19 +188,40 @@ impl<B: Backend> Pool<B> {
 
     /// Pairs a batch with an idle instance, and wakes a sleeper for what is left.
     fn job(&self, state: &mut State<B>, batch: Batch<B::Row, B::Output>) -> Option<Job<B>> {
-        let instance = state.idle.pop()?;
+        let is_parallel = state.parallel.is_some()
+            && state.queue.depth() == 0
+            && self.backlog.is_idle()
+            && state.is_worth_splitting(batch.extent());
+        let instance = if is_parallel {
+            state.parallel.take()?
+        } else {
+            state.idle.pop()?
+        };
+        self.backlog.begin();
         self.update_backlog(state);
         if state.needs_wake() {
             self.wake.notify_one();
         }
-        Some(Job { instance, batch })
+        Some(Job {
+            instance,
+            is_parallel,
+            batch,
+        })
     }
 
     /// Runs a batch, answers its callers and gives the instance back, or its replacement.
     pub(super) fn run(&self, job: Job<B>) {
-        let Job { instance, batch } = job;
+        let Job {
+            instance,
+            is_parallel,
+            batch,
+        } = job;
         let extent = batch.extent();
         let (compute, instance) = instance.run(batch, &self.clock, &*self.observer);
+        self.backlog.end();
+        if is_parallel {
+            return self.give_back_parallel(instance);
+        }
         let instance = instance.or_else(|| {
             self.observer.instance_replaced();
             let factory = lock(&self.state).factory.clone();
@@ -222,6 +246,19 @@ impl<B: Backend> Pool<B> {
             // A sleeping thread can free this instance now.
             self.wake.notify_all();
         }
+    }
+
+    /// Keeps the parallel instance for the next run, unless it has panicked or the engine has ended.
+    /// The others do without it.
+    fn give_back_parallel(&self, instance: Option<Instance<B>>) {
+        let mut state = lock(&self.state);
+        if !state.phase.has_ended() {
+            state.parallel = instance;
+            return;
+        }
+        drop(state);
+        drop(instance);
+        self.wake.notify_all();
     }
 
     /// Wakes a thread if there is something for it to do.

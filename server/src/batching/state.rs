@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::instance::Instance;
+use super::lanes::Extent;
 use super::queue::Queue;
 use super::{Backend, BackendFactory, Settings};
 
@@ -12,6 +13,10 @@ const WORTH_A_WAKE: Duration = Duration::from_micros(50);
 
 /// An engine whose rows wait this long is behind: a millisecond more makes no difference to them.
 const FAR_BEHIND: Duration = Duration::from_millis(8);
+
+/// A run this long gains by being split over cores: each of its operators then waits for threads
+/// to wake.
+const WORTH_SPLITTING: Duration = Duration::from_millis(1);
 
 /// A run this long hides the cost of handing rows over: two runs of half the size cost no more
 /// than one.
@@ -23,7 +28,9 @@ pub(super) struct State<B: Backend> {
     pub(super) phase: Phase,
     /// Instances that run nothing.
     pub(super) idle: Vec<Instance<B>>,
-    /// Instances in all, running ones included.
+    /// The idle one whose runs use several cores, if the model has one: see [`super::Parts`].
+    pub(super) parallel: Option<Instance<B>>,
+    /// Instances in all, running ones included, without the parallel one.
     pub(super) instances: usize,
     /// Makes replacements; dropped with the last instance, as it may hold as much memory as one.
     pub(super) factory: Option<BackendFactory<B>>,
@@ -76,6 +83,15 @@ impl<B: Backend> State<B> {
     /// Whether a thread sleeps that could run what waits.
     pub(super) fn needs_wake(&self) -> bool {
         self.queue.depth() > 0 && self.sleepers > 0 && !self.idle.is_empty()
+    }
+
+    /// Whether a run is expected to be shorter on several cores than on one. Several rows are not:
+    /// the instances share them.
+    pub(super) fn is_worth_splitting(&self, run: Extent) -> bool {
+        let expected = self
+            .speed
+            .map_or(0.0, |it| it.unit * self.queue.cost.of_run(run));
+        run.rows == 1 && Duration::from_nanos(expected as u64) >= WORTH_SPLITTING
     }
 
     /// Whether its rows wait so long that a millisecond more makes no difference to them.

@@ -5,6 +5,7 @@ mod backlog;
 mod cost;
 mod flows;
 mod inline;
+mod parallel;
 mod retire;
 mod trouble;
 mod widths;
@@ -136,6 +137,7 @@ fn parts<B: Backend>(settings: Settings, factory: BackendFactory<B>) -> Parts<B>
         settings,
         cost: Cost::default(),
         backends: backends.collect(),
+        parallel: None,
         factory,
         clock: Clock::manual(),
         observer: Arc::new(Seen::default()),

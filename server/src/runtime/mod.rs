@@ -119,6 +119,20 @@ impl Runtime {
         ort::info()
     }
 
+    /// The same with another number of threads for each run.
+    #[must_use]
+    pub fn with_intra_op_threads(&self, threads: usize) -> Self {
+        Self {
+            intra_op_threads: threads,
+            ..self.clone()
+        }
+    }
+
+    /// Threads of each run.
+    pub fn intra_op_threads(&self) -> usize {
+        self.intra_op_threads
+    }
+
     /// The weights of a model, to be shared by `instances` instances. On a GPU, and by one instance
     /// alone, nothing is shared.
     pub fn weights(&self, model: &[u8], instances: usize) -> Weights {
