@@ -23,7 +23,7 @@ import seed
 FUZZ = Path(__file__).resolve().parent
 ROOT = FUZZ.parent
 # In bytes. Short inputs are tried often; in these formats they say too little.
-LENGTHS = {"calls": 4096, "manifest": 2048, "onnx": 1024, "picture": 4096, "text": 256, "tokenizer": 2048}
+LENGTHS = {"calls": 4096, "framing": 256, "manifest": 2048, "onnx": 1024, "picture": 4096, "text": 256, "tokenizer": 2048}
 LENGTH = 512
 # ONNX Runtime and the server that `calls` starts are not freed. From the same corpus, the same inputs
 # follow.

@@ -183,6 +183,10 @@ pub struct Distillation {
     /// the [teacher](crate::teacher) gives it.
     #[serde(default)]
     pub sentences: usize,
+    /// How many phrases of a negation and the words after it to learn from in the same way. Few
+    /// sentences turn on one, and a review's score hardly ever does.
+    #[serde(default)]
+    pub negations: usize,
 }
 
 /// What an embedding knows before training.

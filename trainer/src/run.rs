@@ -258,12 +258,15 @@ impl Session<'_> {
         let cache = self.output.runs_dir.join("cache");
         let key = |(it, recipe): &Job| {
             let has_sentences = recipe.sentences.is_some();
-            let taught = recipe.distillation.map_or(0, |it| it.sentences);
+            let taught = recipe.distillation.map(|it| (it.sentences, it.negations));
             (it.dataset.name(), recipe.tokenizer(), has_sentences, taught)
         };
         let mut all: Vec<Rc<Loaded>> = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
-            let distillation = job.1.distillation.filter(|it| it.sentences > 0);
+            let distillation = job
+                .1
+                .distillation
+                .filter(|it| it.sentences + it.negations > 0);
             let teacher = distillation.map(|_| {
                 let (judge, models) = (self.output.judge.as_deref(), &self.output.models_dir);
                 teacher::find(judge, models, TEACHER, "sentences get a score")
@@ -281,6 +284,7 @@ impl Session<'_> {
                     .zip(distillation)
                     .map(|(bundle, it)| Teaching {
                         sentences: it.sentences,
+                        negations: it.negations,
                         seed: job.1.seed,
                         bundle,
                         runtime: &self.runtime,

@@ -16,8 +16,12 @@ const LEAST_TIME: Duration = Duration::from_millis(1);
 /// How many times as fast the run must be to be worth a session.
 const LEAST_GAIN: f64 = 1.2;
 
-/// The sessions run in turn so often. Other programs can only lengthen a run, so the shortest counts.
-const TURNS: usize = 4;
+/// The sessions run in turn at most so often. Other programs can only lengthen a run, so the
+/// shortest counts.
+const TURNS: u128 = 4;
+
+/// The turns together take about so long, to not delay the start.
+const ALL_TURNS: Duration = Duration::from_millis(400);
 
 /// The length of the row that is measured, in steps: that of an ordinary text.
 const STEPS: usize = 64;
@@ -44,7 +48,7 @@ pub(super) fn instance(
         None => sample.clone(),
     };
     let mut on_one_core = Duration::MAX;
-    for _ in 0..TURNS {
+    for _ in 0..turns(time(single, &row)?) {
         on_one_core = on_one_core.min(time(single, &row)?);
         if on_one_core < LEAST_TIME {
             return Ok(None);
@@ -58,13 +62,18 @@ pub(super) fn instance(
         return Ok(None);
     }
     let mut on_several = Duration::MAX;
-    for _ in 0..TURNS {
+    for _ in 0..turns(on_one_core) {
         on_several = on_several.min(time(&mut parallel, &row)?);
         on_one_core = on_one_core.min(time(single, &row)?);
     }
     let gain = on_one_core.as_secs_f64() / on_several.as_secs_f64();
     tracing::debug!(model, threads, gain, "measured a run on several cores");
     Ok((gain >= LEAST_GAIN).then_some(parallel))
+}
+
+/// How often to measure a run that takes so long.
+fn turns(run: Duration) -> u128 {
+    (ALL_TURNS.as_micros() / run.as_micros().max(1)).clamp(1, TURNS)
 }
 
 fn time(backend: &mut SessionBackend, row: &Row) -> Result<Duration, LoadError> {

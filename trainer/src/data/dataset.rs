@@ -60,6 +60,8 @@ pub struct Source<'a> {
 pub struct Teaching<'a> {
     /// How many are drawn.
     pub sentences: usize,
+    /// How many phrases that begin with a negation are drawn besides.
+    pub negations: usize,
     /// Decides which.
     pub seed: u64,
     /// The teacher.

@@ -110,9 +110,14 @@ fn taught(
     spec: &TextSpec,
 ) -> Result<Samples, Error> {
     let reviews = read_archive(source.data_dir)?.train;
-    let drawn = sentences::draw(&reviews.texts, teaching.sentences, teaching.seed);
-    let scores = scores(source.cache, teaching, &drawn)?;
+    let sentences = sentences::draw(&reviews.texts, teaching.sentences, teaching.seed);
+    let negations = sentences::negations(&reviews.texts, teaching.negations, teaching.seed);
+    // Apart, so that the scores of one are kept if the other changes.
+    let of_each = [&sentences, &negations].map(|it| scores(source.cache, teaching, it));
+    let [of_sentences, of_negations] = of_each;
+    let scores = Tensor::cat(&[of_sentences?, of_negations?], 0);
     let labels = scores.gt(0.5).to_kind(Kind::Int64);
+    let drawn = [sentences, negations].concat();
     let texts = Texts::encode(tokenizer, &drawn, spec)?;
     let part = Part {
         texts: texts.with_scores(scores),
@@ -124,6 +129,9 @@ fn taught(
 /// The teacher's scores of the sentences. They take minutes, so they are kept for the next run.
 fn scores(cache: &Path, teaching: &Teaching<'_>, sentences: &[String]) -> Result<Tensor, Error> {
     const SCORES: &str = "scores";
+    if sentences.is_empty() {
+        return Ok(Tensor::zeros([0], (Kind::Float, Device::Cpu)));
+    }
     let teacher = teaching.bundle;
     let key = [sha256_hex(teacher.model()), sentences.join("\n")].concat();
     let path = cache.join(format!("scores-{}.safetensors", sha256_hex(key.as_bytes())));

@@ -26,7 +26,7 @@ const TABLES: [&str; 11] = [
     "adversarial",
 ];
 
-const RANGES: [Range; 44] = [
+const RANGES: [Range; 45] = [
     ("epochs", 1.0, 1e4, false),
     ("parts", 1.0, 1e3, false),
     ("batch_size", 1.0, 6e4, false),
@@ -59,6 +59,7 @@ const RANGES: [Range; 44] = [
     ("distillation.part", 0.0, 1.0, false),
     ("distillation.whole_from_tokens", 1.0, 65_536.0, false),
     ("distillation.sentences", 0.0, 1e6, false),
+    ("distillation.negations", 0.0, 1e6, false),
     ("encoder.hidden", 1.0, 4096.0, false),
     ("encoder.layers", 1.0, 48.0, false),
     ("encoder.heads", 1.0, 64.0, false),
