@@ -1,14 +1,14 @@
 //! An image in which there is nothing to read is answered as such, or refused.
 
 use quintet_client::{ClassifyRequest, DroppedKind, Framing, Image, Polarity};
-use quintet_e2e::photo::{Blank, Rng, blanks};
+use quintet_e2e::photo::{Blank, Rng, blanks, others};
 use quintet_e2e::{Canvas, Frame, Server, frame, png, server, tiny};
 use quintet_proto::v1;
 use quintet_proto::v1::classify_stream_response::Result as Outcome;
 use tokio_stream::iter;
 use tonic::Code;
 
-use crate::support::{encoded, raw, refusal, violation};
+use crate::support::{committed_models, encoded, raw, refusal, violation};
 
 /// Pictures of each kind of blank ones.
 const PICTURES: u64 = 20;
@@ -48,6 +48,15 @@ async fn every_kind_of_blank_picture_is_told() {
     let server = server().model(tiny("digits")).start().await;
     // The shares of many pictures are in docs/pictures.md.
     check_told(&server, blanks(), 0.1).await;
+}
+
+#[tokio::test]
+async fn the_committed_model_knows_no_digit_in_letters_and_drawings() {
+    let Some(models) = committed_models(&["cnn"]) else {
+        return;
+    };
+    let server = server().models_dir(models.as_ref()).start().await;
+    check_told(&server, others(), 0.15).await;
 }
 
 /// Checks that of each kind its goal, less a margin for so few pictures, is unreadable.
