@@ -1,7 +1,7 @@
 //! Pictures as people send them: which share of MNIST's test digits a model reads right when they
 //! are redrawn on ruled paper, in bad light, beside a finger; and which share of pictures without
-//! a digit is said to hold nothing. No server runs: each picture goes through the server's own
-//! decoding, framing and session.
+//! a digit, empty or of something else, is called unreadable. No server runs: each picture goes
+//! through the server's own decoding, framing and session.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,9 +9,13 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args;
-use quintet_bundle::image::{Framing, ImageInput, ImageSpec, Pixels, sheet, square_columns};
-use quintet_data::mnist::{self, Split};
-use quintet_e2e::photo::{Blank, Drawing, Kind, Rng, blanks, kinds};
+use quintet_bundle::image::{
+    Framing, GrayImage, ImageInput, ImageSpec, Pixels, sheet, square_columns,
+};
+use quintet_data::fashion_mnist;
+use quintet_data::mnist::{self, Digits, Split};
+use quintet_e2e::photo::{Blank, Drawing, Kind, Rng, blanks, kinds, others};
+use quintet_e2e::png;
 use quintet_server::batching::Backend as _;
 use quintet_server::runtime::{Row, SessionBackend, Weights};
 use quintet_server::task::picture::{Picture, Wanted, decode};
@@ -27,7 +31,7 @@ const SIDES: std::ops::Range<usize> = 280..400;
 /// What to measure.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Where MNIST lies, in DIR/mnist/ or DIR itself.
+    /// Where MNIST lies, in DIR/mnist/ or DIR itself, and Fashion-MNIST, in DIR/fashion-mnist/.
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     /// Digits of each kind.
@@ -46,7 +50,24 @@ pub(crate) struct Options {
 struct Reader {
     name: String,
     input: ImageInput,
+    least_confidence: f32,
     session: SessionBackend,
+}
+
+/// What a model reads in a picture.
+struct Reading {
+    /// The frame that it sees.
+    frame: Bytes,
+    /// The most probable class.
+    class: usize,
+    /// Whether the server says that there is something to read.
+    readable: bool,
+}
+
+/// Shares of the pictures of a kind.
+struct Shares {
+    right: f64,
+    unreadable: f64,
 }
 
 /// The tables, in Markdown.
@@ -54,15 +75,21 @@ pub(crate) fn measure(options: &Options, models: Vec<Inference>) -> Result<Strin
     let reader = |model: Inference| -> Result<Reader> {
         Ok(Reader {
             input: ImageInput::of(model.bundle.manifest())?,
+            least_confidence: model.bundle.manifest().least_confidence.unwrap_or(0.0),
             session: model.session(&Weights::default())?,
             name: model.name,
         })
     };
     let mut readers = models.into_iter().map(reader).collect::<Result<Vec<_>>>()?;
     let digits = mnist::load(&options.data_dir, Split::Test)?;
-    let names: Vec<&str> = readers.iter().map(|it| &*it.name).collect();
-    let mut table = format!("| picture | goal | {} |\n|---|---|", names.join(" | "));
-    table += &"---|".repeat(names.len());
+    let names: Vec<_> = readers.iter().map(|it| it.name.clone()).collect();
+    let columns = |column: &str| -> String {
+        let column = |name| format!(" {name}{column} |");
+        names.iter().map(column).collect()
+    };
+    let heads = format!("{}{}", columns(""), columns(", unreadable"));
+    let mut table = format!("| picture | goal |{heads}\n|---|---|");
+    table += &"---|".repeat(2 * names.len());
     table.push('\n');
     for kind in kinds()
         .iter()
@@ -70,15 +97,81 @@ pub(crate) fn measure(options: &Options, models: Vec<Inference>) -> Result<Strin
     {
         crate::say(kind.name);
         write!(table, "| {} | {:.0} |", kind.name, kind.goal * 100.0)?;
+        let mut shares = Vec::new();
         for reader in &mut readers {
-            let right = reader.share(kind, &digits, options)?;
-            write!(table, " {:.1} |", right * 100.0)?;
+            shares.push(reader.shares(kind, &digits, options)?);
+        }
+        let right = shares.iter().map(|it| it.right);
+        for share in right.chain(shares.iter().map(|it| it.unreadable)) {
+            write!(table, " {:.1} |", share * 100.0)?;
         }
         table.push('\n');
     }
-    writeln!(table, "\n{} digits of each kind, % right.", options.count)?;
+    let digits_of = options.count;
+    writeln!(
+        table,
+        "\n{digits_of} digits of each kind, % right, and % called unreadable."
+    )?;
+    table += &other(&mut readers, &columns(""), &digits, options)?;
     table += &blank(options)?;
     Ok(table)
+}
+
+/// The share of pictures of something else that is called unreadable, and that of all test digits,
+/// as a table.
+fn other(
+    readers: &mut [Reader],
+    columns: &str,
+    digits: &Digits,
+    options: &Options,
+) -> Result<String> {
+    let mut table = format!("\n| picture of something else | goal |{columns}\n|---|---|");
+    table += &"---|".repeat(readers.len());
+    table.push('\n');
+    let garments = fashion_mnist::load(&options.data_dir, Split::Test)?;
+    let count = options.count;
+    let mut row = |name: &str, goal: f64, count, file: &dyn Fn(usize) -> Vec<u8>| -> Result<()> {
+        if !name.contains(&options.kind) {
+            return Ok(());
+        }
+        crate::say(name);
+        write!(table, "| {name} | {:.0} |", goal * 100.0)?;
+        for reader in &mut *readers {
+            let mut told = 0_u32;
+            for index in 0..count {
+                told += u32::from(!reader.read(file(index).into())?.readable);
+            }
+            let share = 100.0 * f64::from(told) / count as f64;
+            write!(table, " {share:.1} |")?;
+        }
+        table.push('\n');
+        Ok(())
+    };
+    for Blank { name, goal, draw } in others() {
+        row(name, *goal, count, &|index| {
+            draw(&mut Rng::with_seed(index as u64))
+        })?;
+    }
+    row("Fashion-MNIST's test garments", 0.95, count, &|index| {
+        frame(&garments, index * garments.len() / count)
+    })?;
+    let all = digits.len();
+    row("all of MNIST's test digits, at most", 0.02, all, &|index| {
+        frame(digits, index)
+    })?;
+    writeln!(
+        table,
+        "\n{count} pictures of each kind, % called unreadable."
+    )?;
+    Ok(table)
+}
+
+/// A picture of a data set as a file.
+fn frame(images: &Digits, index: usize) -> Vec<u8> {
+    let pixels = images.image(index).to_vec();
+    let side = mnist::SIDE as u32;
+    let picture = GrayImage::from_raw(side, side, pixels);
+    png(&picture.expect("its pixels are a square"))
 }
 
 /// The share of pictures of each blank kind in which no ink is found, as a table.
@@ -110,15 +203,17 @@ fn pixels(spec: &ImageSpec, file: Bytes) -> Result<Pixels> {
 }
 
 impl Reader {
-    /// The share of the digits that are read right.
-    fn share(&mut self, kind: &Kind, digits: &mnist::Digits, options: &Options) -> Result<f64> {
-        let (mut right, mut misread) = (0_u32, Vec::new());
+    /// The shares of the digits that are read right, and that are called unreadable.
+    fn shares(&mut self, kind: &Kind, digits: &Digits, options: &Options) -> Result<Shares> {
+        let (mut right, mut unreadable, mut misread) = (0_u32, 0_u32, Vec::new());
         for place in 0..options.count {
             let index = place * digits.len() / options.count;
             let mut rng = Rng::with_seed(index as u64);
             let drawing = Drawing::redrawn(digits.image(index), rng.usize(SIDES));
             let file = Bytes::from((kind.draw)(&drawing, &mut rng));
-            let (frame, found) = self.read(file.clone())?;
+            let reading = self.read(file.clone())?;
+            let (frame, found) = (reading.frame, reading.class);
+            unreadable += u32::from(!reading.readable);
             if found == usize::from(digits.labels[index]) {
                 right += 1;
             } else {
@@ -143,13 +238,17 @@ impl Reader {
                 pgm(&sheet(&frames, [side; 2], columns)),
             )?;
         }
-        Ok(f64::from(right) / options.count as f64)
+        let share = |count| f64::from(count) / options.count as f64;
+        Ok(Shares {
+            right: share(right),
+            unreadable: share(unreadable),
+        })
     }
 
-    /// The frame that the model sees, and the class that it finds.
-    fn read(&mut self, file: Bytes) -> Result<(Bytes, usize)> {
+    fn read(&mut self, file: Bytes) -> Result<Reading> {
         let pixels = pixels(&self.input.spec, file)?;
-        let frame = Bytes::from(self.input.row(pixels, Framing::Auto));
+        let fitted = self.input.spec.fit(pixels, Framing::Auto);
+        let frame = Bytes::from(self.input.elements(fitted.pixels));
         let row: Row = std::iter::once(frame.clone()).collect();
         let mut outputs = Vec::new();
         self.session.run(&[row], &mut outputs)?;
@@ -160,7 +259,12 @@ impl Reader {
         let (numbers, _) = classes.as_chunks();
         let numbers = numbers.iter().map(|it| f32::from_le_bytes(*it)).enumerate();
         let best = numbers.max_by(|a, b| a.1.total_cmp(&b.1));
-        Ok((frame, best.map_or(0, |(class, _)| class)))
+        let (class, probability) = best.ok_or("no class")?;
+        Ok(Reading {
+            frame,
+            class,
+            readable: fitted.readable && probability >= self.least_confidence,
+        })
     }
 }
 

@@ -40,6 +40,10 @@ pub struct Manifest {
     /// What the labels are to each other.
     #[serde(default, skip_serializing_if = "ProblemType::is_default")]
     pub problem_type: ProblemType,
+    /// An input is readable if the most probable label has at least this probability, above 0, up
+    /// to 1; absent where all are. Only where one label is right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_confidence: Option<f32>,
     /// How an input must be prepared before it meets the graph; numeric steps are in the graph.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocessing: Option<Preprocessing>,

@@ -50,7 +50,8 @@ pub struct Prediction {
     /// The most probable first, as many as were asked for. None where there is nothing to read.
     pub labels: Vec<Label>,
     /// Whether there is anything to read. False for an image of one colour and, where the framing
-    /// looks for a digit, for one without ink. True from a server that does not say.
+    /// looks for a digit, for one without ink; and where the model knows none of its labels in the
+    /// ink, if its manifest says how sure it must be. True from a server that does not say.
     pub readable: bool,
     /// With [`ClassifyRequest::explain`]: what became of the image.
     pub explanation: Option<Explanation>,
@@ -196,6 +197,12 @@ impl ClassifyRequest {
         } else {
             wire::OnUnreadable::Answer
         });
+        self
+    }
+
+    /// Gives unreadable images labels as well. Default: they have none.
+    pub fn label_unreadable(mut self) -> Self {
+        self.0.set_on_unreadable(wire::OnUnreadable::Unspecified);
         self
     }
 

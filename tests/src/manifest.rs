@@ -22,6 +22,7 @@ pub(crate) fn manifest(
         created_by: "quintet-e2e".to_owned(),
         labels: Vec::new(),
         problem_type: ProblemType::default(),
+        least_confidence: None,
         preprocessing: Some(Preprocessing::of(preprocessing)),
         max_batch_size: None,
         inputs: Vec::new(),

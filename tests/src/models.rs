@@ -36,6 +36,7 @@ pub struct TinyModel {
     task: &'static str,
     labels: Vec<String>,
     body: Body,
+    least_confidence: Option<f32>,
     flaw: Option<Flaw>,
 }
 
@@ -47,6 +48,7 @@ pub fn tiny(name: &str) -> TinyModel {
         task: task::IMAGE_CLASSIFICATION,
         labels: (0..CLASSES).map(|class| format!("class-{class}")).collect(),
         body: Body::default(),
+        least_confidence: None,
         flaw: None,
     }
 }
@@ -93,6 +95,13 @@ impl TinyModel {
     #[must_use]
     pub fn fragile(mut self) -> Self {
         self.body.fragile = true;
+        self
+    }
+
+    /// Calls what the model is less sure of unreadable.
+    #[must_use]
+    pub fn least_confidence(mut self, least: f32) -> Self {
+        self.least_confidence = Some(least);
         self
     }
 
@@ -143,6 +152,7 @@ impl TinyModel {
         };
         Manifest {
             labels: self.labels.clone(),
+            least_confidence: self.least_confidence,
             inputs: vec![TensorSpec::of_role(
                 Role::Pixels,
                 DataType::Uint8,

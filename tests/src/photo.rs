@@ -7,8 +7,10 @@ mod blank;
 mod clean;
 mod colour;
 mod drawing;
+mod letters;
 mod light;
 mod lines;
+mod other;
 mod page;
 mod place;
 mod surroundings;
@@ -44,6 +46,11 @@ pub fn kinds() -> Vec<Kind> {
 /// Every kind of picture in which there is no digit.
 pub fn blanks() -> &'static [Blank] {
     &blank::BLANKS
+}
+
+/// Every kind of picture with ink that is no digit.
+pub fn others() -> &'static [Blank] {
+    &other::OTHERS
 }
 
 const fn kind(name: &'static str, goal: f64, draw: fn(&Drawing, &mut Rng) -> Vec<u8>) -> Kind {

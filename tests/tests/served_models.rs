@@ -28,7 +28,8 @@ pub(crate) async fn accuracy(
             .map(|index| Image::raw(28, 28, 1, set.image(index).to_vec()));
         let asked = ClassifyRequest::new(pictures)
             .model(model)
-            .framing(Framing::None);
+            .framing(Framing::None)
+            .label_unreadable();
         let answer = client
             .classify(asked)
             .await

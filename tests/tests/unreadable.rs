@@ -1,14 +1,14 @@
 //! An image in which there is nothing to read is answered as such, or refused.
 
 use quintet_client::{ClassifyRequest, DroppedKind, Framing, Image, Polarity};
-use quintet_e2e::photo::{Blank, Rng, blanks};
-use quintet_e2e::{Canvas, Server, png, server, tiny};
+use quintet_e2e::photo::{Blank, Rng, blanks, others};
+use quintet_e2e::{Canvas, Frame, Server, frame, png, server, tiny};
 use quintet_proto::v1;
 use quintet_proto::v1::classify_stream_response::Result as Outcome;
 use tokio_stream::iter;
 use tonic::Code;
 
-use crate::support::{encoded, raw, refusal, violation};
+use crate::support::{committed_models, encoded, raw, refusal, violation};
 
 /// Pictures of each kind of blank ones.
 const PICTURES: u64 = 20;
@@ -46,14 +46,28 @@ async fn classify(server: &Server, request: v1::ClassifyRequest) -> Vec<v1::Clas
 #[tokio::test]
 async fn every_kind_of_blank_picture_is_told() {
     let server = server().model(tiny("digits")).start().await;
+    // The shares of many pictures are in docs/pictures.md.
+    check_told(&server, blanks(), 0.1).await;
+}
+
+#[tokio::test]
+async fn the_committed_model_knows_no_digit_in_letters_and_drawings() {
+    let Some(models) = committed_models(&["cnn"]) else {
+        return;
+    };
+    let server = server().models_dir(models.as_ref()).start().await;
+    check_told(&server, others(), 0.15).await;
+}
+
+/// Checks that of each kind its goal, less a margin for so few pictures, is unreadable.
+async fn check_told(server: &Server, kinds: &[Blank], margin: f64) {
     let client = server.client().await;
-    for Blank { name, goal, draw } in blanks() {
+    for Blank { name, goal, draw } in kinds {
         let files = (0..PICTURES).map(|seed| draw(&mut Rng::with_seed(seed)));
         let asked = ClassifyRequest::new(files.map(Image::encoded));
         let answer = client.classify(asked).await.expect("an answer");
         let told = answer.predictions.iter().filter(|it| !it.readable).count();
-        // The shares of many pictures are in docs/pictures.md.
-        let least = (goal - 0.1) * PICTURES as f64;
+        let least = (goal - margin) * PICTURES as f64;
         assert!(told as f64 >= least, "{name}: {told} of {PICTURES}");
     }
 }
@@ -137,6 +151,39 @@ async fn without_framing_one_colour_is_unreadable() {
     let (field, words) = violation(&refusal(&server, strict).await);
     assert_eq!(field, "images[0]");
     assert_eq!(words, "is of one colour; there is nothing to read");
+}
+
+#[tokio::test]
+async fn what_the_model_is_not_sure_of_is_unreadable() {
+    let model = tiny("digits").least_confidence(0.6);
+    let server = server().model(model).start().await;
+    // The second one has two labels that are as probable.
+    let unsure = Frame::of([0, 0, 255, 0, 255, 0, 0, 0, 0, 0]);
+    let request = |on_unreadable: v1::OnUnreadable| v1::ClassifyRequest {
+        images: [frame(7), unsure.clone(), frame(3)]
+            .map(|it| raw(28, 28, 1, it.0))
+            .into(),
+        framing: v1::Framing::None.into(),
+        on_unreadable: on_unreadable.into(),
+        top_k: 2,
+        ..Default::default()
+    };
+    for (on_unreadable, labels) in [
+        (v1::OnUnreadable::Unspecified, [2, 2, 2]),
+        (v1::OnUnreadable::Answer, [2, 0, 2]),
+    ] {
+        let answers = classify(&server, request(on_unreadable)).await;
+        let readable: Vec<_> = answers.iter().map(|it| it.readable).collect();
+        assert_eq!(readable, [Some(true), Some(false), Some(true)]);
+        let counts: Vec<_> = answers.iter().map(|it| it.labels.len()).collect();
+        assert_eq!(counts, labels, "{on_unreadable:?}");
+    }
+    let (field, words) = violation(&refusal(&server, request(v1::OnUnreadable::Error)).await);
+    assert_eq!(field, "images[1]");
+    assert_eq!(
+        words,
+        "has ink that the model can read as none of its labels"
+    );
 }
 
 #[tokio::test]

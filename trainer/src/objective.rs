@@ -7,8 +7,8 @@ pub fn is_binary(logits: &Tensor) -> bool {
     logits.dim() == 1
 }
 
-/// Mean cross entropy of `logits` (`[N, C]` or `[N]`) with `labels` int64 `[N]`; `smoothing` is the
-/// part of the target spread evenly over all classes.
+/// Mean cross entropy of `logits` (`[N, C]` or `[N]`) with `labels` int64 `[N]`, or probabilities
+/// float32 `[N, C]`; `smoothing` is the part of the target spread evenly over all classes.
 pub fn loss(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Tensor {
     if is_binary(logits) {
         return soft_loss(logits, &targets(labels, smoothing));
@@ -18,6 +18,19 @@ pub fn loss(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Tensor {
         None::<Tensor>,
         Reduction::Mean,
         -100, // libtorch's label for "ignore"; no sample has it
+        smoothing,
+    )
+}
+
+/// As [`loss`] of logits `[N, C]`, of which only the first rows have labels: of the others every
+/// class is to be as likely (Hendrycks et al. 2019, see [`crate::data::outliers`]).
+pub fn loss_with_outliers(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Tensor {
+    let (rows, labelled, classes) = (logits.size()[0], labels.numel() as i64, logits.size()[1]);
+    let known = labels.one_hot(classes).to_kind(Kind::Float);
+    let even = Tensor::ones([rows - labelled, classes], (Kind::Float, labels.device()));
+    loss(
+        logits,
+        &Tensor::cat(&[known, even / classes as f64], 0),
         smoothing,
     )
 }
@@ -46,6 +59,18 @@ pub fn correct(logits: &Tensor, labels: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_outlier_is_best_where_every_class_is_as_likely() {
+        let loss = |outlier: [f32; 3]| {
+            let logits = Tensor::from_slice2(&[[2.0, 0.0, 0.0], outlier]);
+            loss_with_outliers(&logits, &Tensor::from_slice(&[0_i64]), 0.0).double_value(&[])
+        };
+        let known = -(2.0_f64.exp() / (2.0_f64.exp() + 2.0)).ln();
+        let even = loss([1.0, 1.0, 1.0]);
+        assert!((even - (known + 3.0_f64.ln()) / 2.0).abs() < 1e-6, "{even}");
+        assert!(loss([1.0, 1.0, 1.2]) > even && loss([5.0, 1.0, 1.0]) > loss([2.0, 1.0, 1.0]));
+    }
 
     /// Log odds as two logits must give the same loss and the same count.
     #[test]

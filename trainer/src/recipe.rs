@@ -13,6 +13,7 @@ use tch::Device;
 pub use self::adversarial::{Adversarial, Tuning};
 use crate::data::augmentation::Augmentation;
 use crate::data::crop::Crop;
+use crate::data::outliers::Outliers;
 use crate::data::text::TokenizerSettings;
 use crate::error::Error;
 use crate::models::Architecture;
@@ -60,6 +61,8 @@ pub struct Recipe {
     pub averaging: Option<Averaging>,
     /// Deformation of the training images; none when absent.
     pub augmentation: Option<Augmentation>,
+    /// Pictures that are no digits, to be unsure of; none when absent.
+    pub outliers: Option<Outliers>,
     /// How texts become tokens; [`TokenizerSettings::default`] when absent.
     pub tokenizer: Option<TokenizerSettings>,
     /// Training on other parts of long texts than their ends; none when absent.

@@ -65,6 +65,11 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
     let output = exam.output(Part::Test, &network);
     let stored = exam.judge(Part::Test, &output);
 
+    let least_confidence = recipe.outliers.map(|it| {
+        let validation = exam.output(Part::Validation, &network);
+        it.least_confidence(&validation)
+    });
+
     let model = export(&network)?.to_bytes();
     let mut loaded = release.runtime.model(&model)?;
     let (difference, bound) = exam.verify(&network, &output, &mut loaded)?;
@@ -103,6 +108,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         created_by: CREATED_BY.to_owned(),
         labels: serving.labels,
         problem_type: bundle::ProblemType::default(),
+        least_confidence,
         preprocessing: serving.preprocessing,
         max_batch_size: recipe.max_batch_size,
         inputs: signature.inputs,

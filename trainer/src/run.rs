@@ -10,6 +10,7 @@ use tch::Device;
 
 use crate::cli::{ALL, Cli, Command, Evaluate, Images, Init, Output, Train};
 use crate::data::dataset::Teaching;
+use crate::data::outliers;
 use crate::data::{self, Dataset, Loaded, Samples, Source};
 use crate::device;
 use crate::error::Error;
@@ -206,7 +207,7 @@ fn evaluate(
     let test = dataset.load_test(&source, &bundle)?;
     let none = test.slice(0, 0);
     let models_dir = args.bundle.join("../..");
-    let exam = architecture.task.exam(&Setting {
+    let setting = Setting {
         train: &none,
         validation: &none,
         test: &test,
@@ -216,13 +217,35 @@ fn evaluate(
         // Without --judge, the CNN beside it: models/gan/1 is judged by models/cnn/1.
         models_dir: &models_dir,
         judged: JUDGED,
-    })?;
-    let output = exam.model_output(&mut runtime.model(bundle.model())?)?;
+    };
+    let exam = architecture.task.exam(&setting)?;
+    let mut model = runtime.model(bundle.model())?;
+    let output = exam.model_output(&mut model)?;
     let verdict = exam.judge(Part::Test, &output);
     let (name, version) = (&manifest.name, manifest.version);
     writeln!(out, "{name} version {version}, {}\n", exam.subject())?;
     writeln!(out, "{}", verdict.report)?;
+    if let Some(least) = manifest.least_confidence {
+        let share = 100.0 * outliers::unreadable(&output, least);
+        writeln!(out, "unreadable  {share:.2} %, less than {least} sure\n")?;
+    }
+    if let Some(deformed) = deformed(manifest, &test) {
+        let test = &deformed;
+        let exam = architecture.task.exam(&Setting { test, ..setting })?;
+        let verdict = exam.judge(Part::Test, &exam.model_output(&mut model)?);
+        let figures = verdict.report.split("\n\n").next().unwrap_or_default();
+        writeln!(out, "deformed as in training\n{figures}")?;
+    }
     Ok(())
+}
+
+// Deformed as the recipe deforms training images.
+fn deformed(manifest: &Manifest, images: &Samples) -> Option<Samples> {
+    let Provenance::Trained(training) = &manifest.provenance else {
+        return None;
+    };
+    let recipe = Recipe::parse(&training.recipe, "manifest").ok()?;
+    Some(images.deformed(recipe.augmentation?, recipe.seed))
 }
 
 // What the model learnt from, if that may be other images than its network's own.

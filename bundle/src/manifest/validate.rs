@@ -7,7 +7,7 @@ use super::{FileDigest, Import, Manifest, Provenance};
 use crate::error::check;
 use crate::{
     Dim, FORMAT_VERSION, GOLDEN_FILE, MANIFEST_FILE, MODEL_FILE, ManifestError, Preprocessing,
-    Role, TensorSpec,
+    ProblemType, Role, TensorSpec,
 };
 
 /// Longest model name in bytes; it becomes a folder name and a metric label.
@@ -31,6 +31,23 @@ impl Manifest {
         }
         self.validate_signature()?;
         self.validate_labels()?;
+        if let Some(least) = self.least_confidence {
+            let field = "least_confidence";
+            check(
+                least > 0.0 && least <= 1.0,
+                field,
+                least,
+                "above 0, up to 1",
+            )?;
+            let is_single = self.problem_type == ProblemType::SingleLabelClassification;
+            let has_labels = is_single && !self.labels.is_empty();
+            check(
+                has_labels,
+                field,
+                "there",
+                "where one of several labels is right",
+            )?;
+        }
         if let Some(preprocessing) = &self.preprocessing {
             preprocessing.validate()?;
         }

@@ -77,8 +77,10 @@ pub struct Classification {
     #[prost(message, repeated, tag = "1")]
     pub labels: ::prost::alloc::vec::Vec<Label>,
     /// Whether there is anything to read. False for an image of one colour and, where the framing
-    /// looks for a digit, for one without ink: empty paper, light and shadow, lines, noise. Then the
-    /// labels mean nothing. Absent in answers of servers that do not say.
+    /// looks for a digit, for one without ink: empty paper, light and shadow, lines, noise. False as
+    /// well where the model is less sure of its most probable label than its manifest's
+    /// `least_confidence`: ink that is no digit. Then the labels mean nothing. Absent in answers of
+    /// servers that do not say.
     #[prost(bool, optional, tag = "2")]
     pub readable: ::core::option::Option<bool>,
     /// With `explain`: the pixels that the model saw, grey or RGB.

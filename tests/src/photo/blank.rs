@@ -103,7 +103,7 @@ pub(super) const BLANKS: [Blank; 20] = [
     },
 ];
 
-const fn blank(name: &'static str, draw: fn(&mut Rng) -> Vec<u8>) -> Blank {
+pub(super) const fn blank(name: &'static str, draw: fn(&mut Rng) -> Vec<u8>) -> Blank {
     let goal = 0.95;
     Blank { name, goal, draw }
 }

@@ -8,6 +8,8 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use super::Samples;
+
 // Bumps a side. Simard's smoothing (a Gaussian of 4 pixels) leaves about this much detail.
 const LATTICE: i64 = 6;
 // The smallest part of an image that is erased.
@@ -145,6 +147,22 @@ impl Augmenter {
         let chosen = uniform().lt(self.settings.erasing).unsqueeze(2);
         let rectangle = rows.unsqueeze(2).logical_and(&columns.unsqueeze(1));
         (pixels.rand_like() * 255.0).where_self(&rectangle.logical_and(&chosen), pixels)
+    }
+}
+
+impl Samples {
+    /// The same images, uint8 `[N, side, side]`, deformed.
+    #[must_use]
+    pub fn deformed(&self, settings: Augmentation, seed: u64) -> Self {
+        let pixels = &self.inputs[0];
+        let augmenter = Augmenter::new(settings, pixels.size()[1], pixels.device());
+        tch::manual_seed(seed as i64);
+        let deformed = augmenter.apply(pixels).round().clamp(0.0, 255.0);
+        Self {
+            inputs: vec![deformed.to_kind(Kind::Uint8)],
+            labels: self.labels.shallow_clone(),
+            texts: None,
+        }
     }
 }
 

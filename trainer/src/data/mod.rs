@@ -7,6 +7,7 @@ pub mod dataset;
 pub mod golden;
 pub mod imdb;
 pub mod mnist;
+pub mod outliers;
 pub mod text;
 
 use tch::{Device, Tensor};

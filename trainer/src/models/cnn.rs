@@ -18,7 +18,7 @@ pub static CNN: Architecture = Architecture {
     summary: "Convolutional network",
     recipe: include_str!("../../recipes/cnn.toml"),
     original_recipe: Some(include_str!("../../recipes/original-cnn.toml")),
-    tables: &["loss", "augmentation"],
+    tables: &["loss", "augmentation", "outliers"],
     dataset: &MNIST,
     task: &IMAGES,
     build: |vs, _| Box::new(Cnn::new(vs)),

@@ -15,7 +15,7 @@ pub static MLP: Architecture = Architecture {
     summary: "Multi-layer perceptron",
     recipe: include_str!("../../recipes/mlp.toml"),
     original_recipe: Some(include_str!("../../recipes/original-mlp.toml")),
-    tables: &["loss", "augmentation"],
+    tables: &["loss", "augmentation", "outliers"],
     dataset: &MNIST,
     task: &IMAGES,
     build: |vs, _| Box::new(mlp(vs)),

@@ -12,10 +12,11 @@ use crate::models::Architecture;
 type Range = (&'static str, f64, f64, bool);
 
 /// The tables and keys that not every network has.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "precision",
     "loss",
     "augmentation",
+    "outliers",
     "tokenizer",
     "crop",
     "sentences",
@@ -26,7 +27,7 @@ const TABLES: [&str; 11] = [
     "adversarial",
 ];
 
-const RANGES: [Range; 45] = [
+const RANGES: [Range; 48] = [
     ("epochs", 1.0, 1e4, false),
     ("parts", 1.0, 1e3, false),
     ("batch_size", 1.0, 6e4, false),
@@ -48,6 +49,9 @@ const RANGES: [Range; 45] = [
     ("augmentation.flip", 0.0, 1.0, false),
     ("augmentation.erasing", 0.0, 1.0, false),
     ("augmentation.erased_part", 0.0, 1.0, false),
+    ("outliers.part", 0.0, 10.0, false),
+    ("outliers.drawn_digits", 0.0, 10.0, false),
+    ("outliers.unreadable", 0.0, 0.5, true),
     ("tokenizer.vocabulary_size", 4.0, 1e6, false),
     ("tokenizer.max_tokens", 1.0, 65_536.0, false),
     ("crop.chance", 0.0, 1.0, false),

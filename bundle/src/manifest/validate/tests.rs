@@ -29,6 +29,16 @@ fn values() {
             "version is 0, must be at least 1",
         ),
         (
+            "version = 3",
+            "version = 3\nleast_confidence = 1.5",
+            "least_confidence is 1.5, must be above 0, up to 1",
+        ),
+        (
+            "version = 3",
+            "version = 3\nleast_confidence = nan",
+            "least_confidence is NaN, must be above 0, up to 1",
+        ),
+        (
             "architecture = \"mlp\"",
             "architecture = \"\"",
             "architecture is \"\"",

@@ -129,8 +129,8 @@ impl TestSet {
                 let images = images.map(|pixels| Image::raw(side, side, 1, pixels.clone()));
                 // The images are the model's pixels already, so none is framed again.
                 let request = ClassifyRequest::new(images).model(model);
-                let answer = client.classify(request.framing(Framing::None)).await;
-                let answer = answer.map_err(failed)?;
+                let request = request.framing(Framing::None).label_unreadable();
+                let answer = client.classify(request).await.map_err(failed)?;
                 let tops = answer.predictions.iter().map(Prediction::top);
                 let names = tops.map(|it| it.map_or("", |label| &label.name));
                 self.share(truths, names, answer.timing, (answer.model, answer.version))

@@ -34,10 +34,12 @@ pub struct Limits {
 }
 
 /// What a model takes of a picture, and what its answer means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Classifier {
     pub(crate) input: ImageInput,
     output: Probabilities,
+    /// Of an input that is readable, the least probability of its most probable label.
+    least_confidence: f32,
 }
 
 impl Classifier {
@@ -50,6 +52,7 @@ impl Classifier {
         Ok(Self {
             input: ImageInput::of(manifest).map_err(|error| error.to_string())?,
             output: Probabilities::of(manifest)?,
+            least_confidence: manifest.least_confidence.unwrap_or(0.0),
         })
     }
 
@@ -57,6 +60,13 @@ impl Classifier {
     /// is no number.
     pub(crate) fn rank(&self, row: &Row, top_k: usize) -> Option<Vec<(usize, f32)>> {
         Some(rank(self.output.values(row)?, top_k))
+    }
+
+    /// Whether a model that ranks its labels so knows one of them in its input.
+    fn is_sure(&self, ranked: &[(usize, f32)]) -> bool {
+        ranked
+            .first()
+            .is_some_and(|(_, probability)| *probability >= self.least_confidence)
     }
 }
 

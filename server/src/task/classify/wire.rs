@@ -42,9 +42,10 @@ async fn classify(
     ServeError::check_count("images", count, limits.max_images_per_request)?;
     let _admitted = call.admit(count)?;
     let on_unreadable = on_unreadable(request.on_unreadable)?;
+    let refuse_unreadable = on_unreadable == v1::OnUnreadable::Error;
     let manner = Manner {
         framing: framing(request.framing)?,
-        refuse_unreadable: on_unreadable == v1::OnUnreadable::Error,
+        refuse_unreadable,
         explain: request.explain,
     };
     let pictures = request.images.into_iter().enumerate().map(picture);
@@ -62,6 +63,7 @@ async fn classify(
     let without_labels = on_unreadable == v1::OnUnreadable::Answer;
     let classification = |(row, (readable, seen)): (&Row, _)| {
         let ranked = classifier.rank(row, top_k)?;
+        let readable = readable && classifier.is_sure(&ranked);
         let mut answer = explain::classification(&classifier.input.spec, readable, seen);
         if readable || !without_labels {
             answer.labels = ranked.into_iter().map(|it| label(&model, it)).collect();
@@ -69,9 +71,13 @@ async fn classify(
         Some(answer)
     };
     let served = model.serve(call.turn(), count, rows, |outputs, seen| {
-        outputs.iter().zip(seen).map(classification).collect()
+        let answers = outputs.iter().zip(seen).map(classification);
+        answers.collect::<Option<Vec<_>>>()
     });
     let served = served.await?;
+    if refuse_unreadable {
+        check_readable(&served.answer)?;
+    }
     Ok(v1::ClassifyResponse {
         classifications: served.answer,
         model: model.name.to_string(),
@@ -96,6 +102,16 @@ async fn classify_item(
             Err(error) => ItemResult::Error(stream_error(&error)),
         }),
     }
+}
+
+/// Refuses images that the model knows no label of.
+fn check_readable(answers: &[v1::Classification]) -> Result<(), ServeError> {
+    let unreadable = answers.iter().enumerate().filter(|(_, it)| !it.readable());
+    let violation = |(index, _)| {
+        let words = "has ink that the model can read as none of its labels";
+        Violation::new(format!("images[{index}]"), words)
+    };
+    ServeError::check(unreadable.map(violation).collect())
 }
 
 /// The image of a request at `index`.

@@ -94,6 +94,7 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
         created_by: CREATED_BY.to_owned(),
         labels,
         problem_type: bundle::ProblemType::default(),
+        least_confidence: None,
         preprocessing: Some(Preprocessing::of(&spec)),
         max_batch_size: None,
         inputs: vec![TensorSpec::of_role(Role::Pixels, DataType::Uint8, pixels)],

@@ -6,6 +6,7 @@ use tch::{Device, Kind, Tensor};
 use crate::bag_of_ngrams;
 use crate::data::Samples;
 use crate::data::augmentation::Augmenter;
+use crate::data::outliers::{Outliers, Pool};
 use crate::data::text::Texts;
 use crate::fit::{Fit, Learner, Means, Step};
 use crate::naive_bayes;
@@ -26,6 +27,7 @@ pub(super) struct Classifier<'a> {
     train: &'a Samples,
     phase: Phase,
     augmenter: Option<Augmenter>,
+    outliers: Option<(Outliers, Pool)>,
     label_smoothing: f64,
     /// What to aim at in the labels' place, float32 `[n]`.
     targets: Option<Tensor>,
@@ -41,6 +43,7 @@ impl<'a> Classifier<'a> {
             let side = train.inputs[0].size()[1];
             Augmenter::new(it.clone(), side, fit.device)
         });
+        let pool = |it| (it, Pool::new(train, recipe.seed, fit.device));
         let label_smoothing = recipe.loss.as_ref().map_or(0.0, |it| it.label_smoothing);
         let distillation = recipe.distillation.zip(train.texts.as_ref());
         let targets = distillation.map(|(it, texts)| {
@@ -60,6 +63,7 @@ impl<'a> Classifier<'a> {
                 highest_rate: recipe.optimizer.learning_rate,
             },
             augmenter,
+            outliers: recipe.outliers.map(pool),
             label_smoothing,
             targets,
         }
@@ -119,8 +123,13 @@ impl Learner for Classifier<'_> {
 
     fn step(&mut self, network: &Network, batch: Samples, _: &Moment) -> Step {
         let Samples {
-            mut inputs, labels, ..
+            mut inputs,
+            mut labels,
+            ..
         } = batch;
+        if let (Some((settings, pool)), [pixels]) = (&self.outliers, &mut inputs[..]) {
+            (*pixels, labels) = pool.extend((pixels, &labels), settings);
+        }
         if let (Some(augmenter), [pixels]) = (&self.augmenter, &mut inputs[..]) {
             *pixels = augmenter.apply(pixels);
         }
@@ -129,10 +138,13 @@ impl Learner for Classifier<'_> {
         Step {
             loss: match target {
                 Some(target) => objective::soft_loss(&logits, &target),
+                None if self.outliers.is_some() => {
+                    objective::loss_with_outliers(&logits, &labels, self.label_smoothing)
+                }
                 None => objective::loss(&logits, &labels, self.label_smoothing),
             },
             weight: labels.numel() as f64,
-            second: objective::correct(&logits, &labels),
+            second: objective::correct(&logits.narrow(0, 0, labels.size()[0]), &labels),
         }
     }
 
