@@ -1,17 +1,17 @@
 //! What each command does.
 
+mod evaluate;
+
 use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
 
 use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer};
-use quintet_bundle::{Bundle, Manifest, Provenance};
 use tch::Device;
 
-use crate::cli::{ALL, Cli, Command, Evaluate, Images, Init, Output, Train};
+use crate::cli::{ALL, Cli, Command, Images, Init, Output, Train};
 use crate::data::dataset::Teaching;
-use crate::data::outliers;
-use crate::data::{self, Dataset, Loaded, Samples, Source};
+use crate::data::{Loaded, Samples, Source};
 use crate::device;
 use crate::error::Error;
 use crate::fit::{Ending, Fit, Start, fit};
@@ -25,7 +25,6 @@ use crate::release::{Release, release};
 use crate::run_folder::RunFolder;
 use crate::stop;
 use crate::task::Setting;
-use crate::task::exam::Part;
 use crate::teacher;
 use crate::verify::Runtime;
 
@@ -34,9 +33,6 @@ const FETCHED: &str = ".runtime";
 
 /// The model that gives sentences a score, if --judge names no other.
 const TEACHER: &str = "minilm";
-
-/// How many generated samples `evaluate` judges.
-const JUDGED: usize = 10_000;
 
 /// A network, and how to train it.
 type Job = (&'static Architecture, Recipe);
@@ -87,7 +83,7 @@ pub fn run(
             (jobs, pretrained, output, data, Device::Cpu, Work::Export)
         }
         Command::Evaluate(args) => {
-            evaluate(args, networks, &runtime()?, out)?;
+            evaluate::evaluate(args, networks, &runtime()?, out)?;
             return Ok(Ending::Finished);
         }
         Command::Import(args) => {
@@ -175,86 +171,6 @@ fn recipe(args: &Train, architecture: &Architecture) -> Result<Recipe, Error> {
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     recipe.validate(architecture)?;
     Ok(recipe)
-}
-
-fn evaluate(
-    args: &Evaluate,
-    networks: &[&'static Architecture],
-    runtime: &Runtime,
-    out: &mut dyn Write,
-) -> Result<(), Error> {
-    let bundle = Bundle::open(&args.bundle)?;
-    let manifest = bundle.manifest();
-    let same = networks.iter().find(|it| it.name == manifest.architecture);
-    let same_task = || {
-        networks
-            .iter()
-            .find(|it| it.task.name() == manifest.task.as_str())
-    };
-    let unknown = || Error::file(&args.bundle)("no network of the trainer has its task");
-    let architecture = same.or_else(same_task).ok_or_else(unknown)?;
-    let dataset = learnt_from(manifest).unwrap_or(architecture.dataset);
-    check_data_dir(&args.data.data_dir)?;
-    let source = Source {
-        data_dir: &args.data.data_dir,
-        cache: Path::new(""),
-        device: Device::Cpu,
-        tokenizer: architecture.recipe().tokenizer(),
-        has_sentences: false,
-        pretrained: None,
-        teaching: None,
-    };
-    let test = dataset.load_test(&source, &bundle)?;
-    let none = test.slice(0, 0);
-    let models_dir = args.bundle.join("../..");
-    let setting = Setting {
-        train: &none,
-        validation: &none,
-        test: &test,
-        dataset,
-        device: Device::Cpu,
-        judge: args.judge.as_deref(),
-        // Without --judge, the CNN beside it: models/gan/1 is judged by models/cnn/1.
-        models_dir: &models_dir,
-        judged: JUDGED,
-    };
-    let exam = architecture.task.exam(&setting)?;
-    let mut model = runtime.model(bundle.model())?;
-    let output = exam.model_output(&mut model)?;
-    let verdict = exam.judge(Part::Test, &output);
-    let (name, version) = (&manifest.name, manifest.version);
-    writeln!(out, "{name} version {version}, {}\n", exam.subject())?;
-    writeln!(out, "{}", verdict.report)?;
-    if let Some(least) = manifest.least_confidence {
-        let share = 100.0 * outliers::unreadable(&output, least);
-        writeln!(out, "unreadable  {share:.2} %, less than {least} sure\n")?;
-    }
-    if let Some(deformed) = deformed(manifest, &test) {
-        let test = &deformed;
-        let exam = architecture.task.exam(&Setting { test, ..setting })?;
-        let verdict = exam.judge(Part::Test, &exam.model_output(&mut model)?);
-        let figures = verdict.report.split("\n\n").next().unwrap_or_default();
-        writeln!(out, "deformed as in training\n{figures}")?;
-    }
-    Ok(())
-}
-
-// Deformed as the recipe deforms training images.
-fn deformed(manifest: &Manifest, images: &Samples) -> Option<Samples> {
-    let Provenance::Trained(training) = &manifest.provenance else {
-        return None;
-    };
-    let recipe = Recipe::parse(&training.recipe, "manifest").ok()?;
-    Some(images.deformed(recipe.augmentation?, recipe.seed))
-}
-
-// What the model learnt from, if that may be other images than its network's own.
-fn learnt_from(manifest: &Manifest) -> Option<&'static dyn Dataset> {
-    let Provenance::Trained(training) = &manifest.provenance else {
-        return None;
-    };
-    let all = data::IMAGES.iter().map(|(_, dataset)| *dataset);
-    all.into_iter().find(|it| it.name() == training.data)
 }
 
 fn stopped(run: &RunFolder) -> String {
