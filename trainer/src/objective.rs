@@ -68,7 +68,10 @@ mod tests {
         };
         let known = -(2.0_f64.exp() / (2.0_f64.exp() + 2.0)).ln();
         let even = loss([1.0, 1.0, 1.0]);
-        assert!((even - (known + 3.0_f64.ln()) / 2.0).abs() < 1e-6, "{even}");
+        assert!(
+            (even - f64::midpoint(known, 3.0_f64.ln())).abs() < 1e-6,
+            "{even}"
+        );
         assert!(loss([1.0, 1.0, 1.2]) > even && loss([5.0, 1.0, 1.0]) > loss([2.0, 1.0, 1.0]));
     }
 

@@ -52,13 +52,21 @@ pub(super) fn unsteady(strokes: &[Vec<Point>], random: &mut SplitMix64) -> Vec<V
         let mut moved: Vec<Point> = Vec::with_capacity(stroke.len());
         for (place, point) in stroke.iter().enumerate() {
             moved.push(match moved.last() {
-                Some(corner) if *point == stroke[place - 1] => *corner,
+                Some(corner) if is_same(*point, stroke[place - 1]) => *corner,
                 _ => point.map(|at| at + between(random, -far, far)),
             });
         }
         moved
     });
     moved.collect()
+}
+
+/// Whether two points of a glyph, which are whole numbers, are one.
+fn is_same(point: Point, other: Point) -> bool {
+    point
+        .iter()
+        .zip(other)
+        .all(|(at, other)| (at - other).abs() < 0.5)
 }
 
 /// Points of a Catmull-Rom curve through `points`.
@@ -68,14 +76,14 @@ fn curve(points: &[Point]) -> Vec<Point> {
     for start in 0..points.len() as isize - 1 {
         let around = [-1, 0, 1, 2].map(|step| at(start + step));
         for piece in 1..=PIECES {
-            let t = piece as f32 / PIECES as f32;
+            let way = piece as f32 / PIECES as f32;
             curve.push([0, 1].map(|axis| {
-                let [a, b, c, d] = around.map(|point| point[axis]);
-                let (first, second) = ((c - a) / 2.0, (d - b) / 2.0);
-                let (square, cube) = (t * t, t * t * t);
-                (2.0 * cube - 3.0 * square + 1.0) * b
-                    + (cube - 2.0 * square + t) * first
-                    + (3.0 * square - 2.0 * cube) * c
+                let [before, from, to, after] = around.map(|point| point[axis]);
+                let (first, second) = ((to - before) / 2.0, (after - from) / 2.0);
+                let (square, cube) = (way * way, way * way * way);
+                (2.0 * cube - 3.0 * square + 1.0) * from
+                    + (cube - 2.0 * square + way) * first
+                    + (3.0 * square - 2.0 * cube) * to
                     + (cube - square) * second
             }));
         }
