@@ -13,6 +13,8 @@ use quintet_trainer::teacher;
 use crate::commands::{text, trainer};
 use crate::support::runtime;
 
+const RECIPE: &str = include_str!("../../recipes/simple_rnn.toml");
+
 /// An archive with as many reviews as the real one, of a few words each.
 fn write_archive(path: &Path) {
     let file = BufWriter::new(File::create(path).unwrap());
@@ -38,11 +40,16 @@ fn training_on_texts_writes_a_bundle_that_evaluates() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     write_archive(&path("aclImdb_v1.tar.gz"));
-    std::fs::write(path("train.tsv"), "a lovely film\t1\na dull film\t0\n").unwrap();
+    fs::write(path("train.tsv"), "a lovely film\t1\na dull film\t0\n").unwrap();
     let (data, models, runs) = (folder.path(), path("models"), path("runs"));
     let common = ["--data-dir", text(data), "--models-dir", text(&models)];
     let common = [&common[..], &["--runs-dir", text(&runs)]].concat();
-    let recipe = ["--epochs", "1", "--batch-size", "500", "--device", "cpu"];
+    // Without a teacher, whose sentences these reviews do not have.
+    let (alone, _) = RECIPE.split_once("[distillation]").unwrap();
+    fs::write(path("recipe.toml"), alone).unwrap();
+    let file = path("recipe.toml");
+    let recipe = ["--recipe", text(&file), "--epochs", "1"];
+    let recipe = [&recipe[..], &["--batch-size", "500", "--device", "cpu"]].concat();
     let train = [&["train", "simple_rnn"], &recipe[..], &common].concat();
     let output = trainer(&train);
     let message = String::from_utf8_lossy(&output.stderr);
