@@ -93,19 +93,18 @@ impl<R: BatchRow, O> Lanes<R, O> {
         }
     }
 
-    /// The first rows of a lane whose callers still wait, as many as `admit` takes together.
-    pub(super) fn extent(&self, lane: usize, admit: impl Fn(Extent) -> bool) -> Extent {
+    /// The first rows of a lane whose callers still wait, as long as `admit` takes one more.
+    pub(super) fn extent(&self, lane: usize, admit: impl Fn(Extent, &R) -> bool) -> Extent {
         let live = self.lanes[lane]
             .iter()
             .filter(|entry| entry.is_live())
             .flat_map(|entry| entry.rows.as_slice());
         let mut extent = Extent::default();
         for row in live {
-            let more = extent.with(row);
-            if !admit(more) {
+            if !admit(extent, row) {
                 break;
             }
-            extent = more;
+            extent = extent.with(row);
         }
         extent
     }

@@ -18,8 +18,8 @@
 //!   counted.
 //! - Rows may have widths, as texts have lengths, and a run pads its rows to the widest. Rows of
 //!   similar width wait in the same lane. The oldest row is always in the next batch, which is cut
-//!   from its lane; a narrower lane joins, whole, if that costs less than a run of its own. Rows of
-//!   a fixed size have one lane.
+//!   from its lane, as long as padding costs less than it saves; a narrower lane joins, whole, if
+//!   that costs less than a run of its own. Rows of a fixed size have one lane.
 //! - Known callers share the queue and each batch equally (`flows.rs`).
 //! - A full queue refuses at once. A failing batch fails only its own callers. A panicking instance
 //!   is replaced.

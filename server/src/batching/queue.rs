@@ -13,6 +13,9 @@ use super::lanes::{Extent, Lanes};
 use super::request::{Failure, Gather};
 use super::{BatchRow, Cost, DropReason, Settings};
 
+/// Two costs that differ by less are the same.
+const ROUNDING: f64 = 1.0 + 1e-9;
+
 /// Waiting requests.
 pub(super) struct Queue<R, O> {
     settings: Settings,
@@ -140,7 +143,9 @@ impl<R: BatchRow, O> Queue<R, O> {
                 width: 1,
             },
             Some(lane) => {
-                let mut extent = self.lanes.extent(lane, |run| self.admits(run, max));
+                let mut extent = self
+                    .lanes
+                    .extent(lane, |run, row| self.takes(run, row, max));
                 for narrower in (0..lane).rev() {
                     extent.rows += self.rows_to_join(narrower, extent, max);
                 }
@@ -186,10 +191,14 @@ impl<R: BatchRow, O> Queue<R, O> {
     /// saves work.
     fn cut(&mut self, lane: usize, now: Instant, max: usize) -> Next<R, O> {
         let mut batch = Batch::with_capacity(max.min(self.waiting.rows));
-        self.fill(&mut batch, lane, now, max);
+        self.fill(&mut batch, lane, now, |queue, run, row| {
+            queue.takes(run, row, max)
+        });
         for narrower in (0..lane).rev() {
             if self.rows_to_join(narrower, batch.extent(), max) > 0 {
-                self.fill(&mut batch, narrower, now, max);
+                self.fill(&mut batch, narrower, now, |queue, run, row| {
+                    queue.admits(run.with(row), max)
+                });
             }
         }
         if batch.rows.is_empty() {
@@ -204,6 +213,16 @@ impl<R: BatchRow, O> Queue<R, O> {
         run.rows <= max && self.settings.admit(run)
     }
 
+    /// Whether a run takes one more row of its own lane: padding must cost no more than a run of
+    /// the row alone saves.
+    fn takes(&self, run: Extent, row: &R, max: usize) -> bool {
+        let (alone, joined) = (Extent::default().with(row), run.with(row));
+        let apart = || self.cost.of_run(run) + self.cost.of_run(alone);
+        let is_cheap = || self.cost.of_run(joined) <= apart() * ROUNDING;
+        let is_like = run.rows == 0 || run.width == alone.width || is_cheap();
+        is_like && self.admits(joined, max)
+    }
+
     /// How many rows of a narrower lane a batch should take along: all, if it has room for them and
     /// they cost less here, though they are padded, than in a run of their own; else none.
     fn rows_to_join(&self, lane: usize, batch: Extent, max: usize) -> usize {
@@ -211,7 +230,7 @@ impl<R: BatchRow, O> Queue<R, O> {
         if room == 0 {
             return 0;
         }
-        let theirs = self.lanes.extent(lane, |run| run.rows <= room + 1);
+        let theirs = self.lanes.extent(lane, |run, _| run.rows <= room);
         let joined = Extent {
             rows: batch.rows + theirs.rows,
             ..batch
@@ -224,9 +243,15 @@ impl<R: BatchRow, O> Queue<R, O> {
         }
     }
 
-    /// Moves the oldest rows of a lane to a batch, passing over those that nobody waits for any
-    /// more.
-    fn fill(&mut self, batch: &mut Batch<R, O>, lane: usize, now: Instant, max: usize) {
+    /// Moves the oldest rows of a lane to a batch, as long as it `takes` one more, passing over those
+    /// that nobody waits for any more.
+    fn fill(
+        &mut self,
+        batch: &mut Batch<R, O>,
+        lane: usize,
+        now: Instant,
+        takes: impl Fn(&Self, Extent, &R) -> bool,
+    ) {
         loop {
             self.drop_dead_front(lane, now);
             let Some(entry) = self.lanes.lanes[lane].front() else {
@@ -234,8 +259,9 @@ impl<R: BatchRow, O> Queue<R, O> {
             };
             let mut extent = batch.extent();
             let fits = |row: &&R| {
+                let is_taken = takes(self, extent, row);
                 extent = extent.with(*row);
-                self.admits(extent, max)
+                is_taken
             };
             let len = entry.rows.as_slice().iter().take_while(fits).count();
             if len == 0 {

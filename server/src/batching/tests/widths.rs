@@ -52,6 +52,21 @@ fn cost_of(overhead_rows: usize, row: impl Fn(usize) -> usize) -> Cost {
 }
 
 #[test]
+fn rows_of_a_lane_run_apart_where_padding_costs_more_than_a_run() {
+    let requests: [&[u32]; 4] = [
+        &[row(160, 1)],
+        &[row(160, 2)],
+        &[row(200, 3)],
+        &[row(190, 4)],
+    ];
+    for (overhead_rows, expected) in [(0, vec![2, 1, 1]), (1, vec![4])] {
+        let batches = batches_of(settings(), linear(overhead_rows), &requests);
+        let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
+        assert_eq!(sizes, expected, "{batches:?}");
+    }
+}
+
+#[test]
 fn rows_of_like_width_ride_together_the_oldest_first() {
     let (long, short) = (|id| row(200, id), |id| row(12, id));
     let requests: [&[u32]; 6] = [
@@ -63,7 +78,7 @@ fn rows_of_like_width_ride_together_the_oldest_first() {
         &[row(190, 6)],
     ];
     assert_eq!(
-        batches_of(settings(), Cost::default(), &requests),
+        batches_of(settings(), linear(1), &requests),
         [
             vec![short(1), short(3), short(4)],
             vec![long(2), long(5), row(190, 6)]
@@ -302,7 +317,7 @@ proptest! {
                     prop_assert_eq!((batch.extent().width, batch.elements), (widest, elements));
                     prop_assert_eq!(expected_cost.to_bits(), cost.of_run(batch.extent()).to_bits());
                     if overhead_rows == 0 {
-                        prop_assert!(rows.iter().all(|row| row.2 * 2 > widest), "{:?}", rows);
+                        prop_assert!(rows.iter().all(|row| row.2 == widest), "{:?}", rows);
                     }
                     batch.scatter(&mut vec![(); rows.len()], Duration::ZERO);
                     for row in rows {
