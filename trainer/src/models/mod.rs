@@ -27,6 +27,9 @@ use crate::layers::Layer;
 use crate::recipe::Recipe;
 use crate::task::Task;
 
+/// The table of [`data::outliers`].
+const OUTLIERS: &str = "outliers";
+
 /// The networks of this crate, in the order in which `train all` trains them.
 ///
 /// The GAN follows the CNN, which judges it.
@@ -105,10 +108,17 @@ impl Architecture {
     }
 
     fn built_in(&self, text: &str) -> Recipe {
+        let recipe = Recipe::built_in(self.name, text);
         Recipe {
             architecture: self.name.to_owned(),
-            ..Recipe::built_in(self.name, text)
+            outliers: recipe.outliers.filter(|_| self.tables.contains(&OUTLIERS)),
+            ..recipe
         }
+    }
+
+    fn tables_without(&self, table: &str) -> Vec<&'static str> {
+        let tables = self.tables.iter().copied();
+        tables.filter(|it| *it != table).collect()
     }
 
     /// The same network for another one of [`data::IMAGES`], called `NETWORK-DATASET`; itself, if
@@ -129,6 +139,8 @@ impl Architecture {
             Some((_, dataset)) if fits(*dataset) => Ok(Box::leak(Box::new(Self {
                 name: format!("{self}-{data}").leak(),
                 dataset: *dataset,
+                // They are what is no digit, and drawn digits.
+                tables: self.tables_without(OUTLIERS).leak(),
                 ..*self
             }))),
             _ => {

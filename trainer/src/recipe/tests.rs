@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::data::text::TokenizerSettings;
-use crate::models::{Architecture, GAN, LSTM, MLP, NETWORKS};
+use crate::models::{Architecture, CNN, GAN, LSTM, MLP, NETWORKS};
 
 fn original() -> Recipe {
     MLP.original().unwrap()
@@ -160,4 +160,15 @@ fn values_out_of_range_are_named() {
     };
     let message = recipe.validate(&MLP).unwrap_err().to_string();
     assert!(message.contains("seed is 18446744073709551615, "));
+}
+
+#[test]
+fn a_network_that_learns_garments_is_shown_nothing_of_digits() {
+    let digits = CNN.recipe();
+    assert!(digits.outliers.is_some());
+    let garments = CNN.trained_on("fashion-mnist").unwrap();
+    assert_eq!(garments.recipe().outliers, None);
+    garments.recipe().validate(garments).unwrap();
+    let refused = digits.validate(garments).unwrap_err().to_string();
+    assert!(refused.contains("outliers"), "{refused}");
 }
