@@ -19,7 +19,7 @@ pub(crate) const CONCURRENCY: usize = 64;
 const BATCHES: [usize; 4] = [4, 8, 16, 32];
 /// How long each is tried.
 const TRIAL: Duration = Duration::from_secs(1);
-/// One text in so many stands for all. Odd, because every second text is cut.
+/// A slow model is measured on every 17th text. The step is odd, because every second text is cut.
 const FEW: usize = 17;
 
 /// Measured right after each other.

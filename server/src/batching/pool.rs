@@ -248,8 +248,8 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    /// Keeps the parallel instance for the next run, unless it has panicked or the engine has ended.
-    /// The others do without it.
+    /// Keeps the parallel instance for the next run, unless it has panicked or the engine has
+    /// ended. The others do without it.
     fn give_back_parallel(&self, instance: Option<Instance<B>>) {
         let mut state = lock(&self.state);
         if !state.phase.has_ended() {

@@ -243,8 +243,8 @@ impl<R: BatchRow, O> Queue<R, O> {
         }
     }
 
-    /// Moves the oldest rows of a lane to a batch, as long as it `takes` one more, passing over those
-    /// that nobody waits for any more.
+    /// Moves the oldest rows of a lane to a batch, as long as it `takes` one more. Rows whose caller
+    /// has gone are skipped.
     fn fill(
         &mut self,
         batch: &mut Batch<R, O>,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use quintet_bundle::Bundle;
 
-use super::{LoadError, warm_up};
-use crate::batching::{Backend, BackendError, Clock};
+use super::LoadError;
+use super::warm_up::{prove, time};
 use crate::config::cores;
 use crate::runtime::{Device, Row, Runtime, SessionBackend, Weights};
 
@@ -47,6 +47,7 @@ pub(super) fn instance(
         Some(sequence) => signature.repeat(sample, sequence.longest.min(STEPS)),
         None => sample.clone(),
     };
+    let row = [row];
     let mut on_one_core = Duration::MAX;
     for _ in 0..turns(time(single, &row)?) {
         on_one_core = on_one_core.min(time(single, &row)?);
@@ -57,7 +58,7 @@ pub(super) fn instance(
     let model = &bundle.manifest().name;
     let runtime = runtime.with_intra_op_threads(threads);
     let mut parallel = runtime.session(bundle.model(), &signature, weights)?;
-    if let Err(reason) = warm_up::prove(&mut parallel, bundle, samples, 1) {
+    if let Err(reason) = prove(&mut parallel, bundle, samples, 1) {
         tracing::warn!(model, threads, %reason, "runs on one core only");
         return Ok(None);
     }
@@ -74,12 +75,4 @@ pub(super) fn instance(
 /// How often to measure a run that takes so long.
 fn turns(run: Duration) -> u128 {
     (ALL_TURNS.as_micros() / run.as_micros().max(1)).clamp(1, TURNS)
-}
-
-fn time(backend: &mut SessionBackend, row: &Row) -> Result<Duration, LoadError> {
-    let (clock, mut outputs) = (Clock::system(), Vec::new());
-    let started = clock.now();
-    let done: Result<(), BackendError> = backend.run(std::slice::from_ref(row), &mut outputs);
-    done.map_err(LoadError::Warmup)?;
-    Ok(clock.now() - started)
 }

@@ -2,6 +2,7 @@
 //! measured.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use quintet_bundle::{Bundle, Tensor};
@@ -63,16 +64,17 @@ pub(super) fn measure(
     let (Some(sequence), Some(sample)) = (signature.sequence, samples.first()) else {
         return Ok(Cost::default());
     };
-    let (clock, mut outputs) = (Clock::system(), Vec::new());
     Cost::measure(max_batch_size, sequence.longest, |rows, width| {
-        let batch = vec![signature.repeat(sample, width); rows];
-        outputs.clear();
-        let started = clock.now();
-        backend
-            .run(&batch, &mut outputs)
-            .map_err(LoadError::Warmup)?;
-        Ok(clock.now() - started)
+        time(backend, &vec![signature.repeat(sample, width); rows])
     })
+}
+
+/// How long a run takes.
+pub(super) fn time(backend: &mut SessionBackend, rows: &[Row]) -> Result<Duration, LoadError> {
+    let (clock, mut outputs) = (Clock::system(), Vec::new());
+    let started = clock.now();
+    backend.run(rows, &mut outputs).map_err(LoadError::Warmup)?;
+    Ok(clock.now() - started)
 }
 
 /// Cuts whole tensors, by name, into rows. The bundle has checked names, types and shapes.
