@@ -92,10 +92,7 @@ enum Command {
     /// Serve the echo alone, for another load generator. It says where it listens.
     Echo,
     /// Measure the text models on reviews and sentences, which lie in DIR/imdb/ or DIR itself.
-    Texts {
-        #[arg(value_name = "DIR")]
-        data_dir: PathBuf,
-    },
+    Texts(texts::Options),
     /// Measure which share of MNIST's test digits each image classifier reads right on pictures as
     /// people send them. Without --model, only the CNN.
     Pictures(pictures::Options),
@@ -149,7 +146,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.command {
         Some(Command::Echo) => echo::serve(),
-        Some(Command::Texts { data_dir }) => texts(&arguments, data_dir),
+        Some(Command::Texts(options)) => texts(&arguments, options),
         Some(Command::Pictures(options)) => pictures(&arguments, options),
         Some(Command::Peer { address }) => peer(&arguments, address),
         Some(Command::Build { other }) => build(&arguments, other),
@@ -217,14 +214,13 @@ impl Arguments {
     }
 }
 
-fn texts(arguments: &Arguments, data_dir: &Path) -> Result<()> {
+fn texts(arguments: &Arguments, options: &texts::Options) -> Result<()> {
     let models = inference::models(arguments, task::TEXT_CLASSIFICATION)?;
-    // Half reviews and half sentences, as the load generator's.
-    let texts = quintet_data::imdb::sample(data_dir, texts::TEXTS, |at| at.is_multiple_of(2))?;
     let (generator, quintet) = (arguments.generator()?, arguments.quintet()?);
     let echo = Server::echo()?;
-    let data_dir = data_dir.display().to_string();
-    let options = ["--mix", "both", "--data-dir", &data_dir];
+    let texts = options.texts()?;
+    let (mix, data_dir) = (options.mix(), options.data_dir.display().to_string());
+    let options = ["--mix", &mix, "--data-dir", &data_dir];
     report(
         arguments,
         &names(&models),

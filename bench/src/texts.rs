@@ -1,8 +1,12 @@
 //! Texts of all lengths: the server beside an echo of the same calls, and the same texts read and
 //! run in this process.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use quintet_data::imdb;
 use quintet_server::batching::Backend as _;
 use quintet_server::runtime::{Row, SessionBackend, Weights};
 use quintet_server::task::text::Reader;
@@ -13,7 +17,7 @@ use crate::load::Measured;
 use crate::table::{self, Series};
 
 /// As many as the load generator has.
-pub(crate) const TEXTS: usize = 2048;
+const TEXTS: usize = 2048;
 pub(crate) const CONCURRENCY: usize = 64;
 /// Batch sizes tried; the best counts.
 const BATCHES: [usize; 4] = [4, 8, 16, 32];
@@ -21,6 +25,33 @@ const BATCHES: [usize; 4] = [4, 8, 16, 32];
 const TRIAL: Duration = Duration::from_secs(1);
 /// A slow model is measured on every 17th text. The step is odd, because every second text is cut.
 const FEW: usize = 17;
+
+/// Which texts are measured.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The folder with IMDB's reviews.
+    #[arg(value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Texts of so many words each [default: reviews and sentences in turn].
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    words: Option<usize>,
+}
+
+impl Options {
+    /// The load generator's option for the same texts.
+    pub(crate) fn mix(&self) -> String {
+        self.words
+            .map_or("both".to_owned(), |words| words.to_string())
+    }
+
+    /// The load generator's texts.
+    pub(crate) fn texts(&self) -> Result<Vec<String>> {
+        Ok(match self.words {
+            Some(words) => imdb::of_words(&self.data_dir, TEXTS, words)?,
+            None => imdb::sample(&self.data_dir, TEXTS, |at| at.is_multiple_of(2))?,
+        })
+    }
+}
 
 /// Measured right after each other.
 pub(crate) struct Pass {
@@ -115,8 +146,8 @@ impl table::Pass for Pass {
 
     fn note(_: &[Series<Self>]) -> String {
         format!(
-            ", {TEXTS} of IMDB's test reviews, half of them cut to their first sentences, one text a \
-             request, {CONCURRENCY} under way. In process: the same texts made tokens and run sorted by \
+            ", {TEXTS} texts of IMDB's test reviews: half of them whole, half cut to their first \
+             sentences, or all of --words. One text a request, {CONCURRENCY} under way. In process: the same texts made tokens and run sorted by \
              length, over all cores."
         )
     }

@@ -305,6 +305,36 @@ async fn a_text_model_is_evaluated_on_the_reviews() {
 }
 
 #[tokio::test]
+async fn a_text_model_is_evaluated_on_own_texts() {
+    let server = reader().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("texts.tsv");
+    let file = path.display().to_string();
+    std::fs::write(&path, "I love it\t1\na waste\t0\nfine\t1\n").unwrap();
+    let args = ["evaluate", "--texts", &file, "--json"];
+    let finished = run(&server.url(), &args).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(report["model"], "lstm");
+    assert_eq!(report["confusion"], serde_json::json!([[1, 0], [1, 1]]));
+    assert_eq!(server.texts()[0].texts, ["I love it", "a waste", "fine"]);
+
+    for (content, complaint) in [
+        ("fine 1\n", "line 1: no tab and label 0 or 1 at its end"),
+        ("", "has no texts"),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let finished = run(&server.url(), &args).await;
+        assert_eq!(finished.code, Some(1));
+        assert!(finished.stderr.contains(complaint), "{}", finished.stderr);
+    }
+    let args = ["evaluate", "--texts", &file, "--model", "mlp"];
+    let finished = run(&server.url(), &args).await;
+    let complaint = "mlp is no text classifier that is ready";
+    assert!(finished.stderr.contains(complaint), "{}", finished.stderr);
+}
+
+#[tokio::test]
 async fn missing_reviews_are_named() {
     let server = reader().await;
     let data = mnist(10);

@@ -293,12 +293,14 @@ fn evaluate() {
         &expect![[r#"
             Measure a model's accuracy and speed on a public test set, through the server
 
-            Usage: quintet evaluate [OPTIONS] --data-dir <DIR>
+            Usage: quintet evaluate [OPTIONS]
 
             Options:
                   --data-dir <DIR>   Where the MNIST test set lies, DIR/mnist/ or DIR itself, packed (.gz) or
                                      not; Fashion-MNIST's, DIR/fashion-mnist/; and IMDB's aclImdb_v1.tar.gz,
                                      DIR/imdb/ or DIR itself
+                  --texts <FILE>     Your own texts instead, or SST-2's: a line for each, of the text, a tab,
+                                     and 0 or 1 for the model's first or second label
                   --model <MODEL>    The model's name [default: see below]
                   --limit <N>        Send only the first N images or texts; bad and good texts alternate
                   --concurrency <N>  How many requests are under way at once [default: 32]
@@ -310,7 +312,7 @@ fn evaluate() {
             An image classifier gets MNIST's test set, one image a request, or Fashion-MNIST's where its labels
             are garments; a text classifier gets the 25,000 test reviews of IMDB, 16 a request. Without --model,
             the default classifier is measured, and then, if the reviews are there, every text classifier that
-            is ready.
+            is ready; with --texts, every text classifier.
             With --json, one object a model:
               model, version, images or texts, correct, accuracy (0 to 1), labels[], confusion (a row for each
               true label, of counts, one for each answered label), seconds, images_per_second or
@@ -350,8 +352,8 @@ fn bench() {
                   --data-dir <DIR>        Send MNIST's test set, which lies in DIR/mnist/ or DIR itself, or
                                           IMDB's test reviews, in DIR/imdb/ or DIR [default: noise; for texts,
                                           words without sense]
-                  --mix <MIX>             Which texts to send: whole reviews, their first sentences, or both in
-                                          turn [default: both] [possible values: both, reviews, sentences]
+                  --mix <MIX>             Which texts to send: reviews, sentences (their first ones), both in
+                                          turn, or a number: as many words of reviews each [default: both]
                   --json                  Print JSON
               -h, --help                  Print help
 

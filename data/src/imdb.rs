@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::DataError;
 use crate::published::{Published, PublishedFile};
 
-pub use sample::{first_sentence, sample};
+pub use sample::{first_sentence, of_words, sample};
 
 /// File name of the archive.
 pub const ARCHIVE: &str = "aclImdb_v1.tar.gz";

@@ -30,15 +30,22 @@ pub const PUBLISHED: Published = Published {
     }],
 };
 
-/// Reads the sentences, contractions joined as people write them: `is n't` becomes `isn't`.
+/// Reads the training sentences.
 ///
 /// # Errors
-/// The file is not there or cannot be read, or a line has no label.
+/// The file is not there, or as for [`read`].
 pub fn load(data_dir: &Path) -> Result<Reviews, DataError> {
-    let path = PUBLISHED.find(data_dir, FILE)?;
-    let failed = |kind| DataError::new(&path, kind);
+    read(&PUBLISHED.find(data_dir, FILE)?)
+}
+
+/// Reads a file of this form, contractions joined as people write them: `is n't` becomes `isn't`.
+///
+/// # Errors
+/// The file cannot be read, or a line has no label.
+pub fn read(path: &Path) -> Result<Reviews, DataError> {
+    let failed = |kind| DataError::new(path, kind);
     let io = |error| failed(DataErrorKind::Io(error));
-    let file = unpacked(File::open(&path).map_err(io)?).map_err(io)?;
+    let file = unpacked(File::open(path).map_err(io)?).map_err(io)?;
     let mut sentences = Reviews::default();
     for (index, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(io)?;

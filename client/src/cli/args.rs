@@ -62,7 +62,7 @@ const EVALUATE_JSON: &str = "\
 An image classifier gets MNIST's test set, one image a request, or Fashion-MNIST's where its labels
 are garments; a text classifier gets the 25,000 test reviews of IMDB, 16 a request. Without --model,
 the default classifier is measured, and then, if the reviews are there, every text classifier that
-is ready.
+is ready; with --texts, every text classifier.
 With --json, one object a model:
   model, version, images or texts, correct, accuracy (0 to 1), labels[], confusion (a row for each
   true label, of counts, one for each answered label), seconds, images_per_second or
@@ -201,8 +201,17 @@ pub(crate) struct HealthArgs {
 pub(crate) struct EvaluateArgs {
     /// Where the MNIST test set lies, DIR/mnist/ or DIR itself, packed (.gz) or not;
     /// Fashion-MNIST's, DIR/fashion-mnist/; and IMDB's aclImdb_v1.tar.gz, DIR/imdb/ or DIR itself.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: PathBuf,
+    #[arg(
+        long,
+        value_name = "DIR",
+        required_unless_present = "texts",
+        conflicts_with = "texts"
+    )]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Your own texts instead, or SST-2's: a line for each, of the text, a tab, and 0 or 1 for the
+    /// model's first or second label.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) texts: Option<PathBuf>,
     /// The model's name [default: see below].
     #[arg(long)]
     pub(crate) model: Option<String>,

@@ -1,5 +1,5 @@
-//! `quintet evaluate`: a public test set through the server, many requests at once, so that the
-//! figures are those of the server's own batching.
+//! `quintet evaluate`: a public test set, or the user's own texts, through the server. Many requests
+//! are under way at once, so the figures are those of the server's own batching.
 
 mod test_set;
 
@@ -34,43 +34,95 @@ struct Report {
 pub(crate) async fn run(client: &Client, args: EvaluateArgs) -> Result<(), Failure> {
     let models = client.list_models().await;
     let models = models.map_err(Failure::of_call(client.address()))?;
-    if let Some(name) = &args.model {
-        let mut named = models.iter().filter(|it| it.name == *name);
-        if named.clone().any(|it| it.task == Task::ImageGeneration) {
-            let message = format!("{name} makes images, and what it makes has no right answers");
-            let hint = "quintet generate --json says how sure a classifier is of them";
-            return Err(Failure::new(message).hint(hint));
+    if let Some(name) = &args.model
+        && models
+            .iter()
+            .any(|it| it.name == *name && it.task == Task::ImageGeneration)
+    {
+        let message = format!("{name} makes images, and what it makes has no right answers");
+        let hint = "quintet generate --json says how sure a classifier is of them";
+        return Err(Failure::new(message).hint(hint));
+    }
+    match (&args.texts, &args.data_dir) {
+        (Some(file), _) => on_texts(client, &models, file, &args).await,
+        (None, Some(folder)) => on_test_sets(client, &models, folder, &args).await,
+        (None, None) => Err(Failure::usage("--data-dir or --texts says what to send")),
+    }
+}
+
+/// The user's own texts, for the model that was named or every text classifier.
+async fn on_texts(
+    client: &Client,
+    models: &[ModelInfo],
+    file: &Path,
+    args: &EvaluateArgs,
+) -> Result<(), Failure> {
+    let named = |it: &&ModelInfo| args.model.as_ref().is_none_or(|name| it.name == *name);
+    let found = readers(models.iter().filter(named));
+    if found.is_empty() {
+        let message = match &args.model {
+            Some(name) => format!("{name} is no text classifier that is ready"),
+            None => "the server has no text classifier that is ready".to_owned(),
+        };
+        return Err(Failure::new(message));
+    }
+    for (at, model) in found.into_iter().enumerate() {
+        let labels = two_labels(model)?;
+        let set = load(file, args, |file, limit| {
+            TestSet::texts(file, limit, labels)
+        })
+        .await?;
+        if at > 0 && !args.json {
+            output::print("\n")?;
         }
+        evaluate(client, &model.name, set, args).await?;
+    }
+    Ok(())
+}
+
+/// The public test set of the model that was named; else the digits for the default model, and the
+/// reviews for every text classifier.
+async fn on_test_sets(
+    client: &Client,
+    models: &[ModelInfo],
+    folder: &Path,
+    args: &EvaluateArgs,
+) -> Result<(), Failure> {
+    if let Some(name) = &args.model {
         // A model that does not exist is sent a digit: the server's error says best what it has.
-        let set = match named.next_back() {
+        let set = match models.iter().rfind(|it| it.name == *name) {
             Some(model) if model.task == Task::TextClassification => {
-                reviews(&args, model).await?.ok_or_else(|| {
-                    let folder = args.data_dir.display();
+                reviews(folder, args, model).await?.ok_or_else(|| {
+                    let folder = folder.display();
                     Failure::new(format!("{folder} has no {}", quintet_data::imdb::ARCHIVE))
                         .hint("--data-dir names the folder with the IMDB reviews")
                 })?
             }
-            Some(model) if knows_garments(model) => load(&args, TestSet::garments).await?,
-            _ => digits(&args).await?,
+            Some(model) if knows_garments(model) => load(folder, args, TestSet::garments).await?,
+            _ => load(folder, args, TestSet::digits).await?,
         };
-        return evaluate(client, name, set, &args).await;
+        return evaluate(client, name, set, args).await;
     }
-    evaluate(client, "", digits(&args).await?, &args).await?;
-    let mut texts: Vec<_> = models
-        .iter()
-        .filter(|it| it.task == Task::TextClassification && it.state == ModelState::Ready)
-        .collect();
-    texts.dedup_by(|next, model| next.name == model.name);
-    for model in texts {
-        let Some(set) = reviews(&args, model).await? else {
+    evaluate(client, "", load(folder, args, TestSet::digits).await?, args).await?;
+    for model in readers(models.iter()) {
+        let Some(set) = reviews(folder, args, model).await? else {
             break;
         };
         if !args.json {
             output::print("\n")?;
         }
-        evaluate(client, &model.name, set, &args).await?;
+        evaluate(client, &model.name, set, args).await?;
     }
     Ok(())
+}
+
+/// The text classifiers that are ready, each once.
+fn readers<'a>(models: impl Iterator<Item = &'a ModelInfo>) -> Vec<&'a ModelInfo> {
+    let mut found: Vec<_> = models
+        .filter(|it| it.task == Task::TextClassification && it.state == ModelState::Ready)
+        .collect();
+    found.dedup_by(|next, model| next.name == model.name);
+    found
 }
 
 /// Whether the model's labels are those of Fashion-MNIST, in any order.
@@ -82,31 +134,37 @@ fn knows_garments(model: &ModelInfo) -> bool {
             .all(|label| model.labels.iter().any(|it| it == label))
 }
 
-async fn digits(args: &EvaluateArgs) -> Result<TestSet, Failure> {
-    load(args, TestSet::digits).await
-}
-
-async fn reviews(args: &EvaluateArgs, model: &ModelInfo) -> Result<Option<TestSet>, Failure> {
-    let labels = model.labels.clone();
-    if labels.len() != 2 {
-        let (name, labels) = (&model.name, labels.len());
-        let message = format!("{name} has {labels} labels, the reviews have two");
-        return Err(Failure::new(message));
-    }
-    load(args, |folder, limit| {
+async fn reviews(
+    folder: &Path,
+    args: &EvaluateArgs,
+    model: &ModelInfo,
+) -> Result<Option<TestSet>, Failure> {
+    let labels = two_labels(model)?;
+    load(folder, args, |folder, limit| {
         TestSet::reviews(folder, limit, labels)
     })
     .await
 }
 
-/// Reads a set from the data folder, as many of its samples as are wanted.
+/// The labels of a model that tells two kinds of texts apart.
+fn two_labels(model: &ModelInfo) -> Result<Vec<String>, Failure> {
+    if model.labels.len() == 2 {
+        return Ok(model.labels.clone());
+    }
+    let (name, labels) = (&model.name, model.labels.len());
+    let message = format!("{name} has {labels} labels, the texts have two");
+    Err(Failure::new(message))
+}
+
+/// Reads a set from a folder or file, as many of its samples as are wanted.
 async fn load<T: Send + 'static>(
+    path: &Path,
     args: &EvaluateArgs,
     read: impl FnOnce(&Path, usize) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let folder = args.data_dir.clone();
+    let path = path.to_owned();
     let limit = args.limit.map_or(usize::MAX, Into::into);
-    let set = tokio::task::spawn_blocking(move || read(&folder, limit)).await;
+    let set = tokio::task::spawn_blocking(move || read(&path, limit)).await;
     set.map_err(|error| Failure::new(format!("cannot read the data: {error}")))?
 }
 

@@ -26,6 +26,21 @@ pub fn sample(
     Ok(texts.collect())
 }
 
+/// At most `count` texts of exactly `words` words each: test reviews, one after the other, cut.
+pub fn of_words(data_dir: &Path, count: usize, words: usize) -> Result<Vec<String>, DataError> {
+    let reviews = sample(data_dir, usize::MAX, |_| true)?;
+    Ok(cut(&reviews, count, words))
+}
+
+fn cut(reviews: &[String], count: usize, words: usize) -> Vec<String> {
+    let mut all = reviews.iter().flat_map(|review| review.split_whitespace());
+    let texts = std::iter::from_fn(|| {
+        let text: Vec<&str> = all.by_ref().take(words).collect();
+        (text.len() == words).then(|| text.join(" "))
+    });
+    texts.take(count).collect()
+}
+
 /// Up to the first full stop, exclamation or question mark that ends a word, or the first line
 /// break.
 pub fn first_sentence(review: &str) -> &str {
@@ -42,6 +57,13 @@ pub fn first_sentence(review: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_of_words_have_as_many_and_skip_none() {
+        let reviews = ["one two  three", "four\nfive", "six seven"].map(String::from);
+        assert_eq!(cut(&reviews, 9, 2), ["one two", "three four", "five six"]);
+        assert_eq!(cut(&reviews, 1, 2), ["one two"]);
+    }
 
     #[test]
     fn a_first_sentence_ends_where_it_should() {

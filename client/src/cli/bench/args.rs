@@ -60,8 +60,9 @@ pub(crate) struct BenchArgs {
     /// DIR/imdb/ or DIR [default: noise; for texts, words without sense].
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
-    /// Which texts to send: whole reviews, their first sentences, or both in turn.
-    #[arg(long, value_enum, default_value_t = Mix::Both)]
+    /// Which texts to send: reviews, sentences (their first ones), both in turn, or a number: as
+    /// many words of reviews each.
+    #[arg(long, value_name = "MIX", default_value_t = Mix::Both)]
     pub(super) mix: Mix,
     /// Print JSON.
     #[arg(long)]

@@ -1,5 +1,5 @@
-//! What is sent and what the right answers are: the test images of MNIST or Fashion-MNIST, or
-//! IMDB's test reviews.
+//! What is sent and what the right answers are: the test images of MNIST or Fashion-MNIST, IMDB's
+//! test reviews, or the user's own texts.
 
 use std::{ops::Range, path::Path};
 
@@ -11,6 +11,7 @@ use quintet_data::{
     DataErrorKind, fashion_mnist,
     imdb::{self, Reviews},
     mnist::SIDE,
+    sst2,
 };
 
 use crate::{
@@ -91,6 +92,21 @@ impl TestSet {
             truths,
             labels,
         }))
+    }
+
+    /// The texts of a file in the form of SST-2's.
+    pub(super) fn texts(file: &Path, limit: usize, labels: Vec<String>) -> Result<Self, Failure> {
+        let mut all = sst2::read(file).map_err(|error| Failure::new(error.to_string()))?;
+        if all.texts.is_empty() {
+            return Err(Failure::new(format!("{} has no texts", file.display())));
+        }
+        all.texts.truncate(limit);
+        all.labels.truncate(limit);
+        Ok(Self {
+            samples: Samples::Texts(all.texts),
+            truths: all.labels,
+            labels,
+        })
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,11 +1,13 @@
 //! Requests of texts: IMDB's test reviews, or words put together.
 
+use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::str::FromStr;
 
-use clap::ValueEnum;
 use quintet_data::imdb;
 use quintet_proto::v1::SentimentScoreRequest;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Payload, Rpc, groups};
 use crate::failure::Failure;
@@ -20,13 +22,15 @@ const WORDS: &str = "\
     character time hour end beginning good bad great awful boring wonderful funny sad slow \
     long old new love hate waste see watch think feel never always very not but";
 
-// No doc comments on the variants: clap would print them, and each help in its long form for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
+/// Which texts are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Mix {
+    /// Reviews and sentences in turn.
     Both,
     Reviews,
     Sentences,
+    /// As many words each.
+    Words(NonZeroUsize),
 }
 
 /// Texts to score, at least one.
@@ -39,7 +43,10 @@ impl Texts {
         let Some(data_dir) = data_dir else {
             return Ok(Self::generated(mix));
         };
-        let texts = imdb::sample(data_dir, TEXTS, |index| mix.whole(index));
+        let texts = match mix {
+            Mix::Words(words) => imdb::of_words(data_dir, TEXTS, words.get()),
+            _ => imdb::sample(data_dir, TEXTS, |index| mix.is_whole(index)),
+        };
         texts.map(Self).map_err(|error| {
             Failure::new(error.to_string())
                 .hint("--data-dir names the folder with the IMDB reviews")
@@ -51,12 +58,11 @@ impl Texts {
         let mut random = fastrand::Rng::with_seed(0);
         let words: Vec<&str> = WORDS.split_whitespace().collect();
         let texts = (0..TEXTS).map(|index| {
-            let range = if mix.whole(index) {
-                REVIEW_WORDS
-            } else {
-                SENTENCE_WORDS
+            let count = match mix {
+                Mix::Words(words) => words.get(),
+                _ if mix.is_whole(index) => random.usize(REVIEW_WORDS),
+                _ => random.usize(SENTENCE_WORDS),
             };
-            let count = random.usize(range);
             let words = std::iter::repeat_with(|| words[random.usize(..words.len())]);
             words.take(count).collect::<Vec<_>>().join(" ")
         });
@@ -76,12 +82,44 @@ impl Texts {
 
 impl Mix {
     /// Whether the text at this place is a whole review.
-    fn whole(self, index: usize) -> bool {
+    fn is_whole(self, index: usize) -> bool {
         match self {
             Self::Both => index.is_multiple_of(2),
             Self::Reviews => true,
-            Self::Sentences => false,
+            Self::Sentences | Self::Words(_) => false,
         }
+    }
+}
+
+impl FromStr for Mix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "both" => Ok(Self::Both),
+            "reviews" => Ok(Self::Reviews),
+            "sentences" => Ok(Self::Sentences),
+            _ => text.parse().map(Self::Words).map_err(|_| {
+                "allowed: both, reviews, sentences, or a number of words from 1 on".to_owned()
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Mix {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Both => out.write_str("both"),
+            Self::Reviews => out.write_str("reviews"),
+            Self::Sentences => out.write_str("sentences"),
+            Self::Words(words) => write!(out, "{words}"),
+        }
+    }
+}
+
+impl Serialize for Mix {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -99,8 +137,25 @@ mod tests {
             assert_eq!(generated.len(), TEXTS);
             for (index, text) in generated.iter().enumerate() {
                 let words = text.split(' ').count();
-                assert_eq!(mix.whole(index), REVIEW_WORDS.contains(&words), "{words}");
+                assert_eq!(
+                    mix.is_whole(index),
+                    REVIEW_WORDS.contains(&words),
+                    "{words}"
+                );
             }
+        }
+    }
+
+    #[test]
+    fn a_number_of_words_is_a_mix() {
+        let mix: Mix = "16".parse().unwrap();
+        let generated = Texts::generated(mix).0;
+        assert!(generated.iter().all(|text| text.split(' ').count() == 16));
+        for name in ["both", "reviews", "sentences", "16"] {
+            assert_eq!(name.parse::<Mix>().unwrap().to_string(), name);
+        }
+        for wrong in ["0", "-1", "Both", ""] {
+            assert!(wrong.parse::<Mix>().is_err(), "{wrong}");
         }
     }
 
