@@ -15,6 +15,8 @@ use super::lanes::Extent;
 pub struct Cost {
     /// By width, which is unique.
     pub(super) points: Vec<CostAt>,
+    /// What a server spends on a run beside the run itself.
+    pub(super) hand_over: f64,
 }
 
 /// The cost of a run whose widest row has this width.
@@ -41,6 +43,10 @@ const LONG_RUN: Duration = Duration::from_millis(100);
 
 /// Once the rows cost this many times the fixed cost of a run, a larger run saves little per row.
 const ROWS_TO_RUN: f64 = 4.0;
+
+/// Microseconds: an instance is woken, and finds the data of other work in the caches. Chosen by
+/// the texts that a server scores a second (docs/decisions/003).
+const HAND_OVER: f64 = 30.0;
 
 impl Cost {
     /// Measures the cost of rows up to `longest` wide: `run(rows, width)` makes one run of at most
@@ -95,7 +101,10 @@ impl Cost {
             points.push(CostAt { width, row, run });
         }
         points.reverse();
-        Ok(Self { points })
+        Ok(Self {
+            points,
+            hand_over: HAND_OVER,
+        })
     }
 
     /// The cost of one run.
@@ -115,6 +124,12 @@ impl Cost {
         let part = (width - low.width as f64) / (high.width - low.width) as f64;
         let between = |low: f64, high: f64| low + (high - low) * part;
         rows * between(low.row, high.row) + between(low.run, high.run)
+    }
+
+    /// What a run of both saves beside two runs. Below 0, padding costs more than that.
+    pub(super) fn saves(&self, one: Extent, other: Extent) -> f64 {
+        let apart = self.of_run(one) + self.of_run(other) + self.hand_over;
+        apart - self.of_run(one.and(other))
     }
 
     /// The fewest rows of a run that is nearly as cheap per row as a larger one. Of the widest

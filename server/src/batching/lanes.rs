@@ -39,6 +39,14 @@ pub(super) struct Extent {
 }
 
 impl Extent {
+    /// These rows and those.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            rows: self.rows + other.rows,
+            width: self.width.max(other.width),
+        }
+    }
+
     /// These and one more row.
     pub(super) fn with(self, row: &impl BatchRow) -> Self {
         Self {
@@ -95,8 +103,8 @@ impl<R: BatchRow, O> Lanes<R, O> {
 
     /// The first rows of a lane whose callers still wait, as long as `admit` takes one more.
     pub(super) fn extent(&self, lane: usize, admit: impl Fn(Extent, &R) -> bool) -> Extent {
-        let live = self.lanes[lane]
-            .iter()
+        let entries = self.lanes.get(lane).into_iter().flatten();
+        let live = entries
             .filter(|entry| entry.is_live())
             .flat_map(|entry| entry.rows.as_slice());
         let mut extent = Extent::default();
@@ -121,6 +129,17 @@ impl<R: BatchRow, O> Lanes<R, O> {
         oldest.min().map(|(_, lane)| lane)
     }
 
+    /// The next narrower lane in which rows wait.
+    pub(super) fn below(&self, lane: usize) -> Option<usize> {
+        self.lanes[..lane].iter().rposition(has_live)
+    }
+
+    /// The next wider lane in which rows wait.
+    pub(super) fn above(&self, lane: usize) -> Option<usize> {
+        let wider = self.lanes.get(lane + 1..)?;
+        Some(lane + 1 + wider.iter().position(has_live)?)
+    }
+
     /// Removes the entries of requests that are over.
     pub(super) fn sweep(&mut self) {
         for lane in &mut self.lanes {
@@ -136,10 +155,22 @@ impl<R, O> Entry<R, O> {
     }
 }
 
-/// The lane of a row: each takes widths up to twice those of the one before. Measured with the LSTM
-/// and 64 callers: finer lanes are too thin to fill batches, coarser ones pad too much.
+fn has_live<R, O>(lane: &VecDeque<Entry<R, O>>) -> bool {
+    lane.iter().any(Entry::is_live)
+}
+
+/// Lanes between a width and its double.
+const LANES: u32 = 8;
+
+/// The lane of a row. The widest rows of a lane are at most an eighth wider than its narrowest.
 fn lane_of(row: &impl BatchRow) -> usize {
-    (usize::BITS - row.width().saturating_sub(1).leading_zeros()) as usize
+    let Some(above) = row.width().checked_sub(1).filter(|above| *above > 0) else {
+        return 0;
+    };
+    let doublings = above.ilog2();
+    // The bits below the first say how far it is to the next doubling.
+    let part = (above - (1 << doublings)) as u128 * u128::from(LANES) >> doublings;
+    1 + (doublings * LANES) as usize + part as usize
 }
 
 #[cfg(test)]
@@ -155,19 +186,17 @@ mod tests {
     }
 
     #[test]
-    fn each_lane_takes_twice_the_widths_of_the_one_before() {
-        for (widths, lane) in [
-            (0..=1, 0),
-            (2..=2, 1),
-            (3..=4, 2),
-            (5..=8, 3),
-            (129..=256, 8),
-            (257..=512, 9),
-        ] {
-            for width in widths {
-                assert_eq!(lane_of(&Wide(width)), lane, "{width}");
+    fn rows_of_a_lane_differ_by_an_eighth_at_most() {
+        assert_eq!([0, 1, 2].map(|width| lane_of(&Wide(width))), [0, 0, 1]);
+        for width in 2..3000 {
+            let (lane, next) = (lane_of(&Wide(width)), lane_of(&Wide(width + 1)));
+            assert!(lane <= next);
+            // A width that ends a lane, and the first one of that lane.
+            if lane < next {
+                let first = (1..=width).find(|it| lane_of(&Wide(*it)) == lane).unwrap();
+                assert!(width <= first + (first - 1) / 8, "{first} to {width}");
             }
         }
-        assert_eq!(lane_of(&Wide(usize::MAX)), 64);
+        assert_eq!(lane_of(&Wide(usize::MAX)), 512);
     }
 }

@@ -13,8 +13,8 @@ use super::lanes::{Extent, Lanes};
 use super::request::{Failure, Gather};
 use super::{BatchRow, Cost, DropReason, Settings};
 
-/// Two costs that differ by less are the same.
-const ROUNDING: f64 = 1.0 + 1e-9;
+/// Costs that differ by a smaller part are the same.
+const ROUNDING: f64 = 1e-9;
 
 /// Waiting requests.
 pub(super) struct Queue<R, O> {
@@ -142,15 +142,7 @@ impl<R: BatchRow, O> Queue<R, O> {
                 rows: self.waiting.rows.min(max),
                 width: 1,
             },
-            Some(lane) => {
-                let mut extent = self
-                    .lanes
-                    .extent(lane, |run, row| self.takes(run, row, max));
-                for narrower in (0..lane).rev() {
-                    extent.rows += self.rows_to_join(narrower, extent, max);
-                }
-                extent
-            }
+            Some(lane) => self.plan(lane, max).0,
         };
         self.cost.of_run(extent)
     }
@@ -187,25 +179,62 @@ impl<R: BatchRow, O> Queue<R, O> {
         self.stale = Amount::default();
     }
 
-    /// Fills a batch from the oldest rows of a lane on, then from narrower lanes as far as that
+    /// Fills a batch from the oldest rows of a lane on, then from the lanes beside it as far as that
     /// saves work.
     fn cut(&mut self, lane: usize, now: Instant, max: usize) -> Next<R, O> {
+        let others = match self.lanes.lanes.len() {
+            1 => SmallVec::new(),
+            _ => self.plan(lane, max).1,
+        };
         let mut batch = Batch::with_capacity(max.min(self.waiting.rows));
         self.fill(&mut batch, lane, now, |queue, run, row| {
             queue.takes(run, row, max)
         });
-        for narrower in (0..lane).rev() {
-            if self.rows_to_join(narrower, batch.extent(), max) > 0 {
-                self.fill(&mut batch, narrower, now, |queue, run, row| {
-                    queue.admits(run.with(row), max)
-                });
-            }
+        for other in others {
+            self.fill(&mut batch, other, now, |queue, run, row| {
+                queue.admits(run.with(row), max)
+            });
         }
         if batch.rows.is_empty() {
             Next::Sleep
         } else {
             Next::Run(batch)
         }
+    }
+
+    /// The extent of a batch of at most `max` rows that starts with this lane's oldest rows, and the
+    /// lanes whose rows join it. The next narrower lane or the next wider one joins, whichever saves
+    /// more, until neither saves anything.
+    fn plan(&self, lane: usize, max: usize) -> (Extent, SmallVec<[usize; 8]>) {
+        let takes = |run: Extent, row: &R| self.takes(run, row, max);
+        let mut batch = self.lanes.extent(lane, takes);
+        let mut others = SmallVec::new();
+        let (mut narrowest, mut widest) = (lane, lane);
+        while batch.rows < max {
+            let beside = [self.lanes.below(narrowest), self.lanes.above(widest)];
+            let joins = beside.into_iter().flatten().filter_map(|lane| {
+                let (saves, batch) = self.join(lane, batch, max)?;
+                Some((saves, batch, lane))
+            });
+            let Some((_, joined, lane)) = joins.max_by(|one, other| one.0.total_cmp(&other.0))
+            else {
+                break;
+            };
+            batch = joined;
+            others.push(lane);
+            (narrowest, widest) = (narrowest.min(lane), widest.max(lane));
+        }
+        (batch, others)
+    }
+
+    /// What a batch saves by taking all rows of a lane along, and the batch with them. `None`: there
+    /// is no room for all, or they cost less in a run of their own.
+    fn join(&self, lane: usize, batch: Extent, max: usize) -> Option<(f64, Extent)> {
+        let room = max.saturating_sub(batch.rows);
+        let theirs = self.lanes.extent(lane, |run, _| run.rows <= room);
+        let joined = batch.and(theirs);
+        let saves = self.cost.saves(batch, theirs);
+        (saves > 0.0 && self.admits(joined, max)).then_some((saves, joined))
     }
 
     /// Whether one run of at most `max` rows may take so much.
@@ -217,30 +246,9 @@ impl<R: BatchRow, O> Queue<R, O> {
     /// the row alone saves.
     fn takes(&self, run: Extent, row: &R, max: usize) -> bool {
         let (alone, joined) = (Extent::default().with(row), run.with(row));
-        let apart = || self.cost.of_run(run) + self.cost.of_run(alone);
-        let is_cheap = || self.cost.of_run(joined) <= apart() * ROUNDING;
+        let is_cheap = || self.cost.saves(run, alone) >= -ROUNDING * self.cost.of_run(joined);
         let is_like = run.rows == 0 || run.width == alone.width || is_cheap();
         is_like && self.admits(joined, max)
-    }
-
-    /// How many rows of a narrower lane a batch should take along: all, if it has room for them and
-    /// they cost less here, though they are padded, than in a run of their own; else none.
-    fn rows_to_join(&self, lane: usize, batch: Extent, max: usize) -> usize {
-        let room = max.saturating_sub(batch.rows);
-        if room == 0 {
-            return 0;
-        }
-        let theirs = self.lanes.extent(lane, |run, _| run.rows <= room);
-        let joined = Extent {
-            rows: batch.rows + theirs.rows,
-            ..batch
-        };
-        let apart = self.cost.of_run(batch) + self.cost.of_run(theirs);
-        if self.admits(joined, max) && self.cost.of_run(joined) < apart {
-            theirs.rows
-        } else {
-            0
-        }
     }
 
     /// Moves the oldest rows of a lane to a batch, as long as it `takes` one more. Rows whose caller

@@ -9,7 +9,10 @@ impl Cost {
     pub(super) fn of(points: impl Into<Vec<CostAt>>) -> Self {
         let points = points.into();
         assert!(points.is_sorted_by(|a, b| a.width < b.width));
-        Self { points }
+        Self {
+            points,
+            hand_over: 0.0,
+        }
     }
 }
 

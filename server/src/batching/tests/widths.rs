@@ -157,6 +157,36 @@ fn a_narrower_lane_joins_whole_where_that_costs_less_than_a_run_of_its_own() {
 }
 
 #[test]
+fn the_lane_that_saves_more_joins_first_be_it_wider_or_narrower() {
+    let settings = Settings {
+        max_batch_size: 3,
+        ..settings()
+    };
+    let oldest = row(100, 0);
+    // Together with the wider row 330 instead of 200 + 220; with the narrower one 300, which saves
+    // nothing.
+    let (wider, narrower) = ([row(110, 1)], [row(50, 2)]);
+    let batches = batches_of(settings, linear(1), &[&[oldest], &narrower, &wider]);
+    assert_eq!(batches, [vec![oldest, wider[0]], vec![narrower[0]]]);
+    // With the narrower row 300 instead of 200 + 180; with the wider one 450 instead of 200 + 300.
+    let (wider, narrower) = ([row(150, 1)], [row(90, 2)]);
+    let batches = batches_of(settings, linear(1), &[&[oldest], &wider, &narrower]);
+    assert_eq!(batches, [vec![oldest, narrower[0]], vec![wider[0]]]);
+}
+
+#[test]
+fn what_a_run_costs_the_server_makes_rows_share_it() {
+    let cost = |hand_over| Cost {
+        hand_over,
+        ..linear(0)
+    };
+    let rows: [&[u32]; 2] = [&[row(100, 1)], &[row(110, 2)]];
+    for (hand_over, runs) in [(0.0, 2), (9.0, 2), (11.0, 1)] {
+        assert_eq!(batches_of(settings(), cost(hand_over), &rows).len(), runs);
+    }
+}
+
+#[test]
 fn a_request_of_many_widths_that_leaves_or_is_late_is_counted_once() {
     let bench = bench(settings());
     let busy = bench.submit(&[0]);
