@@ -93,6 +93,7 @@ async fn the_token_can_come_from_the_environment_and_is_kept_from_plain_text() {
     assert_eq!(output.status.code(), Some(2));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.contains("in plain text"), "{stderr}");
+    assert!(stderr.contains("--token-in-plain-text"), "{stderr}");
     assert!(!stderr.contains("secret"), "{stderr}");
 }
 

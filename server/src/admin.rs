@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -145,8 +145,7 @@ async fn guard(
     next: Next,
 ) -> Response {
     let client = client.as_ref().map(|client| &client.0);
-    let authorization = request.headers().get(header::AUTHORIZATION);
-    match guard.check(client, authorization) {
+    match guard.check(client, request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }
@@ -156,7 +155,7 @@ impl Guard {
     fn check(
         &self,
         client: Option<&Client>,
-        authorization: Option<&HeaderValue>,
+        headers: &HeaderMap,
     ) -> Result<(), impl IntoResponse + use<>> {
         let is_verified = client.is_some_and(|client| client.is_verified);
         if self.by_certificate && is_verified {
@@ -165,8 +164,7 @@ impl Guard {
         let refusal = match &self.tokens {
             Some(tokens) => {
                 let identity = client.and_then(|client| client.identity.as_ref());
-                let authorization = authorization.map(HeaderValue::as_bytes);
-                let caller = tokens.authenticate(authorization, identity);
+                let caller = tokens.authenticate(headers, identity);
                 let access = Access::Scope(Scope::Metrics);
                 caller.and_then(|caller| caller.check_access(access)).err()
             }

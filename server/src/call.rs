@@ -12,7 +12,7 @@ use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::repository::Repository;
 use crate::tls::Identity;
-use crate::tokens::{Admitted, Caller, Tokens};
+use crate::tokens::{Access, Admitted, Caller, Tokens};
 use crate::trace::{Trace, Traces};
 use crate::transport::{Budget, ResponseCompression};
 
@@ -54,6 +54,8 @@ pub(crate) struct Source {
     pub(crate) identity: Option<Identity>,
     /// `None`: anyone may make the call, or no callers are configured.
     pub(crate) caller: Option<Arc<Caller>>,
+    /// What the call needs of it.
+    pub(crate) access: Access,
 }
 
 impl Call {
@@ -116,7 +118,7 @@ impl Call {
     /// # Errors
     /// [`ServeError::CallerLimit`].
     pub fn admit(&self, rows: usize) -> Result<Admitted, ServeError> {
-        match self.caller() {
+        match self.caller_now()? {
             Some(caller) => caller.admit(rows, Instant::now()),
             None => Ok(Admitted::default()),
         }
@@ -129,9 +131,12 @@ impl Call {
 
     /// # Errors
     /// [`ServeError::PermissionDenied`]: the caller may not use this model.
+    /// [`ServeError::Unauthenticated`]: it is no caller any more.
     pub fn check_model(&self, model: &str) -> Result<(), ServeError> {
-        let caller = self.caller();
-        caller.map_or(Ok(()), |caller| caller.check_model(model))
+        match self.caller_now()? {
+            Some(caller) => caller.check_model(model),
+            None => Ok(()),
+        }
     }
 
     /// Whether the server takes new requests.
@@ -154,6 +159,17 @@ impl Call {
     /// The configured caller who makes the call.
     pub(crate) fn caller(&self) -> Option<&Arc<Caller>> {
         self.0.source.caller.as_ref()
+    }
+
+    /// The caller as it is described now: each message of a stream counts by that.
+    fn caller_now(&self) -> Result<Option<Arc<Caller>>, ServeError> {
+        let source = &self.0.source;
+        let (Some(tokens), Some(caller)) = (&self.0.context.tokens, &source.caller) else {
+            return Ok(None);
+        };
+        let caller = tokens.again(caller)?;
+        caller.check_access(source.access)?;
+        Ok(Some(caller))
     }
 
     /// The trace that the call belongs to.

@@ -200,6 +200,26 @@ async fn a_silent_connection_does_not_hold_up_the_shutdown() {
     let _ = silent.read_to_end(&mut rest).await;
 }
 
+/// Nor does one whose caller never sends the rest.
+#[tokio::test]
+async fn a_request_that_does_not_come_whole_does_not_hold_up_the_shutdown() {
+    let server = server().model(tiny("digits")).start().await;
+    let wire = server.wire().await;
+    let path = "/quintet.v1.InferenceService/Classify";
+    let body = grpc_message(&prost::Message::encode_to_vec(&request(&[frame(1)])));
+    let (headers_only, _nothing) = wire.send(path, &[], None).await.unwrap();
+    let (half, mut rest) = wire.send(path, &[], None).await.unwrap();
+    rest.send_data(body.slice(..body.len() / 2), false).unwrap();
+    let in_flight =
+        |metrics: &quintet_e2e::Scrape| metrics.value("quintet_requests_in_flight", &[]);
+    server.metrics_when(|metrics| in_flight(metrics) == 2).await;
+    server.shutdown();
+    assert_eq!(server.stopped().await, 0);
+    for response in [headers_only, half] {
+        assert!(quintet_e2e::Reply::read(response).await.is_err());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shutdown_while_models_load_ends_at_once() {
     let server = server()

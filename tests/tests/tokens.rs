@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use prost::Message as _;
 use quintet_e2e::{Server, ServerBuilder, Wire, frame, get_over, grpc_message, server, tiny};
+use quintet_proto::v1::classify_stream_response::Result as Outcome;
 use quintet_proto::{inference as oip, v1};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -298,6 +299,51 @@ async fn a_changed_file_is_used_and_a_bad_one_is_not() {
     let bearer = "authorization: Bearer three\r\n";
     while !metrics_page(&server, bearer).await.body.contains(failure) {}
     assert_eq!(classify(&wire, "two", "digits", 1).await.code(), Code::Ok);
+}
+
+/// A stream may outlive what its caller was allowed when it began.
+#[tokio::test]
+async fn each_message_of_a_stream_counts_by_the_file_as_it_is_then() {
+    let infer = "scopes = [\"infer\"]";
+    let file = File::new(&[("one", ONE, infer), ("two", TWO, infer)]);
+    let server = file.server().start().await;
+    let (sender, requests) = tokio::sync::mpsc::unbounded_channel();
+    let requests = tokio_stream::wrappers::UnboundedReceiverStream::new(requests);
+    let mut call = tonic::Request::new(requests);
+    let bearer = "Bearer one".parse().unwrap();
+    call.metadata_mut().insert("authorization", bearer);
+    let answers = server.raw().await.classify_stream(call).await.unwrap();
+    let mut answers = answers.into_inner();
+    let mut ask = async || {
+        let message = v1::ClassifyStreamRequest {
+            index: 0,
+            request: Some(v1::ClassifyRequest {
+                model: "digits".to_owned(),
+                ..request(&[frame(1)])
+            }),
+        };
+        sender.send(message).unwrap();
+        match answers.message().await.unwrap().unwrap().result.unwrap() {
+            Outcome::Response(_) => Code::Ok,
+            Outcome::Error(error) => Code::from_i32(error.code),
+        }
+    };
+    assert_eq!(ask().await, Code::Ok);
+    let other = "scopes = [\"infer\"]\nmodels = [\"letters\"]";
+    let expired = "scopes = [\"infer\"]\nexpires = 2001-01-01";
+    let metrics = "scopes = [\"metrics\"]";
+    for (now, code) in [
+        (("one", ONE, other), Code::PermissionDenied),
+        (("one", ONE, infer), Code::Ok),
+        (("one", ONE, metrics), Code::PermissionDenied),
+        (("one", ONE, infer), Code::Ok),
+        (("one", ONE, expired), Code::Unauthenticated),
+        (("one", ONE, infer), Code::Ok),
+        (("three", THREE, infer), Code::Unauthenticated),
+    ] {
+        file.write(&[now, ("two", TWO, infer)]);
+        while ask().await != code {}
+    }
 }
 
 #[tokio::test]

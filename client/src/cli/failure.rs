@@ -80,7 +80,11 @@ impl Failure {
         name: impl Fn(usize) -> Option<String>,
     ) -> Self {
         let hint = match error.kind() {
-            ErrorKind::Config => return Self::usage(error.message()),
+            ErrorKind::Config => {
+                // The SDK names its own settings.
+                let option = "--token-in-plain-text";
+                return Self::usage(error.message().replace("token_in_plain_text", option));
+            }
             ErrorKind::Connect => return Self::unreachable(server, &error.message()),
             // The server's words repeat the fields, which come below with the names of their items.
             ErrorKind::InvalidArgument { violations } if !violations.is_empty() => {

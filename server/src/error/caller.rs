@@ -3,11 +3,20 @@
 use std::sync::Arc;
 
 /// Why a caller is not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
     /// Neither a token nor a known certificate came.
     #[error("authorization: is missing; `Bearer TOKEN` is needed")]
     NoToken,
+    /// No token came, and no caller has the certificate.
+    #[error(
+        "authorization: is missing, and no caller has the certificate of `{0}`; `Bearer TOKEN` is \
+         needed"
+    )]
+    UnknownCertificate(Arc<str>),
+    /// The header came more than once.
+    #[error("authorization: came twice; one `Bearer TOKEN` is needed")]
+    Twice,
     /// The header is of another kind.
     #[error("authorization: is of another kind; `Bearer TOKEN` is needed")]
     NoBearer,
@@ -17,6 +26,9 @@ pub enum Unauthenticated {
     /// The token or the permission of the certificate has expired.
     #[error("authorization: the caller's token has expired")]
     Expired,
+    /// The caller was removed while its call went on.
+    #[error("caller `{0}` was removed")]
+    Removed(Arc<str>),
 }
 
 /// Why a known caller may not do something.
@@ -68,10 +80,10 @@ pub enum CallerLimit {
 
 impl Unauthenticated {
     /// As Google's APIs name it in ErrorInfo.
-    pub fn reason(self) -> &'static str {
+    pub fn reason(&self) -> &'static str {
         match self {
-            Self::NoToken | Self::NoBearer => "CREDENTIALS_MISSING",
-            Self::UnknownToken => "ACCESS_TOKEN_INVALID",
+            Self::NoToken | Self::NoBearer | Self::UnknownCertificate(_) => "CREDENTIALS_MISSING",
+            Self::UnknownToken | Self::Twice | Self::Removed(_) => "ACCESS_TOKEN_INVALID",
             Self::Expired => "ACCESS_TOKEN_EXPIRED",
         }
     }

@@ -129,6 +129,7 @@ impl Table {
         let mut source = Source {
             identity: peer.identity.clone(),
             caller: None,
+            access: needed,
         };
         let Some(tokens) = self.context.tokens.as_ref() else {
             return (source, Ok(()));
@@ -136,9 +137,7 @@ impl Table {
         if needed == Access::Open {
             return (source, Ok(()));
         }
-        let authorization = headers.get(header::AUTHORIZATION);
-        let authorization = authorization.map(HeaderValue::as_bytes);
-        let caller = tokens.authenticate(authorization, peer.identity.as_ref());
+        let caller = tokens.authenticate(headers, peer.identity.as_ref());
         let allowed = caller.and_then(|caller| {
             let allowed = caller.check_access(needed);
             source.caller = Some(caller);

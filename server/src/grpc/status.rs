@@ -226,6 +226,9 @@ mod tests {
             Unauthenticated::NoBearer.into(),
             Unauthenticated::UnknownToken.into(),
             Unauthenticated::Expired.into(),
+            Unauthenticated::UnknownCertificate("spiffe://x".into()).into(),
+            Unauthenticated::Twice.into(),
+            Unauthenticated::Removed("ci".into()).into(),
             PermissionDenied::Scope {
                 caller: "ci".into(),
                 scope: "control",
@@ -257,6 +260,9 @@ mod tests {
             UNAUTHENTICATED: authorization: is of another kind; `Bearer TOKEN` is needed None None Some("CREDENTIALS_MISSING {}")
             UNAUTHENTICATED: authorization: the token is not known None None Some("ACCESS_TOKEN_INVALID {}")
             UNAUTHENTICATED: authorization: the caller's token has expired None None Some("ACCESS_TOKEN_EXPIRED {}")
+            UNAUTHENTICATED: authorization: is missing, and no caller has the certificate of `spiffe://x`; `Bearer TOKEN` is needed None None Some("CREDENTIALS_MISSING {}")
+            UNAUTHENTICATED: authorization: came twice; one `Bearer TOKEN` is needed None None Some("ACCESS_TOKEN_INVALID {}")
+            UNAUTHENTICATED: caller `ci` was removed None None Some("ACCESS_TOKEN_INVALID {}")
             PERMISSION_DENIED: caller `ci` lacks the scope `control`, which this call needs None None Some("ACCESS_TOKEN_SCOPE_INSUFFICIENT {\"caller\": \"ci\"}")
             PERMISSION_DENIED: caller `ci` may not use model `gan`; it may use cnn, mlp None None Some("MODEL_NOT_ALLOWED {\"caller\": \"ci\"}")
             RESOURCE_EXHAUSTED: caller `ci` is over its rate of 100 rows a second None Some(1s) Some("RATE_LIMIT_EXCEEDED {\"caller\": \"ci\"}")

@@ -8,6 +8,7 @@ use metrics::Counter;
 use tokio::time::Instant;
 
 use super::bucket::Bucket;
+use super::digest::Digest;
 use super::{Access, Scope};
 use crate::batching::Flow;
 use crate::error::{CallerLimit, PermissionDenied, ServeError};
@@ -20,15 +21,24 @@ const IN_FLIGHT_RETRY: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Caller {
     pub(super) name: Arc<str>,
+    pub(super) proof: Proof,
     pub(super) scopes: Vec<Scope>,
-    /// Empty: all.
-    pub(super) models: Vec<String>,
+    /// `None`: all.
+    pub(super) models: Option<Vec<String>>,
     /// Rows a second.
     pub(super) rate: Option<f64>,
     /// Rows.
     pub(super) max_in_flight: Option<usize>,
     pub(super) expires: Option<SystemTime>,
     pub(super) usage: Arc<Usage>,
+}
+
+/// What proves who a caller is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Proof {
+    Token(Digest),
+    /// Of a client's certificate.
+    Identity(Arc<str>),
 }
 
 /// What a caller uses now. It outlives a change of the file.
@@ -68,19 +78,27 @@ impl Caller {
     /// # Errors
     /// [`ServeError::PermissionDenied`]: the caller lacks the scope that is needed.
     pub(crate) fn check_access(&self, needed: Access) -> Result<(), ServeError> {
-        match needed {
-            Access::Scope(scope) if !self.scopes.contains(&scope) => Err(PermissionDenied::Scope {
-                caller: Arc::clone(&self.name),
-                scope: scope.as_str(),
-            }
-            .into()),
-            _ => Ok(()),
+        let needed: &[Scope] = match needed {
+            Access::Open => return Ok(()),
+            Access::Known => &[Scope::Infer, Scope::Control],
+            Access::Scope(Scope::Infer) => &[Scope::Infer],
+            Access::Scope(Scope::Control) => &[Scope::Control],
+            Access::Scope(Scope::Metrics) => &[Scope::Metrics],
+        };
+        if needed.iter().any(|scope| self.scopes.contains(scope)) {
+            return Ok(());
         }
+        Err(PermissionDenied::Scope {
+            caller: Arc::clone(&self.name),
+            scope: needed[0].as_str(),
+        }
+        .into())
     }
 
     /// Whether it may call this model.
     pub(crate) fn may_use(&self, model: &str) -> bool {
-        self.models.is_empty() || self.models.iter().any(|allowed| allowed == model)
+        let models = self.models.as_ref();
+        models.is_none_or(|models| models.iter().any(|allowed| allowed == model))
     }
 
     /// # Errors
@@ -92,7 +110,7 @@ impl Caller {
         Err(PermissionDenied::Model {
             caller: Arc::clone(&self.name),
             model: model.to_owned(),
-            allowed: self.models.join(", "),
+            allowed: self.models.as_deref().unwrap_or_default().join(", "),
         }
         .into())
     }

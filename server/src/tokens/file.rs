@@ -7,17 +7,15 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use toml::value::Datetime;
 
-use super::caller::{Caller, Usage};
+use super::caller::{Caller, Proof, Usage};
 use super::digest::Digest;
 use crate::metrics::Metrics;
-use crate::tls::Identity;
 
 /// The longest name of a caller, which labels its metrics.
 const MAX_NAME: usize = 64;
 
 /// A group of calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scope {
     /// Inference, and what is needed for it, such as the models' metadata.
     Infer,
@@ -29,10 +27,7 @@ pub enum Scope {
 
 /// Every caller, by what it proves.
 #[derive(Debug, Default)]
-pub(super) struct Table {
-    tokens: HashMap<Digest, Arc<Caller>>,
-    identities: HashMap<Arc<str>, Arc<Caller>>,
-}
+pub(super) struct Table(HashMap<Proof, Arc<Caller>>);
 
 /// The file as it is written.
 #[derive(Deserialize)]
@@ -49,21 +44,16 @@ struct Entry {
     name: String,
     sha256: Option<String>,
     certificate: Option<String>,
-    scopes: Vec<Scope>,
-    #[serde(default)]
-    models: Vec<String>,
+    scopes: Vec<String>,
+    models: Option<Vec<String>>,
     rate: Option<f64>,
     max_in_flight: Option<usize>,
     expires: Option<Datetime>,
 }
 
-/// What proves who a caller is.
-enum Proof {
-    Token(Digest),
-    Identity(Arc<str>),
-}
-
 impl Scope {
+    const ALL: [Self; 3] = [Self::Infer, Self::Control, Self::Metrics];
+
     /// As it is written in the file.
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -85,8 +75,11 @@ impl Table {
             // Not the line itself, which the error would show: it may hold a secret.
             let before = error.span().and_then(|span| text.get(..span.start));
             let line = before.unwrap_or_default().matches('\n').count() + 1;
-            format!("line {line}: {}", error.message())
+            format!("line {line}: {}", without_values(error.message()))
         })?;
+        if written.token.is_empty() {
+            return Err("it has no [[token]], so that nobody could call".to_owned());
+        }
         let mut usages: HashMap<Arc<str>, Arc<Usage>> = before
             .callers()
             .map(|caller| (Arc::clone(&caller.name), Arc::clone(&caller.usage)))
@@ -101,13 +94,8 @@ impl Table {
             let usage = usages
                 .remove(&name)
                 .unwrap_or_else(|| Arc::new(Usage::new(metrics.caller_rows(&name))));
-            let (proof, caller) = entry.check(usage).map_err(told)?;
-            let caller = Arc::new(caller);
-            let twice = match proof {
-                Proof::Token(digest) => table.tokens.insert(digest, caller),
-                Proof::Identity(identity) => table.identities.insert(identity, caller),
-            };
-            if let Some(other) = twice {
+            let caller = Arc::new(entry.check(usage).map_err(told)?);
+            if let Some(other) = table.0.insert(caller.proof.clone(), caller) {
                 let other = &other.name;
                 return Err(told(format!(
                     "has the same token or certificate as `{other}`"
@@ -118,24 +106,27 @@ impl Table {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.tokens.len() + self.identities.len()
+        self.0.len()
     }
 
-    pub(super) fn by_token(&self, digest: &Digest) -> Option<&Arc<Caller>> {
-        self.tokens.get(digest)
-    }
-
-    pub(super) fn by_identity(&self, identity: &Identity) -> Option<&Arc<Caller>> {
-        self.identities.get(&identity.0)
+    pub(super) fn by_proof(&self, proof: &Proof) -> Option<&Arc<Caller>> {
+        self.0.get(proof)
     }
 
     fn callers(&self) -> impl Iterator<Item = &Arc<Caller>> {
-        self.tokens.values().chain(self.identities.values())
+        self.0.values()
     }
 }
 
+/// An error of the parser without what stands in quotes: a value may be a secret.
+fn without_values(message: &str) -> String {
+    let parts = message.split('"').enumerate();
+    let shown = parts.map(|(place, part)| if place % 2 == 0 { part } else { "\"...\"" });
+    shown.collect()
+}
+
 impl Entry {
-    fn check(self, usage: Arc<Usage>) -> Result<(Proof, Caller), String> {
+    fn check(self, usage: Arc<Usage>) -> Result<Caller, String> {
         check_name(&self.name)?;
         let proof = match (self.sha256, self.certificate) {
             (Some(sha256), None) => {
@@ -145,8 +136,13 @@ impl Entry {
             (None, Some(identity)) if !identity.is_empty() => Proof::Identity(identity.into()),
             _ => return Err("one of sha256 and certificate is needed".to_owned()),
         };
-        if self.scopes.is_empty() {
-            return Err("scopes: is empty; infer, control and metrics are allowed".to_owned());
+        let scope = |text: &String| Scope::ALL.into_iter().find(|it| it.as_str() == text);
+        let scopes: Option<Vec<Scope>> = self.scopes.iter().map(scope).collect();
+        let scopes = scopes.filter(|scopes| !scopes.is_empty());
+        let scopes =
+            scopes.ok_or("scopes: one or more of infer, control and metrics are needed")?;
+        if self.models.as_ref().is_some_and(Vec::is_empty) {
+            return Err("models: is empty; name some, or leave it out for all".to_owned());
         }
         if let Some(rate) = self.rate.filter(|rate| !(rate.is_finite() && *rate > 0.0)) {
             return Err(format!("rate: is {rate}; a number above 0 is needed"));
@@ -154,16 +150,16 @@ impl Entry {
         if self.max_in_flight == Some(0) {
             return Err("max_in_flight: is 0; at least 1 is needed".to_owned());
         }
-        let caller = Caller {
+        Ok(Caller {
             name: self.name.into(),
-            scopes: self.scopes,
+            proof,
+            scopes,
             models: self.models,
             rate: self.rate,
             max_in_flight: self.max_in_flight,
             expires: self.expires.map(time).transpose()?,
             usage,
-        };
-        Ok((proof, caller))
+        })
     }
 }
 

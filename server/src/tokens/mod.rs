@@ -16,10 +16,13 @@ pub(crate) mod fuzzing;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::{HeaderMap, header};
+
 pub(crate) use caller::{Admitted, Caller};
 pub use create::NewToken;
 pub use file::Scope;
 
+use self::caller::Proof;
 use self::digest::Digest;
 use self::file::Table;
 use crate::config::ConfigError;
@@ -29,11 +32,12 @@ use crate::reload::{Current, OptionFile, Source, read_all};
 use crate::tls::Identity;
 
 /// What a call needs of its caller, if callers are configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Nothing: anyone may call.
+    #[default]
     Open,
-    /// To be known.
+    /// To have a scope for gRPC calls: `infer` or `control`.
     Known,
     /// To have this scope.
     Scope(Scope),
@@ -70,29 +74,49 @@ impl Tokens {
         Ok((tokens, source))
     }
 
-    /// The caller of a request with this `authorization` header, or on a connection of this
-    /// identity. A token wins over a certificate.
+    /// The caller of a request with these headers, on a connection of this identity. A token wins
+    /// over a certificate.
     ///
     /// # Errors
     /// [`ServeError::Unauthenticated`].
     pub(crate) fn authenticate(
         &self,
-        authorization: Option<&[u8]>,
+        headers: &HeaderMap,
         identity: Option<&Identity>,
     ) -> Result<Arc<Caller>, ServeError> {
-        let table = self.0.get();
-        let caller = if let Some(value) = authorization {
-            let token = bearer(value).ok_or(Unauthenticated::NoBearer)?;
-            let caller = table.by_token(&Digest::of(token));
-            caller.ok_or(Unauthenticated::UnknownToken)?
-        } else {
-            let caller = identity.and_then(|identity| table.by_identity(identity));
-            caller.ok_or(Unauthenticated::NoToken)?
+        let mut authorization = headers.get_all(header::AUTHORIZATION).iter();
+        let proof = match (authorization.next(), authorization.next(), identity) {
+            (Some(_), Some(_), _) => return Err(Unauthenticated::Twice.into()),
+            (Some(value), None, _) => {
+                let token = bearer(value.as_bytes()).ok_or(Unauthenticated::NoBearer)?;
+                Proof::Token(Digest::of(token))
+            }
+            (None, _, Some(identity)) => Proof::Identity(Arc::clone(&identity.0)),
+            (None, _, None) => return Err(Unauthenticated::NoToken.into()),
         };
-        if caller.has_expired(SystemTime::now()) {
+        self.by_proof(&proof)?.ok_or_else(|| match proof {
+            Proof::Token(_) => Unauthenticated::UnknownToken.into(),
+            Proof::Identity(name) => Unauthenticated::UnknownCertificate(name).into(),
+        })
+    }
+
+    /// A caller as the file describes it now. A stream may last longer than what its caller was
+    /// allowed when it began.
+    ///
+    /// # Errors
+    /// [`ServeError::Unauthenticated`]: it was removed, or has expired.
+    pub(crate) fn again(&self, caller: &Caller) -> Result<Arc<Caller>, ServeError> {
+        let removed = || Unauthenticated::Removed(Arc::clone(&caller.name)).into();
+        self.by_proof(&caller.proof)?.ok_or_else(removed)
+    }
+
+    fn by_proof(&self, proof: &Proof) -> Result<Option<Arc<Caller>>, ServeError> {
+        let table = self.0.get();
+        let caller = table.by_proof(proof);
+        if caller.is_some_and(|caller| caller.has_expired(SystemTime::now())) {
             return Err(Unauthenticated::Expired.into());
         }
-        Ok(Arc::clone(caller))
+        Ok(caller.cloned())
     }
 }
 

@@ -24,8 +24,22 @@ fn entry(name: &str, token: &str, lines: &str) -> String {
     format!("[[token]]\nname = \"{name}\"\nsha256 = \"{sha256}\"\n{lines}\n")
 }
 
+fn headers(authorization: &[&str]) -> HeaderMap {
+    let values = authorization.iter().map(|value| {
+        let value = http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        (header::AUTHORIZATION, value)
+    });
+    values.collect()
+}
+
+/// The caller of [`TOKEN`].
+fn caller(tokens: &Tokens) -> Arc<Caller> {
+    let headers = headers(&[&format!("Bearer {TOKEN}")]);
+    tokens.authenticate(&headers, None).unwrap()
+}
+
 fn authenticate(tokens: &Tokens, header: &str) -> Result<Arc<str>, ServeError> {
-    let caller = tokens.authenticate(Some(header.as_bytes()), None)?;
+    let caller = tokens.authenticate(&headers(&[header]), None)?;
     Ok(Arc::clone(caller.name()))
 }
 
@@ -53,8 +67,11 @@ fn a_token_is_known_by_its_digest() {
             "{header}"
         );
     }
-    let nobody = tokens.authenticate(None, None).unwrap_err();
+    let nobody = tokens.authenticate(&headers(&[]), None).unwrap_err();
     assert_eq!(nobody, Unauthenticated::NoToken.into());
+    let good = format!("Bearer {TOKEN}");
+    let twice = tokens.authenticate(&headers(&[&good, &good]), None);
+    assert_eq!(twice.unwrap_err(), Unauthenticated::Twice.into());
 }
 
 #[test]
@@ -63,13 +80,13 @@ fn a_certificate_is_known_by_its_name() {
     let tokens = tokens(&(entry("a", TOKEN, "scopes = [\"infer\"]") + file)).unwrap();
     let who = |header: Option<&str>, name: &str| {
         let identity = Identity(name.into());
-        let caller = tokens.authenticate(header.map(str::as_bytes), Some(&identity));
+        let caller = tokens.authenticate(&headers(header.as_slice()), Some(&identity));
         caller.map(|caller| caller.name().to_string())
     };
     assert_eq!(who(None, "spiffe://x/b").unwrap(), "b");
     assert_eq!(
         who(None, "spiffe://x/c"),
-        Err(Unauthenticated::NoToken.into())
+        Err(Unauthenticated::UnknownCertificate("spiffe://x/c".into()).into())
     );
     // A token wins, even a wrong one.
     let bearer = format!("Bearer {TOKEN}");
@@ -82,8 +99,7 @@ fn a_certificate_is_known_by_its_name() {
 fn scopes_and_models() {
     let lines = "scopes = [\"infer\", \"metrics\"]\nmodels = [\"cnn\", \"mlp\"]";
     let tokens = tokens(&entry("a", TOKEN, lines)).unwrap();
-    let bearer = format!("Bearer {TOKEN}");
-    let caller = tokens.authenticate(Some(bearer.as_bytes()), None).unwrap();
+    let caller = caller(&tokens);
     for access in [
         Access::Open,
         Access::Known,
@@ -126,6 +142,34 @@ fn tokens_expire() {
 }
 
 #[test]
+fn a_caller_is_asked_for_again_as_the_file_describes_it_now() {
+    let entries = |lines: &str| entry("a", TOKEN, lines);
+    let tokens = tokens(&entries("scopes = [\"infer\"]")).unwrap();
+    let before = caller(&tokens);
+    let set = |file: &str| {
+        let table = Table::parse(file.as_bytes(), &tokens.0.get(), &metrics()).unwrap();
+        tokens.0.set(table);
+    };
+    set(&entries("scopes = [\"infer\"]\nmodels = [\"cnn\"]"));
+    assert!(before.may_use("mlp") && !tokens.again(&before).unwrap().may_use("mlp"));
+    set(&entries("scopes = [\"infer\"]\nexpires = 2001-01-01"));
+    let refusal = tokens.again(&before).unwrap_err();
+    assert_eq!(refusal, Unauthenticated::Expired.into());
+    set(&entry("a", "another", "scopes = [\"infer\"]"));
+    let refusal = tokens.again(&before).unwrap_err();
+    assert_eq!(refusal, Unauthenticated::Removed("a".into()).into());
+}
+
+#[test]
+fn metadata_is_for_callers_of_grpc() {
+    for (scope, is_allowed) in [("infer", true), ("control", true), ("metrics", false)] {
+        let file = entry("a", TOKEN, &format!("scopes = [\"{scope}\"]"));
+        let allowed = caller(&tokens(&file).unwrap()).check_access(Access::Known);
+        assert_eq!(allowed.is_ok(), is_allowed, "{scope}");
+    }
+}
+
+#[test]
 fn files_that_are_refused() {
     let infer = "scopes = [\"infer\"]";
     for (file, problem) in [
@@ -135,13 +179,18 @@ fn files_that_are_refused() {
         ),
         (
             entry("a", TOKEN, "scopes = []"),
-            "token `a`: scopes: is empty",
+            "token `a`: scopes: one or more of infer, control and metrics are needed",
         ),
         (
             entry("a", TOKEN, "scopes = [\"all\"]"),
-            "unknown variant `all`",
+            "token `a`: scopes: one or more of",
         ),
         (entry("a", TOKEN, ""), "missing field `scopes`"),
+        (
+            entry("a", TOKEN, &format!("{infer}\nmodels = []")),
+            "token `a`: models: is empty",
+        ),
+        (String::new(), "it has no [[token]]"),
         (
             entry("a", TOKEN, &format!("{infer}\nmodel = \"x\"")),
             "unknown field `model`",
@@ -186,7 +235,6 @@ fn files_that_are_refused() {
         let refusal = tokens(&file).map(|_| ()).unwrap_err();
         assert!(refusal.contains(problem), "{refusal}");
     }
-    assert_eq!(tokens("").unwrap().0.get().len(), 0);
     // A token that stands where its digest belongs is not told.
     let file = format!("[[token]]\nname = \"a\"\nsha256 = \"{TOKEN}\"\nscope = \"{TOKEN}\"\n");
     let refusal = tokens(&file).map(|_| ()).unwrap_err();
@@ -195,17 +243,24 @@ fn files_that_are_refused() {
         "{refusal}"
     );
     assert!(!refusal.contains(TOKEN), "{refusal}");
-    let file = format!("[[token]]\nname = \"a\"\nsha256 = \"{TOKEN}\"\nscopes = [\"infer\"]\n");
-    let refusal = tokens(&file).map(|_| ()).unwrap_err();
-    assert!(!refusal.contains(TOKEN), "{refusal}");
+    for lines in [
+        format!("sha256 = \"{TOKEN}\"\nscopes = [\"infer\"]"),
+        format!("sha256 = \"\"\nscopes = [\"{TOKEN}\"]"),
+        format!("sha256 = \"\"\nscopes = \"{TOKEN}\""),
+        format!("sha256 = \"\"\nscopes = []\nmodels = \"{TOKEN}\""),
+        format!("sha256 = \"\"\nscopes = []\nrate = \"{TOKEN}\""),
+    ] {
+        let file = format!("[[token]]\nname = \"a\"\n{lines}\n");
+        let refusal = tokens(&file).map(|_| ()).unwrap_err();
+        assert!(!refusal.contains(TOKEN), "{refusal}");
+    }
 }
 
 #[tokio::test]
 async fn rows_in_flight_are_bounded_and_given_back() {
     let lines = "scopes = [\"infer\"]\nmax_in_flight = 10";
     let tokens = tokens(&entry("a", TOKEN, lines)).unwrap();
-    let bearer = format!("Bearer {TOKEN}");
-    let caller = tokens.authenticate(Some(bearer.as_bytes()), None).unwrap();
+    let caller = caller(&tokens);
     let now = Instant::now();
     // Without rows in flight, a request of any size.
     drop(caller.admit(50, now).unwrap());
@@ -230,11 +285,11 @@ async fn what_a_caller_uses_outlives_a_change_of_the_file() {
         entry("a", TOKEN, &lines)
     };
     let before = Table::parse(file(10).as_bytes(), &Table::default(), &metrics()).unwrap();
-    let digest = Digest::of(TOKEN.as_bytes());
+    let proof = Proof::Token(Digest::of(TOKEN.as_bytes()));
     let now = Instant::now();
-    let held = before.by_token(&digest).unwrap().admit(10, now).unwrap();
+    let held = before.by_proof(&proof).unwrap().admit(10, now).unwrap();
     let after = Table::parse(file(20).as_bytes(), &before, &metrics()).unwrap();
-    let caller = after.by_token(&digest).unwrap();
+    let caller = after.by_proof(&proof).unwrap();
     let Err(ServeError::CallerLimit {
         limit, retry_after, ..
     }) = caller.admit(1, now)
@@ -280,7 +335,7 @@ fn a_new_token_fits_its_entry() {
     );
     let tokens = tokens(file).unwrap();
     let bearer = format!("Bearer {token}");
-    let caller = tokens.authenticate(Some(bearer.as_bytes()), None).unwrap();
+    let caller = tokens.authenticate(&headers(&[&bearer]), None).unwrap();
     assert_eq!(&**caller.name(), "ci");
     assert!(caller.may_use("cnn") && !caller.may_use("mlp"));
     assert_eq!((caller.rate, caller.max_in_flight), (Some(100.0), Some(64)));

@@ -36,8 +36,9 @@ const MAX_CANCELLED: usize = READ_AT_ONCE / 22;
 /// bounded ([`super::socket`]), and then requests take what has come ([`super::inbox`]).
 const SMALL_FRAMES: usize = usize::MAX;
 /// The largest header list that h2 takes, in bytes as HTTP/2 counts them. It refuses more with 431,
-/// which gRPC has no words for. So the limit proper, [`super::MAX_METADATA`], is checked after it.
-const MAX_HEADER_LIST: u32 = 4 * super::MAX_METADATA as u32;
+/// which gRPC has no words for, and ends the connection of a list that needs many more frames. So
+/// the limit proper, [`super::MAX_METADATA`], is checked after it, and one caller's metadata of 256 KiB costs the others on its connection nothing.
+const MAX_HEADER_LIST: u32 = 16 * super::MAX_METADATA as u32;
 /// A connection that has been silent for one to two of these gets a PING, and is ended if it stays
 /// silent for another one.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -62,7 +63,7 @@ pub(super) enum Ended {
     Protocol(#[from] h2::Error),
     #[error("the peer is silent")]
     Silent,
-    #[error("the peer does not take its answers")]
+    #[error("the peer neither completes its requests nor takes its answers")]
     Unread,
     #[error("its requests took longer than the grace after its age")]
     Aged,
@@ -152,7 +153,8 @@ where
             };
             let (request, respond) = accepted?;
             this.has_asked = true;
-            let answering = this.handler.call(request.map(Incoming::new), &this.peer);
+            let request = request.map(|body| Incoming::new(body, Arc::clone(&this.exchanges)));
+            let answering = this.handler.call(request, &this.peer);
             this.fresh.push((answering, respond));
         }
         for (answering, respond) in this.fresh.drain(..) {

@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug, Default)]
 pub(super) struct Exchanges {
     open: AtomicUsize,
-    /// Those of them that wait for their callers to read.
-    unread: AtomicUsize,
+    /// Those of them that wait for their callers: to read, or to send the rest of the request.
+    waiting: AtomicUsize,
 }
 
 /// One request that is being answered, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Exchange(Arc<Exchanges>);
 
-/// A time in which its caller does not read, until it is dropped.
+/// A time in which the server waits for a caller, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Unread<'a>(&'a Exchanges);
+pub(super) struct Waiting<'a>(&'a Exchanges);
 
 impl Exchanges {
     /// One more.
@@ -31,17 +31,22 @@ impl Exchanges {
         self.open.load(Ordering::Relaxed) == 0
     }
 
-    /// Whether the server works on an answer, rather than that a caller does not read one.
+    /// Whether the server works on an answer, rather than that it waits for a caller.
     pub(super) fn is_busy(&self) -> bool {
-        self.open.load(Ordering::Relaxed) > self.unread.load(Ordering::Relaxed)
+        self.open.load(Ordering::Relaxed) > self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// A caller does not send the rest of its request.
+    pub(super) fn wait(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(self)
     }
 }
 
 impl Exchange {
     /// The caller does not read.
-    pub(super) fn unread(&self) -> Unread<'_> {
-        self.0.unread.fetch_add(1, Ordering::Relaxed);
-        Unread(&self.0)
+    pub(super) fn unread(&self) -> Waiting<'_> {
+        self.0.wait()
     }
 }
 
@@ -51,8 +56,8 @@ impl Drop for Exchange {
     }
 }
 
-impl Drop for Unread<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.unread.fetch_sub(1, Ordering::Relaxed);
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -59,12 +59,13 @@ pub(crate) fn deadline<T>(
     Ok(timeout(headers)?.and_then(|timeout| started.checked_add(timeout)))
 }
 
-/// Whether this is a request of gRPC, by its content type: `application/grpc`, then at most the
-/// encoding of its messages, or parameters. gRPC-Web is another protocol.
+/// Whether this is a request of gRPC, by its content type: `application/grpc`, then at most
+/// `+proto`, the only encoding of messages here, and parameters. gRPC-Web is another protocol.
 fn is_grpc(headers: &HeaderMap) -> bool {
     let given = headers.get(header::CONTENT_TYPE);
     let rest = given.and_then(|value| value.as_bytes().strip_prefix(b"application/grpc"));
-    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+    let rest = rest.map(|rest| rest.strip_prefix(b"+proto").unwrap_or(rest));
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b';' | b' ')))
 }
 
 /// The size of a request's metadata, in bytes as HTTP/2 counts them.
@@ -129,11 +130,18 @@ mod tests {
                 content_type,
             )]))
         };
-        for ours in ["", "+proto", ";charset=utf-8"] {
+        for ours in ["", "+proto", ";charset=utf-8", "+proto; charset=utf-8"] {
             let ours = format!("application/grpc{ours}");
             assert!(is_grpc(ours.leak()));
         }
-        for other in ["-web", "-web+proto", "-web-text", "foo"] {
+        for other in [
+            "-web",
+            "-web+proto",
+            "-web-text",
+            "foo",
+            "+json",
+            "+protobuf",
+        ] {
             let other = format!("application/grpc{other}");
             assert!(!is_grpc(other.leak()));
         }

@@ -4,10 +4,14 @@
 //! small request that costs as much as everything else. Here the message of a unary call is the
 //! frame that it came in, without a copy.
 
+use std::future::poll_fn;
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
 
 use super::budget::{Budget, Charge, Exceeded};
+use super::exchanges::Exchanges;
 use super::inbox::Inbox;
 
 /// The compression flag and the length, before each message.
@@ -24,7 +28,11 @@ pub(crate) struct Allowed {
 
 /// The body of a request. Its trailers have no meaning.
 #[derive(Debug)]
-pub(crate) struct Incoming(RecvStream);
+pub(crate) struct Incoming {
+    body: RecvStream,
+    /// Of its connection.
+    exchanges: Arc<Exchanges>,
+}
 
 /// Why a body gives no message.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +64,8 @@ pub(crate) enum Unreadable {
 }
 
 impl Incoming {
-    pub(super) fn new(body: RecvStream) -> Self {
-        Self(body)
+    pub(super) fn new(body: RecvStream, exchanges: Arc<Exchanges>) -> Self {
+        Self { body, exchanges }
     }
 
     /// The next bytes; `None` at the end.
@@ -65,14 +73,24 @@ impl Incoming {
     /// # Errors
     /// [`Unreadable::Http`]: the caller has left, or breaks the protocol.
     pub(crate) async fn data(&mut self) -> Result<Option<Bytes>, Unreadable> {
-        while let Some(data) = self.0.data().await {
-            let data = data?;
-            self.0.flow_control().release_capacity(data.len())?;
+        loop {
+            let mut waiting = None;
+            let data = poll_fn(|context| {
+                let data = self.body.poll_data(context);
+                if data.is_pending() {
+                    waiting.get_or_insert_with(|| self.exchanges.wait());
+                }
+                data
+            });
+            let Some(data) = data.await.transpose()? else {
+                return Ok(None);
+            };
+            drop(waiting);
+            self.body.flow_control().release_capacity(data.len())?;
             if !data.is_empty() {
                 return Ok(Some(data));
             }
         }
-        Ok(None)
     }
 
     /// Reads to the end: the one message, with its prefix. The budget is charged as long as the
@@ -112,7 +130,7 @@ impl Incoming {
 
     /// The messages of a stream.
     pub(crate) fn into_inbox(self, budget: Budget) -> Inbox {
-        Inbox::new(self.0, budget.begin())
+        Inbox::new(self.body, budget.begin())
     }
 }
 
