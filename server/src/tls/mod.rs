@@ -9,9 +9,10 @@ mod credentials;
 mod handshake;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod unverified;
 
 pub(crate) use certificate::Identity;
 pub(crate) use credentials::{ClientAuth, Credentials, Files, Port};
-pub(crate) use handshake::{HandshakeThreads, Handshakes};
+pub(crate) use handshake::Handshakes;
 pub(crate) use unverified::connect as connect_unverified;

@@ -1,11 +1,17 @@
 //! What is said of files that cannot be used, identities, and the deadline of a handshake.
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::sync::Arc;
+
 use rcgen::{CertificateParams, DnType, KeyPair, SanType, date_time_ymd};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-use super::handshake::{Failure, LIMIT, within_limit};
+use super::handshake::{Failure, LIMIT, in_turns, within_limit};
+use super::turns::Turns;
 use super::*;
 use crate::config::ConfigError;
 use crate::metrics::Metrics;
@@ -134,8 +140,8 @@ fn identities_are_uri_then_dns_then_common_name() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_handshake_has_a_deadline() {
+/// What a port's handshakes use.
+fn credentials(port: Port) -> Arc<Credentials> {
     let (cert, key) = pair(&CertificateParams::default());
     let folder = tempfile::tempdir().unwrap();
     let file = |option, text: String| {
@@ -143,20 +149,121 @@ async fn a_handshake_has_a_deadline() {
         OptionFile::new(option, folder.path().join(option))
     };
     let files = Files {
-        port: Port::Grpc,
+        port,
         cert: file("tls_cert", cert.pem()),
         key: file("tls_key", key.serialize_pem()),
         client_ca: None,
         client_auth: ClientAuth::Required,
     };
-    let (credentials, _source) = files.open(&Metrics::new("none")).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let _silent = TcpStream::connect(listener.local_addr().unwrap())
-        .await
-        .unwrap();
-    let (stream, _) = listener.accept().await.unwrap();
+    files.open(&Metrics::new("none")).unwrap().0
+}
+
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// The two ends of a connection, the server's first.
+async fn connected() -> (std::net::TcpStream, TcpStream) {
+    let listener = TcpListener::bind((LOCAL, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = TcpStream::connect(address).await.unwrap();
+    let (server, _) = listener.accept().await.unwrap();
+    (server.into_std().unwrap(), client)
+}
+
+/// Every thread of a port's handshakes is busy.
+#[tokio::test]
+async fn handshakes_of_one_port_do_not_hold_up_the_other() {
+    let handshakes = |port| Handshakes::start(credentials(port), 1, Metrics::new("none"));
+    let (grpc, admin) = (handshakes(Port::Grpc), handshakes(Port::Admin));
+    let (grpc, admin) = (grpc.unwrap(), admin.unwrap());
+    let (release, busy) = std::sync::mpsc::channel::<()>();
+    grpc.handle().spawn(async move {
+        let _ = busy.recv();
+    });
+    let (server, client) = connected().await;
+    let (secured, shaken) = tokio::join!(admin.secure(server), connect_unverified(client, LOCAL));
+    secured.unwrap();
+    shaken.unwrap();
+    drop(release);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_handshake_takes_turns_for_its_work_alone() {
+    let credentials = credentials(Port::Admin);
+    let turns = Turns::new(1);
+    let handshake = |stream| {
+        let (credentials, turns) = (Arc::clone(&credentials), Arc::clone(&turns));
+        tokio::spawn(async move { within_limit(stream, &credentials, &turns).await })
+    };
+    let others = turns.take([10, 0, 0, 1].into()).await;
+    let (server, client) = connected().await;
+    let server = handshake(server);
+    let client = tokio::spawn(connect_unverified(client, LOCAL));
+    while turns.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!server.is_finished() && !client.is_finished());
+    // It says nothing, and then no more than a ClientHello.
+    let (silent, _silent) = connected().await;
+    let _silent_handshake = handshake(silent);
+    let (deaf, mut half) = connected().await;
+    let deaf = handshake(deaf);
+    half.write_all(&hello()).await.unwrap();
+    while turns.waiting() == 1 {
+        tokio::task::yield_now().await;
+    }
+    drop(others);
+    client.await.unwrap().unwrap();
+    server.await.unwrap().unwrap();
+    assert!(!deaf.is_finished());
+}
+
+/// Otherwise the runtime's own order, first in and first out, would be that of the handshakes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn others_ask_for_their_turns_during_a_step() {
+    let turns = Turns::new(1);
+    let step = |steps: Pin<Box<dyn Future<Output = ()> + Send>>, address: IpAddr| {
+        let turns = Arc::clone(&turns);
+        tokio::spawn(async move { in_turns(steps, &turns, address).await })
+    };
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (begin, begun) = tokio::sync::oneshot::channel();
+    let long = async move {
+        begin.send(()).unwrap();
+        let _ = released.recv_timeout(LIMIT);
+    };
+    let long = step(Box::pin(long), LOCAL);
+    begun.await.unwrap();
+    let other = step(Box::pin(async {}), [127, 0, 0, 2].into());
+    while turns.waiting() == 0 && !long.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(turns.waiting(), 1);
+    release.send(()).unwrap();
+    long.await.unwrap();
+    other.await.unwrap();
+}
+
+/// A client's first message.
+fn hello() -> Vec<u8> {
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .unwrap()
+    .with_root_certificates(rustls::RootCertStore::empty())
+    .with_no_client_auth();
+    let client = rustls::ClientConnection::new(Arc::new(config), LOCAL.into());
+    let mut hello = Vec::new();
+    client.unwrap().write_tls(&mut hello).unwrap();
+    hello
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_has_a_deadline() {
+    let credentials = credentials(Port::Grpc);
+    let (server, _silent) = connected().await;
     let started = Instant::now();
-    let failure = within_limit(stream.into_std().unwrap(), &credentials)
+    let failure = within_limit(server, &credentials, &Turns::new(1))
         .await
         .unwrap_err();
     assert!(matches!(failure, Failure::Slow), "{failure}");
