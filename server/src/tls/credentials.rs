@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
+use rustls::{Error, InconsistentKeys, RootCertStore, ServerConfig};
 
 use super::certificate::expiry;
+use super::pem::{certificates, private_key};
 use crate::config::ConfigError;
 use crate::metrics::Metrics;
 use crate::reload::{Contents, Current, OptionFile, Source, read_all};
+
+/// The kinds of keys that ring signs with.
+const USABLE_KEYS: &str = "RSA of 2048 to 4096 bits, P-256, P-384 and Ed25519";
 
 /// The ports that TLS may protect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,13 +124,13 @@ impl Files {
         let key = private_key(&self.key, key)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| {
-            let is_mismatch =
-                error == rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch);
-            self.key.error(if is_mismatch {
-                let cert = self.cert.path.display();
-                format!("is not the key of the certificate in {cert}")
-            } else {
-                format!("cannot be used: {error}")
+            self.key.error(match error {
+                Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                    let cert = self.cert.path.display();
+                    format!("is not the key of the certificate in {cert}")
+                }
+                Error::General(_) => format!("cannot be used; {USABLE_KEYS} are allowed"),
+                error => format!("cannot be used: {error}"),
             })
         })?;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -203,33 +205,4 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Credentials").field(&self.port).finish()
     }
-}
-
-/// The certificates of a PEM file, of which there must be one.
-fn certificates(
-    file: &OptionFile,
-    content: &[u8],
-) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let parsed: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(content).collect();
-    let chain = parsed.map_err(|error| file.error(format!("is not PEM: {error}")))?;
-    if chain.is_empty() {
-        return Err(file.error("holds no certificate; PEM with a CERTIFICATE is needed"));
-    }
-    Ok(chain)
-}
-
-/// The private key of a PEM file: PKCS #8, PKCS #1 or SEC 1.
-fn private_key(file: &OptionFile, content: &[u8]) -> Result<PrivateKeyDer<'static>, ConfigError> {
-    let text = String::from_utf8_lossy(content);
-    if text.contains("ENCRYPTED") {
-        let problem =
-            "is encrypted; write it without a passphrase: openssl pkey -in FILE -out FILE";
-        return Err(file.error(problem));
-    }
-    PrivateKeyDer::from_pem_slice(content).map_err(|error| match error {
-        pem::Error::NoItemsFound => {
-            file.error("holds no private key; PEM with a PRIVATE KEY is needed")
-        }
-        error => file.error(format!("is not PEM: {error}")),
-    })
 }

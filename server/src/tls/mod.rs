@@ -7,6 +7,7 @@
 mod certificate;
 mod credentials;
 mod handshake;
+mod pem;
 #[cfg(test)]
 mod tests;
 mod turns;

@@ -50,7 +50,13 @@ fn files_that_cannot_be_used_are_named() {
     let other = other.serialize_pem();
     let encrypted =
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIC\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let encrypted_rsa = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
+        DEK-Info: AES-256-CBC,00\n\nMIIC\n-----END RSA PRIVATE KEY-----\n";
+    let unusable = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
     let cut = &cert[..cert.len() / 2];
+    let cut_key = &key[..key.len() / 2];
+    let no_base64 = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
+    let bad_begin = "-----BEGIN CERTIFICATE\nAAAA\n-----END CERTIFICATE-----\n";
     let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for (cert, key, client_ca, option, problem) in [
         (
@@ -64,7 +70,18 @@ fn files_that_cannot_be_used_are_named() {
         (&cert, &cert, None, "tls_key", "holds no private key"),
         (&cert, "", None, "tls_key", "holds no private key"),
         (&key, &key, None, "tls_cert", "holds no certificate"),
-        (cut, &key, None, "tls_cert", "is not PEM"),
+        (&cert, encrypted_rsa, None, "tls_key", "is encrypted"),
+        (
+            &cert,
+            unusable,
+            None,
+            "tls_key",
+            "RSA of 2048 to 4096 bits, P-256, P-384 and Ed25519 are allowed",
+        ),
+        (cut, &key, None, "tls_cert", "is cut: a BEGIN line"),
+        (&cert, cut_key, None, "tls_key", "is cut: a BEGIN line"),
+        (no_base64, &key, None, "tls_cert", "that is not base64"),
+        (bad_begin, &key, None, "tls_cert", "a BEGIN line without"),
         (garbage, &key, None, "tls_cert", ""),
         (
             &cert,
@@ -87,7 +104,10 @@ fn files_that_cannot_be_used_are_named() {
         let path = folder.path().join(option).display().to_string();
         assert!(error.problem.starts_with(&path), "{error}");
         assert!(error.problem.contains(problem), "{error}");
+        assert!(!error.problem.contains('['), "{error}");
     }
+    let commented = format!("# It was ENCRYPTED.\nProc-Type: 4,ENCRYPTED\n{key}");
+    open(&cert, &commented, None).1.unwrap();
     open(&cert, &key, Some(&cert)).1.unwrap();
     // Both in one file.
     let both = cert + &key;
