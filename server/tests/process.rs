@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// The program on an empty repository, its log, and the line that it listens.
-fn start_with(arguments: &[&str]) -> (Child, BufReader<ChildStderr>, String) {
+/// The program, its log, and the empty repository that it is to find.
+fn spawn(arguments: &[&str]) -> (Child, BufReader<ChildStderr>, TempDir) {
     let models = tempfile::tempdir().expect("a temporary folder can be made");
     let mut server = Command::new(env!("CARGO_BIN_EXE_quintet-server"))
         .arg("--models-dir")
@@ -24,7 +25,13 @@ fn start_with(arguments: &[&str]) -> (Child, BufReader<ChildStderr>, String) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("quintet-server runs");
-    let mut log = BufReader::new(server.stderr.take().expect("it is piped"));
+    let log = BufReader::new(server.stderr.take().expect("it is piped"));
+    (server, log, models)
+}
+
+/// The program, its log, and the line that it listens.
+fn start_with(arguments: &[&str]) -> (Child, BufReader<ChildStderr>, String) {
+    let (server, mut log, _models) = spawn(arguments);
     let line = until(&mut log, "listening");
     (server, log, line)
 }
@@ -79,6 +86,35 @@ fn a_hangup_is_no_end() {
     send(&server, "-TERM");
     until(&mut log, "stopped");
     assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_now_is_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for (from, to, words) in [
+        (2000, 2001, "the certificate has expired"),
+        (2900, 2901, "the certificate is not valid yet"),
+    ] {
+        let mut params = rcgen::CertificateParams::default();
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(to, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let cert = params.self_signed(&key).unwrap();
+        std::fs::write(path("cert.pem"), cert.pem()).unwrap();
+        std::fs::write(path("key.pem"), key.serialize_pem()).unwrap();
+        let files = [
+            "--tls-cert",
+            &path("cert.pem"),
+            "--tls-key",
+            &path("key.pem"),
+        ];
+        let (mut server, mut log, _models) = spawn(&files);
+        until(&mut log, words);
+        until(&mut log, "listening");
+        send(&server, "-TERM");
+        assert_eq!(server.wait().unwrap().code(), Some(0));
+    }
 }
 
 /// A new token, and its entry in the file of callers.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
@@ -10,7 +10,7 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys, RootCertStore, ServerConfig};
 
-use super::certificate::expiry;
+use super::certificate::{Validity, time};
 use super::pem::{certificates, private_key};
 use crate::config::ConfigError;
 use crate::metrics::Metrics;
@@ -56,8 +56,7 @@ pub(crate) struct Credentials {
 /// What the files hold.
 struct Loaded {
     config: ServerConfig,
-    /// When the first certificate of the chain expires, in seconds since 1970.
-    expires: i64,
+    validity: Validity,
 }
 
 impl Port {
@@ -87,7 +86,8 @@ impl Port {
 }
 
 impl Files {
-    /// Reads the files, and watches them from then on.
+    /// Reads the files, and watches them from then on. A certificate that is not valid now is used
+    /// at the start, where there is no better one, but replaces none later.
     ///
     /// # Errors
     /// A file cannot be read or used, or the key is another certificate's.
@@ -108,6 +108,8 @@ impl Files {
         let (renewed, metrics) = (Arc::clone(&credentials), metrics.clone());
         let source = Source::new(name, files, &contents, move |contents| {
             let loaded = self.load(contents)?;
+            let valid = loaded.validity.check(SystemTime::now());
+            valid.map_err(|problem| self.cert.error(problem))?;
             loaded.report(port, &metrics);
             renewed.current.set(loaded.config);
             Ok(())
@@ -120,7 +122,7 @@ impl Files {
             unreachable!("a certificate and a key are always read");
         };
         let chain = certificates(&self.cert, cert)?;
-        let expires = expiry(&chain).map_err(|problem| self.cert.error(problem))?;
+        let validity = Validity::of(&chain).map_err(|problem| self.cert.error(problem))?;
         let key = private_key(&self.key, key)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| {
@@ -151,7 +153,7 @@ impl Files {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
-        Ok(Loaded { config, expires })
+        Ok(Loaded { config, validity })
     }
 
     fn verifier(
@@ -177,14 +179,14 @@ impl Files {
 
 impl Loaded {
     fn report(&self, port: Port, metrics: &Metrics) {
-        metrics.certificate_expires(port.name(), self.expires);
-        let seconds = u64::try_from(self.expires).unwrap_or(0);
-        let expires = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let at = humantime::format_rfc3339_seconds(expires);
-        if expires <= SystemTime::now() {
-            tracing::warn!(port = port.name(), %at, "the certificate has expired");
-        } else {
-            tracing::info!(port = port.name(), expires = %at, "certificate read");
+        metrics.certificate_expires(port.name(), self.validity.until);
+        let port = port.name();
+        match self.validity.check(SystemTime::now()) {
+            Ok(()) => {
+                let expires = humantime::format_rfc3339_seconds(time(self.validity.until));
+                tracing::info!(port, %expires, "certificate read");
+            }
+            Err(problem) => tracing::warn!(port, "the certificate {problem}"),
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
+use super::certificate::{Validity, time};
 use super::handshake::{Failure, LIMIT, in_turns, within_limit};
 use super::turns::Turns;
 use super::*;
@@ -114,24 +115,77 @@ fn files_that_cannot_be_used_are_named() {
     open(&both, &both, None).1.unwrap();
 }
 
-#[test]
-fn an_expired_certificate_is_served() {
+/// A certificate that is valid from the first day of a year until that of another.
+fn valid(from: i32, until: i32) -> CertificateParams {
     let mut params = CertificateParams::default();
-    params.not_after = date_time_ymd(2001, 1, 1);
-    let (cert, key) = pair(&params);
-    assert_eq!(certificate::expiry(&[cert.der().clone()]), Ok(978_307_200));
-    open(&cert.pem(), &key.serialize_pem(), None).1.unwrap();
+    params.not_before = date_time_ymd(from, 1, 1);
+    params.not_after = date_time_ymd(until, 1, 1);
+    params
 }
 
 #[test]
-fn a_chain_expires_with_its_first_certificate() {
-    let until = |year| {
-        let mut params = CertificateParams::default();
-        params.not_after = date_time_ymd(year, 1, 1);
-        pair(&params).0.der().clone()
-    };
-    let chain = [until(2050), until(2040)];
-    assert_eq!(certificate::expiry(&chain), Ok(2_208_988_800));
+fn what_is_not_valid_now_is_served_from_the_start_and_refused_at_a_reload() {
+    let write = |file: &OptionFile, text: String| std::fs::write(&file.path, text).unwrap();
+    for (from, until, problem) in [
+        (
+            2000,
+            2001,
+            "has expired; it is valid from 2000-01-01T00:00:00Z until 2001-01-01T",
+        ),
+        (
+            2900,
+            2901,
+            "is not valid yet; it is valid from 2900-01-01T00:00:00Z until 2901-",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |option| OptionFile::new(option, folder.path().join(option));
+        let files = Files {
+            port: Port::Grpc,
+            cert: file("tls_cert"),
+            key: file("tls_key"),
+            client_ca: None,
+            client_auth: ClientAuth::Required,
+        };
+        let write_pair = |params| {
+            let (cert, key) = pair(&params);
+            write(&files.cert, cert.pem());
+            write(&files.key, key.serialize_pem());
+        };
+        let metrics = Metrics::new("none");
+        write_pair(valid(from, until));
+        let (_, mut source) = files.clone().open(&metrics).unwrap();
+        write_pair(valid(2000, 2900));
+        source.check(true).unwrap().unwrap();
+
+        let (credentials, mut source) = files.clone().open(&metrics).unwrap();
+        let before = credentials.config();
+        write_pair(valid(from, until));
+        let error = source.check(true).unwrap().unwrap_err();
+        assert_eq!(error.option, "tls_cert");
+        assert!(error.problem.contains(problem), "{error}");
+        assert!(Arc::ptr_eq(&before, &credentials.config()));
+        write_pair(valid(2000, 2800));
+        source.check(true).unwrap().unwrap();
+        assert!(!Arc::ptr_eq(&before, &credentials.config()));
+    }
+}
+
+#[test]
+fn a_chain_is_valid_while_all_of_it_is() {
+    let certificate = |from, until| pair(&valid(from, until)).0.der().clone();
+    let chain = [certificate(2000, 2040), certificate(2020, 2050)];
+    let validity = Validity::of(&chain).unwrap();
+    assert_eq!(validity.until, 2_208_988_800);
+    for (at, is_valid) in [
+        (1_577_836_799, false),
+        (1_577_836_800, true),
+        (2_208_988_800, true),
+        (2_208_988_801, false),
+    ] {
+        assert_eq!(validity.check(time(at)).is_ok(), is_valid, "{at}");
+    }
+    assert!(Validity::of(&[]).is_err());
 }
 
 #[test]
