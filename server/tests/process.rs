@@ -1,6 +1,7 @@
 //! The program as a supervisor sees it: signals, its log and its exit code.
 
 use std::error::Error;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::Arc;
@@ -86,6 +87,22 @@ fn a_hangup_is_no_end() {
     send(&server, "-TERM");
     until(&mut log, "stopped");
     assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
+/// The start loads ONNX Runtime, here from a pipe whose other end is this test.
+#[test]
+fn a_hangup_during_the_start_is_no_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("lib.so");
+    let made = Command::new("mkfifo").arg(&library).status();
+    assert!(made.expect("mkfifo runs").success());
+    let (mut server, mut log, _models) = spawn(&["--onnxruntime", library.to_str().unwrap()]);
+    // It opens once the server has opened its end, and waits.
+    let pipe = File::options().write(true).open(&library).unwrap();
+    send(&server, "-HUP");
+    drop(pipe);
+    until(&mut log, "lib.so");
+    assert_eq!(server.wait().unwrap().code(), Some(1));
 }
 
 #[test]
