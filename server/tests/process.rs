@@ -134,6 +134,21 @@ fn a_certificate_that_is_not_valid_now_is_told_at_the_start() {
     }
 }
 
+#[test]
+fn a_token_that_has_expired_is_not_made() {
+    let made = Command::new(env!("CARGO_BIN_EXE_quintet-server"))
+        .args(["token", "new", "ci", "--scope", "infer", "--expires"])
+        .arg("2020-01-01")
+        .output()
+        .expect("quintet-server runs");
+    assert!(!made.status.success());
+    assert!(made.stdout.is_empty());
+    let told = String::from_utf8(made.stderr).expect("text");
+    for words in ["--expires", "2020-01-01", "past"] {
+        assert!(told.contains(words), "{told}");
+    }
+}
+
 /// A new token, and its entry in the file of callers.
 fn new_token() -> (String, String) {
     let printed = Command::new(env!("CARGO_BIN_EXE_quintet-server"))
