@@ -107,6 +107,23 @@ fn what_cannot_be_used_is_named() {
 }
 
 #[test]
+fn a_password_in_a_url_is_refused_and_not_repeated() {
+    for url in [
+        "http://user:SECRET@host:4317",
+        "https://user:SECRET@host",
+        "http://user:SECRET@",
+        "user:SECRET@host",
+        "http://user:SECRET x@host",
+    ] {
+        let error = config(&["--otlp-endpoint", url]).unwrap_err();
+        assert_eq!(error.option, "otlp_endpoint");
+        assert!(error.problem.contains("user information"), "{error}");
+        assert!(!error.to_string().contains("SECRET"), "{error}");
+    }
+    config(&["--otlp-endpoint", "http://host:4317"]).unwrap();
+}
+
+#[test]
 fn an_option_in_the_file_is_named_with_its_line() {
     let too_large = "max_batch_size = 99999999999999999999999999";
     for (text, option, words) in [
