@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ConfigError;
 use crate::resources;
 use crate::transport::{Bounds, Budget};
 use crate::value_parser::{at_least_one, time};
@@ -25,7 +26,8 @@ pub struct ConnectionOptions {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub max_connection_age_grace: Duration,
     /// The most bytes that all requests may hold from their arrival to their answers; more are
-    /// refused [default: an eighth of the memory that the process may take].
+    /// refused. At least --max-message-size [default: an eighth of the memory that the process may
+    /// take, and at least --max-message-size].
     #[arg(long, value_name = "BYTES", value_parser = at_least_one)]
     pub max_bytes_in_flight: Option<usize>,
 }
@@ -45,8 +47,25 @@ impl ConnectionOptions {
 
     /// The budget of bytes in flight, which has room for one message of `max_message_size`.
     pub(crate) fn budget(&self, max_message_size: usize) -> Budget {
-        let share = || usize::try_from(resources::memory() / 8).unwrap_or(usize::MAX);
-        let limit = self.max_bytes_in_flight.unwrap_or_else(share);
-        Budget::new(limit.max(max_message_size))
+        let share = || {
+            let share = usize::try_from(resources::memory() / 8).unwrap_or(usize::MAX);
+            share.max(max_message_size)
+        };
+        Budget::new(self.max_bytes_in_flight.unwrap_or_else(share))
+    }
+
+    /// Checks that the bytes in flight have room for a message.
+    pub(super) fn check(&self, max_message_size: usize) -> Result<(), ConfigError> {
+        match self.max_bytes_in_flight {
+            Some(bytes) if bytes < max_message_size => {
+                let option = "max_bytes_in_flight";
+                let problem = format!(
+                    "{bytes} bytes cannot hold one request of max_message_size, \
+                     which is {max_message_size}"
+                );
+                Err(ConfigError::new(option, problem))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -77,6 +77,11 @@ fn what_cannot_be_used_is_named() {
             "`xml` is none of auto, text, json",
         ),
         (
+            vec!["--max-bytes-in-flight", "1000"],
+            "max_bytes_in_flight",
+            "1000 bytes cannot hold one request of max_message_size, which is 16777216",
+        ),
+        (
             vec!["--config", "/nowhere/quintet.toml"],
             "config",
             "/nowhere/quintet.toml",
@@ -121,6 +126,11 @@ fn a_password_in_a_url_is_refused_and_not_repeated() {
         assert!(!error.to_string().contains("SECRET"), "{error}");
     }
     config(&["--otlp-endpoint", "http://host:4317"]).unwrap();
+}
+
+#[test]
+fn a_budget_holds_one_request() {
+    config(&["--max-bytes-in-flight=1000", "--max-message-size=1000"]).unwrap();
 }
 
 #[test]
