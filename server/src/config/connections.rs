@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::ConfigError;
 use crate::resources;
 use crate::transport::{Bounds, Budget};
-use crate::value_parser::{at_least_one, time};
+use crate::value_parser::{Problem, at_least_one, time};
+
+/// The least age at which a connection is asked to end.
+const MIN_AGE: Duration = Duration::from_secs(1);
 
 /// Connections and bytes in flight.
 #[derive(Debug, Clone, clap::Args)]
@@ -19,8 +22,8 @@ pub struct ConnectionOptions {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_connections_per_address: Option<usize>,
     /// When a connection is asked to end, a tenth more or less, so that a balancer of connections
-    /// spreads them anew [default: never].
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    /// spreads them anew; at least 1s [default: never].
+    #[arg(long, value_name = "TIME", value_parser = age)]
     pub max_connection_age: Option<Duration>,
     /// How long the requests of such a connection may then take.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
@@ -68,4 +71,15 @@ impl ConnectionOptions {
             _ => Ok(()),
         }
     }
+}
+
+/// Connections that end as they begin serve nobody.
+fn age(text: &str) -> Result<Duration, Problem> {
+    let age = time(text)?;
+    if age < MIN_AGE {
+        return Err(Problem(format!(
+            "`{text}` is too short; at least 1s is needed"
+        )));
+    }
+    Ok(age)
 }

@@ -82,6 +82,16 @@ fn what_cannot_be_used_is_named() {
             "1000 bytes cannot hold one request of max_message_size, which is 16777216",
         ),
         (
+            vec!["--max-connection-age", "0s"],
+            "max_connection_age",
+            "`0s` is too short; at least 1s",
+        ),
+        (
+            vec!["--max-connection-age", "1ns"],
+            "max_connection_age",
+            "`1ns` is too short; at least 1s",
+        ),
+        (
             vec!["--config", "/nowhere/quintet.toml"],
             "config",
             "/nowhere/quintet.toml",
@@ -131,6 +141,7 @@ fn a_password_in_a_url_is_refused_and_not_repeated() {
 #[test]
 fn a_budget_holds_one_request() {
     config(&["--max-bytes-in-flight=1000", "--max-message-size=1000"]).unwrap();
+    config(&["--max-connection-age", "1s"]).unwrap();
 }
 
 #[test]
