@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     metadata::Metadata,
     retry::RetryPolicy,
-    target::Target,
+    target::{self, Target},
     tls::Tls,
     transport::{BoxError, Connection, Transport},
 };
@@ -54,8 +54,14 @@ impl ClientBuilder {
     pub const DEFAULT_MAX_MESSAGE_SIZE: usize = 16 << 20;
 
     pub(crate) fn new(server: String) -> Self {
+        // It is not kept: builders are printed.
+        let has_user_information = target::has_user_information(&server);
         Self {
-            server,
+            server: if has_user_information {
+                String::new()
+            } else {
+                server
+            },
             settings: Settings {
                 timeout: Self::DEFAULT_TIMEOUT,
                 stream_timeout: None,
@@ -69,7 +75,7 @@ impl ClientBuilder {
             tls: None,
             channel: None,
             token_in_plain_text: false,
-            problem: None,
+            problem: has_user_information.then(|| target::USER_INFORMATION.to_owned()),
         }
     }
 
@@ -258,6 +264,37 @@ mod tests {
             assert_eq!(error.kind(), &ErrorKind::Config, "{given}");
             assert!(error.message().contains(reason), "{given}: {error}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_password_in_an_address_is_refused_and_not_repeated() {
+        for server in [
+            "https://user:SECRET@host",
+            "http://user:SECRET@host:1",
+            "user:SECRET@host:1",
+            "dns:///user:SECRET@host:1",
+            "ftp://user:SECRET@host",
+            "localhost:1,https://user:SECRET,x@host",
+            "https//user:SECRET@host",
+        ] {
+            let builder = Client::builder(server);
+            assert!(!format!("{builder:?}").contains("SECRET"), "{builder:?}");
+            let error = builder.connect_lazy().unwrap_err();
+            assert_eq!(error.kind(), &ErrorKind::Config);
+            for words in [
+                "user information",
+                "QUINTET_TOKEN",
+                "--token-file",
+                "token()",
+            ] {
+                assert!(error.message().contains(words), "{error}");
+            }
+            assert!(
+                !format!("{error} {error:?}").contains("SECRET"),
+                "{error:?}"
+            );
+        }
+        Client::builder("unix:///run/a@b").connect_lazy().unwrap();
     }
 
     #[tokio::test]

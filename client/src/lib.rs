@@ -199,6 +199,7 @@ mod health;
 mod image;
 mod metadata;
 mod model;
+mod pem;
 mod proxied;
 mod replies;
 mod retry;

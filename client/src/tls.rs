@@ -8,7 +8,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
-use crate::error::Error;
+use crate::{error::Error, pem};
 
 /// How connections over TLS are made; see [`ClientBuilder::tls`](crate::ClientBuilder::tls).
 ///
@@ -82,12 +82,15 @@ impl Tls {
         let mut config = match &self.identity {
             Some((chain, key)) => {
                 let chain = certificates("client certificate", chain)?;
-                // The parser's own words could repeat the key.
                 let key = PrivateKeyDer::from_pem_slice(key)
-                    .map_err(|_| "client key: no private key in PEM")?;
-                builder
-                    .with_client_auth_cert(chain, key)
-                    .map_err(|error| format!("client certificate and key: {error}"))?
+                    .map_err(|error| format!("client key: {}", pem::key_problem(&error, key)))?;
+                builder.with_client_auth_cert(chain, key).map_err(|error| {
+                    let reason = match error {
+                        rustls::Error::General(_) => pem::UNUSABLE_KEY.to_owned(),
+                        error => error.to_string(),
+                    };
+                    format!("client certificate and key: {reason}")
+                })?
             }
             None => builder.with_no_client_auth(),
         };
@@ -113,7 +116,7 @@ fn certificates(what: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, 
             Err(format!("{what}: no certificate in PEM"))
         }
         Ok(certificates) => Ok(certificates),
-        Err(error) => Err(format!("{what}: {error}")),
+        Err(error) => Err(format!("{what}: {}", pem::problem(&error))),
     }
 }
 
@@ -150,6 +153,11 @@ mod tests {
         let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let (pem, key) = (signed.cert.pem(), signed.signing_key.serialize_pem());
         let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
+        let encrypted =
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIC\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        let encrypted_rsa = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
+            DEK-Info: AES-256-CBC,00\n\nMIIC\n-----END RSA PRIVATE KEY-----\n";
+        let unusable = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
         let trusting = Tls::new().ca_certificates(&*pem);
         assert!(trusting.client_config().is_ok());
         assert!(
@@ -166,6 +174,26 @@ mod tests {
                 "client certificate: no",
             ),
             (trusting.clone().identity(&*pem, &*pem), "client key: no"),
+            (
+                trusting.clone().identity(&*pem, encrypted),
+                "client key: is encrypted",
+            ),
+            (
+                trusting.clone().identity(&*pem, encrypted_rsa),
+                "client key: is encrypted",
+            ),
+            (
+                trusting.clone().identity(&*pem, &key[..key.len() / 2]),
+                "client key: is cut",
+            ),
+            (
+                trusting.clone().identity(&*pem, unusable),
+                "RSA of 2048 to 4096 bits",
+            ),
+            (
+                Tls::new().ca_certificates(&pem[..pem.len() / 2]),
+                "CA certificates: is cut",
+            ),
             (
                 trusting.identity(&*pem, other),
                 "client certificate and key",

@@ -161,6 +161,8 @@ impl Config {
         }
         let config = Self::from_arg_matches(&matches).expect("every option was parsed");
         config.tls.check()?;
+        let max_message_size = config.network.max_message_size;
+        config.connections.check(max_message_size)?;
         config.batching.check("", &config.limits)?;
         for (name, batching) in &models {
             batching.check(&format!("models.{name}."), &config.limits)?;

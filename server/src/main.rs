@@ -55,27 +55,31 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
         None => {}
     }
     config.log.init()?;
-    let app = config.build()?;
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?
-        .block_on(async {
-            let bind = async |address: std::net::SocketAddr| {
-                TcpListener::bind(address)
-                    .await
-                    .map_err(|error| format!("cannot listen on {address}: {error}"))
-            };
-            let grpc = bind(listen).await?;
-            let admin = bind(admin_listen).await?;
-            let shutdown = shutdown::signals()?;
-            tracing::info!(grpc = %grpc.local_addr()?, http = %admin.local_addr()?, "listening");
-            let given_up = app.serve(grpc, admin, shutdown).await;
-            Ok(if given_up == 0 {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            })
+        .build()?;
+    // Before anything that takes time, in which SIGHUP would end the process.
+    let shutdown = {
+        let _inside = runtime.enter();
+        shutdown::signals()?
+    };
+    let app = config.build()?;
+    runtime.block_on(async {
+        let bind = async |address: std::net::SocketAddr| {
+            TcpListener::bind(address)
+                .await
+                .map_err(|error| format!("cannot listen on {address}: {error}"))
+        };
+        let grpc = bind(listen).await?;
+        let admin = bind(admin_listen).await?;
+        tracing::info!(grpc = %grpc.local_addr()?, http = %admin.local_addr()?, "listening");
+        let given_up = app.serve(grpc, admin, shutdown).await;
+        Ok(if given_up == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
         })
+    })
 }
 
 /// There may be no log yet, and nobody may read it.

@@ -131,7 +131,7 @@ impl Source {
     ///
     /// Changed files must look the same twice, so that a pair is not read while it is replaced.
     /// `None`: nothing was applied.
-    fn check(&mut self, forced: bool) -> Option<Result<(), ConfigError>> {
+    pub(crate) fn check(&mut self, forced: bool) -> Option<Result<(), ConfigError>> {
         let contents = read_all(&self.files);
         let now = contents.as_ref().ok().map(fingerprint);
         let is_settled = std::mem::replace(&mut self.seen, now) == now;

@@ -6,7 +6,7 @@ use crate::app::StartError;
 use crate::config::{Config, cores};
 use crate::metrics::Metrics;
 use crate::reload::Source;
-use crate::tls::{Files, HandshakeThreads, Handshakes};
+use crate::tls::{Files, Handshakes};
 use crate::tokens::Tokens;
 
 /// What protects a server. By default, nothing does.
@@ -33,15 +33,13 @@ impl Security {
         let (grpc, admin) = (config.tls.grpc()?, config.tls.admin()?);
         let mut security = Self::default();
         if grpc.is_some() || admin.is_some() {
-            let threads = HandshakeThreads::start(cores()).map_err(StartError::IoThreads)?;
-            let threads = Arc::new(threads);
             let client_ca = admin.as_ref().and_then(|files| files.client_ca.as_ref());
             security.metrics_need_certificate = client_ca.is_some();
             let mut open = |files: Files| -> Result<_, StartError> {
                 let (credentials, source) = files.open(metrics)?;
                 security.sources.push(source);
-                let threads = Arc::clone(&threads);
-                Ok(Handshakes::new(threads, credentials, metrics.clone()))
+                Handshakes::start(credentials, cores(), metrics.clone())
+                    .map_err(StartError::IoThreads)
             };
             security.grpc = grpc.map(&mut open).transpose()?;
             security.admin = admin.map(&mut open).transpose()?;

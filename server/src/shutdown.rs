@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// A SIGTERM that comes so soon after the first is the same request: GNU's `timeout` sends one to
 /// the process and one to its group.
 const SAME: Duration = Duration::from_secs(1);
 
-/// Resolves at the first SIGINT or SIGTERM. A later SIGTERM, and any second SIGINT, end the process
-/// at once. SIGHUP is logged only; `reload.rs` waits for it too.
+/// Takes the signals from now on, inside a runtime. Resolves at the first SIGINT or SIGTERM. A later
+/// SIGTERM, and any second SIGINT, end the process at once, even while nothing waits for the first.
+/// SIGHUP is logged only; `reload.rs` waits for it too.
 ///
 /// # Errors
 /// When the operating system lets no handler be set.
@@ -18,23 +20,28 @@ pub fn signals() -> std::io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(log(signal(SignalKind::hangup())?));
-    Ok(async move {
+    let (ask, asked) = oneshot::channel();
+    tokio::spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         let first = Instant::now();
-        tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    _ = interrupt.recv() => break,
-                    _ = terminate.recv() => if first.elapsed() > SAME { break },
-                }
+        // Nobody waits if the start has failed.
+        let _ = ask.send(());
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => if first.elapsed() > SAME { break },
             }
-            tracing::warn!("second signal: ending at once");
-            #[expect(clippy::exit, reason = "the operator has asked twice")]
-            std::process::exit(130);
-        });
+        }
+        tracing::warn!("second signal: ending at once");
+        #[expect(clippy::exit, reason = "the operator has asked twice")]
+        std::process::exit(130);
+    });
+    Ok(async move {
+        // The task ends only with the runtime.
+        let _ = asked.await;
     })
 }
 

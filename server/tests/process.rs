@@ -1,18 +1,20 @@
 //! The program as a supervisor sees it: signals, its log and its exit code.
 
 use std::error::Error;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// The program on an empty repository, its log, and the line that it listens.
-fn start_with(arguments: &[&str]) -> (Child, BufReader<ChildStderr>, String) {
+/// The program, its log, and the empty repository that it is to find.
+fn spawn(arguments: &[&str]) -> (Child, BufReader<ChildStderr>, TempDir) {
     let models = tempfile::tempdir().expect("a temporary folder can be made");
     let mut server = Command::new(env!("CARGO_BIN_EXE_quintet-server"))
         .arg("--models-dir")
@@ -24,7 +26,13 @@ fn start_with(arguments: &[&str]) -> (Child, BufReader<ChildStderr>, String) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("quintet-server runs");
-    let mut log = BufReader::new(server.stderr.take().expect("it is piped"));
+    let log = BufReader::new(server.stderr.take().expect("it is piped"));
+    (server, log, models)
+}
+
+/// The program, its log, and the line that it listens.
+fn start_with(arguments: &[&str]) -> (Child, BufReader<ChildStderr>, String) {
+    let (server, mut log, _models) = spawn(arguments);
     let line = until(&mut log, "listening");
     (server, log, line)
 }
@@ -79,6 +87,66 @@ fn a_hangup_is_no_end() {
     send(&server, "-TERM");
     until(&mut log, "stopped");
     assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
+/// The start loads ONNX Runtime, here from a pipe whose other end is this test.
+#[test]
+fn a_hangup_during_the_start_is_no_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("lib.so");
+    let made = Command::new("mkfifo").arg(&library).status();
+    assert!(made.expect("mkfifo runs").success());
+    let (mut server, mut log, _models) = spawn(&["--onnxruntime", library.to_str().unwrap()]);
+    // It opens once the server has opened its end, and waits.
+    let pipe = File::options().write(true).open(&library).unwrap();
+    send(&server, "-HUP");
+    drop(pipe);
+    until(&mut log, "lib.so");
+    assert_eq!(server.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_now_is_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for (from, to, words) in [
+        (2000, 2001, "the certificate has expired"),
+        (2900, 2901, "the certificate is not valid yet"),
+    ] {
+        let mut params = rcgen::CertificateParams::default();
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(to, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let cert = params.self_signed(&key).unwrap();
+        std::fs::write(path("cert.pem"), cert.pem()).unwrap();
+        std::fs::write(path("key.pem"), key.serialize_pem()).unwrap();
+        let files = [
+            "--tls-cert",
+            &path("cert.pem"),
+            "--tls-key",
+            &path("key.pem"),
+        ];
+        let (mut server, mut log, _models) = spawn(&files);
+        until(&mut log, words);
+        until(&mut log, "listening");
+        send(&server, "-TERM");
+        assert_eq!(server.wait().unwrap().code(), Some(0));
+    }
+}
+
+#[test]
+fn a_token_that_has_expired_is_not_made() {
+    let made = Command::new(env!("CARGO_BIN_EXE_quintet-server"))
+        .args(["token", "new", "ci", "--scope", "infer", "--expires"])
+        .arg("2020-01-01")
+        .output()
+        .expect("quintet-server runs");
+    assert!(!made.status.success());
+    assert!(made.stdout.is_empty());
+    let told = String::from_utf8(made.stderr).expect("text");
+    for words in ["--expires", "2020-01-01", "past"] {
+        assert!(told.contains(words), "{told}");
+    }
 }
 
 /// A new token, and its entry in the file of callers.

@@ -82,7 +82,7 @@ async fn connections_that_are_held_open_do_not_close_the_admin_port() {
 async fn a_connection_of_age_ends_between_its_requests() {
     let server = server()
         .model(tiny("digits"))
-        .option("--max-connection-age", "200ms")
+        .option("--max-connection-age", "1s")
         .start()
         .await;
     let wire = server.wire().await;

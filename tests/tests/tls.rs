@@ -98,6 +98,12 @@ async fn a_bad_pair_is_refused_and_the_old_one_stays() {
 
     files.write_pair(&good);
     server.metrics_when(|metrics| is_fresh(metrics) == 1).await;
+
+    // Good but for its time.
+    files.write_pair(&authority.server(2020));
+    let metrics = server.metrics_when(|metrics| is_fresh(metrics) == 0).await;
+    assert_eq!(metrics.value(EXPIRY, &[("port", "grpc")]), YEAR_2040);
+    assert!(is_answered(&client.wire(server.address()).await.unwrap()).await);
 }
 
 #[tokio::test]

@@ -77,6 +77,21 @@ fn what_cannot_be_used_is_named() {
             "`xml` is none of auto, text, json",
         ),
         (
+            vec!["--max-bytes-in-flight", "1000"],
+            "max_bytes_in_flight",
+            "1000 bytes cannot hold one request of max_message_size, which is 16777216",
+        ),
+        (
+            vec!["--max-connection-age", "0s"],
+            "max_connection_age",
+            "`0s` is too short; at least 1s",
+        ),
+        (
+            vec!["--max-connection-age", "1ns"],
+            "max_connection_age",
+            "`1ns` is too short; at least 1s",
+        ),
+        (
             vec!["--config", "/nowhere/quintet.toml"],
             "config",
             "/nowhere/quintet.toml",
@@ -104,6 +119,29 @@ fn what_cannot_be_used_is_named() {
         assert_eq!(error.option, option, "{error}");
         assert!(error.problem.contains(words), "{error}");
     }
+}
+
+#[test]
+fn a_password_in_a_url_is_refused_and_not_repeated() {
+    for url in [
+        "http://user:SECRET@host:4317",
+        "https://user:SECRET@host",
+        "http://user:SECRET@",
+        "user:SECRET@host",
+        "http://user:SECRET x@host",
+    ] {
+        let error = config(&["--otlp-endpoint", url]).unwrap_err();
+        assert_eq!(error.option, "otlp_endpoint");
+        assert!(error.problem.contains("user information"), "{error}");
+        assert!(!error.to_string().contains("SECRET"), "{error}");
+    }
+    config(&["--otlp-endpoint", "http://host:4317"]).unwrap();
+}
+
+#[test]
+fn a_budget_holds_one_request() {
+    config(&["--max-bytes-in-flight=1000", "--max-message-size=1000"]).unwrap();
+    config(&["--max-connection-age", "1s"]).unwrap();
 }
 
 #[test]

@@ -29,6 +29,11 @@ impl TraceOptions {
 }
 
 fn url(text: &str) -> Result<String, Problem> {
+    // Neither sent nor a secret: the configuration is printed, and the log names the endpoint.
+    if text.contains('@') {
+        let problem = "holds user information, which no option may; write http://HOST:PORT";
+        return Err(Problem(problem.to_owned()));
+    }
     let url = text.parse::<http::Uri>().ok();
     let is_http = |url: &http::Uri| url.scheme_str() == Some("http") && url.authority().is_some();
     let url = url.filter(is_http).map(|_| text.to_owned());

@@ -1,8 +1,10 @@
-//! What is read of X.509 certificates: whose they are, and when they expire.
+//! What is read of X.509 certificates: whose they are, and when they are valid.
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use humantime::format_rfc3339_seconds;
 use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -52,16 +54,54 @@ impl fmt::Display for Identity {
     }
 }
 
-/// When the first certificate of a chain expires, in seconds since 1970.
-///
-/// # Errors
-/// A certificate cannot be read.
-pub(super) fn expiry(chain: &[CertificateDer<'_>]) -> Result<i64, String> {
-    let expiries = chain.iter().map(|certificate| {
-        let parsed = X509Certificate::from_der(certificate);
-        let (_, certificate) = parsed.map_err(|error| error.to_string())?;
-        Ok(certificate.validity().not_after.timestamp())
-    });
-    let expiries: Vec<i64> = expiries.collect::<Result<_, String>>()?;
-    expiries.into_iter().min().ok_or_else(|| "is empty".into())
+/// When all certificates of a chain are valid, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Validity {
+    from: i64,
+    pub(super) until: i64,
+}
+
+impl Validity {
+    /// # Errors
+    /// A certificate cannot be read, or there is none.
+    pub(super) fn of(chain: &[CertificateDer<'_>]) -> Result<Self, String> {
+        let one = |certificate: &CertificateDer<'_>| {
+            let parsed = X509Certificate::from_der(certificate);
+            let (_, certificate) = parsed.map_err(|error| error.to_string())?;
+            let validity = certificate.validity();
+            Ok(Self {
+                from: validity.not_before.timestamp(),
+                until: validity.not_after.timestamp(),
+            })
+        };
+        let all = chain.iter().map(one).collect::<Result<Vec<_>, String>>()?;
+        let both = |one: Self, other: Self| Self {
+            from: one.from.max(other.from),
+            until: one.until.min(other.until),
+        };
+        all.into_iter()
+            .reduce(both)
+            .ok_or_else(|| "is empty".into())
+    }
+
+    /// # Errors
+    /// Why the chain is not valid now, and when it is.
+    pub(super) fn check(self, now: SystemTime) -> Result<(), String> {
+        let (from, until) = (time(self.from), time(self.until));
+        let problem = if now > until {
+            "has expired"
+        } else if now < from {
+            "is not valid yet"
+        } else {
+            return Ok(());
+        };
+        let [from, until] = [from, until].map(format_rfc3339_seconds);
+        Err(format!("{problem}; it is valid from {from} until {until}"))
+    }
+}
+
+/// Seconds since 1970.
+pub(super) fn time(seconds: i64) -> SystemTime {
+    let seconds = u64::try_from(seconds).unwrap_or(0);
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }

@@ -2,20 +2,22 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
+use rustls::{Error, InconsistentKeys, RootCertStore, ServerConfig};
 
-use super::certificate::expiry;
+use super::certificate::{Validity, time};
+use super::pem::{certificates, private_key};
 use crate::config::ConfigError;
 use crate::metrics::Metrics;
 use crate::reload::{Contents, Current, OptionFile, Source, read_all};
+
+/// The kinds of keys that ring signs with.
+const USABLE_KEYS: &str = "RSA of 2048 to 4096 bits, P-256, P-384 and Ed25519";
 
 /// The ports that TLS may protect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +56,7 @@ pub(crate) struct Credentials {
 /// What the files hold.
 struct Loaded {
     config: ServerConfig,
-    /// When the first certificate of the chain expires, in seconds since 1970.
-    expires: i64,
+    validity: Validity,
 }
 
 impl Port {
@@ -85,7 +86,8 @@ impl Port {
 }
 
 impl Files {
-    /// Reads the files, and watches them from then on.
+    /// Reads the files, and watches them from then on. A certificate that is not valid now is used
+    /// at the start, where there is no better one, but replaces none later.
     ///
     /// # Errors
     /// A file cannot be read or used, or the key is another certificate's.
@@ -106,6 +108,8 @@ impl Files {
         let (renewed, metrics) = (Arc::clone(&credentials), metrics.clone());
         let source = Source::new(name, files, &contents, move |contents| {
             let loaded = self.load(contents)?;
+            let valid = loaded.validity.check(SystemTime::now());
+            valid.map_err(|problem| self.cert.error(problem))?;
             loaded.report(port, &metrics);
             renewed.current.set(loaded.config);
             Ok(())
@@ -118,17 +122,17 @@ impl Files {
             unreachable!("a certificate and a key are always read");
         };
         let chain = certificates(&self.cert, cert)?;
-        let expires = expiry(&chain).map_err(|problem| self.cert.error(problem))?;
+        let validity = Validity::of(&chain).map_err(|problem| self.cert.error(problem))?;
         let key = private_key(&self.key, key)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| {
-            let is_mismatch =
-                error == rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch);
-            self.key.error(if is_mismatch {
-                let cert = self.cert.path.display();
-                format!("is not the key of the certificate in {cert}")
-            } else {
-                format!("cannot be used: {error}")
+            self.key.error(match error {
+                Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                    let cert = self.cert.path.display();
+                    format!("is not the key of the certificate in {cert}")
+                }
+                Error::General(_) => format!("cannot be used; {USABLE_KEYS} are allowed"),
+                error => format!("cannot be used: {error}"),
             })
         })?;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -149,7 +153,7 @@ impl Files {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
-        Ok(Loaded { config, expires })
+        Ok(Loaded { config, validity })
     }
 
     fn verifier(
@@ -175,14 +179,14 @@ impl Files {
 
 impl Loaded {
     fn report(&self, port: Port, metrics: &Metrics) {
-        metrics.certificate_expires(port.name(), self.expires);
-        let seconds = u64::try_from(self.expires).unwrap_or(0);
-        let expires = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let at = humantime::format_rfc3339_seconds(expires);
-        if expires <= SystemTime::now() {
-            tracing::warn!(port = port.name(), %at, "the certificate has expired");
-        } else {
-            tracing::info!(port = port.name(), expires = %at, "certificate read");
+        metrics.certificate_expires(port.name(), self.validity.until);
+        let port = port.name();
+        match self.validity.check(SystemTime::now()) {
+            Ok(()) => {
+                let expires = humantime::format_rfc3339_seconds(time(self.validity.until));
+                tracing::info!(port, %expires, "certificate read");
+            }
+            Err(problem) => tracing::warn!(port, "the certificate {problem}"),
         }
     }
 }
@@ -203,33 +207,4 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Credentials").field(&self.port).finish()
     }
-}
-
-/// The certificates of a PEM file, of which there must be one.
-fn certificates(
-    file: &OptionFile,
-    content: &[u8],
-) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let parsed: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(content).collect();
-    let chain = parsed.map_err(|error| file.error(format!("is not PEM: {error}")))?;
-    if chain.is_empty() {
-        return Err(file.error("holds no certificate; PEM with a CERTIFICATE is needed"));
-    }
-    Ok(chain)
-}
-
-/// The private key of a PEM file: PKCS #8, PKCS #1 or SEC 1.
-fn private_key(file: &OptionFile, content: &[u8]) -> Result<PrivateKeyDer<'static>, ConfigError> {
-    let text = String::from_utf8_lossy(content);
-    if text.contains("ENCRYPTED") {
-        let problem =
-            "is encrypted; write it without a passphrase: openssl pkey -in FILE -out FILE";
-        return Err(file.error(problem));
-    }
-    PrivateKeyDer::from_pem_slice(content).map_err(|error| match error {
-        pem::Error::NoItemsFound => {
-            file.error("holds no private key; PEM with a PRIVATE KEY is needed")
-        }
-        error => file.error(format!("is not PEM: {error}")),
-    })
 }

@@ -7,11 +7,13 @@
 mod certificate;
 mod credentials;
 mod handshake;
+mod pem;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod unverified;
 
 pub(crate) use certificate::Identity;
 pub(crate) use credentials::{ClientAuth, Credentials, Files, Port};
-pub(crate) use handshake::{HandshakeThreads, Handshakes};
+pub(crate) use handshake::Handshakes;
 pub(crate) use unverified::connect as connect_unverified;

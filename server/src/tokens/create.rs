@@ -5,6 +5,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use super::digest::Digest;
 use super::file::{Scope, check_name};
@@ -100,6 +101,9 @@ fn name(text: &str) -> Result<String, String> {
 
 fn date(text: &str) -> Result<String, String> {
     let time = humantime::parse_rfc3339(&format!("{text}T00:00:00Z"));
-    time.map(|_| text.to_owned())
-        .map_err(|_| "write a day, such as 2027-01-31".to_owned())
+    let time = time.map_err(|_| "write a day, such as 2027-01-31")?;
+    if time <= SystemTime::now() {
+        return Err("is in the past, so the token could not be used; write a later day".to_owned());
+    }
+    Ok(text.to_owned())
 }
