@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use self::problem::ProblemType;
 pub use self::provenance::{Import, Provenance, Training};
 use crate::digest::sha256_hex;
-use crate::{ManifestError, Preprocessing, Role, TensorSpec};
+use crate::{ManifestError, Preprocessing, Quantization, Role, TensorSpec};
 
 /// What `manifest.toml` says. Unknown keys are refused at every level.
 ///
@@ -47,6 +47,9 @@ pub struct Manifest {
     /// How an input must be prepared before it meets the graph; numeric steps are in the graph.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocessing: Option<Preprocessing>,
+    /// What the large products are computed in; absent where it is float32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantization: Option<Quantization>,
     /// The most rows that the graph takes in one run; absent where there is no such bound. A graph
     /// whose batch is fixed has 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,11 +7,11 @@ use crate::proto::tensor_proto::DataType as Code;
 /// The element types that this crate writes, a subset of ONNX's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DataType {
-    /// Unsigned 8-bit integer, used for pixels.
+    /// Unsigned 8-bit integer, used for pixels and quantised features.
     Uint8,
-    /// Signed 8-bit integer, used to store weights.
+    /// Signed 8-bit integer, used for weights.
     Int8,
-    /// Signed 32-bit integer, used for sequence lengths.
+    /// Signed 32-bit integer, used for sequence lengths and sums of integers.
     Int32,
     /// Signed 64-bit integer, used for tokens, shapes and axes.
     Int64,

@@ -80,6 +80,6 @@ pub use self::foreign::{ForeignError, ForeignModel, Normalisation};
 pub use self::graph::GraphBuilder;
 pub use self::model::{IR_VERSION, Model, OPSET, PRODUCER};
 pub use self::shape::{Dim, Shape};
-pub use self::storage::{Initializer, ReadError, Storage, initializers};
+pub use self::storage::{Initializer, ReadError, Storage, initializers, quantize};
 pub use self::tensor::Element;
 pub use self::value::Value;

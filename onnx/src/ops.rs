@@ -19,7 +19,7 @@ mod recurrent;
 mod reduce;
 mod spatial;
 
-pub use self::activation::{clip, leaky_relu, relu, round, sigmoid, softmax, tanh};
+pub use self::activation::{abs, clip, leaky_relu, relu, round, sigmoid, softmax, tanh};
 pub use self::choice::{less, where_};
 pub use self::conv::{ConvAttributes, ConvTransposeAttributes, conv, conv_transpose};
 pub use self::extent::{concat, pad, range, shape, slice};
@@ -28,9 +28,9 @@ pub use self::layout::{cast, flatten, gather, reshape, squeeze, transpose, unsqu
 pub use self::math::{GemmAttributes, add, div, gemm, matmul, mul, sub};
 pub use self::nn::{BatchNormalizationInputs, batch_normalization, layer_normalization};
 pub use self::pool::{MaxPoolAttributes, global_average_pool, max_pool};
-pub use self::quantization::dequantize_linear;
+pub use self::quantization::{dequantize_linear, matmul_integer};
 pub use self::recurrent::{LstmOutputs, RecurrentInputs, RnnOutputs, lstm, rnn};
-pub use self::reduce::reduce_mean;
+pub use self::reduce::{reduce_max, reduce_mean};
 
 use crate::data_type::DataType;
 

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quintet_bundle::Products;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -81,6 +82,7 @@ impl Config {
         tasks: impl IntoIterator<Item = Box<dyn Task>>,
     ) -> Result<App, StartError> {
         let runtime = self.runtime.load()?;
+        let int8_saturation = self.runtime.int8_saturation;
         let tasks = Tasks::new(self.limits, tasks);
         let repository = self.repository.find()?;
         let metrics = Metrics::new(Runtime::version());
@@ -102,6 +104,7 @@ impl Config {
                 tasks,
                 metrics,
                 backlog,
+                products: Products::here_if(int8_saturation),
             },
             repository: Arc::new(repository),
             io_threads,

@@ -7,7 +7,7 @@ use std::any::{Any, type_name};
 use std::path::Path;
 use std::sync::Arc;
 
-use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest};
+use quintet_bundle::{Bundle, BundleError, GoldenMismatch, Manifest, Products, SaturationError};
 
 use crate::batching::{BackendError, Backlog, Clock, Cost, Engine, Parts, Settings};
 use crate::error::ServeError;
@@ -49,6 +49,8 @@ pub struct Loader {
     pub metrics: Metrics,
     /// Shared by the models' engines.
     pub backlog: Arc<Backlog>,
+    /// What the processor makes of quantised models.
+    pub products: Products,
 }
 
 /// Why a model version cannot be served.
@@ -58,6 +60,9 @@ pub enum LoadError {
     /// The bundle is broken.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// It is quantised, and the processor may give wrong answers.
+    #[error(transparent)]
+    Saturation(#[from] SaturationError),
     /// ONNX Runtime refuses it.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -95,6 +100,9 @@ impl Loader {
     ) -> Result<Model, LoadError> {
         let bundle = Bundle::open(path)?;
         let manifest = bundle.manifest().clone();
+        if let Some(quantization) = manifest.quantization {
+            quantization.check(self.products)?;
+        }
         let mut signature = Signature::of(&manifest).map_err(RuntimeError::from)?;
         let state = self.tasks.open(&bundle, &mut signature);
         let state = state.map_err(|reason| LoadError::Task {
@@ -177,3 +185,6 @@ impl Model {
         state.map_err(|_| ServeError::fault("reading a model's state", &type_name::<T>()))
     }
 }
+
+#[cfg(test)]
+mod tests;

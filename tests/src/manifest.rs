@@ -24,6 +24,7 @@ pub(crate) fn manifest(
         problem_type: ProblemType::default(),
         least_confidence: None,
         preprocessing: Some(Preprocessing::of(preprocessing)),
+        quantization: None,
         max_batch_size: None,
         inputs: Vec::new(),
         outputs: Vec::new(),

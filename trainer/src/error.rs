@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use quintet_bundle::text::TokenizerError;
-use quintet_bundle::{BundleError, TensorError};
+use quintet_bundle::{BundleError, SaturationError, TensorError};
 use quintet_data::DataError;
 use quintet_onnx::{ForeignError, GraphError, ReadError};
 use tch::TchError;
@@ -53,6 +53,9 @@ pub enum Error {
     /// A network cannot be written as a graph.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// The processor would give wrong answers in int8.
+    #[error(transparent)]
+    Saturation(#[from] SaturationError),
     /// A graph of another program is refused.
     #[error(transparent)]
     Foreign(#[from] ForeignError),

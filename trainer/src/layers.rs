@@ -6,6 +6,8 @@ mod activation;
 mod attention;
 mod convolution;
 mod embedding;
+mod int8;
+mod linear;
 mod normalization;
 mod pixels;
 mod recurrent;
@@ -13,22 +15,22 @@ mod residual;
 
 use std::fmt;
 
-use quintet_onnx::ops::{self, GemmAttributes, MaxPoolAttributes};
+use quintet_onnx::ops::{self, MaxPoolAttributes};
 use quintet_onnx::{GraphBuilder, GraphError, Value};
-use tch::nn::{self, Init};
-use tch::{Kind, Tensor};
+use tch::{Kind, Tensor, nn};
 
 pub use activation::{Activation, LEAKY_RELU, RELU};
 pub use attention::{Mask, SelfAttention};
 pub use convolution::{BatchNorm, Conv2d, ConvTranspose2d};
 pub use embedding::{EMBEDDING, Embedding};
+pub use int8::Int8Rows;
+pub use linear::{Linear, Rows};
 pub use normalization::LayerNorm;
 pub use pixels::{Normalize, PIXEL_SCALE, SignedPixels};
 pub use recurrent::{Cell, Recurrent, onnx_gates};
 pub use residual::{ConvNorm, Residual, zero_padding};
 
-use crate::export::{add_weight, add_weight_along};
-use crate::precision::lower;
+use linear::glorot_uniform;
 
 /// A layer of one input and one output.
 pub trait Layer: fmt::Debug {
@@ -100,28 +102,10 @@ pub const CHANNEL_LAST: Operator = Operator(
 /// `[N, ...]` → `[N, product of the rest]`.
 pub const FLATTEN: Operator = Operator(|x| x.flatten(1, -1), |graph, x| ops::flatten(graph, x, 1));
 
-/// A dense layer, `x · weightᵀ + bias`: `[..., inputs]` → `[..., outputs]`.
-#[derive(Debug)]
-pub struct Linear {
-    name: String,
-    weight: Tensor,
-    bias: Option<Tensor>,
-}
-
 /// Sets a fraction of the values to zero in training, and does nothing otherwise.
 #[derive(Debug)]
 pub struct Dropout {
     probability: f64,
-}
-
-// Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural
-// networks", equation 16. It is Keras' default, so the original programs started from it.
-fn glorot_uniform(fan_in: i64, fan_out: i64) -> Init {
-    let bound = (6.0 / (fan_in + fan_out) as f64).sqrt();
-    Init::Uniform {
-        lo: -bound,
-        up: bound,
-    }
 }
 
 /// The path of a layer whose name may have several parts: `encoder.layer.0.output`.
@@ -166,51 +150,6 @@ impl Layer for Operator {
 
     fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
         self.1(graph, x)
-    }
-}
-
-impl Linear {
-    /// Glorot-uniform weights `[outputs, inputs]` and a zero bias `[outputs]` under `vs / name`.
-    pub fn new(vs: &nn::Path<'_>, name: &str, inputs: i64, outputs: i64) -> Self {
-        let mut layer = Self::without_bias(vs, name, inputs, outputs);
-        layer.bias = Some(path(vs, name).zeros("bias", &[outputs]));
-        layer
-    }
-
-    /// As [`Linear::new`], but `x · weightᵀ` alone.
-    pub fn without_bias(vs: &nn::Path<'_>, name: &str, inputs: i64, outputs: i64) -> Self {
-        let init = glorot_uniform(inputs, outputs);
-        Self {
-            name: name.to_owned(),
-            weight: path(vs, name).var("weight", &[outputs, inputs], init),
-            bias: None,
-        }
-    }
-}
-
-impl Layer for Linear {
-    fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
-        let bias = self.bias.as_ref().map(lower);
-        lower(x).linear(&lower(&self.weight), bias.as_ref())
-    }
-
-    fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
-        let bias = self.bias.as_ref();
-        let bias = bias.map(|it| add_weight(graph, &self.name, "bias", it));
-        let bias = bias.transpose()?;
-        // A Gemm takes matrices only.
-        if x.shape().rank() != 2 {
-            let weight = self.weight.tr();
-            let weight = add_weight_along(graph, &self.name, "weight", &weight, 1)?;
-            let y = ops::matmul(graph, x, &weight)?;
-            return bias.map_or(Ok(y.clone()), |bias| ops::add(graph, &y, &bias));
-        }
-        let weight = add_weight(graph, &self.name, "weight", &self.weight)?;
-        let attributes = GemmAttributes {
-            trans_b: true,
-            ..GemmAttributes::default()
-        };
-        ops::gemm(graph, x, &weight, bias.as_ref(), attributes)
     }
 }
 

@@ -37,6 +37,7 @@ pub mod precision;
 pub mod pretrained;
 pub mod progress;
 pub mod random;
+pub mod read_back;
 pub mod recipe;
 pub mod release;
 pub mod run;

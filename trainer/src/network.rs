@@ -1,8 +1,10 @@
 //! A model together with its weights.
 
+use quintet_bundle::Quantization;
 use quintet_onnx::Storage;
 use tch::{Device, Kind, TchError, Tensor, nn};
 
+use crate::error::Error;
 use crate::export::shape_and_values;
 use crate::models::{Architecture, Model};
 use crate::precision::Precision;
@@ -13,6 +15,7 @@ use crate::recipe::Recipe;
 pub struct Network {
     architecture: &'static Architecture,
     storage: Storage,
+    quantization: Option<Quantization>,
     store: nn::VarStore,
     precision: Precision,
     model: Box<dyn Model>,
@@ -34,6 +37,7 @@ impl Network {
             precision: recipe.precision(architecture, device),
             architecture,
             storage: recipe.storage,
+            quantization: None,
             store,
             model,
         }
@@ -47,6 +51,26 @@ impl Network {
     /// How its weights are stored in a bundle.
     pub fn storage(&self) -> Storage {
         self.storage
+    }
+
+    /// What its large products are computed in, if not in float32.
+    pub fn quantization(&self) -> Option<Quantization> {
+        self.quantization
+    }
+
+    /// Lets the layers that can compute in int8 do so from now on, with the weights that they have
+    /// now.
+    ///
+    /// # Errors
+    /// The network has no such layers, or a weight is not finite.
+    pub fn quantize(&mut self) -> Result<(), Error> {
+        if !self.model.quantize()? {
+            let name = self.architecture;
+            let allowed = format!("float32 for {name}: only a Transformer computes in int8");
+            return Err(Error::value("--quantize", Quantization::Int8, &allowed));
+        }
+        self.quantization = Some(Quantization::Int8);
+        Ok(())
     }
 
     /// The layers.

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::export::export;
 use crate::fit::{Fit, read_best};
 use crate::run_folder::EpochMetrics;
-use crate::task::exam::{Drawing, Part};
+use crate::task::exam::{Drawing, INT8_TOLERANCE, Part};
 use crate::verify::Runtime;
 
 /// What manifests name as their writer.
@@ -30,6 +30,8 @@ pub struct Release<'a> {
     pub models_dir: &'a Path,
     /// The version to write; one that exists is replaced.
     pub version: u32,
+    /// Whether the bundle computes in int8.
+    pub quantization: Option<bundle::Quantization>,
 }
 
 /// What was written.
@@ -62,6 +64,9 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
     let (mut network, best_epoch) = read_best(run, architecture, recipe)?;
     let trained = exam.judge(Part::Test, &exam.output(Part::Test, &network));
     network.round_as_stored();
+    if release.quantization.is_some() {
+        network.quantize()?;
+    }
     let output = exam.output(Part::Test, &network);
     let stored = exam.judge(Part::Test, &output);
 
@@ -110,6 +115,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         problem_type: bundle::ProblemType::default(),
         least_confidence,
         preprocessing: serving.preprocessing,
+        quantization: network.quantization(),
         max_batch_size: recipe.max_batch_size,
         inputs: signature.inputs,
         outputs: vec![signature.output],
@@ -117,7 +123,9 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         metrics,
         golden: bundle::Golden {
             samples,
-            tolerance: serving.tolerance,
+            tolerance: network
+                .quantization()
+                .map_or(serving.tolerance, |_| INT8_TOLERANCE),
             self_made: false,
         },
         files: BTreeMap::new(),

@@ -1,11 +1,13 @@
 //! What each command does.
 
 mod evaluate;
+mod quantize;
 
 use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
 
+use quintet_bundle::Quantization;
 use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer};
 use tch::Device;
 
@@ -44,6 +46,7 @@ struct Session<'a> {
     data_dir: &'a Path,
     device: Device,
     runtime: Runtime,
+    quantization: Option<Quantization>,
     out: &'a mut dyn Write,
 }
 
@@ -65,6 +68,7 @@ pub fn run(
     tch::set_num_threads(i32::from(cli.threads));
     let runtime = || Runtime::load(&cli.onnxruntime, usize::from(cli.threads));
     // Whatever can be wrong is found before the first epoch, not after the last one.
+    let mut quantization = None;
     let (jobs, pretrained, output, data, device, work) = match &cli.command {
         Command::Train(args) => {
             let pretrained = pretrained(&args.init)?;
@@ -75,10 +79,19 @@ pub fn run(
             (jobs, pretrained, &args.output, &args.data, device, work)
         }
         Command::Export(args) => {
+            quantization = args.quantize.checked()?;
+            if let Some(from) = &args.from {
+                quantize::quantize(args, from, networks, &runtime()?, out)?;
+                return Ok(Ending::Finished);
+            }
             let run = |name| RunFolder::open(&args.output.runs_dir.join(name));
             let pretrained = pretrained(&args.init)?;
             let networks = chosen(networks, &args.network, &args.images, pretrained.as_ref())?;
             let jobs = jobs(networks, |it| run(it.name).recipe(it))?;
+            if quantization.is_some() {
+                let fresh = |(it, recipe): &Job| Network::new(it, recipe, Device::Cpu).quantize();
+                jobs.iter().try_for_each(fresh)?;
+            }
             let (output, data) = (&args.output, &args.data);
             (jobs, pretrained, output, data, Device::Cpu, Work::Export)
         }
@@ -100,6 +113,7 @@ pub fn run(
         data_dir: &data.data_dir,
         device,
         runtime: runtime()?,
+        quantization,
         out,
     };
     let data = session.load(&jobs)?;
@@ -309,6 +323,7 @@ impl Session<'_> {
             runtime: &self.runtime,
             models_dir: &self.output.models_dir,
             version: self.output.model_version,
+            quantization: self.quantization,
         })?;
         let best = released.best_epoch;
         writeln!(self.out, "{architecture}: best epoch {best}\n")?;

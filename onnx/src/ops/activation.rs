@@ -21,6 +21,11 @@ pub fn tanh(graph: &mut GraphBuilder, x: &Value) -> Result<Value> {
     unary(graph, "Tanh", x)
 }
 
+/// `y = |x|`. [Abs](https://onnx.ai/onnx/operators/onnx__Abs.html)
+pub fn abs(graph: &mut GraphBuilder, x: &Value) -> Result<Value> {
+    unary(graph, "Abs", x)
+}
+
 /// `y` is the integer nearest to `x`; halves go to the even one.
 /// [Round](https://onnx.ai/onnx/operators/onnx__Round.html)
 pub fn round(graph: &mut GraphBuilder, x: &Value) -> Result<Value> {

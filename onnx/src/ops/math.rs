@@ -94,6 +94,12 @@ pub fn matmul(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value> {
     let mut node = Node::new(graph, "MatMul");
     node.input("A", a, FLOAT)?;
     node.input("B", b, FLOAT)?;
+    let shape = product(&node, a, b)?;
+    node.finish(DataType::Float32, shape)
+}
+
+/// The shape of the product of the matrices in the last two axes.
+pub(super) fn product(node: &Node<'_>, a: &Value, b: &Value) -> Result<Shape> {
     let ([a_batch @ .., rows, k], [b_batch @ .., b_k, columns]) = (&a.shape()[..], &b.shape()[..])
     else {
         let short = if a.shape().rank() < 2 {
@@ -111,8 +117,9 @@ pub fn matmul(graph: &mut GraphBuilder, a: &Value, b: &Value) -> Result<Value> {
         );
         return Err(node.bad_shape("B", b, allowed));
     };
-    let shape = [&batch[..], &[rows.clone(), columns.clone()]].concat();
-    node.finish(DataType::Float32, shape.into())
+    Ok([&batch[..], &[rows.clone(), columns.clone()]]
+        .concat()
+        .into())
 }
 
 /// The rows and columns of a factor.

@@ -1,6 +1,7 @@
 //! Integers that stand for float32 numbers.
 
 use super::FLOAT;
+use super::math::product;
 use crate::data_type::DataType;
 use crate::error::Result;
 use crate::graph::GraphBuilder;
@@ -28,4 +29,24 @@ pub fn dequantize_linear(
     }
     node.attribute("axis", axis);
     node.finish(DataType::Float32, x.shape().clone())
+}
+
+/// `Y = (A - a_zero_point) * B` in exact integers: int32. `A` is uint8 `[..., M, K]`, `B` int8
+/// `[..., K, N]`, as in [`matmul`](super::matmul).
+/// [MatMulInteger](https://onnx.ai/onnx/operators/onnx__MatMulInteger.html)
+///
+/// ONNX Runtime's kernel for x86 processors without VNNI adds two products in 16 bits, which can
+/// saturate.
+pub fn matmul_integer(
+    graph: &mut GraphBuilder,
+    a: &Value,
+    b: &Value,
+    a_zero_point: u8,
+) -> Result<Value> {
+    let mut node = Node::new(graph, "MatMulInteger");
+    node.input("A", a, &[DataType::Uint8])?;
+    node.input("B", b, &[DataType::Int8])?;
+    node.constant("a_zero_point", &[], &[a_zero_point])?;
+    let shape = product(&node, a, b)?;
+    node.finish(DataType::Int32, shape)
 }

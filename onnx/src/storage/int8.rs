@@ -42,11 +42,17 @@ fn product<'a>(lengths: impl IntoIterator<Item = &'a usize>) -> usize {
     lengths.fold(1, |all, length| all.saturating_mul(*length))
 }
 
-/// The numbers over the scales of their channels, rounded, and the scales.
+/// The numbers in row-major order over the scales of their channels, rounded to −127..=127, and the
+/// scales, one for each place of `axis`. A number times its scale is what [`Storage::Int8`] stores.
 ///
 /// # Errors
-/// A number is not finite.
-pub(super) fn quantize(
+/// A number is not finite. `name` is only for the error.
+///
+/// # Panics
+/// If `axis` is not one of `shape`.
+///
+/// [`Storage::Int8`]: crate::Storage::Int8
+pub fn quantize(
     name: &str,
     shape: &[usize],
     axis: usize,

@@ -12,6 +12,7 @@ use crate::graph::GraphBuilder;
 use crate::ops;
 use crate::value::Value;
 
+pub use self::int8::quantize;
 pub use self::read::{Initializer, ReadError, initializers};
 
 /// How the weights of a graph are stored, see [`GraphBuilder::weight`].

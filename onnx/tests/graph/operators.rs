@@ -245,6 +245,18 @@ fn what_transformers_need() {
                 let x = t.floats([n()]);
                 ops::reduce_mean(&mut t.g, &x, 2)
             },
+            &|t| {
+                let [a, b] = [DataType::Uint8, DataType::Int8].map(|it| t.value(it, [2, 3]));
+                ops::matmul_integer(&mut t.g, &a, &b, 128)
+            },
+            &|t| {
+                let a = t.value(DataType::Int8, [2, 3]);
+                ops::matmul_integer(&mut t.g, &a, &a, 128)
+            },
+            &|t| {
+                let x = t.floats([n()]);
+                ops::reduce_max(&mut t.g, &x, -2)
+            },
         ],
         &expect![[r#"
             MatMul node `MatMul_0`: input B (`v2`) has the shape [4, 5], allowed: [..., 3, N], whose axes before these broadcast with [N, 2, 3]
@@ -263,6 +275,9 @@ fn what_transformers_need() {
             Concat node `Concat_0`: attribute inputs is none, allowed: at least one
             DequantizeLinear node `DequantizeLinear_0`: input x_scale (`v2`) has the shape [2], allowed: [3]
             ReduceMean node `ReduceMean_0`: attribute axes is 2, allowed: -1 to 0 for rank 1
+            MatMulInteger node `MatMulInteger_0`: input B (`v2`) has the shape [2, 3], allowed: [..., 3, N], whose axes before these broadcast with [2, 3]
+            MatMulInteger node `MatMulInteger_0`: input A (`v1`) is int8, allowed: uint8
+            ReduceMax node `ReduceMax_0`: attribute axes is -2, allowed: -1 to 0 for rank 1
         "#]],
     );
 }

@@ -23,6 +23,11 @@ fn relu() {
 }
 
 #[test]
+fn abs() {
+    check(ops::abs, f32::abs);
+}
+
+#[test]
 fn sigmoid() {
     check(ops::sigmoid, |x| 1.0 / (1.0 + (-x).exp()));
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
+use quintet_bundle::Saturation;
+
 use crate::environment::ort_dylib_path;
 use crate::runtime::{Device, DeviceChoice, Runtime, RuntimeError};
 use crate::value_parser::at_least_one;
@@ -21,6 +23,10 @@ pub struct RuntimeOptions {
     /// Threads that one run of a model may use inside ONNX Runtime.
     #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
     pub intra_op_threads: usize,
+    /// Whether models that compute in int8 are refused or allowed on x86 processors without VNNI,
+    /// where sums can saturate and answers be wrong.
+    #[arg(long, value_name = "WHAT", default_value = "refused")]
+    pub int8_saturation: Saturation,
 }
 
 impl RuntimeOptions {

@@ -112,6 +112,12 @@ impl SelfAttention {
         }
     }
 
+    /// Its dense layers compute in int8 from now on, see [`Linear::quantize`].
+    pub fn quantize(&self) -> Result<(), GraphError> {
+        let layers = [&self.query, &self.key, &self.value, &self.output];
+        layers.into_iter().try_for_each(Linear::quantize)
+    }
+
     /// `x` float32 `[N, L, hidden]` → the same shape.
     pub fn forward(&self, x: &Tensor, mask: &Mask<Tensor>) -> Tensor {
         let (rows, tokens, hidden) = x.size3().expect("embedded texts have three axes");
@@ -135,8 +141,9 @@ impl SelfAttention {
     ) -> Result<Value, GraphError> {
         let features = |x: &Value| x.shape().last().and_then(quintet_onnx::Dim::fixed);
         let (hidden, heads) = (features(x).unwrap_or_default() as i64, self.heads);
+        let rows = self.query.export_rows(graph, x)?;
         let mut split = |layer: &Linear, order| {
-            let y = layer.export(graph, x)?;
+            let y = layer.export_over(graph, &rows)?;
             let y = ops::reshape(graph, &y, &[0, 0, heads, hidden / heads])?;
             ops::transpose(graph, &y, order)
         };

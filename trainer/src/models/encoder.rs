@@ -205,6 +205,13 @@ impl EncoderLayer {
         }
     }
 
+    /// Its dense layers compute in int8 from now on, see [`Linear::quantize`].
+    fn quantize(&self) -> Result<(), GraphError> {
+        self.attention.quantize()?;
+        self.intermediate.quantize()?;
+        self.output.quantize()
+    }
+
     fn forward(&self, x: &Tensor, mask: &Mask<Tensor>, train: bool) -> Tensor {
         let y = self.attention.forward(x, mask);
         let x = x + self.dropout.forward_t(&y, train);
@@ -309,5 +316,12 @@ impl models::Model for TextClassifier {
         let mask = Mask::export(graph, &inputs[0], &inputs[1])?;
         let x = self.encoder.export(graph, inputs, &mask)?;
         self.head.export(graph, &x, &mask)
+    }
+
+    // The head has a row for each text, not for each token: it costs next to nothing.
+    fn quantize(&self) -> Result<bool, GraphError> {
+        let mut layers = self.encoder.layers.iter();
+        layers.try_for_each(EncoderLayer::quantize)?;
+        Ok(true)
     }
 }

@@ -59,6 +59,14 @@ pub trait Model: fmt::Debug {
 
     /// Makes the weights those that [`Model::export`] writes, see [`Layer::fold`].
     fn fold(&self) {}
+
+    /// Lets the layers that can compute in int8 do so from now on. Gives whether there are any.
+    ///
+    /// # Errors
+    /// A weight is not finite.
+    fn quantize(&self) -> Result<bool, GraphError> {
+        Ok(false)
+    }
 }
 
 impl<L: Layer> Model for L {

@@ -7,7 +7,7 @@ use quintet_bundle::{Bundle, Manifest, Provenance};
 use tch::Device;
 
 use super::check_data_dir;
-use crate::cli::Evaluate;
+use crate::cli::{DataDir, Evaluate};
 use crate::data::{self, Dataset, Samples, Source, outliers};
 use crate::error::Error;
 use crate::models::Architecture;
@@ -35,18 +35,8 @@ pub(super) fn evaluate(
     };
     let unknown = || Error::file(&args.bundle)("no network of the trainer has its task");
     let architecture = same.or_else(same_task).ok_or_else(unknown)?;
-    let dataset = learnt_from(manifest).unwrap_or(architecture.dataset);
     check_data_dir(&args.data.data_dir)?;
-    let source = Source {
-        data_dir: &args.data.data_dir,
-        cache: Path::new(""),
-        device: Device::Cpu,
-        tokenizer: architecture.recipe().tokenizer(),
-        has_sentences: false,
-        pretrained: None,
-        teaching: None,
-    };
-    let test = dataset.load_test(&source, &bundle)?;
+    let (dataset, test) = test_samples(&args.data, architecture, &bundle)?;
     let none = test.slice(0, 0);
     let models_dir = args.bundle.join("../..");
     let setting = Setting {
@@ -79,6 +69,25 @@ pub(super) fn evaluate(
         writeln!(out, "deformed as in training\n{figures}")?;
     }
     Ok(())
+}
+
+/// The data that a bundle of `architecture` learnt from, and its test samples.
+pub(super) fn test_samples(
+    data: &DataDir,
+    architecture: &Architecture,
+    bundle: &Bundle,
+) -> Result<(&'static dyn Dataset, Samples), Error> {
+    let dataset = learnt_from(bundle.manifest()).unwrap_or(architecture.dataset);
+    let source = Source {
+        data_dir: &data.data_dir,
+        cache: Path::new(""),
+        device: Device::Cpu,
+        tokenizer: architecture.recipe().tokenizer(),
+        has_sentences: false,
+        pretrained: None,
+        teaching: None,
+    };
+    Ok((dataset, dataset.load_test(&source, bundle)?))
 }
 
 // Deformed as the recipe deforms training images.

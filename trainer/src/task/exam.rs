@@ -14,6 +14,9 @@ use crate::verify::{LoadedModel, compare};
 
 /// How far ONNX Runtime may be from libtorch, in absolute probability or in images of −1..=1.
 pub const TOLERANCE: f32 = 1e-4;
+/// The same of a network that computes in int8. Where a number is between two integers, the last
+/// bit of float32 decides which of them it becomes.
+pub const INT8_TOLERANCE: f32 = 0.05;
 
 // Enough to keep the cores busy, small enough to stay in their caches.
 const BATCH: usize = 500;
@@ -159,13 +162,14 @@ impl dyn Exam + '_ {
     /// stands for the others.
     ///
     /// # Errors
-    /// [`Error::Parity`] where it is above [`TOLERANCE`].
+    /// [`Error::Parity`] where it is above [`TOLERANCE`], or [`INT8_TOLERANCE`] in int8.
     pub fn difference(
         &self,
         network: &Network,
         expected: &Tensor,
         model: &mut LoadedModel,
     ) -> Result<f32, Error> {
+        let tolerance = network.quantization().map_or(TOLERANCE, |_| INT8_TOLERANCE);
         let is_large = network.parameters() > LARGE;
         let (rows, step) = (self.rows(Part::Test), if is_large { SPARED } else { 1 });
         let mut largest = 0.0_f32;
@@ -173,7 +177,7 @@ impl dyn Exam + '_ {
             let count = BATCH.min(rows - start);
             let actual = model.output(&self.inputs(Part::Test, start, count))?;
             let expected = expected.narrow(0, start as i64, count as i64);
-            largest = largest.max(compare(&expected, &actual, TOLERANCE)?);
+            largest = largest.max(compare(&expected, &actual, tolerance)?);
         }
         Ok(largest)
     }

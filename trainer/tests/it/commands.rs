@@ -154,6 +154,11 @@ fn training_writes_a_bundle_that_evaluates() {
         bundle.model()
     );
 
+    let int8 = ["--quantize", "int8", "--int8-saturation", "allowed"];
+    let output = trainer(&[&export[..], &int8].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("float32 for mlp"));
+
     let output = trainer(&[&train[..], &["--resume", "--seed", "9"]].concat());
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("another recipe"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use quintet_bundle::{Bundle, ProblemType, Provenance, Role, sha256_hex};
+use quintet_bundle::{Bundle, ProblemType, Products, Provenance, Quantization, Role, sha256_hex};
 use quintet_trainer::cli;
 use quintet_trainer::data::text::TokenizerSettings;
 use quintet_trainer::error::Error;
@@ -120,6 +120,10 @@ fn checkpoint() -> TempDir {
 
 /// Imports the checkpoint into its own folder `models`.
 fn import(folder: &Path) -> Result<Bundle, Error> {
+    import_with(folder, &[])
+}
+
+fn import_with(folder: &Path, flags: &[&str]) -> Result<Bundle, Error> {
     let (from, models) = (folder.display().to_string(), folder.join("models"));
     let to = models.display().to_string();
     let arguments = [
@@ -131,8 +135,25 @@ fn import(folder: &Path) -> Result<Bundle, Error> {
         "answers",
     ];
     let more = ["--models-dir", &to, "--source", "a/b", "--licence", "MIT"];
-    cli::run(arguments.into_iter().chain(more), &[], &mut Vec::new())?;
+    let arguments = arguments.into_iter().chain(more);
+    let arguments = arguments.chain(flags.iter().copied());
+    cli::run(arguments, &[], &mut Vec::new())?;
     Ok(Bundle::open(&models.join("answers/1"))?)
+}
+
+#[test]
+fn an_import_can_compute_in_int8() {
+    let folder = checkpoint();
+    let imported = import_with(folder.path(), &["--quantize", "int8"]);
+    if Products::here() == Products::Saturating {
+        let message = imported.unwrap_err().to_string();
+        assert!(message.contains("--int8-saturation"), "{message}");
+        return;
+    }
+    let manifest = imported.unwrap().manifest().clone();
+    assert_eq!(manifest.quantization, Some(Quantization::Int8));
+    let difference = manifest.metrics["int8_difference"];
+    assert!(difference > 0.0 && difference < 0.1, "{difference}");
 }
 
 /// The tensor of the checkpoint that is called `name`.

@@ -14,6 +14,7 @@ mod gan;
 mod import_huggingface;
 mod import_onnx;
 mod import_torchvision;
+mod int8;
 mod learning;
 mod parity;
 mod pictures;

@@ -23,12 +23,14 @@ use self::checkpoint::Files;
 use self::config::Config;
 use self::tokenizer::Imported;
 use super::target::{Origin, Target, read};
+use crate::cli::Quantize;
 use crate::error::Error;
 use crate::models::Model as _;
 use crate::models::encoder::TextClassifier;
 use crate::network::sorted;
 use crate::progress;
 use crate::release::{CREATED_BY, names};
+use crate::task::exam::INT8_TOLERANCE;
 use crate::verify::Runtime;
 
 /// The file that says what a network is made of.
@@ -50,10 +52,14 @@ pub struct Flags {
     /// Where the model comes from.
     #[command(flatten)]
     pub origin: Origin,
+    /// Whether the bundle computes in int8.
+    #[command(flatten)]
+    pub quantize: Quantize,
 }
 
 /// Reads the folder, proves the graph and writes the bundle.
 pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> Result<(), Error> {
+    let quantization = flags.quantize.checked()?;
     let folder = &flags.folder;
     let path = folder.join(CONFIG);
     let json = read(&path, MOST_CONFIG_BYTES)?;
@@ -75,13 +81,29 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
     drop(files);
 
     let signature = signature(&config, &imported);
+    let samples = proof::samples(&imported.tokenizer, &imported.spec, &signature.inputs)?;
+    let mut metrics = BTreeMap::new();
+    let mut tolerance = proof::TOLERANCE;
+    if quantization.is_some() {
+        let before = logits(&network, &config, &samples);
+        network.quantize()?;
+        tolerance = f64::from(INT8_TOLERANCE);
+        let after = logits(&network, &config, &samples);
+        let difference = proof::difference(config.labels.problem_type, &before, &after);
+        metrics.insert("int8_difference".to_owned(), difference);
+        let rows = samples[0].size()[0];
+        writeln!(
+            out,
+            "int8 and float32 differ by at most {difference:.3} over {rows} texts"
+        )?;
+    }
     let model = graph(&network, &config, &signature, storage)?;
     let mut loaded = runtime.model(&model)?;
     let forward = |inputs: &[Tensor]| logits(&network, &config, inputs);
     let shape = (imported.spec.max_tokens, signature.inputs.len() > 2);
-    let difference = proof::prove(&config, shape, forward, &mut loaded)?;
+    let difference = proof::prove(tolerance, &config, shape, forward, &mut loaded)?;
+    metrics.insert("onnxruntime_difference".to_owned(), difference);
 
-    let samples = proof::samples(&imported.tokenizer, &imported.spec, &signature.inputs)?;
     let expected = logits(&network, &config, &samples);
     let golden = bundle::GoldenSamples {
         inputs: names(&signature.inputs, &samples)?,
@@ -99,14 +121,15 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
         problem_type: config.labels.problem_type,
         least_confidence: None,
         preprocessing: Some(Preprocessing::of(&imported.spec)),
+        quantization,
         max_batch_size: None,
         inputs: signature.inputs,
         outputs: signature.outputs,
         provenance: flags.origin.provenance_of(folder, sha256),
-        metrics: BTreeMap::from([("onnxruntime_difference".to_owned(), difference)]),
+        metrics,
         golden: bundle::Golden {
             samples: samples[0].size()[0] as usize,
-            tolerance: proof::tolerance(&expected),
+            tolerance: proof::tolerance(tolerance, &expected),
             self_made: false,
         },
         files: BTreeMap::new(),

@@ -1,7 +1,7 @@
 //! The proof of an import: ONNX Runtime computes from the graph what our layers compute in libtorch.
 
-use quintet_bundle::TensorSpec;
 use quintet_bundle::text::{TextSpec, Tokenizer, TokenizerError};
+use quintet_bundle::{ProblemType, TensorSpec};
 use tch::{Device, Kind, Tensor};
 
 use super::config::Config;
@@ -10,7 +10,7 @@ use crate::progress;
 use crate::verify::{LoadedModel, within};
 
 /// The largest difference of two logits, as a part of the largest of a batch, or of 1.
-const TOLERANCE: f64 = 1e-4;
+pub(super) const TOLERANCE: f64 = 1e-4;
 
 /// Texts of a batch, and tokens of the longest.
 type Extent = (i64, i64);
@@ -30,8 +30,9 @@ fn extents(longest: i64) -> Vec<Extent> {
 /// difference as a part of the largest logit, or of 1.
 ///
 /// # Errors
-/// [`Error::Parity`] where they differ by more than 1e-4 of it.
+/// [`Error::Parity`] where they differ by more than `tolerance` of it.
 pub(super) fn prove(
+    tolerance: f64,
     config: &Config,
     (longest, with_types): (usize, bool),
     forward: impl Fn(&[Tensor]) -> Tensor,
@@ -55,7 +56,7 @@ pub(super) fn prove(
         progress::line(&format!(
             "onnxruntime and libtorch differ at {place} by {found}"
         ));
-        within(difference as f32, TOLERANCE as f32, &place)?;
+        within(difference as f32, tolerance as f32, &place)?;
         largest = largest.max(difference);
     }
     Ok(largest)
@@ -66,9 +67,20 @@ fn scale(logits: &Tensor) -> f64 {
     logits.abs().max().double_value(&[]).max(1.0)
 }
 
-/// The tolerance of golden samples with these logits.
-pub(super) fn tolerance(logits: &Tensor) -> f32 {
-    (TOLERANCE * scale(logits)) as f32
+/// The tolerance of golden samples with these logits, of which it is a part.
+pub(super) fn tolerance(part: f64, logits: &Tensor) -> f32 {
+    (part * scale(logits)) as f32
+}
+
+/// The largest difference of the probabilities that two networks give; of the numbers themselves,
+/// where they are no probabilities.
+pub(super) fn difference(problem_type: ProblemType, before: &Tensor, after: &Tensor) -> f64 {
+    let [before, after] = [before, after].map(|logits| match problem_type {
+        ProblemType::SingleLabelClassification => logits.softmax(-1, None),
+        ProblemType::MultiLabelClassification => logits.sigmoid(),
+        ProblemType::Regression => logits.shallow_clone(),
+    });
+    (before - after).abs().max().double_value(&[])
 }
 
 /// Random tokens, the first row as long as the batch is wide.

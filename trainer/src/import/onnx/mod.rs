@@ -87,6 +87,7 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
         problem_type: said.problem_type,
         least_confidence: None,
         preprocessing: said.preprocessing,
+        quantization: None,
         max_batch_size: adapted.max_batch_size,
         inputs: adapted.inputs.clone(),
         outputs: adapted.outputs.clone(),

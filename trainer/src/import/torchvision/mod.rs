@@ -96,6 +96,7 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
         problem_type: bundle::ProblemType::default(),
         least_confidence: None,
         preprocessing: Some(Preprocessing::of(&spec)),
+        quantization: None,
         max_batch_size: None,
         inputs: vec![TensorSpec::of_role(Role::Pixels, DataType::Uint8, pixels)],
         outputs: vec![TensorSpec::of_role(
