@@ -56,7 +56,10 @@ pub(crate) struct Credentials {
 /// What the files hold.
 struct Loaded {
     config: ServerConfig,
+    /// Of the whole chain.
     validity: Validity,
+    /// Of the server's own certificate.
+    own: Validity,
 }
 
 impl Port {
@@ -108,7 +111,8 @@ impl Files {
         let (renewed, metrics) = (Arc::clone(&credentials), metrics.clone());
         let source = Source::new(name, files, &contents, move |contents| {
             let loaded = self.load(contents)?;
-            let valid = loaded.validity.check(SystemTime::now());
+            // A chain may carry a certificate for old clients that others do not look at.
+            let valid = loaded.own.check(SystemTime::now());
             valid.map_err(|problem| self.cert.error(problem))?;
             loaded.report(port, &metrics);
             renewed.current.set(loaded.config);
@@ -122,7 +126,8 @@ impl Files {
             unreachable!("a certificate and a key are always read");
         };
         let chain = certificates(&self.cert, cert)?;
-        let validity = Validity::of(&chain).map_err(|problem| self.cert.error(problem))?;
+        let valid = |chain| Validity::of(chain).map_err(|problem| self.cert.error(problem));
+        let (validity, own) = (valid(&chain)?, valid(&chain[..chain.len().min(1)])?);
         let key = private_key(&self.key, key)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| {
@@ -153,7 +158,11 @@ impl Files {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
-        Ok(Loaded { config, validity })
+        Ok(Loaded {
+            config,
+            validity,
+            own,
+        })
     }
 
     fn verifier(
