@@ -169,7 +169,7 @@ fn lane_of(row: &impl BatchRow) -> usize {
     };
     let doublings = above.ilog2();
     // The bits below the first say how far it is to the next doubling.
-    let part = (above - (1 << doublings)) as u128 * u128::from(LANES) >> doublings;
+    let part = ((above - (1 << doublings)) as u128 * u128::from(LANES)) >> doublings;
     1 + (doublings * LANES) as usize + part as usize
 }
 
