@@ -171,9 +171,10 @@ async fn company_and_padding_change_no_answer() {
     };
     let tokens: u32 = reply.sentiments.iter().map(|it| it.tokens).sum();
     assert_eq!(elements("real"), 2 * u64::from(tokens));
-    // 12 in one batch of 200 tokens would be 2400.
+    // How they are grouped depends on what runs take here; 12 in one batch would be the most.
     let padding = elements("padding");
-    assert!((1..700).contains(&padding), "{padding}");
+    let most = 12 * 200 - u64::from(tokens);
+    assert!((1..=most).contains(&padding), "{padding}");
 }
 
 #[tokio::test]
