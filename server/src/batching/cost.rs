@@ -76,7 +76,7 @@ impl Cost {
             }
             Ok(best)
         };
-        // As far apart as the lanes: where the cost is quadratic, a line is off by an eighth at
+        // Each twice the one before: where the cost is quadratic, a line is off by an eighth at
         // most.
         let halved = |width: &usize| (*width > 1).then_some(*width / 2);
         let widths: Vec<usize> = successors(Some(longest.max(1)), halved).collect();
