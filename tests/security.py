@@ -11,8 +11,9 @@ def run(*command, cwd=None):
     return done.stdout
 
 
-def certificates(folder):
-    """Makes ca, server, alice (a client) and stranger: each NAME.pem and NAME.key."""
+def certificates(folder, server="DNS:localhost,IP:127.0.0.1"):
+    """Makes ca, server, alice (a client) and stranger: each NAME.pem and NAME.key. `server` is the
+    server's subject alternative name."""
 
     def new(name, *options):
         run(
@@ -28,7 +29,7 @@ def certificates(folder):
         new(name, *authority, *extensions)
 
     new("ca")
-    signed("server", "DNS:localhost,IP:127.0.0.1")
+    signed("server", server)
     signed("alice", "URI:spiffe://local/alice")
     new("stranger")
 

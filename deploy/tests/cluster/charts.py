@@ -7,8 +7,9 @@ import subprocess
 
 import images
 import load
-from kubectl import ROOT, kubectl, ready, run, say
+from kubectl import ROOT, forwarded, kubectl, ready, run, say
 
+CLIENTS = ROOT / "tests" / "interop" / "go"
 HELM = "helm.sh/helm/v3/cmd/helm@v3.19.0"
 CHART = ROOT / "deploy" / "helm" / "quintet"
 BASE = ROOT / "deploy" / "kubernetes" / "base"
@@ -24,6 +25,13 @@ def helm():
     if not (folder / "helm").exists():
         run("go", "install", HELM, cwd="/", env={**os.environ, "GOFLAGS": "", "GOBIN": str(folder)})
     return folder / "helm"
+
+
+def grpcurl(address, *arguments):
+    """grpcurl, built from its Go module as the tests of other clients build it."""
+    program = ROOT / ".runtime" / "grpcurl" / "grpcurl"
+    run("go", "build", "-mod=readonly", "-o", program, "github.com/fullstorydev/grpcurl/cmd/grpcurl", cwd=CLIENTS)
+    return run(program, "-plaintext", address, *arguments)
 
 
 def plain(node):
@@ -75,7 +83,10 @@ def installed():
         target = f"dns:///quintet-headless.{space}.svc:50051"
         succeeded, log = load.call("chart", ["go", target, "2"])
         assert succeeded and json.loads(log)["failures"] == {}, log
+        with forwarded("service/quintet", 50051, space) as address:
+            listed = grpcurl(address, "quintet.v1.InferenceService/ListModels")
+        assert '"name": "cnn"' in listed, listed
     finally:
         run(helm(), "uninstall", "quintet", "-n", space, "--wait")
     kubectl("delete", "namespace", space)
-    say("helm install serves")
+    say("helm install serves, grpcurl through a forwarded port too")

@@ -1,7 +1,9 @@
 """kubectl, and the cluster that it talks to."""
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -46,6 +48,19 @@ def get(*arguments, namespace="quintet"):
 
 def apply(*resources):
     kubectl("apply", "-f", "-", stdin="\n---\n".join(json.dumps(it) for it in resources))
+
+
+@contextlib.contextmanager
+def forwarded(resource, port, namespace="quintet"):
+    """The address on this machine that `kubectl port-forward` gives a port of the cluster."""
+    command = ["kubectl", "-n", namespace, "port-forward", resource, f":{port}"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline()
+        yield re.search(r"127\.0\.0\.1:\d+", line).group()
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def until(what, holds, seconds=120):

@@ -15,8 +15,9 @@ TARGETS = {
 }
 
 
-def pod(name, arguments, namespace=CALLERS):
-    """A pod that runs the caller's image once, as strictly confined as the servers."""
+def pod(name, arguments, namespace=CALLERS, secret=None, environment=None):
+    """A pod that runs the caller's image once, as strictly confined as the servers. It finds the
+    files of a secret under /secret."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -28,8 +29,11 @@ def pod(name, arguments, namespace=CALLERS):
             "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
             "containers": [{
                 "name": "caller", "image": images.CALLER, "args": arguments,
+                "env": [{"name": name, "value": value} for name, value in (environment or {}).items()],
+                "volumeMounts": [{"name": "secret", "mountPath": "/secret", "readOnly": True}] * bool(secret),
                 "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
             }],
+            "volumes": [{"name": "secret", "secret": {"secretName": secret}}] * bool(secret),
         },
     }
 
@@ -48,9 +52,9 @@ def finished(name, where=CALLERS, seconds=300):
     return phase == "Succeeded", log
 
 
-def call(name, arguments, where=CALLERS):
-    """Runs the caller's image once."""
-    apply(pod(name, arguments, where))
+def call(name, arguments, where=CALLERS, **options):
+    """Runs the caller's image once; `options` are those of a pod."""
+    apply(pod(name, arguments, where, **options))
     return finished(name, where)
 
 

@@ -15,6 +15,7 @@ import charts
 import events
 import images
 import load
+import overlays
 import policy
 import scaling
 from kubectl import ROOT, Cluster, Skip, kubectl, ready, say
@@ -57,6 +58,10 @@ def check(cluster):
     events.under_its_memory_limit()
     policy.silent(cluster)
     charts.installed()
+    overlays.tls()
+    overlays.traced(cluster)
+    overlays.back()
+    say("the overlays gpu and kserve are left out: they need a GPU, and KServe's controllers")
     scaling.by_queue(cluster)
     print(load.table(rows))
 

@@ -1,9 +1,10 @@
 // Calls a Quintet server in the ways that the cluster's test needs, and prints one JSON object.
 //
 //	caller go TARGET SECONDS       grpc-go, round_robin and retries by a service config
+//	caller long TARGET SECONDS     the same with texts of 200 words, which wait in the queue
 //	caller sdk TARGET SECONDS      the SDK behind `quintet sentiment -`
 //	caller bench TARGET SECONDS    `quintet bench`, which never retries
-//	caller big TARGET SECONDS      requests of 4 MB, 64 at a time, that no server can hold all of
+//	caller big TARGET SECONDS      requests of 4 MB to the LSTM, 64 at a time, that no server can hold all of
 //	caller tool TARGET ARGUMENT...  the tool quintet itself
 //	caller reach ADDRESS           whether a TCP connection opens within ten seconds
 package main
@@ -49,13 +50,20 @@ type outcome struct {
 	WorstSeconds float64        `json:"worst_seconds"`
 }
 
-// SentimentScoreRequest with a text some times over: field 1, a length and the bytes.
+// The fields of SentimentScoreRequest that are used here.
+const (
+	textField  = 1
+	modelField = 2
+)
+
+// SentimentScoreRequest with a text some times over.
 func request(text string, times int) []byte {
-	return bytes.Repeat(field(text), times)
+	return bytes.Repeat(field(textField, text), times)
 }
 
-func field(text string) []byte {
-	message := []byte{0x0a}
+// A field of text: its number and kind, a length and the bytes.
+func field(number byte, text string) []byte {
+	message := []byte{number<<3 | 2}
 	for n := len(text); ; n >>= 7 {
 		if n < 0x80 {
 			message = append(message, byte(n))
@@ -173,7 +181,7 @@ func main() {
 		return
 	}
 	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "caller go|sdk|bench|big TARGET SECONDS, or caller reach ADDRESS")
+		fmt.Fprintln(os.Stderr, "caller go|long|sdk|bench|big TARGET SECONDS, or caller reach ADDRESS")
 		os.Exit(64)
 	}
 	target := os.Args[2]
@@ -186,8 +194,11 @@ func main() {
 	switch os.Args[1] {
 	case "go":
 		print(call(target, retries, request("what a fine film", 1), 16, length))
+	case "long":
+		print(call(target, retries, request(strings.Repeat("what a fine film ", 50), 1), 16, length))
 	case "big":
-		print(call(target, `{}`, request(strings.Repeat("what a fine film ", 60_000), 4), 64, length))
+		message := request(strings.Repeat("what a fine film ", 60_000), 4)
+		print(call(target, `{}`, append(message, field(modelField, "lstm")...), 64, length))
 	case "sdk":
 		print(sdk(target, length))
 	case "bench":
