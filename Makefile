@@ -7,6 +7,8 @@ MODELS ?= mlp cnn resnet fashion simple_rnn lstm transformer gan
 MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 TOOLS = $(CURDIR)/.runtime/tools/bin
 TARGET = $(or $(CARGO_TARGET_DIR),target)
+KUBERNETES_VALIDATE = python3 -m venv .runtime/kubernetes-validate && .runtime/kubernetes-validate/bin/pip install -q \
+  --disable-pip-version-check --require-hashes -r deploy/tests/requirements.txt
 
 .PHONY: help serve build test check bench train generate fetch-onnxruntime fetch-libtorch \
 	gpu-package test-gpu-package test-triton test-import test-interop test-hostile test-deploy \
@@ -60,13 +62,11 @@ test-traces: build ## Send traces to OpenTelemetry's collector, and print one (n
 	python3 -B deploy/tests/traces.py
 
 test-kubernetes: build ## Run the manifests and the chart on a cluster, under load (needs KUBECONFIG, or root, Go and cgroups; minutes)
-	python3 -m venv .runtime/kubernetes-validate
-	.runtime/kubernetes-validate/bin/pip install -q --disable-pip-version-check kubernetes-validate==1.37.0
+	$(KUBERNETES_VALIDATE)
 	.runtime/kubernetes-validate/bin/python -B deploy/tests/cluster/run.py
 
-check-kubernetes: ## Hold what kustomize makes of deploy/kubernetes to the published schemas (needs Go)
-	python3 -m venv .runtime/kubernetes-validate
-	.runtime/kubernetes-validate/bin/pip install -q --disable-pip-version-check kubernetes-validate==1.37.0
+check-kubernetes: ## Hold what kustomize makes of deploy/kubernetes to the published schemas (needs Go; a minute)
+	$(KUBERNETES_VALIDATE)
 	.runtime/kubernetes-validate/bin/python -B deploy/tests/schemas.py
 
 check: fetch-onnxruntime fetch-libtorch ## Formatting, lints and documentation, all without a warning
