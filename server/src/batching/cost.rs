@@ -48,6 +48,10 @@ const ROWS_TO_RUN: f64 = 4.0;
 /// the texts that a server scores a second (docs/decisions/003).
 const HAND_OVER: f64 = 30.0;
 
+/// Less than this part of a run is not worth joining rows for. The cost is measured with few rows,
+/// and more of them may cost a little more each, as those of wide texts do once the caches are full.
+const LEAST_SAVING: f64 = 0.02;
+
 impl Cost {
     /// Measures the cost of rows up to `longest` wide: `run(rows, width)` makes one run of at most
     /// `max_batch_size` rows and says how long it took.
@@ -126,10 +130,11 @@ impl Cost {
         rows * between(low.row, high.row) + between(low.run, high.run)
     }
 
-    /// What a run of both saves beside two runs. Below 0, padding costs more than that.
-    pub(super) fn saves(&self, one: Extent, other: Extent) -> f64 {
-        let apart = self.of_run(one) + self.of_run(other) + self.hand_over;
-        apart - self.of_run(one.and(other))
+    /// What a run of both saves beside two runs; `None`: nothing that is worth it.
+    pub(super) fn saves(&self, one: Extent, other: Extent) -> Option<f64> {
+        let together = self.of_run(one.and(other));
+        let saves = self.of_run(one) + self.of_run(other) + self.hand_over - together;
+        (saves >= LEAST_SAVING * together).then_some(saves)
     }
 
     /// The fewest rows of a run that is nearly as cheap per row as a larger one. Of the widest

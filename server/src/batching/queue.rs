@@ -13,9 +13,6 @@ use super::lanes::{Extent, Lanes};
 use super::request::{Failure, Gather};
 use super::{BatchRow, Cost, DropReason, Settings};
 
-/// Costs that differ by a smaller part are the same.
-const ROUNDING: f64 = 1e-9;
-
 /// Waiting requests.
 pub(super) struct Queue<R, O> {
     settings: Settings,
@@ -233,8 +230,8 @@ impl<R: BatchRow, O> Queue<R, O> {
         let room = max.saturating_sub(batch.rows);
         let theirs = self.lanes.extent(lane, |run, _| run.rows <= room);
         let joined = batch.and(theirs);
-        let saves = self.cost.saves(batch, theirs);
-        (saves > 0.0 && self.admits(joined, max)).then_some((saves, joined))
+        let saves = self.cost.saves(batch, theirs)?;
+        (theirs.rows > 0 && self.admits(joined, max)).then_some((saves, joined))
     }
 
     /// Whether one run of at most `max` rows may take so much.
@@ -246,8 +243,8 @@ impl<R: BatchRow, O> Queue<R, O> {
     /// the row alone saves.
     fn takes(&self, run: Extent, row: &R, max: usize) -> bool {
         let (alone, joined) = (Extent::default().with(row), run.with(row));
-        let is_cheap = || self.cost.saves(run, alone) >= -ROUNDING * self.cost.of_run(joined);
-        let is_like = run.rows == 0 || run.width == alone.width || is_cheap();
+        let is_like =
+            run.rows == 0 || run.width == alone.width || self.cost.saves(run, alone).is_some();
         is_like && self.admits(joined, max)
     }
 
