@@ -32,7 +32,7 @@ pub(crate) struct Options {
     /// The folder with IMDB's reviews.
     #[arg(value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
-    /// Texts of so many words each [default: reviews and sentences in turn].
+    /// Send texts of N words each [default: reviews and sentences in turn].
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     words: Option<usize>,
 }
@@ -147,8 +147,8 @@ impl table::Pass for Pass {
     fn note(_: &[Series<Self>]) -> String {
         format!(
             ", {TEXTS} texts of IMDB's test reviews: half of them whole, half cut to their first \
-             sentences, or all of --words. One text a request, {CONCURRENCY} under way. In process: the same texts made tokens and run sorted by \
-             length, over all cores."
+             sentences, or all of --words. One text a request, {CONCURRENCY} under way. In \
+             process: the same texts made tokens and run sorted by length, over all cores."
         )
     }
 }

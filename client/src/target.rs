@@ -73,8 +73,9 @@ impl Display for Target {
 }
 
 /// That an address has a user or a password, which may be a secret and is not repeated.
-pub(crate) const USER_INFORMATION: &str = "bad server address: user information before an @ is not allowed; a token goes by \
-     ClientBuilder::token(), and for the tool by --token-file or QUINTET_TOKEN";
+pub(crate) const USER_INFORMATION: &str = "bad server address: user information before an @ is \
+     not allowed; a token goes by ClientBuilder::token(), and for the tool by --token-file or \
+     QUINTET_TOKEN";
 
 /// Whether an address has a user or a password.
 pub(crate) fn has_user_information(text: &str) -> bool {

@@ -302,7 +302,7 @@ fn evaluate() {
                   --texts <FILE>     Your own texts instead, or SST-2's: a line for each, of the text, a tab,
                                      and 0 or 1 for the model's first or second label
                   --model <MODEL>    The model's name [default: see below]
-                  --limit <N>        Send only the first N images or texts; bad and good texts alternate
+                  --limit <N>        Send only the first N images or texts; bad and good reviews alternate
                   --concurrency <N>  How many requests are under way at once [default: 32]
                   --json             Print JSON
               -h, --help             Print help

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 /// the process and one to its group.
 const SAME: Duration = Duration::from_secs(1);
 
-/// Takes the signals from now on, inside a runtime. Resolves at the first SIGINT or SIGTERM. A later
-/// SIGTERM, and any second SIGINT, end the process at once, even while nothing waits for the first.
-/// SIGHUP is logged only; `reload.rs` waits for it too.
+/// Takes the signals from now on, inside a runtime. Resolves at the first SIGINT or SIGTERM. A
+/// later SIGTERM, and any second SIGINT, end the process at once, even while nothing waits for the
+/// first. SIGHUP is logged only; `reload.rs` waits for it too.
 ///
 /// # Errors
 /// When the operating system lets no handler be set.
@@ -27,7 +27,7 @@ pub fn signals() -> std::io::Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
         }
         let first = Instant::now();
-        // Nobody waits if the start has failed.
+        // The receiver is gone if the start has failed.
         let _ = ask.send(());
         loop {
             tokio::select! {

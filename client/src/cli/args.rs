@@ -215,7 +215,7 @@ pub(crate) struct EvaluateArgs {
     /// The model's name [default: see below].
     #[arg(long)]
     pub(crate) model: Option<String>,
-    /// Send only the first N images or texts; bad and good texts alternate.
+    /// Send only the first N images or texts; bad and good reviews alternate.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<NonZeroUsize>,
     /// How many requests are under way at once.

@@ -1,5 +1,5 @@
-//! `quintet evaluate`: a public test set, or the user's own texts, through the server. Many requests
-//! are under way at once, so the figures are those of the server's own batching.
+//! `quintet evaluate`: a public test set, or the user's own texts, through the server. Many
+//! requests are under way at once, so the figures are those of the server's own batching.
 
 mod test_set;
 

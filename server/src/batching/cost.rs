@@ -49,7 +49,8 @@ const ROWS_TO_RUN: f64 = 4.0;
 const HAND_OVER: f64 = 30.0;
 
 /// Less than this part of a run is not worth joining rows for. The cost is measured with few rows,
-/// and more of them may cost a little more each, as those of wide texts do once the caches are full.
+/// and more of them may cost a little more each, as those of wide texts do once the caches are
+/// full.
 const LEAST_SAVING: f64 = 0.02;
 
 impl Cost {

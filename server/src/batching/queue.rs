@@ -176,8 +176,8 @@ impl<R: BatchRow, O> Queue<R, O> {
         self.stale = Amount::default();
     }
 
-    /// Fills a batch from the oldest rows of a lane on, then from the lanes beside it as far as that
-    /// saves work.
+    /// Fills a batch from the oldest rows of a lane on, then from the lanes beside it as far as
+    /// that saves work.
     fn cut(&mut self, lane: usize, now: Instant, max: usize) -> Next<R, O> {
         let others = match self.lanes.lanes.len() {
             1 => SmallVec::new(),
@@ -199,9 +199,9 @@ impl<R: BatchRow, O> Queue<R, O> {
         }
     }
 
-    /// The extent of a batch of at most `max` rows that starts with this lane's oldest rows, and the
-    /// lanes whose rows join it. The next narrower lane or the next wider one joins, whichever saves
-    /// more, until neither saves anything.
+    /// The extent of a batch of at most `max` rows that starts with this lane's oldest rows, and
+    /// the lanes whose rows join it. The next narrower lane or the next wider one joins, whichever
+    /// saves more, until neither saves anything.
     fn plan(&self, lane: usize, max: usize) -> (Extent, SmallVec<[usize; 8]>) {
         let takes = |run: Extent, row: &R| self.takes(run, row, max);
         let mut batch = self.lanes.extent(lane, takes);
@@ -224,8 +224,8 @@ impl<R: BatchRow, O> Queue<R, O> {
         (batch, others)
     }
 
-    /// What a batch saves by taking all rows of a lane along, and the batch with them. `None`: there
-    /// is no room for all, or they cost less in a run of their own.
+    /// What a batch saves by taking all rows of a lane along, and the batch with them. `None`:
+    /// there is no room for all, or they cost less in a run of their own.
     fn join(&self, lane: usize, batch: Extent, max: usize) -> Option<(f64, Extent)> {
         let room = max.saturating_sub(batch.rows);
         let theirs = self.lanes.extent(lane, |run, _| run.rows <= room);
@@ -248,8 +248,8 @@ impl<R: BatchRow, O> Queue<R, O> {
         is_like && self.admits(joined, max)
     }
 
-    /// Moves the oldest rows of a lane to a batch, as long as it `takes` one more. Rows whose caller
-    /// has gone are skipped.
+    /// Moves the oldest rows of a lane to a batch, as long as it `takes` one more. Rows whose
+    /// caller has gone are skipped.
     fn fill(
         &mut self,
         batch: &mut Batch<R, O>,

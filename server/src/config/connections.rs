@@ -73,7 +73,7 @@ impl ConnectionOptions {
     }
 }
 
-/// Connections that end as they begin serve nobody.
+/// A shorter age would end connections before they have served a request.
 fn age(text: &str) -> Result<Duration, Problem> {
     let age = time(text)?;
     if age < MIN_AGE {

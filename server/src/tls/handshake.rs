@@ -122,7 +122,7 @@ impl Drop for Threads {
 }
 
 impl Handshakes {
-    /// Starts the threads of a port, on a machine of so many cores.
+    /// Starts the threads of a port. `cores` is how many cores the machine has.
     ///
     /// # Errors
     /// The operating system cannot start a thread.

@@ -37,7 +37,8 @@ const MAX_CANCELLED: usize = READ_AT_ONCE / 22;
 const SMALL_FRAMES: usize = usize::MAX;
 /// The largest header list that h2 takes, in bytes as HTTP/2 counts them. It refuses more with 431,
 /// which gRPC has no words for, and ends the connection of a list that needs many more frames. So
-/// the limit proper, [`super::MAX_METADATA`], is checked after it, and one caller's metadata of 256 KiB costs the others on its connection nothing.
+/// the limit proper, [`super::MAX_METADATA`], is checked after it, and one caller's metadata of 256
+/// KiB costs the others on its connection nothing.
 const MAX_HEADER_LIST: u32 = 16 * super::MAX_METADATA as u32;
 /// A connection that has been silent for one to two of these gets a PING, and is ended if it stays
 /// silent for another one.
