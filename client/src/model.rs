@@ -39,6 +39,8 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// What the trainer measured, such as `test_accuracy`.
     pub metrics: BTreeMap<String, f64>,
+    /// What the large products are computed in, such as "int8"; empty for float32.
+    pub quantization: String,
 }
 
 /// A tensor's name, type and shape, in the Open Inference Protocol's words.
@@ -113,6 +115,7 @@ impl From<wire::ModelInfo> for ModelInfo {
             reason: model.reason,
             is_default: model.is_default,
             architecture: model.architecture,
+            quantization: model.quantization,
             labels: model.labels,
             inputs: tensors(model.inputs),
             outputs: tensors(model.outputs),

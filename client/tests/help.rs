@@ -219,7 +219,7 @@ fn models() {
             With --json, one object:
               models[]  name, version, task, state, reason, is_default, architecture, labels[],
                         inputs[] and outputs[] with name, datatype and shape, device, instances,
-                        max_batch_size, parameters, metrics
+                        max_batch_size, parameters, metrics, quantization (empty: float32)
             The states are loading, ready, unavailable and unknown; a reason is empty for a ready model.
         "#]],
     );

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use quintet_bundle::image::ImageSpec;
 use quintet_bundle::{
-    BundleContents, DataType, Golden, GoldenSamples, MODEL_FILE, Manifest, Role, Tensor,
-    TensorSpec, task, write_bundle,
+    BundleContents, DataType, Golden, GoldenSamples, MODEL_FILE, Manifest, Quantization, Role,
+    Tensor, TensorSpec, task, write_bundle,
 };
 
 use crate::frame::{CLASSES, Frame, frame};
@@ -37,6 +37,7 @@ pub struct TinyModel {
     labels: Vec<String>,
     body: Body,
     least_confidence: Option<f32>,
+    quantization: Option<Quantization>,
     flaw: Option<Flaw>,
 }
 
@@ -49,6 +50,7 @@ pub fn tiny(name: &str) -> TinyModel {
         labels: (0..CLASSES).map(|class| format!("class-{class}")).collect(),
         body: Body::default(),
         least_confidence: None,
+        quantization: None,
         flaw: None,
     }
 }
@@ -105,6 +107,13 @@ impl TinyModel {
         self
     }
 
+    /// Says that the graph computes in integers, though it does not.
+    #[must_use]
+    pub fn quantization(mut self, quantization: Quantization) -> Self {
+        self.quantization = Some(quantization);
+        self
+    }
+
     /// Breaks the bundle.
     #[must_use]
     pub fn flaw(mut self, flaw: Flaw) -> Self {
@@ -153,6 +162,7 @@ impl TinyModel {
         Manifest {
             labels: self.labels.clone(),
             least_confidence: self.least_confidence,
+            quantization: self.quantization,
             inputs: vec![TensorSpec::of_role(
                 Role::Pixels,
                 DataType::Uint8,

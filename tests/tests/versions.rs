@@ -1,5 +1,6 @@
 //! Which model and version a request gets, and what ListModels lists.
 
+use quintet_bundle::Quantization;
 use quintet_client::{ClassifyRequest, Framing, ModelState, Task};
 use quintet_e2e::{Flaw, frame, near, server, tiny};
 use quintet_proto::v1;
@@ -150,7 +151,8 @@ async fn all_models_are_listed_with_their_state() {
     let server = server()
         .model(tiny("broken").flaw(Flaw::Golden))
         .model(tiny("digits"))
-        .model(tiny("digits").version(2))
+        .model(tiny("digits").version(2).quantization(Quantization::Int8))
+        .option("--int8-saturation", "allowed")
         .max_batch_size(16)
         .instances(2)
         .start_settled()
@@ -183,6 +185,10 @@ async fn all_models_are_listed_with_their_state() {
     assert_eq!((newest.instances, newest.max_batch_size), (2, 16));
     assert_eq!(newest.parameters, 7840);
     assert!((newest.metrics["test_accuracy"] - 0.5).abs() < 1e-12);
+    assert_eq!(
+        [&*models[1].quantization, &newest.quantization],
+        ["", "int8"]
+    );
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ const MODELS_JSON: &str = "\
 With --json, one object:
   models[]  name, version, task, state, reason, is_default, architecture, labels[],
             inputs[] and outputs[] with name, datatype and shape, device, instances,
-            max_batch_size, parameters, metrics
+            max_batch_size, parameters, metrics, quantization (empty: float32)
 The states are loading, ready, unavailable and unknown; a reason is empty for a ready model.";
 
 const EVALUATE_JSON: &str = "\

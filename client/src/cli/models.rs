@@ -28,6 +28,14 @@ fn known<T: Default + PartialEq + Display>(value: &T) -> String {
     }
 }
 
+/// The architecture, and what it computes in where that is not float32.
+fn network(model: &ModelInfo) -> String {
+    match &*model.quantization {
+        "" => known(&model.architecture),
+        quantization => format!("{} ({quantization})", model.architecture),
+    }
+}
+
 /// The name that an enum's value has in JSON.
 fn json_name(value: &impl Serialize) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
@@ -48,7 +56,7 @@ impl Report {
                 model.version.clone(),
                 json_name(&model.state),
                 json_name(&model.task),
-                known(&model.architecture),
+                network(model),
                 known(&model.parameters),
                 accuracy.map_or_else(|| "-".to_owned(), |it| format!("{:.2} %", it * 100.0)),
                 known(&model.device),

@@ -420,6 +420,9 @@ pub struct ModelInfo {
     /// What the trainer measured, such as test_accuracy.
     #[prost(map = "string, double", tag = "15")]
     pub metrics: ::std::collections::HashMap<::prost::alloc::string::String, f64>,
+    /// What the large products are computed in, such as "int8". Empty for float32.
+    #[prost(string, tag = "16")]
+    pub quantization: ::prost::alloc::string::String,
 }
 /// A tensor, as the Open Inference Protocol describes it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -64,6 +64,9 @@ fn describe(model: &Model, info: &mut v1::ModelInfo) {
     info.instances = settings.instances.unwrap_or_default() as u32;
     info.max_batch_size = settings.max_batch_size as u32;
     info.parameters = manifest.parameters;
+    info.quantization = manifest
+        .quantization
+        .map_or_else(String::new, |it| it.to_string());
     info.metrics = manifest.metrics.clone().into_iter().collect();
 }
 
