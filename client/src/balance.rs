@@ -21,6 +21,7 @@ use tonic::{
 };
 
 use crate::{
+    details,
     error::Failure,
     proxied::as_grpc,
     rotation::Rotation,
@@ -153,7 +154,8 @@ impl Service<http::Request<Body>> for Balanced {
                 picked.ok_or_else(|| pool.unresolved("none is left"))?;
             let answer = async {
                 poll_fn(|context| connection.poll_ready(context)).await?;
-                connection.call(request).await.map(as_grpc)
+                let answer = connection.call(request).await?;
+                Ok(details::readable(as_grpc(answer)))
             };
             let answer = answer.await;
             let failed = answer.as_ref().map_or(true, is_refusal);

@@ -192,6 +192,7 @@ mod classify;
 mod classify_text;
 mod client;
 mod compression;
+mod details;
 mod error;
 mod generate;
 mod greeting;

@@ -1,7 +1,8 @@
 //! What calls carry, and by which ways they go beside TCP.
 
 use quintet_client::{Client, ErrorKind, Image};
-use tonic::{Status, transport::Endpoint};
+use tokio::net::TcpListener;
+use tonic::{Status, codegen::http, transport::Endpoint};
 
 use crate::support::FakeServer;
 
@@ -93,4 +94,46 @@ async fn answers_and_errors_have_the_servers_id_of_the_call() {
     let error = client.classify(image()).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Unauthenticated);
     assert_eq!(error.request_id(), Some("answer to 8"));
+}
+
+#[tokio::test]
+async fn details_that_are_not_base64_are_left_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let mut in_trailers = false;
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            let mut answer = http::Response::new(());
+            let mut end = http::HeaderMap::new();
+            end.insert("grpc-status", 3.into());
+            end.insert("grpc-status-details-bin", "!!!".parse().unwrap());
+            let headers = answer.headers_mut();
+            headers.insert("content-type", "application/grpc".parse().unwrap());
+            if in_trailers {
+                let mut stream = respond.send_response(answer, false).unwrap();
+                stream.send_trailers(end).unwrap();
+            } else {
+                headers.extend(end);
+                respond.send_response(answer, true).unwrap();
+            }
+            in_trailers = true;
+        }
+    };
+    let client = Client::builder(url).connect_lazy().unwrap();
+    let calls = async {
+        for place in ["headers", "trailers"] {
+            let error = client.classify(image()).await.unwrap_err();
+            let kind = error.kind();
+            assert!(
+                matches!(kind, ErrorKind::InvalidArgument { .. }),
+                "{place}: {error}"
+            );
+        }
+    };
+    tokio::select! {
+        () = calls => {}
+        () = server => unreachable!("the client holds its connection"),
+    }
 }

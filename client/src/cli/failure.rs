@@ -4,6 +4,8 @@ use std::{fmt::Display, io::Write as _, process::ExitCode};
 
 use quintet_client::{Error, ErrorKind, FieldViolation};
 
+use crate::output::printable;
+
 /// How a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -94,9 +96,7 @@ impl Failure {
             }
             ErrorKind::NotFound => "quintet models lists what the server has",
             ErrorKind::FailedPrecondition => "quintet models lists each model's task",
-            ErrorKind::Overloaded => {
-                "the server's queue is full; try again later, or send less at once"
-            }
+            ErrorKind::Overloaded => "try again later, or send less at once",
             ErrorKind::Unavailable => {
                 "the server is starting or stopping; quintet models says what is ready"
             }
@@ -129,6 +129,7 @@ impl Failure {
         let notes = self.notes.iter().map(|note| format!("\n  {note}"));
         let text = format!("error: {}{}\n", self.message, notes.collect::<String>());
         // A closed stderr is no failure of its own: the exit code still reports this one.
+        let text = printable(&text);
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
         ExitCode::from(self.code)
     }

@@ -1,6 +1,9 @@
 //! The one place that writes to stdout, and the forms of text that several commands print.
 
-use std::io::{ErrorKind, Write as _};
+use std::{
+    borrow::Cow,
+    io::{ErrorKind, Write as _},
+};
 
 use serde::Serialize;
 
@@ -13,12 +16,27 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// Writes `text` to stdout, and says whether anybody still reads it.
 pub(crate) fn write(text: &str) -> Result<bool, Failure> {
+    let text = printable(text);
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::new(format!("cannot write to stdout: {error}"))),
     }
+}
+
+/// The text with control characters escaped, except ends of lines and tabs: a server's words must
+/// not steer the terminal.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let steers = |it: char| it.is_control() && !matches!(it, '\n' | '\t');
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |it: char| match steers(it) {
+        true => it.escape_default().to_string(),
+        false => it.to_string(),
+    };
+    text.chars().map(escape).collect::<String>().into()
 }
 
 /// Writes a report to stdout: as indented JSON, or as the text that `render` makes of it.
@@ -78,6 +96,14 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
+
+    #[test]
+    fn a_terminal_is_not_steered() {
+        let text = "a\tb\n\u{1b}[31mred\u{9b}2J\r\u{7f}";
+        let expected = "a\tb\n\\u{1b}[31mred\\u{9b}2J\\r\\u{7f}";
+        assert_eq!(printable(text), expected);
+        assert!(matches!(printable("größer 😀\n"), Cow::Borrowed(_)));
+    }
 
     #[test]
     fn columns_line_up() {
