@@ -109,6 +109,12 @@ fn url(server: &str, tls: bool) -> Result<String, String> {
     if uri.host().is_none_or(str::is_empty) {
         return Err(bad(&"no host"));
     }
+    // The parser takes a colon without a port, and one with a port that is too large.
+    let authority = uri.authority().map_or("", |it| it.as_str());
+    let after_host = authority.rsplit(']').next().unwrap_or_default();
+    if after_host.contains(':') && uri.port_u16().is_none_or(|port| port == 0) {
+        return Err(bad(&"the port is not 1 to 65535"));
+    }
     if !server.contains("://") && uri.port().is_none() {
         return Err(bad(&"no port"));
     }
@@ -136,6 +142,26 @@ mod tests {
         ] {
             let target = Target::parse(given, false).unwrap();
             assert_eq!(target.to_string(), taken);
+        }
+    }
+
+    #[test]
+    fn a_port_is_one_where_there_is_a_colon() {
+        for (given, why) in [
+            ("https://localhost:", "the port is not 1 to 65535"),
+            ("http://localhost:0", "the port is not 1 to 65535"),
+            ("http://localhost:65536", "the port is not 1 to 65535"),
+            ("http://[::1]:", "the port is not 1 to 65535"),
+            ("localhost", "no port"),
+            ("[::1]", "no port"),
+            ("http://localhost:x", "the port is not 1 to 65535"),
+        ] {
+            let error = Target::parse(given, false).unwrap_err();
+            let start = format!("bad server address {given:?}: {why}");
+            assert!(error.starts_with(&start), "{error}");
+        }
+        for url in ["https://[::1]", "http://[::1]:65535"] {
+            Target::parse(url, false).unwrap();
         }
     }
 

@@ -72,7 +72,7 @@ declare! {
     describe_gauge() SERVER_READY = "quintet_server_ready":
         "Whether this server is ready, as /readyz says: 1 or 0";
     describe_gauge(Seconds) CERTIFICATE_EXPIRY = "quintet_tls_certificate_expiry_timestamp_seconds":
-        "When the first certificate of a port's chain expires, in seconds since 1970";
+        "When the first certificate of a port's chain or its clients' authorities expires, in seconds since 1970";
     describe_counter() HANDSHAKES_FAILED = "quintet_tls_handshakes_failed_total":
         "Connections that did not become secure, by port and reason";
     describe_counter() RELOAD_FAILURES = "quintet_reload_failures_total":

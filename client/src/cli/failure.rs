@@ -55,8 +55,12 @@ impl Failure {
     /// A server that cannot be connected to.
     pub(crate) fn unreachable(server: &str, reason: &dyn Display) -> Self {
         let message = format!("cannot reach the server at {server}: {reason}");
-        // rustls also writes `CertificateUnknown`.
-        let hint = if message.to_lowercase().contains("certificate") {
+        // rustls also writes `CertificateUnknown` and `UnknownCA`.
+        let lower = message.to_lowercase();
+        let hint = if ["certificate", "unknownca"]
+            .iter()
+            .any(|it| lower.contains(it))
+        {
             "--tls-ca names whom to trust, --tls-cert and --tls-key the client's own certificate"
         } else {
             "start one with quintet-server, or name another with --server or QUINTET_SERVER"

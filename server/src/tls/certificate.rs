@@ -6,8 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use humantime::format_rfc3339_seconds;
 use rustls::pki_types::CertificateDer;
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::certificate::BasicExtension;
+use x509_parser::extensions::{GeneralName, KeyUsage};
+use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
+
+use crate::clip::clip;
 
 /// The longest identity that is kept; SPIFFE allows 2048 bytes, and no log needs them all.
 const MAX_IDENTITY: usize = 256;
@@ -52,6 +55,30 @@ impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// The subject in words, such as `CN=local-authority`; without one, that.
+pub(super) fn subject(certificate: &CertificateDer<'_>) -> String {
+    let parsed = X509Certificate::from_der(certificate);
+    let subject = parsed.map(|(_, it)| it.subject().to_string());
+    let subject = subject.unwrap_or_default();
+    match &*subject {
+        "" => "(no subject)".to_owned(),
+        subject => clip(subject).into_owned(),
+    }
+}
+
+/// Whether it may sign others (RFC 5280, 4.2.1.3 and 4.2.1.9). Certificates of version 1 do not
+/// say.
+pub(super) fn names_an_authority(certificate: &CertificateDer<'_>) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
+        return false;
+    };
+    let signs = |usage: Option<_>| {
+        usage.is_none_or(|it: BasicExtension<&KeyUsage>| it.value.key_cert_sign())
+    };
+    certificate.version() == X509Version::V1
+        || certificate.is_ca() && certificate.key_usage().is_ok_and(signs)
 }
 
 /// When all certificates of a chain are valid, in seconds since 1970.

@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::crypto::CryptoProvider;
-use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::server::NoServerSessionStorage;
 use rustls::sign::CertifiedKey;
-use rustls::{Error, InconsistentKeys, RootCertStore, ServerConfig};
+use rustls::{Error, InconsistentKeys, ServerConfig};
 
+use super::authorities::Authorities;
 use super::certificate::{Validity, time};
 use super::pem::{certificates, private_key};
 use crate::config::ConfigError;
@@ -60,6 +59,9 @@ struct Loaded {
     validity: Validity,
     /// Of the server's own certificate.
     own: Validity,
+    /// When the first of the chain and of the clients' valid authorities expires, in seconds since
+    /// 1970.
+    expires: i64,
 }
 
 impl Port {
@@ -143,10 +145,13 @@ impl Files {
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .expect("ring has the cipher suites of TLS 1.2 and 1.3");
+        let mut expires = validity.until;
         let builder = match (&self.client_ca, client_ca) {
             (Some(file), [content]) => {
-                let verifier = self.verifier(file, content, provider)?;
-                builder.with_client_cert_verifier(verifier)
+                let authorities = Authorities::read(file, content, self.client_auth, provider)?;
+                let first = authorities.first_expiry(SystemTime::now());
+                expires = expires.min(first.unwrap_or(expires));
+                builder.with_client_cert_verifier(Arc::new(authorities))
             }
             _ => builder.with_no_client_auth(),
         };
@@ -162,33 +167,14 @@ impl Files {
             config,
             validity,
             own,
+            expires,
         })
-    }
-
-    fn verifier(
-        &self,
-        file: &OptionFile,
-        content: &[u8],
-        provider: Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ClientCertVerifier>, ConfigError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(file, content)? {
-            roots
-                .add(certificate)
-                .map_err(|error| file.error(format!("cannot be used: {error}")))?;
-        }
-        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        let builder = match self.client_auth {
-            ClientAuth::Required => builder,
-            ClientAuth::Optional => builder.allow_unauthenticated(),
-        };
-        builder.build().map_err(|error| file.error(error))
     }
 }
 
 impl Loaded {
     fn report(&self, port: Port, metrics: &Metrics) {
-        metrics.certificate_expires(port.name(), self.validity.until);
+        metrics.certificate_expires(port.name(), self.expires);
         let port = port.name();
         match self.validity.check(SystemTime::now()) {
             Ok(()) => {

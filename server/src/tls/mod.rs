@@ -4,6 +4,7 @@
 //! files ─► credentials (read again when they change) ─► handshake ─► stream, identity
 //! ```
 
+mod authorities;
 mod certificate;
 mod credentials;
 mod handshake;
