@@ -2,7 +2,7 @@
 //!
 //! They have descriptors of their own ([`crate::resources`]), and no peer keeps one for long.
 
-use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,12 +39,18 @@ pub(crate) struct Admin {
     pub(crate) guard: Guard,
 }
 
-/// Connections that are open at once. One more ends the oldest.
+/// Connections that are open at once. One more ends the oldest of the address with the most.
 const MAX_CONNECTIONS: usize = 8;
 /// How long a peer may take for the headers of a request, and say nothing between two.
 const HEADERS: Duration = Duration::from_secs(30);
 /// The pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A connection that is served.
+struct Open {
+    peer: IpAddr,
+    connection: AbortHandle,
+}
 
 /// Serves the endpoints until the future is dropped.
 pub(crate) async fn serve(endpoint: Endpoint, admin: Admin) {
@@ -54,10 +60,10 @@ pub(crate) async fn serve(endpoint: Endpoint, admin: Admin) {
     } = endpoint;
     let pages = routes(admin);
     let mut connections = JoinSet::new();
-    let (mut oldest, mut failed) = (VecDeque::new(), Seldom::default());
+    let (mut open, mut failed) = (Vec::<Open>::new(), Seldom::default());
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok((stream, peer)) => (stream, peer.ip()),
             Err(error) => {
                 if let Some(times) = failed.times() {
                     tracing::warn!(%error, times, "admin connections could not be accepted");
@@ -67,20 +73,28 @@ pub(crate) async fn serve(endpoint: Endpoint, admin: Admin) {
             }
         };
         while connections.try_join_next().is_some() {}
-        oldest.retain(|connection: &AbortHandle| !connection.is_finished());
-        if oldest.len() >= MAX_CONNECTIONS
-            && let Some(connection) = oldest.pop_front()
-        {
-            connection.abort();
+        open.retain(|it| !it.connection.is_finished());
+        if open.len() >= MAX_CONNECTIONS {
+            open.remove(one_too_many(&open)).connection.abort();
         }
         let (pages, handshakes) = (pages.clone(), handshakes.clone());
-        oldest.push_back(connections.spawn(async move {
+        let connection = connections.spawn(async move {
             match handshakes {
                 Some(handshakes) => secure(stream, &handshakes, pages).await,
                 None => connection(stream, pages).await,
             }
-        }));
+        });
+        open.push(Open { peer, connection });
     }
+}
+
+/// The place of the oldest of the address that has the most; `open` is in order of age and not
+/// empty.
+fn one_too_many(open: &[Open]) -> usize {
+    let of = |peer: IpAddr| open.iter().filter(|it| it.peer == peer).count();
+    let most = open.iter().map(|it| of(it.peer)).max();
+    let has_most = |it: &Open| Some(of(it.peer)) == most;
+    open.iter().position(has_most).unwrap_or_default()
 }
 
 async fn secure(stream: TcpStream, handshakes: &Handshakes, pages: Router) {

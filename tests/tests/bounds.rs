@@ -4,7 +4,8 @@
 use prost::Message as _;
 use quintet_e2e::{Scrape, Server, Wire, frame, grpc_message, server, tiny};
 use quintet_proto::v1;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
@@ -76,6 +77,24 @@ async fn connections_that_are_held_open_do_not_close_the_admin_port() {
     }
     assert_eq!(server.page("/healthz").await.status, 200);
     drop(idle);
+}
+
+#[tokio::test]
+async fn admin_connections_of_one_address_do_not_end_those_of_another() {
+    let server = server().model(tiny("digits")).start().await;
+    let from = TcpSocket::new_v4().unwrap();
+    from.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut patient = from.connect(server.admin_address()).await.unwrap();
+    let mut flood = Vec::new();
+    for _ in 0..30 {
+        flood.push(TcpStream::connect(server.admin_address()).await.unwrap());
+    }
+    assert_eq!(server.page("/healthz").await.status, 200);
+    let asked = b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    patient.write_all(asked).await.unwrap();
+    let mut answer = String::new();
+    patient.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
