@@ -135,6 +135,34 @@ impl Balanced {
     }
 }
 
+/// A call that has no answer yet. Dropped without one, its caller has given up.
+struct Unanswered<'a> {
+    pool: &'a Pool,
+    address: String,
+    is_over: bool,
+}
+
+impl Unanswered<'_> {
+    fn ended(mut self, failed: bool) {
+        self.is_over = true;
+        let now = Instant::now();
+        self.pool.rotation().ended(&self.address, failed, now);
+        if failed {
+            self.pool.failed.notify_one();
+        }
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let now = Instant::now();
+            self.pool.rotation().given_up(&self.address, now);
+            self.pool.failed.notify_one();
+        }
+    }
+}
+
 impl Service<http::Request<Body>> for Balanced {
     type Response = http::Response<Body>;
     type Error = BoxError;
@@ -157,12 +185,13 @@ impl Service<http::Request<Body>> for Balanced {
                 let answer = connection.call(request).await?;
                 Ok(details::readable(as_grpc(answer)))
             };
+            let call = Unanswered {
+                pool,
+                address,
+                is_over: false,
+            };
             let answer = answer.await;
-            let failed = answer.as_ref().map_or(true, is_refusal);
-            pool.rotation().ended(&address, failed, Instant::now());
-            if failed {
-                pool.failed.notify_one();
-            }
+            call.ended(answer.as_ref().map_or(true, is_refusal));
             answer
         })
     }

@@ -15,6 +15,16 @@ const REQUEST_ID: &str = "x-request-id";
 const AUTHORIZATION: &str = "authorization";
 /// Keys that gRPC sets, beside those that begin with `grpc-`.
 const RESERVED: [&str; 3] = ["content-type", "te", "user-agent"];
+/// Keys of HTTP/1's framing, which HTTP/2 forbids or sets itself (RFC 9113, 8.2.2).
+const FRAMING: [&str; 7] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// Metadata of each call. Its `Debug` has the keys alone: values can be secrets.
 #[derive(Clone, Default)]
@@ -29,6 +39,9 @@ impl Metadata {
         if name.starts_with("grpc-") || RESERVED.contains(&&*name) {
             return Err(bad("gRPC sets this key itself"));
         }
+        if FRAMING.contains(&&*name) {
+            return Err(bad("a key of HTTP/1's framing"));
+        }
         if name.ends_with("-bin") {
             let name = BinaryMetadataKey::from_bytes(name.as_bytes());
             let name = name.map_err(|_| bad("not a key of HTTP/2"))?;
@@ -38,8 +51,11 @@ impl Metadata {
         }
         let name = AsciiMetadataKey::from_bytes(name.as_bytes());
         let name = name.map_err(|_| bad("not a key of HTTP/2"))?;
-        let value = AsciiMetadataValue::try_from(value);
-        let mut value = value.map_err(|_| bad("the value is not printable ASCII"))?;
+        let is_plain = value.iter().all(|it| (b' '..=b'~').contains(it));
+        let value = AsciiMetadataValue::try_from(value)
+            .ok()
+            .filter(|_| is_plain);
+        let mut value = value.ok_or_else(|| bad("the value is not printable ASCII"))?;
         value.set_sensitive(name == AUTHORIZATION);
         if name == AUTHORIZATION || name == REQUEST_ID {
             self.0.remove(&name);
@@ -144,9 +160,12 @@ mod tests {
             ("a b", "not a key"),
             ("", "not a key"),
             ("a b-bin", "not a key"),
+            ("Transfer-Encoding", "HTTP/1"),
+            ("host", "HTTP/1"),
             ("x-team", "printable"),
+            ("x-é", "not a key"),
         ] {
-            let error = metadata.add(key, b"secret\n").unwrap_err();
+            let error = metadata.add(key, "secret é".as_bytes()).unwrap_err();
             assert!(error.contains(reason), "{error}");
             assert!(!error.contains("secret"), "{error}");
         }

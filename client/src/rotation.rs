@@ -8,6 +8,9 @@ use tokio::time::Instant;
 const FIRST_REST: Duration = Duration::from_millis(250);
 /// The longest that an address is skipped: a server that comes back gets calls again within this.
 const LONGEST_REST: Duration = Duration::from_secs(5);
+/// So many calls in a row without an answer are a failure: an address that takes packets and says
+/// nothing is noticed even where callers wait for less time than a connection may take.
+const UNANSWERED: u32 = 3;
 
 /// Round robin over addresses. One that failed is skipped for a while, unless all have failed.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ struct Member<C> {
     address: String,
     connection: C,
     failures: u32,
+    /// Calls that were given up since the last answer.
+    unanswered: u32,
     /// When it may be called again.
     rested: Option<Instant>,
 }
@@ -53,7 +58,7 @@ impl<C: Clone> Rotation<C> {
             return;
         };
         if !failed {
-            (member.failures, member.rested) = (0, None);
+            (member.failures, member.unanswered, member.rested) = (0, 0, None);
             return;
         }
         // Calls in flight at the same time fail together, and count as one failure.
@@ -63,6 +68,17 @@ impl<C: Clone> Rotation<C> {
         let rest = FIRST_REST.saturating_mul(1 << member.failures.min(10));
         member.failures += 1;
         member.rested = Some(now + rest.min(LONGEST_REST));
+    }
+
+    /// The caller of this address has given up before an answer came.
+    pub(crate) fn given_up(&mut self, address: &str, now: Instant) {
+        let Some(member) = self.members.iter_mut().find(|it| it.address == address) else {
+            return;
+        };
+        member.unanswered += 1;
+        if member.unanswered >= UNANSWERED {
+            self.ended(address, true, now);
+        }
     }
 
     /// Replaces the addresses; those that stay keep their connections and failures.
@@ -75,6 +91,7 @@ impl<C: Clone> Rotation<C> {
                     address: address.clone(),
                     connection: connect(address),
                     failures: 0,
+                    unanswered: 0,
                     rested: None,
                 });
             }
@@ -123,6 +140,31 @@ mod tests {
         let mut three = rotation(&["a", "b", "c"]);
         assert_eq!(picks(&mut three, Instant::now(), 7), "abcabca");
         assert!(rotation(&[]).pick(Instant::now()).is_none());
+    }
+
+    #[test]
+    fn one_that_answers_nobody_rests_and_one_that_answers_some_does_not() {
+        let mut two = rotation(&["a", "b"]);
+        let start = Instant::now();
+        for _ in 0..UNANSWERED {
+            assert_eq!(picks(&mut two, start, 2), "ab");
+            two.given_up("b", start);
+        }
+        assert_eq!(picks(&mut two, start, 2), "aa");
+        // Its next call shows whether it has come back.
+        let first = start + FIRST_REST;
+        assert_eq!(picks(&mut two, first, 1), "b");
+        two.given_up("b", first);
+        assert_eq!(picks(&mut two, first + FIRST_REST, 2), "aa");
+        let second = first + 2 * FIRST_REST;
+        assert_eq!(picks(&mut two, second, 1), "b");
+        two.ended("b", false, second);
+        for _ in 0..UNANSWERED {
+            two.given_up("b", second);
+            two.given_up("b", second);
+            two.ended("b", false, second);
+        }
+        assert_eq!(picks(&mut two, second, 2), "ab");
     }
 
     #[test]

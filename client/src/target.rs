@@ -94,6 +94,11 @@ fn url(server: &str, tls: bool) -> Result<String, String> {
         if !path.starts_with('/') {
             return Err(bad(&"the path of a socket is absolute"));
         }
+        if tls {
+            return Err(bad(
+                &"a socket is plain text, and there are settings for TLS",
+            ));
+        }
         return Ok(server.to_owned());
     }
     let server_url = match server.split_once("://") {
@@ -174,8 +179,15 @@ mod tests {
             let target = Target::parse(given, tls).unwrap();
             assert_eq!(target, Target::Name(url.to_owned()));
         }
-        let target = Target::parse("a:1,https://b,unix:///c", true).unwrap();
-        assert_eq!(target.to_string(), "https://a:1,https://b,unix:///c");
+        let target = Target::parse("a:1,https://b", true).unwrap();
+        assert_eq!(target.to_string(), "https://a:1,https://b");
+        for plain in ["http://a:1", "unix:///c"] {
+            let error = Target::parse(plain, true).unwrap_err();
+            assert!(
+                error.contains("plain text, and there are settings for TLS"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use quintet_client::{Client, ErrorKind, Image, RetryPolicy};
+use tokio::net::TcpListener;
 use tonic::Status;
 
 use crate::support::{FakeServer, nobody};
@@ -49,6 +50,27 @@ async fn one_that_refuses_or_is_gone_is_not_seen_by_callers() {
     assert_eq!(there.calls().len(), 20);
     // It is asked again when it has rested, which 20 calls may or may not last.
     assert!(draining.calls().len() < 10);
+}
+
+#[tokio::test]
+async fn one_that_says_nothing_is_left_alone_after_a_few_calls() {
+    let there = FakeServer::answering().await;
+    // It takes connections and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addresses = [
+        there.url(),
+        format!("https://{}", silent.local_addr().unwrap()),
+    ];
+    let client = Client::builder(addresses.join(","))
+        .timeout(Duration::from_millis(50))
+        .connect_lazy()
+        .unwrap();
+    let mut lost = 0;
+    for _ in 0..40 {
+        lost += u32::from(client.classify(image()).await.is_err());
+    }
+    // Three in a row, and one each time it has rested.
+    assert!((3..=6).contains(&lost), "{lost}");
 }
 
 #[tokio::test]

@@ -42,10 +42,17 @@ async fn wrong_usage_has_its_own_exit_code() {
         ("http://localhost:1", &["--tls"], "plain text"),
         ("localhost:1", &["--tls-key", "key.pem"], "go together"),
         ("localhost:1", &["--metadata", "te=1"], "gRPC sets"),
+        // What came may be a secret.
+        (
+            "localhost:1",
+            &["--metadata", "key: hidden"],
+            "write KEY=VALUE",
+        ),
     ] {
         let finished = run(server, &[&["models"], args].concat()).await;
         assert_eq!(finished.code, Some(2), "{args:?}");
         assert!(finished.stderr.contains(reason), "{}", finished.stderr);
+        assert!(!finished.stderr.contains("hidden"), "{}", finished.stderr);
     }
 }
 

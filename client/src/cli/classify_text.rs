@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     args::ClassifyTextArgs,
     failure::Failure,
+    output::printable,
     texts::{self, Text, excerpt},
 };
 
@@ -91,5 +92,5 @@ fn lines(classification: &TextClassification, text: &str) -> String {
         let line = format!("{:<8}  {:.4}{logit}  {text}", label.name, label.probability);
         line.trim_end().to_owned() + "\n"
     });
-    lines.collect()
+    printable(&lines.collect::<String>()).into_owned()
 }

@@ -90,8 +90,8 @@ pub(crate) struct ConnectionArgs {
     pub(crate) compression: Option<Kind>,
     /// Metadata to send with each call, such as x-request-id=17; may be repeated. What TRACEPARENT
     /// holds is sent as traceparent.
-    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = entry)]
-    metadata: Vec<(String, String)>,
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    metadata: Vec<String>,
 }
 
 // No doc comments on the variants: clap would print them, and each help in its long form for them.
@@ -120,11 +120,13 @@ impl ConnectionArgs {
         if let Some(Kind::Gzip) = self.compression {
             builder = builder.compression(Compression::Gzip);
         }
-        let is_set = self.metadata.iter().any(|(key, _)| key == "traceparent");
+        let metadata = self.metadata.iter().map(|text| entry(text));
+        let metadata = metadata.collect::<Result<Vec<_>, _>>()?;
+        let is_set = metadata.iter().any(|(key, _)| *key == "traceparent");
         if let Some(parent) = std::env::var(TRACEPARENT).ok().filter(|_| !is_set) {
             builder = builder.metadata("traceparent", parent);
         }
-        for (key, value) in &self.metadata {
+        for (key, value) in metadata {
             builder = builder.metadata(key, value);
         }
         Ok(builder)
@@ -161,10 +163,10 @@ impl ConnectionArgs {
     }
 }
 
-/// An entry of metadata.
-fn entry(text: &str) -> Result<(String, String), String> {
-    let entry = text.split_once('=').ok_or("write KEY=VALUE")?;
-    Ok((entry.0.to_owned(), entry.1.to_owned()))
+/// An entry of metadata. What came is not repeated, because it may be a secret.
+fn entry(text: &str) -> Result<(&str, &str), Failure> {
+    let entry = text.split_once('=');
+    entry.ok_or_else(|| Failure::usage("--metadata has no `=`; write KEY=VALUE"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

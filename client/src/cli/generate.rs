@@ -54,9 +54,8 @@ pub(crate) async fn run(client: &Client, args: GenerateArgs) -> Result<(), Failu
             report.add(answer, Vec::new());
         }
     }
-    output::print_report(args.json, &report, |report| {
-        preview.render(args.count as usize) + &report.render()
-    })
+    output::print(&preview.render(args.count as usize))?;
+    output::print_report(args.json, &report, Report::render)
 }
 
 fn request(args: &GenerateArgs) -> GenerateRequest {

@@ -16,7 +16,6 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// Writes `text` to stdout, and says whether anybody still reads it.
 pub(crate) fn write(text: &str) -> Result<bool, Failure> {
-    let text = printable(text);
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
@@ -32,14 +31,18 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(steers) {
         return Cow::Borrowed(text);
     }
-    let escape = |it: char| match steers(it) {
-        true => it.escape_default().to_string(),
-        false => it.to_string(),
+    let escape = |it: char| {
+        if steers(it) {
+            it.escape_default().to_string()
+        } else {
+            it.to_string()
+        }
     };
     text.chars().map(escape).collect::<String>().into()
 }
 
-/// Writes a report to stdout: as indented JSON, or as the text that `render` makes of it.
+/// Writes a report to stdout: as indented JSON, or as the text that `render` makes of it,
+/// [`printable`].
 pub(crate) fn print_report<T: Serialize>(
     json: bool,
     report: &T,
@@ -50,7 +53,7 @@ pub(crate) fn print_report<T: Serialize>(
             serde_json::to_string_pretty(report).map_err(|error| Failure::of_json(&error))?;
         print(&(text + "\n"))
     } else {
-        print(&render(report))
+        print(&printable(&render(report)))
     }
 }
 

@@ -44,7 +44,7 @@ impl Authorities {
         let (mut all, mut problem) = (Vec::new(), None);
         for certificate in certificates(file, content)? {
             let unusable = |error| file.error(format!("cannot be used: {error}"));
-            let validity = Validity::of(&[certificate.clone()]).map_err(unusable)?;
+            let validity = Validity::of(std::slice::from_ref(&certificate)).map_err(unusable)?;
             let subject = subject(&certificate);
             if !names_an_authority(&certificate) {
                 let problem = "is no authority's: its basic constraints or key usage do not allow \

@@ -8,7 +8,7 @@ use humantime::format_rfc3339_seconds;
 use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::BasicExtension;
 use x509_parser::extensions::{GeneralName, KeyUsage};
-use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::clip::clip;
 
@@ -68,8 +68,7 @@ pub(super) fn subject(certificate: &CertificateDer<'_>) -> String {
     }
 }
 
-/// Whether it may sign others (RFC 5280, 4.2.1.3 and 4.2.1.9). Certificates of version 1 do not
-/// say.
+/// Whether it may sign others (RFC 5280, 4.2.1.3 and 4.2.1.9).
 pub(super) fn names_an_authority(certificate: &CertificateDer<'_>) -> bool {
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
         return false;
@@ -77,8 +76,7 @@ pub(super) fn names_an_authority(certificate: &CertificateDer<'_>) -> bool {
     let signs = |usage: Option<_>| {
         usage.is_none_or(|it: BasicExtension<&KeyUsage>| it.value.key_cert_sign())
     };
-    certificate.version() == X509Version::V1
-        || certificate.is_ca() && certificate.key_usage().is_ok_and(signs)
+    certificate.is_ca() && certificate.key_usage().is_ok_and(signs)
 }
 
 /// When all certificates of a chain are valid, in seconds since 1970.

@@ -164,7 +164,7 @@ fn only_authorities_that_are_valid_now_are_taken() {
 #[test]
 fn an_authority_is_taken_until_it_expires() {
     let authorities = [authority(2000, 2100), authority(2000, 2200)];
-    let pem: String = authorities.iter().map(|it| it.pem()).collect();
+    let pem: String = authorities.iter().map(CertifiedIssuer::pem).collect();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let file = OptionFile::new("tls_client_ca", "ca.pem");
     let read = Authorities::read(&file, pem.as_bytes(), ClientAuth::Required, provider).unwrap();

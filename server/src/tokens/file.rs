@@ -118,8 +118,15 @@ impl Table {
     }
 }
 
-/// An error of the parser without what stands in quotes: a value may be a secret.
+/// An error of the parser without what may be a secret: what stands in quotes, and a key that is no
+/// short word.
 fn without_values(message: &str) -> String {
+    let key = message.strip_prefix("unknown field `");
+    if let Some((key, expected)) = key.and_then(|it| it.split_once('`'))
+        && (key.len() > 16 || !key.bytes().all(|it| it.is_ascii_lowercase() || it == b'_'))
+    {
+        return format!("unknown field{expected}");
+    }
     let parts = message.split('"').enumerate();
     let shown = parts.map(|(place, part)| if place % 2 == 0 { part } else { "\"...\"" });
     shown.collect()

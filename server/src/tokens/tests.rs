@@ -243,6 +243,13 @@ fn files_that_are_refused() {
         "{refusal}"
     );
     assert!(!refusal.contains(TOKEN), "{refusal}");
+    // Nor one that stands for a key.
+    let file = format!("[[token]]\nname = \"a\"\n\"{TOKEN}\" = 1\n");
+    let refusal = tokens(&file).map(|_| ()).unwrap_err();
+    assert!(
+        refusal.starts_with("line 3: unknown field, expected"),
+        "{refusal}"
+    );
     for lines in [
         format!("sha256 = \"{TOKEN}\"\nscopes = [\"infer\"]"),
         format!("sha256 = \"\"\nscopes = [\"{TOKEN}\"]"),
