@@ -44,6 +44,11 @@ pub trait Layer: fmt::Debug {
     /// Makes the weights those that [`Layer::export`] writes, where they are not: a normalisation
     /// is folded into its convolution. What the layer computes without `train` stays the same.
     fn fold(&self) {}
+
+    /// Multiplies what the layer gives by `factor`, by its weights. Gives whether it can.
+    fn scale(&self, _factor: f64) -> bool {
+        false
+    }
 }
 
 /// Layers one after the other.
@@ -140,6 +145,10 @@ impl Layer for Sequential {
         for layer in &self.0 {
             layer.fold();
         }
+    }
+
+    fn scale(&self, factor: f64) -> bool {
+        self.0.last().is_some_and(|it| it.scale(factor))
     }
 }
 

@@ -46,4 +46,5 @@ pub mod schedule;
 pub mod stop;
 pub mod task;
 pub mod teacher;
+mod temperature;
 pub mod verify;

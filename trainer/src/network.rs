@@ -73,6 +73,18 @@ impl Network {
         Ok(())
     }
 
+    /// Divides the logits by a temperature, in the weights of the last layer.
+    ///
+    /// # Errors
+    /// The last layer is not dense.
+    pub fn divide_logits(&self, temperature: f64) -> Result<(), Error> {
+        if self.model.scale(1.0 / temperature) {
+            return Ok(());
+        }
+        let allowed = "for networks that end with a dense layer";
+        Err(Error::value("outliers", self.architecture, allowed))
+    }
+
     /// The layers.
     pub fn model(&self) -> &dyn Model {
         self.model.as_ref()

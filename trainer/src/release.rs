@@ -12,6 +12,7 @@ use crate::export::export;
 use crate::fit::{Fit, read_best};
 use crate::run_folder::EpochMetrics;
 use crate::task::exam::{Drawing, INT8_TOLERANCE, Part};
+use crate::temperature;
 use crate::verify::Runtime;
 
 /// What manifests name as their writer.
@@ -62,6 +63,12 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         return Err(Error::file(run.path())(cause));
     }
     let (mut network, best_epoch) = read_best(run, architecture, recipe)?;
+    let temperature = recipe
+        .outliers
+        .map(|_| temperature::fitted(exam, &network, recipe));
+    if let Some(temperature) = temperature {
+        network.divide_logits(temperature)?;
+    }
     let trained = exam.judge(Part::Test, &exam.output(Part::Test, &network));
     network.round_as_stored();
     if release.quantization.is_some() {
@@ -96,6 +103,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
     };
     let mut metrics: BTreeMap<_, _> = stored.metrics.into_iter().chain(compared).collect();
     metrics.insert("best_epoch".to_owned(), f64::from(best_epoch));
+    metrics.extend(temperature.map(|it| ("temperature".to_owned(), it)));
     metrics.insert("onnxruntime_difference".to_owned(), f64::from(difference));
     let best = epochs.iter().filter(|it| it.epoch == best_epoch);
     let figures = best

@@ -14,6 +14,8 @@ use super::Samples;
 const LATTICE: i64 = 6;
 // The smallest part of an image that is erased.
 const LEAST_PART: f64 = 0.02;
+// Pixels a side of a coarse image of 28: of the 20 that MNIST's digits cover, 6 to 10 are left.
+const COARSE_SIDES: [i64; 2] = [9, 14];
 
 /// How far training images are deformed. Each value is drawn again for each image and epoch; what
 /// is left out is 0.
@@ -39,6 +41,10 @@ pub struct Augmentation {
     pub erasing: f64,
     /// Largest part of the image that such a rectangle covers; uniform from 0.02 up.
     pub erased_part: f64,
+    /// The chance of strokes that are up to two pixels wider, by dilation.
+    pub thicker: f64,
+    /// The chance of an image that was enlarged from 9 to 14 pixels a side.
+    pub coarse: f64,
 }
 
 /// An augmentation of square images on one device.
@@ -115,16 +121,48 @@ impl Augmenter {
 
         let weights = Tensor::cat(&[affine, elastic], 2);
         let grid = weights.matmul(&self.fields).reshape([count, 2, side, side]);
-        let deformed = pixels
+        let mut deformed = pixels
             .to_kind(Kind::Float)
             .unsqueeze(1)
             .grid_sampler_2d(&grid.permute([0, 2, 3, 1]).contiguous(), 0, 0, false)
             .squeeze_dim(1);
-        if self.settings.erasing > 0.0 {
-            self.erase(&deformed)
-        } else {
-            deformed
+        if self.settings.thicker > 0.0 {
+            deformed = self.thicken(&deformed);
         }
+        if self.settings.coarse > 0.0 {
+            deformed = self.coarsen(&deformed);
+        }
+        if self.settings.erasing > 0.0 {
+            deformed = self.erase(&deformed);
+        }
+        deformed
+    }
+
+    // Widens the strokes of some images, each by a random part of a dilation.
+    fn thicken(&self, pixels: &Tensor) -> Tensor {
+        let wide = pixels
+            .unsqueeze(1)
+            .max_pool2d([3, 3], [1, 1], [1, 1], [1, 1], false)
+            .squeeze_dim(1);
+        let options = (Kind::Float, pixels.device());
+        let draw = || Tensor::rand([pixels.size()[0], 1, 1], options);
+        let part = draw() * draw().lt(self.settings.thicker).to_kind(Kind::Float);
+        pixels + (wide - pixels) * part
+    }
+
+    // Gives some images, in a batch all to the same extent, as few pixels as a small picture has.
+    fn coarsen(&self, pixels: &Tensor) -> Tensor {
+        let options = (Kind::Float, pixels.device());
+        let [least, most] = COARSE_SIDES;
+        let coarse = Tensor::randint_low(least, most + 1, [1], (Kind::Int64, Device::Cpu));
+        let coarse = coarse.int64_value(&[0]) * self.side / 28;
+        let enlarged = pixels
+            .unsqueeze(1)
+            .adaptive_avg_pool2d([coarse, coarse])
+            .upsample_bilinear2d([self.side, self.side], false, None, None)
+            .squeeze_dim(1);
+        let chosen = Tensor::rand([pixels.size()[0], 1, 1], options).lt(self.settings.coarse);
+        enlarged.where_self(&chosen, pixels)
     }
 
     // Covers a random rectangle of some images with random levels.
@@ -150,16 +188,22 @@ impl Augmenter {
     }
 }
 
+impl Augmentation {
+    /// Images uint8 `[N, side, side]`, deformed.
+    pub(crate) fn deformed(self, pixels: &Tensor, seed: u64) -> Tensor {
+        let augmenter = Augmenter::new(self, pixels.size()[1], pixels.device());
+        tch::manual_seed(seed as i64);
+        let deformed = augmenter.apply(pixels).round().clamp(0.0, 255.0);
+        deformed.to_kind(Kind::Uint8)
+    }
+}
+
 impl Samples {
     /// The same images, uint8 `[N, side, side]`, deformed.
     #[must_use]
     pub fn deformed(&self, settings: Augmentation, seed: u64) -> Self {
-        let pixels = &self.inputs[0];
-        let augmenter = Augmenter::new(settings, pixels.size()[1], pixels.device());
-        tch::manual_seed(seed as i64);
-        let deformed = augmenter.apply(pixels).round().clamp(0.0, 255.0);
         Self {
-            inputs: vec![deformed.to_kind(Kind::Uint8)],
+            inputs: vec![settings.deformed(&self.inputs[0], seed)],
             labels: self.labels.shallow_clone(),
             texts: None,
         }
@@ -247,6 +291,49 @@ mod tests {
         let (left, right): (i32, i32) = (places[3..=9].iter().sum(), places[18..=24].iter().sum());
         assert_eq!(left + right, 64, "{places:?}");
         assert!(left > 16 && right > 16, "{places:?}");
+    }
+
+    #[test]
+    fn some_strokes_become_wider_and_none_narrower() {
+        let settings = Augmentation {
+            thicker: 0.5,
+            ..Augmentation::default()
+        };
+        let line = Tensor::zeros([100, SIDE, SIDE], (Kind::Uint8, Device::Cpu));
+        let _ = line.narrow(2, 12, 3).fill_(255);
+        tch::manual_seed(4);
+        let drawn = Augmenter::new(settings, SIDE, Device::Cpu).apply(&line);
+        assert!(
+            (drawn.narrow(2, 12, 3) - 255.0)
+                .abs()
+                .max()
+                .double_value(&[])
+                < 0.05
+        );
+        let beside = Tensor::cat(&[drawn.narrow(2, 11, 1), drawn.narrow(2, 15, 1)], 2);
+        let wider = beside.amin([1i64, 2].as_slice(), false).gt(1.0);
+        let count = wider.sum(Kind::Int64).int64_value(&[]);
+        assert!((30..=70).contains(&count), "{count} of 100");
+        let far = Tensor::cat(&[drawn.narrow(2, 0, 10), drawn.narrow(2, 17, 11)], 2);
+        assert!(far.max().double_value(&[]) < 0.05);
+    }
+
+    #[test]
+    fn some_images_become_coarse_and_keep_their_mean() {
+        let settings = Augmentation {
+            coarse: 0.5,
+            ..Augmentation::default()
+        };
+        // Lines of one pixel: in a coarse image no pixel is white any more.
+        let line = Tensor::zeros([100, SIDE, SIDE], (Kind::Uint8, Device::Cpu));
+        let _ = line.narrow(2, 14, 1).fill_(255);
+        tch::manual_seed(6);
+        let drawn = Augmenter::new(settings, SIDE, Device::Cpu).apply(&line);
+        let coarse = drawn.amax([1i64, 2].as_slice(), false).lt(200.0);
+        let count = coarse.sum(Kind::Int64).int64_value(&[]);
+        assert!((30..=70).contains(&count), "{count} of 100");
+        let means = drawn.mean_dim([1i64, 2].as_slice(), false, Kind::Float) * (28.0 / 255.0);
+        assert!((means - 1.0).abs().max().double_value(&[]) < 0.1);
     }
 
     #[test]

@@ -122,6 +122,15 @@ impl Linear {
 }
 
 impl Layer for Linear {
+    fn scale(&self, factor: f64) -> bool {
+        tch::no_grad(|| {
+            for weight in std::iter::once(&self.weight).chain(&self.bias) {
+                let _ = weight.shallow_clone().g_mul_scalar_(factor);
+            }
+        });
+        true
+    }
+
     fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
         if let Some(weight) = self.int8.get() {
             let y = weight.forward(&Int8Rows::quantize(x));

@@ -67,4 +67,8 @@ impl Layer for Cnn {
         let features = self.features.export(graph, pixels)?;
         self.head.export(graph, &features)
     }
+
+    fn scale(&self, factor: f64) -> bool {
+        self.head.scale(factor)
+    }
 }

@@ -60,6 +60,11 @@ pub trait Model: fmt::Debug {
     /// Makes the weights those that [`Model::export`] writes, see [`Layer::fold`].
     fn fold(&self) {}
 
+    /// Multiplies the logits by `factor`, see [`Layer::scale`].
+    fn scale(&self, _factor: f64) -> bool {
+        false
+    }
+
     /// Lets the layers that can compute in int8 do so from now on. Gives whether there are any.
     ///
     /// # Errors
@@ -80,6 +85,10 @@ impl<L: Layer> Model for L {
 
     fn fold(&self) {
         Layer::fold(self);
+    }
+
+    fn scale(&self, factor: f64) -> bool {
+        Layer::scale(self, factor)
     }
 }
 

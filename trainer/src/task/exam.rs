@@ -182,7 +182,11 @@ impl dyn Exam + '_ {
         Ok(largest)
     }
 
-    fn in_batches<E>(
+    /// What `output` gives for all rows, on the CPU.
+    ///
+    /// # Errors
+    /// Those of `output`.
+    pub(crate) fn in_batches<E>(
         &self,
         part: Part,
         mut output: impl FnMut(&[Tensor]) -> Result<Tensor, E>,

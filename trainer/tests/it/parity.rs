@@ -187,3 +187,19 @@ fn a_graph_that_differs_is_caught() {
         );
     }
 }
+
+#[test]
+fn a_temperature_divides_the_logits_and_is_exported() {
+    let _turn = alone();
+    for architecture in &CLASSIFIERS[..3] {
+        let network = network(architecture);
+        let samples = samples(architecture, 7, 3);
+        let before = outputs(&network, &samples);
+        network.divide_logits(0.5).unwrap();
+        let expected = (before.log() / 0.5).softmax(-1, Kind::Float);
+        for after in [outputs(&network, &samples), served(&network, &samples)] {
+            let difference = (after - &expected).abs().max().double_value(&[]);
+            assert!(difference < 1e-5, "{architecture}: {difference}");
+        }
+    }
+}
