@@ -192,7 +192,7 @@ fn a_graph_that_differs_is_caught() {
 fn a_temperature_divides_the_logits_and_is_exported() {
     let _turn = alone();
     for architecture in &CLASSIFIERS[..3] {
-        let network = network(architecture);
+        let network = stored_as(Storage::Float32, architecture);
         let samples = samples(architecture, 7, 3);
         let before = outputs(&network, &samples);
         network.divide_logits(0.5).unwrap();
