@@ -32,7 +32,8 @@ DATA = os.environ.get("QUINTET_DATA_DIR")
 CUDA = os.environ.get("QUINTET_TEST_CUDA")
 BASE = "debian:bookworm-slim"
 MOST_BYTES = 100_000_000
-MOST_SECONDS = 3.0
+# minilm takes most of it: 5 s on two cores that do nothing else.
+MOST_SECONDS = 20.0
 
 
 def images():
