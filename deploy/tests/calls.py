@@ -54,6 +54,9 @@ def with_grpcurl(address):
     assert answer["response"]["classifications"][0]["labels"][0]["name"] == "7", answer
     [answer] = ask(f"{QUINTET}/SentimentScore", {"texts": ["I love this movie!"]})
     assert answer["sentiments"][0]["label"] == "POSITIVE", answer
+    texts = {"texts": [{"text": "I love this movie!"}], "topK": 1}
+    [answer] = ask(f"{QUINTET}/ClassifyText", texts)
+    assert answer["classifications"][0]["labels"][0]["name"] == "POSITIVE", answer
     generators = any("GENERATION" in (task or "") for task in tasks)
     for method in ("GenerateDigits", "GenerateDigitsStream"):
         if generators:
