@@ -135,29 +135,23 @@ impl Balanced {
     }
 }
 
-/// A call that has no answer yet. Dropped without one, its caller has given up.
-struct Unanswered<'a> {
+/// A call to an address, whose end the rotation learns when this is dropped.
+struct Call<'a> {
     pool: &'a Pool,
     address: String,
-    is_over: bool,
+    /// `None` until there is an answer: a caller that gives up drops it so.
+    failed: Option<bool>,
 }
 
-impl Unanswered<'_> {
-    fn ended(mut self, failed: bool) {
-        self.is_over = true;
-        let now = Instant::now();
-        self.pool.rotation().ended(&self.address, failed, now);
-        if failed {
-            self.pool.failed.notify_one();
-        }
-    }
-}
-
-impl Drop for Unanswered<'_> {
+impl Drop for Call<'_> {
     fn drop(&mut self) {
-        if !self.is_over {
-            let now = Instant::now();
-            self.pool.rotation().given_up(&self.address, now);
+        let now = Instant::now();
+        let mut rotation = self.pool.rotation();
+        match self.failed {
+            Some(failed) => rotation.ended(&self.address, failed, now),
+            None => rotation.given_up(&self.address, now),
+        }
+        if self.failed != Some(false) {
             self.pool.failed.notify_one();
         }
     }
@@ -185,13 +179,13 @@ impl Service<http::Request<Body>> for Balanced {
                 let answer = connection.call(request).await?;
                 Ok(details::readable(as_grpc(answer)))
             };
-            let call = Unanswered {
+            let mut call = Call {
                 pool,
                 address,
-                is_over: false,
+                failed: None,
             };
             let answer = answer.await;
-            call.ended(answer.as_ref().map_or(true, is_refusal));
+            call.failed = Some(answer.as_ref().map_or(true, is_refusal));
             answer
         })
     }

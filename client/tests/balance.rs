@@ -62,15 +62,16 @@ async fn one_that_says_nothing_is_left_alone_after_a_few_calls() {
         format!("https://{}", silent.local_addr().unwrap()),
     ];
     let client = Client::builder(addresses.join(","))
-        .timeout(Duration::from_millis(50))
+        .timeout(Duration::from_millis(200))
         .connect_lazy()
         .unwrap();
     let mut lost = 0;
     for _ in 0..40 {
         lost += u32::from(client.classify(image()).await.is_err());
     }
-    // Three in a row, and one each time it has rested.
-    assert!((3..=6).contains(&lost), "{lost}");
+    // Three in a row, and one each time it has rested, instead of every second call. How often it
+    // has rested depends on the machine's speed.
+    assert!((3..=12).contains(&lost), "{lost}");
 }
 
 #[tokio::test]

@@ -33,28 +33,21 @@ max_tokens = 512
 add_special_tokens = true
 truncation_side = "right"
 pad_token_id = 0
-[[inputs]]
-name = "input_ids"
-role = "tokens"
-datatype = "INT64"
-shape = ["N", "L"]
-[[inputs]]
-name = "attention_mask"
-role = "attention_mask"
-datatype = "INT64"
-shape = ["N", "L"]
-[[inputs]]
-name = "token_type_ids"
-role = "token_type_ids"
-datatype = "INT64"
-shape = ["N", "L"]
 [[outputs]]
 name = "logits"
 role = "logits"
 datatype = "FP32"
 shape = ["N", 2]
 """
-INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
+INPUT = """
+[[inputs]]
+name = "{}"
+role = "{}"
+datatype = "INT64"
+shape = ["N", "L"]
+"""
+ROLES = {"input_ids": "tokens", "attention_mask": "attention_mask", "token_type_ids": "token_type_ids"}
+INPUTS = list(ROLES)
 
 
 class Logits(torch.nn.Module):
@@ -96,7 +89,7 @@ def main():
         checkpoints.write_minilm(folder)
         original = Original(folder)
         manifest, models = folder / "m.toml", folder / "models"
-        manifest.write_text(MANIFEST)
+        manifest.write_text(MANIFEST + "".join(INPUT.format(*it) for it in ROLES.items()))
         files = export(Logits(original.model).eval(), folder)
         for name, file in files.items():
             command = [arguments.trainer, "import", "onnx", file, "--manifest", manifest]

@@ -1,5 +1,5 @@
-//! The temperature by which a classifier's logits are divided, so that its probabilities are as often
-//! right as they say (Guo et al. 2017, "On calibration of modern neural networks").
+//! The temperature by which a classifier's logits are divided, so that its probabilities are as
+//! often right as they say (Guo et al. 2017, "On calibration of modern neural networks").
 //!
 //! A network that learnt to be unsure of what is no digit is less sure of digits, too.
 

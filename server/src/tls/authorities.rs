@@ -13,7 +13,7 @@ use rustls::{
     SignatureScheme,
 };
 
-use super::certificate::{Validity, names_an_authority, subject};
+use super::certificate::{Validity, names_an_authority, subject, time};
 use super::credentials::ClientAuth;
 use super::pem::certificates;
 use crate::config::ConfigError;
@@ -23,6 +23,7 @@ use crate::reload::OptionFile;
 /// after it has expired, too.
 #[derive(Debug)]
 pub(super) struct Authorities {
+    /// None had expired when the file was read, so that handshakes seldom need another verifier.
     all: Vec<(CertificateDer<'static>, Validity)>,
     auth: ClientAuth,
     provider: Arc<CryptoProvider>,
@@ -41,6 +42,7 @@ impl Authorities {
         auth: ClientAuth,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, ConfigError> {
+        let now = SystemTime::now();
         let (mut all, mut problem) = (Vec::new(), None);
         for certificate in certificates(file, content)? {
             let unusable = |error| file.error(format!("cannot be used: {error}"));
@@ -51,7 +53,7 @@ impl Authorities {
                                it to sign certificates";
                 return Err(file.error(format!("holds a certificate that {problem}: {subject}")));
             }
-            if let Err(invalid) = validity.check(SystemTime::now()) {
+            if let Err(invalid) = validity.check(now) {
                 tracing::warn!(
                     option = file.option,
                     subject,
@@ -59,23 +61,24 @@ impl Authorities {
                 );
                 problem = Some(format!("{subject} {invalid}"));
             }
-            all.push((certificate, validity));
+            if time(validity.until) >= now {
+                all.push((certificate, validity));
+            }
+        }
+        if let Some(problem) = problem
+            && all.iter().all(|(_, validity)| validity.check(now).is_err())
+        {
+            return Err(file.error(format!("holds no authority that is valid now: {problem}")));
         }
         let authorities = all.iter().map(|(certificate, _)| certificate);
         let verifier = verifier(authorities, auth, Arc::clone(&provider));
         let verifier = verifier.map_err(|error| file.error(format!("cannot be used: {error}")))?;
-        let read = Self {
+        Ok(Self {
             all,
             auth,
             provider,
             verifier,
-        };
-        match problem {
-            Some(problem) if read.first_expiry(SystemTime::now()).is_none() => {
-                Err(file.error(format!("holds no authority that is valid now: {problem}")))
-            }
-            _ => Ok(read),
-        }
+        })
     }
 
     /// When the first of those that are valid at a time expires, in seconds since 1970.
