@@ -97,8 +97,13 @@ impl Network {
 
     /// What the last layer gives with dropout on, for training; see [`Model::forward_t`].
     pub fn forward(&self, inputs: &[Tensor]) -> Tensor {
-        let forward = || self.model.forward_t(inputs, true);
-        self.precision.scope(forward).to_kind(Kind::Float)
+        self.in_precision(|| self.model.forward_t(inputs, true))
+            .to_kind(Kind::Float)
+    }
+
+    /// Computes `compute` in the precision that the network trains in.
+    pub fn in_precision<T>(&self, compute: impl FnOnce() -> T) -> T {
+        self.precision.scope(compute)
     }
 
     /// What the exported graph gives, with dropout off: probabilities, scores or pixels.

@@ -45,6 +45,10 @@ pub struct Augmentation {
     pub thicker: f64,
     /// The chance of an image that was enlarged from 9 to 14 pixels a side.
     pub coarse: f64,
+    /// The part of the epochs, the last ones, that learn from the images as they are. Deformed ones
+    /// are blurred, which the images to come are not (He et al. 2019, "Data augmentation
+    /// revisited: rethinking the distribution gap between clean and augmented data").
+    pub undeformed_part: f64,
 }
 
 /// An augmentation of square images on one device.

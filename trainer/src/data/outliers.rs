@@ -101,16 +101,21 @@ impl Pool {
         }
     }
 
-    /// The batch with digits and then outliers of the pool behind it, and the labels of all but
-    /// the outliers. Draws from libtorch's random generator.
-    pub fn extend(&self, batch: (&Tensor, &Tensor), settings: &Outliers) -> (Tensor, Tensor) {
+    /// The batch with digits and then outliers of the pool behind it, each as a part of the batch,
+    /// and the labels of all but the outliers. Draws from libtorch's random generator.
+    pub fn extend(
+        &self,
+        batch: (&Tensor, &Tensor),
+        drawn_digits: f64,
+        outliers: f64,
+    ) -> (Tensor, Tensor) {
         let (pixels, labels) = batch;
         let rows = |part: f64| {
             let count = (labels.numel() as f64 * part).round() as i64;
             let (all, options) = (self.labels.size()[0], (Kind::Int64, labels.device()));
             Tensor::randint(all, [count], options)
         };
-        let [outliers, drawn] = [settings.part, settings.drawn_digits].map(rows);
+        let [outliers, drawn] = [outliers, drawn_digits].map(rows);
         let further = [
             self.pixels[1].index_select(0, &drawn),
             self.pixels[0].index_select(0, &outliers),

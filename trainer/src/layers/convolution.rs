@@ -8,6 +8,7 @@ use tch::nn::{self, Init};
 
 use super::{Layer, glorot_uniform};
 use crate::export::add_weight;
+use crate::precision::lower;
 
 const EPSILON: f64 = 1e-3;
 // The part of a batch's mean and variance that the running ones take over.
@@ -74,7 +75,8 @@ impl Conv2d {
 impl Layer for Conv2d {
     fn forward_t(&self, x: &Tensor, _: bool) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        x.conv2d(&self.weight, Some(&self.bias), stride, padding, [1; 2], 1)
+        let (weight, bias) = (lower(&self.weight), lower(&self.bias));
+        lower(x).conv2d(&weight, Some(&bias), stride, padding, [1; 2], 1)
     }
 
     fn export(&self, graph: &mut GraphBuilder, x: &Value) -> Result<Value, GraphError> {
@@ -111,8 +113,8 @@ impl Layer for ConvTranspose2d {
         let bias = None::<&Tensor>;
         let (stride, padding) = ([self.stride; 2], [Self::PADDING; 2]);
         let output_padding = [self.stride - 1; 2];
-        x.conv_transpose2d(
-            &self.weight,
+        lower(x).conv_transpose2d(
+            &lower(&self.weight),
             bias,
             stride,
             padding,

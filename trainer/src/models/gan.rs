@@ -21,7 +21,7 @@ pub static GAN: Architecture = Architecture {
     summary: "Generative adversarial network",
     recipe: include_str!("../../recipes/gan.toml"),
     original_recipe: Some(include_str!("../../recipes/original-gan.toml")),
-    tables: &["adversarial"],
+    tables: &["adversarial", "precision"],
     dataset: &MNIST,
     task: &Generation,
     build: |vs, _| Box::new(generator(vs)),

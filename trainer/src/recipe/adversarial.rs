@@ -38,6 +38,32 @@ pub struct Tuning {
     pub learning_rate: f64,
     /// Their `typical_part`.
     pub typical_part: f64,
+    /// What the generator learns from classifiers in these epochs; nothing when absent.
+    pub feature_matching: Option<FeatureMatching>,
+}
+
+/// Learning from the features of classifiers, beside the discriminator (Salimans et al. 2016,
+/// section 3.1, with the distance of Heusel et al. 2017 as in Mathiasen and Hvarfner 2020,
+/// "Backpropagating through Fréchet Inception Distance").
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureMatching {
+    /// How many classifiers the run trains for it.
+    pub classifiers: u32,
+    /// The epochs that each of them learns handwritten digits for.
+    pub epochs: u32,
+    /// How many pictures that are no digits they learn to be unsure of, as a part of a batch, see
+    /// [`crate::data::outliers`].
+    pub outliers: f64,
+    /// How many digits drawn in the same way they learn beside them, as a part of a batch.
+    pub drawn_digits: f64,
+    /// The weight of the Fréchet distance between the features of generated and of handwritten
+    /// digits.
+    pub distance: f64,
+    /// The weight of the entropy of what a classifier makes of a generated digit.
+    pub entropy: f64,
+    /// The weight of how much more frequent a digit is than in handwriting.
+    pub shares: f64,
 }
 
 impl Default for Adversarial {

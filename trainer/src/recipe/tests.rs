@@ -144,6 +144,10 @@ fn values_out_of_range_are_named() {
         "adversarial.top_part = 1.5 => adversarial.top_part is 1.5, ",
         "adversarial.typical_part = nan => adversarial.typical_part is NaN, ",
         "adversarial.tuning.part = 0.0 => adversarial.tuning.part is 0, ",
+        "adversarial.tuning.feature_matching.classifiers = 0 => \
+         adversarial.tuning.feature_matching.classifiers is 0, allowed: 1 to 32",
+        "adversarial.tuning.feature_matching.entropy = -1.0 => \
+         adversarial.tuning.feature_matching.entropy is -1, ",
     ];
     for (architecture, cases) in [(&MLP, &mlp[..]), (&LSTM, &lstm), (&GAN, &gan)] {
         for case in cases {

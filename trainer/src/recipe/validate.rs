@@ -27,7 +27,7 @@ const TABLES: [&str; 12] = [
     "adversarial",
 ];
 
-const RANGES: [Range; 48] = [
+const RANGES: [Range; 56] = [
     ("epochs", 1.0, 1e4, false),
     ("parts", 1.0, 1e3, false),
     ("batch_size", 1.0, 6e4, false),
@@ -49,6 +49,7 @@ const RANGES: [Range; 48] = [
     ("augmentation.flip", 0.0, 1.0, false),
     ("augmentation.erasing", 0.0, 1.0, false),
     ("augmentation.erased_part", 0.0, 1.0, false),
+    ("augmentation.undeformed_part", 0.0, 1.0, false),
     ("outliers.part", 0.0, 10.0, false),
     ("outliers.drawn_digits", 0.0, 10.0, false),
     ("outliers.unreadable", 0.0, 0.5, true),
@@ -76,6 +77,48 @@ const RANGES: [Range; 48] = [
     ("adversarial.tuning.part", 0.0, 1.0, true),
     ("adversarial.tuning.learning_rate", 0.0, 1.0, true),
     ("adversarial.tuning.typical_part", 0.0, 1.0, true),
+    (
+        "adversarial.tuning.feature_matching.classifiers",
+        1.0,
+        32.0,
+        false,
+    ),
+    (
+        "adversarial.tuning.feature_matching.epochs",
+        1.0,
+        1e3,
+        false,
+    ),
+    (
+        "adversarial.tuning.feature_matching.outliers",
+        0.0,
+        10.0,
+        false,
+    ),
+    (
+        "adversarial.tuning.feature_matching.drawn_digits",
+        0.0,
+        10.0,
+        false,
+    ),
+    (
+        "adversarial.tuning.feature_matching.distance",
+        0.0,
+        1e3,
+        false,
+    ),
+    (
+        "adversarial.tuning.feature_matching.entropy",
+        0.0,
+        1e3,
+        false,
+    ),
+    (
+        "adversarial.tuning.feature_matching.shares",
+        0.0,
+        1e3,
+        false,
+    ),
 ];
 
 impl Recipe {

@@ -2,10 +2,14 @@
 //!
 //! ```text
 //! noise ─► generator ─► digits ─► discriminator ─► loss    every step, beside handwritten digits
+//!              │            └────────► classifiers ─► loss    every step of the tuning
 //!              └─► average ─► 10,000 digits ─► judge       every epoch
 //! ```
 
+mod classifier;
 mod exam;
+mod feature_matching;
+mod gaussian;
 mod learner;
 pub mod quality;
 mod stages;
@@ -74,8 +78,8 @@ impl Task for Generation {
         false
     }
 
-    fn learner<'a>(&self, fit: &Fit<'a>, _: &Network) -> Box<dyn Learner + 'a> {
-        Box::new(Adversary::new(fit))
+    fn learner<'a>(&self, fit: &Fit<'a>, network: &Network) -> Box<dyn Learner + 'a> {
+        Box::new(Adversary::new(fit, network))
     }
 
     fn exam<'a>(&self, setting: &Setting<'a>) -> Result<Box<dyn Exam + 'a>, Error> {

@@ -149,6 +149,8 @@ fn recipe(seed: u64) -> Recipe {
         seed,
         epochs: 3,
         batch_size: 8,
+        // Slow on processors without bfloat16.
+        precision: None,
         ..GAN.recipe()
     }
 }
@@ -257,6 +259,7 @@ fn tuning_leaves_the_norms_statistics_and_learning_moves_them() {
         part: 1.0,
         learning_rate: 1e-3,
         typical_part: 1.0,
+        feature_matching: None,
     };
     for tuning in [None, Some(tuning)] {
         let folder = tempfile::tempdir().unwrap();

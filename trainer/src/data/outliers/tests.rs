@@ -70,12 +70,7 @@ fn what_the_pen_draws_is_framed_as_mnist_frames_digits() {
 fn a_batch_is_followed_by_labelled_digits_and_then_outliers() {
     let samples = digits();
     let pool = Pool::new(&samples, 1, Device::Cpu);
-    let settings = Outliers {
-        part: 0.2,
-        drawn_digits: 0.1,
-        unreadable: 0.01,
-    };
-    let (pixels, labels) = pool.extend((&samples.inputs[0], &samples.labels), &settings);
+    let (pixels, labels) = pool.extend((&samples.inputs[0], &samples.labels), 0.1, 0.2);
     assert_eq!(pixels.size(), [39, 28, 28]);
     assert_eq!(labels.size(), [33]);
     assert_eq!(pixels.narrow(0, 0, 30), samples.inputs[0]);

@@ -68,6 +68,14 @@ impl<'a> Classifier<'a> {
             targets,
         }
     }
+
+    // Whether the images of epoch `epoch` (from 1) are deformed.
+    fn deforms(&self, epoch: u32) -> bool {
+        let settings = self.recipe.augmentation.as_ref();
+        let part = settings.map_or(0.0, |it| it.undeformed_part);
+        let last = (f64::from(self.recipe.epochs) * part).round() as u32;
+        epoch + last <= self.recipe.epochs
+    }
 }
 
 /// The targets between `labels` and `scores`, float32 `[n]`.
@@ -121,16 +129,21 @@ impl Learner for Classifier<'_> {
         (part(self.recipe, samples, epoch), &self.phase)
     }
 
-    fn step(&mut self, network: &Network, batch: Samples, _: &Moment) -> Step {
+    fn step(&mut self, network: &Network, batch: Samples, moment: &Moment) -> Step {
         let Samples {
             mut inputs,
             mut labels,
             ..
         } = batch;
         if let (Some((settings, pool)), [pixels]) = (&self.outliers, &mut inputs[..]) {
-            (*pixels, labels) = pool.extend((pixels, &labels), settings);
+            let batch = (&*pixels, &labels);
+            (*pixels, labels) = pool.extend(batch, settings.drawn_digits, settings.part);
         }
-        if let (Some(augmenter), [pixels]) = (&self.augmenter, &mut inputs[..]) {
+        let augmenter = self
+            .augmenter
+            .as_ref()
+            .filter(|_| self.deforms(moment.epoch));
+        if let (Some(augmenter), [pixels]) = (augmenter, &mut inputs[..]) {
             *pixels = augmenter.apply(pixels);
         }
         let target = self.targets.as_ref().and_then(|_| inputs.pop());

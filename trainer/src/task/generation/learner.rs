@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use tch::{Kind, Reduction, Tensor, nn};
 
+use super::feature_matching::Matching;
 use super::stages::{Stage, stages};
 use crate::data::Samples;
 use crate::fit::{Fit, Learner, Means, Step};
@@ -10,9 +11,10 @@ use crate::layers::{Layer, Sequential, SignedPixels};
 use crate::models::gan::{NOISE, discriminator};
 use crate::network::{Network, sorted};
 use crate::optimizer::Optimizer;
+use crate::precision::Precision;
 use crate::recipe::Adversarial;
 use crate::schedule::{Moment, Phase};
-use crate::task::exam::figures;
+use crate::task::exam::{Part, figures};
 
 // The gradient penalty is taken once in this many steps, with that weight (Karras et al. 2020,
 // "Analyzing and improving the image quality of StyleGAN", section 3.1).
@@ -26,6 +28,7 @@ pub(super) struct Adversary {
     discriminator: Sequential,
     store: nn::VarStore,
     optimizer: Optimizer,
+    matching: Option<Matching>,
 }
 
 // The `part` of log odds that is largest, at least one.
@@ -44,13 +47,15 @@ fn cross_entropy(logits: &Tensor, target: f64) -> Tensor {
 // The discriminator's log odds of images `[N, 28, 28]`: `[N]`. Dropout is always on, since only
 // training uses the discriminator.
 fn log_odds(discriminator: &Sequential, images: &Tensor) -> Tensor {
-    discriminator.forward_t(images, true).squeeze_dim(1)
+    let logits = discriminator.forward_t(images, true);
+    logits.squeeze_dim(1).to_kind(Kind::Float)
 }
 
-// Half the mean squared norm of the discriminator's gradient at `written`.
+// Half the mean squared norm of the discriminator's gradient at `written`, in float32.
 fn squared_gradient(discriminator: &Sequential, written: &Tensor) -> Tensor {
     let written = written.set_requires_grad(true);
-    let sum = log_odds(discriminator, &written).sum(Kind::Float);
+    let log_odds = || log_odds(discriminator, &written);
+    let sum = Precision::Float32.scope(log_odds).sum(Kind::Float);
     let gradient = &Tensor::run_backward(&[sum], &[written], true, true)[0];
     let square = gradient.square();
     let norms = square.sum_dim_intlist([1, 2].as_slice(), false, Kind::Float);
@@ -58,13 +63,22 @@ fn squared_gradient(discriminator: &Sequential, written: &Tensor) -> Tensor {
 }
 
 impl Adversary {
-    pub(super) fn new(fit: &Fit<'_>) -> Self {
+    pub(super) fn new(fit: &Fit<'_>, generator: &Network) -> Self {
         let settings = fit.recipe.adversarial.clone().unwrap_or_default();
         let store = nn::VarStore::new(fit.device);
+        let discriminator = discriminator(&store.root());
+        let matching = settings.tuning.as_ref();
+        let matching = matching.and_then(|it| it.feature_matching.as_ref());
+        let matching = matching.map(|it| {
+            let drawn = fit.exam.rows(Part::Validation);
+            let new = || Matching::new(it, fit.recipe.seed, fit.train, drawn, fit.device);
+            generator.in_precision(new)
+        });
         Self {
             stages: stages(fit.recipe, &settings, fit.train),
             settings,
-            discriminator: discriminator(&store.root()),
+            discriminator,
+            matching,
             optimizer: Optimizer::new(sorted(&store), &fit.recipe.optimizer),
             store,
         }
@@ -74,23 +88,16 @@ impl Adversary {
         let stage = self.stages.iter().find(|it| it.phase.contains(epoch));
         stage.expect("the stages have every epoch of the recipe")
     }
-}
-
-impl Learner for Adversary {
-    fn lesson(&self, epoch: u32) -> (Samples, &Phase) {
-        let Stage { train, phase, .. } = self.stage(epoch);
-        (train.slice(0, train.len()), phase)
-    }
 
     // The discriminator makes its step here; the generator's loss is given.
-    fn step(&mut self, generator: &Network, batch: Samples, moment: &Moment) -> Step {
+    fn both(&mut self, generator: &Network, batch: Samples, moment: &Moment) -> Step {
         let stage = self.stage(moment.epoch);
-        let top_part = stage.top_part(&self.settings, moment);
-        let is_training = !stage.is_tuning;
+        let (top_part, is_tuning) = (stage.top_part(&self.settings, moment), stage.is_tuning);
         let written = SignedPixels.from_pixels(&batch.inputs[0]);
         let noise = [written.size()[0], NOISE as i64];
         let noise = Tensor::randn(noise, (Kind::Float, written.device()));
-        let drawn = generator.model().forward_t(&[noise], is_training);
+        let drawn = generator.model().forward_t(&[noise], !is_tuning);
+        let drawn = drawn.to_kind(Kind::Float);
 
         let Adversarial {
             label_smoothing,
@@ -110,11 +117,26 @@ impl Learner for Adversary {
         let rate = moment.learning_rate * learning_rate_ratio;
         self.optimizer.backward_step(&objective, rate);
         let logits = log_odds(&self.discriminator, &drawn);
+        let mut generator_loss = cross_entropy(&top(&logits, top_part), 1.0);
+        if let Some(matching) = self.matching.as_mut().filter(|_| is_tuning) {
+            generator_loss += matching.loss(moment.epoch, generator, &drawn);
+        }
         Step {
-            loss: cross_entropy(&top(&logits, top_part), 1.0),
+            loss: generator_loss,
             weight: 1.0,
             second: loss,
         }
+    }
+}
+
+impl Learner for Adversary {
+    fn lesson(&self, epoch: u32) -> (Samples, &Phase) {
+        let Stage { train, phase, .. } = self.stage(epoch);
+        (train.slice(0, train.len()), phase)
+    }
+
+    fn step(&mut self, generator: &Network, batch: Samples, moment: &Moment) -> Step {
+        generator.in_precision(|| self.both(generator, batch, moment))
     }
 
     fn record(&self, means: &Means) -> (Map<String, Value>, String) {

@@ -7,6 +7,7 @@ use quintet_onnx::initializers;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
 
+use super::gaussian::Gaussian;
 use crate::checkpoint::Checkpoint;
 use crate::data::Samples;
 use crate::error::Error;
@@ -41,13 +42,6 @@ pub struct Judge {
     cnn: Cnn,
     device: Device,
     reference: Gaussian,
-}
-
-/// Mean `[d]` and covariance `[d, d]` of feature vectors, float64.
-#[derive(Debug)]
-struct Gaussian {
-    mean: Tensor,
-    covariance: Tensor,
 }
 
 /// The noise of candidates `first..first + count` of `seed`: float32 `[count, 100]`.
@@ -128,82 +122,5 @@ impl Quality {
             part(self.digits.iter().min()),
             part(self.digits.iter().max()),
         )
-    }
-}
-
-impl Gaussian {
-    // Of the rows of `features`.
-    fn of(features: &Tensor) -> Self {
-        let features = features.to_device(Device::Cpu).to_kind(Kind::Double);
-        let mean = features.mean_dim(0, false, Kind::Double);
-        let centred = &features - &mean;
-        let covariance = centred.transpose(0, 1).matmul(&centred) / (features.size()[0] - 1) as f64;
-        Self { mean, covariance }
-    }
-
-    // |m − n|² + tr(A + B − 2 (A B)^½) (Heusel et al. 2017, "GANs trained by a two time-scale update
-    // rule converge to a local Nash equilibrium", section 4). The last trace is that of
-    // (A^½ B A^½)^½, which is symmetric.
-    fn frechet_distance(&self, other: &Self) -> f64 {
-        let (values, vectors) = self.covariance.linalg_eigh("L");
-        let root = values.clamp_min(0.0).sqrt();
-        let root = (&vectors * root).matmul(&vectors.transpose(0, 1));
-        let product = root.matmul(&other.covariance).matmul(&root);
-        let cross = product
-            .linalg_eigvalsh("L")
-            .clamp_min(0.0)
-            .sqrt()
-            .sum(Kind::Double);
-        let means = (&self.mean - &other.mean).square().sum(Kind::Double);
-        let traces = self.covariance.trace() + other.covariance.trace();
-        (means + traces - cross * 2.0).double_value(&[])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn diagonal(mean: &[f64], variance: &[f64]) -> Gaussian {
-        Gaussian {
-            mean: Tensor::from_slice(mean),
-            covariance: Tensor::from_slice(variance).diag(0),
-        }
-    }
-
-    // For diagonal covariances the distance is |m − n|² + Σ (σ − τ)².
-    #[test]
-    fn the_distance_of_known_gaussians() {
-        let left = diagonal(&[1.0, 2.0], &[4.0, 9.0]);
-        let right = diagonal(&[1.0, 5.0], &[1.0, 16.0]);
-        assert!((left.frechet_distance(&right) - (9.0 + 1.0 + 1.0)).abs() < 1e-9);
-        assert!((right.frechet_distance(&left) - 11.0).abs() < 1e-9);
-        assert!(left.frechet_distance(&left).abs() < 1e-9);
-    }
-
-    // A rotation of both changes nothing, so it tries covariances that are not diagonal.
-    #[test]
-    fn the_distance_does_not_depend_on_the_axes() {
-        let turn = Tensor::from_slice(&[0.6, -0.8, 0.8, 0.6]).reshape([2, 2]);
-        let turned = |it: &Gaussian| Gaussian {
-            mean: turn.matmul(&it.mean),
-            covariance: turn.matmul(&it.covariance).matmul(&turn.transpose(0, 1)),
-        };
-        let left = diagonal(&[1.0, 2.0], &[4.0, 9.0]);
-        let right = diagonal(&[1.0, 5.0], &[1.0, 16.0]);
-        let mixed = turned(&left).frechet_distance(&right);
-        let swapped = right.frechet_distance(&turned(&left));
-        assert!((mixed - swapped).abs() < 1e-9, "{mixed} {swapped}");
-        let both = turned(&left).frechet_distance(&turned(&right));
-        assert!((both - 11.0).abs() < 1e-9, "{both}");
-    }
-
-    #[test]
-    fn mean_and_covariance_of_few_rows() {
-        let rows = Tensor::from_slice(&[1.0_f32, 0.0, 3.0, 2.0, 5.0, 1.0]).reshape([3, 2]);
-        let Gaussian { mean, covariance } = Gaussian::of(&rows);
-        assert_eq!(Vec::<f64>::try_from(mean).unwrap(), [3.0, 1.0]);
-        let covariance = Vec::<f64>::try_from(covariance.flatten(0, -1)).unwrap();
-        assert_eq!(covariance, [4.0, 1.0, 1.0, 1.0]);
     }
 }

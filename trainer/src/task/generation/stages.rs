@@ -109,6 +109,7 @@ mod tests {
                 part: 0.4,
                 learning_rate: 0.001,
                 typical_part: 1.0,
+                feature_matching: None,
             }),
             ..Adversarial::default()
         };
