@@ -19,11 +19,13 @@ mod load;
 mod machine;
 mod overload;
 mod peer;
+mod photographs;
 mod pictures;
 mod process;
 mod table;
 mod texts;
 mod twin;
+mod whole;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -93,6 +95,8 @@ enum Command {
     Echo,
     /// Measure the text models on reviews and sentences, which lie in DIR/imdb/ or DIR itself.
     Texts(texts::Options),
+    /// Measure the image classifiers on files of photographs.
+    Photographs(photographs::Options),
     /// Measure which share of MNIST's test digits each image classifier reads right on pictures as
     /// people send them. Without --model, only the CNN.
     Pictures(pictures::Options),
@@ -147,6 +151,7 @@ fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Some(Command::Echo) => echo::serve(),
         Some(Command::Texts(options)) => texts(&arguments, options),
+        Some(Command::Photographs(options)) => photographs(&arguments, options),
         Some(Command::Pictures(options)) => pictures(&arguments, options),
         Some(Command::Peer { address }) => peer(&arguments, address),
         Some(Command::Build { other }) => build(&arguments, other),
@@ -229,13 +234,33 @@ fn texts(arguments: &Arguments, options: &texts::Options) -> Result<()> {
             let (model, concurrency) = (&series.model, series.concurrency);
             let score =
                 |server: &Server| generator.run(&server.address, model, concurrency, &options);
-            Ok(texts::Pass {
+            Ok(whole::Pass {
+                note: texts::NOTE,
                 alone: find(&models, model).measure_texts(&texts)?,
                 echo: score(&echo)?,
                 quintet: score(&quintet)?,
             })
         },
     )
+}
+
+fn photographs(arguments: &Arguments, options: &photographs::Options) -> Result<()> {
+    let models = inference::models(arguments, task::IMAGE_CLASSIFICATION)?;
+    let (generator, quintet) = (arguments.generator()?, arguments.quintet()?);
+    let (echo, files) = (Server::echo()?, photographs::files(&options.folder)?);
+    let folder = options.folder.display().to_string();
+    let send = ["--images", &folder];
+    let concurrencies = &arguments.concurrency;
+    report(arguments, &names(&models), concurrencies, |series| {
+        let (model, concurrency) = (&series.model, series.concurrency);
+        let classify = |server: &Server| generator.run(&server.address, model, concurrency, &send);
+        Ok(whole::Pass {
+            note: photographs::NOTE,
+            alone: find(&models, model).measure_files(&files)?,
+            echo: classify(&echo)?,
+            quintet: classify(&quintet)?,
+        })
+    })
 }
 
 fn pictures(arguments: &Arguments, options: &pictures::Options) -> Result<()> {

@@ -13,8 +13,6 @@ use quintet_server::task::text::Reader;
 
 use crate::Result;
 use crate::inference::{Inference, on_all_cores};
-use crate::load::Measured;
-use crate::table::{self, Series};
 
 /// As many as the load generator has.
 const TEXTS: usize = 2048;
@@ -53,13 +51,11 @@ impl Options {
     }
 }
 
-/// Measured right after each other.
-pub(crate) struct Pass {
-    /// Texts a second in this process, and the batch size that gave them.
-    pub(crate) alone: (f64, usize),
-    pub(crate) echo: Measured,
-    pub(crate) quintet: Measured,
-}
+/// For the note under the table.
+pub(crate) const NOTE: &str = "\
+2048 texts of IMDB's test reviews: half of them whole, half cut to their first sentences, or all of \
+--words. One text a request, 64 under way. In process: the same texts made tokens and run sorted by \
+length, over all cores.";
 
 impl Inference {
     /// Texts read and run a second, and the batch size that gave them.
@@ -112,43 +108,4 @@ fn run_for(
         done += run(every)?;
     }
     Ok(done as f64 / start.elapsed().as_secs_f64())
-}
-
-impl Pass {
-    /// Texts a second if batching were free.
-    fn limit(&self) -> f64 {
-        1.0 / (1.0 / self.echo.requests_per_second + 1.0 / self.alone.0)
-    }
-}
-
-impl table::Pass for Pass {
-    const HEADER: &str = "\
-| model | echo/s | read and run in process/s, batch | limit/s | Quintet/s | p50, p99 ms | mean batch | of the limit |
-|---|---|---|---|---|---|---|---|
-";
-
-    fn row(series: &Series<Self>) -> String {
-        let of = |figure: fn(&Self) -> f64| series.median(figure);
-        format!(
-            "| {} | {:.0} | {:.0}, {:.0} | {:.0} | {:.0} | {:.1}, {:.1} | {:.1} | {:.2} |\n",
-            series.model,
-            of(|pass| pass.echo.requests_per_second),
-            of(|pass| pass.alone.0),
-            of(|pass| pass.alone.1 as f64),
-            of(Self::limit),
-            of(|pass| pass.quintet.requests_per_second),
-            of(|pass| pass.quintet.latency_us.p50 / 1e3),
-            of(|pass| pass.quintet.latency_us.p99 / 1e3),
-            of(|pass| pass.quintet.mean_batch_size.unwrap_or_default()),
-            of(|pass| pass.quintet.requests_per_second / pass.limit()),
-        )
-    }
-
-    fn note(_: &[Series<Self>]) -> String {
-        format!(
-            ", {TEXTS} texts of IMDB's test reviews: half of them whole, half cut to their first \
-             sentences, or all of --words. One text a request, {CONCURRENCY} under way. In \
-             process: the same texts made tokens and run sorted by length, over all cores."
-        )
-    }
 }

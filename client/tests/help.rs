@@ -352,6 +352,8 @@ fn bench() {
                   --data-dir <DIR>        Send MNIST's test set, which lies in DIR/mnist/ or DIR itself, or
                                           IMDB's test reviews, in DIR/imdb/ or DIR [default: noise; for texts,
                                           words without sense]
+                  --images <DIR>          Send an image classifier the pictures in DIR, as the PNG, JPEG or WebP
+                                          files that they are
                   --mix <MIX>             Which texts to send: reviews, sentences (their first ones), both in
                                           turn, or a number: as many words of reviews each [default: both]
                   --json                  Print JSON

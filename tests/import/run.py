@@ -3,7 +3,8 @@
 
     tests/import/run.py [--trainer PROGRAM] [--server PROGRAM] [CHECK ...]
 
-A CHECK is the part of a name check_CHECK.py beside this file; all run by default. The originals'
+A CHECK is the part of a name check_CHECK.py beside this file; all run by default. `speed` measures
+PyTorch beside Quintet; it needs `quintet` beside the server, both built for release. The originals'
 programs come from PyPI, pinned and hash-checked, into .runtime/import (about 1.5 GB, PyTorch among
 them). A second call finds them there.
 """
@@ -73,7 +74,7 @@ def main():
         "HF_HUB_OFFLINE": "1",
     }
     for check in wanted:
-        command = [sys.executable, HERE / f"check_{check}.py"]
+        command = [sys.executable, HERE / ("speed.py" if check == "speed" else f"check_{check}.py")]
         command += ["--trainer", arguments.trainer or built("quintet-trainer")]
         command += ["--server", arguments.server or built("quintet-server")]
         print(f"import: {check}", flush=True)

@@ -12,7 +12,7 @@ use crate::support::committed_models;
 /// Images by which the trainer judged the generator: the first of seed 0.
 const JUDGED: u32 = 10_000;
 /// The least percentage of them with a confidence of at least 0.9.
-const SURE: u32 = 84;
+const SURE: u32 = 90;
 
 async fn committed() -> Option<Server> {
     let models = committed_models(&["cnn", "gan"])?;
@@ -48,7 +48,9 @@ async fn most_digits_are_sure_and_none_is_rare() {
     }
     assert_eq!(counts.iter().sum::<u32>(), JUDGED);
     assert!(sure >= JUDGED * SURE / 100, "sure of {sure}");
-    assert!(counts.iter().all(|&it| it >= JUDGED / 20), "{counts:?}");
+    // 8 to 12 %.
+    let usual = JUDGED * 8 / 100..=JUDGED * 12 / 100;
+    assert!(counts.iter().all(|it| usual.contains(it)), "{counts:?}");
 }
 
 #[tokio::test]

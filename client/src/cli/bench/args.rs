@@ -60,6 +60,9 @@ pub(crate) struct BenchArgs {
     /// DIR/imdb/ or DIR [default: noise; for texts, words without sense].
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
+    /// Send an image classifier the pictures in DIR, as the PNG, JPEG or WebP files that they are.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data_dir", "protocol"])]
+    pub(super) images: Option<PathBuf>,
     /// Which texts to send: reviews, sentences (their first ones), both in turn, or a number: as
     /// many words of reviews each.
     #[arg(long, value_name = "MIX", default_value_t = Mix::Both)]

@@ -16,7 +16,7 @@ use quintet_proto::{
 
 pub(super) use self::{
     digits::generate,
-    images::Pixels,
+    images::{Files, Pixels},
     tensor::Tensor,
     texts::{Mix, Texts},
 };

@@ -8,7 +8,7 @@ use quintet_proto::inference::model_metadata_response::TensorMetadata;
 use super::{
     args::{BenchArgs, Protocol},
     metadata,
-    payload::{self, Payload, Pixels, Rpc, Tensor, Texts},
+    payload::{self, Files, Payload, Pixels, Rpc, Tensor, Texts},
     servers::Servers,
 };
 use crate::failure::Failure;
@@ -59,6 +59,12 @@ fn choose(models: &[ModelInfo], args: &BenchArgs) -> Result<Payload, Failure> {
     let rows = args.rows_per_request.get();
     let oip = args.protocol == Protocol::Oip;
     match model {
+        Some(model) if args.images.is_some() && model.task != Task::ImageClassification => {
+            Err(Failure::usage(format!(
+                "{} does not classify images; --images is for models that do",
+                model.name
+            )))
+        }
         Some(model) if model.task == Task::TextClassification => {
             if oip || args.stream {
                 return Err(Failure::usage(format!(
@@ -90,7 +96,10 @@ fn choose(models: &[ModelInfo], args: &BenchArgs) -> Result<Payload, Failure> {
             } else {
                 Rpc::Classify
             };
-            Ok(Pixels::load(args.data_dir.as_deref())?.classify(rpc, name, rows))
+            match &args.images {
+                Some(folder) => Ok(Files::load(folder)?.classify(rpc, name, rows)),
+                None => Ok(Pixels::load(args.data_dir.as_deref())?.classify(rpc, name, rows)),
+            }
         }
     }
 }

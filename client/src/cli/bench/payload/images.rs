@@ -1,13 +1,14 @@
 //! Requests of images, as pictures of the domain API.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use quintet_data::mnist::{PIXELS, SIDE};
 use quintet_proto::v1::{ClassifyRequest, Framing, Image, RawImage, image::Source};
 
 use super::{Payload, Rpc, groups};
-use crate::{digits, failure::Failure};
+use crate::{digits, failure::Failure, input};
 
 /// Different random images; all of them fit into a core's cache.
 const RANDOM_IMAGES: usize = 256;
@@ -15,6 +16,40 @@ const RANDOM_IMAGES: usize = 256;
 /// Images of MNIST's size, at least one.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Pixels(pub(super) Vec<Bytes>);
+
+/// Pictures as files, at least one.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Files(Vec<Bytes>);
+
+impl Files {
+    /// Every file in `folder`, by name.
+    pub(in super::super) fn load(folder: &Path) -> Result<Self, Failure> {
+        let unreadable = |error| Failure::new(format!("cannot read {}: {error}", folder.display()));
+        let entries = fs::read_dir(folder).map_err(unreadable)?;
+        let paths = entries.map(|entry| Ok(entry?.path()));
+        let mut paths: Vec<PathBuf> = paths.collect::<Result<_, _>>().map_err(unreadable)?;
+        paths.retain(|path| path.is_file());
+        paths.sort();
+        if paths.is_empty() {
+            return Err(Failure::new(format!("{} holds no file", folder.display())));
+        }
+        let files = input::read_images(&paths)?.into_iter();
+        Ok(Self(files.map(|file| file.bytes).collect()))
+    }
+
+    /// For Classify, or for ClassifyStream.
+    pub(in super::super) fn classify(&self, rpc: Rpc, model: &str, rows: usize) -> Payload {
+        let image = |bytes| Image {
+            source: Some(Source::Encoded(bytes)),
+        };
+        let requests = groups(&self.0, rows).map(|files| ClassifyRequest {
+            images: files.into_iter().map(image).collect(),
+            model: model.to_owned(),
+            ..ClassifyRequest::default()
+        });
+        Payload::new(rpc, rows, requests)
+    }
+}
 
 impl Pixels {
     /// MNIST's test set, or without a folder noise.
@@ -59,6 +94,25 @@ mod tests {
 
     use super::*;
     use crate::bench::framing::unframe;
+
+    #[test]
+    fn files_are_sent_as_they_are_in_the_order_of_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let load = || Files::load(folder.path());
+        let refused = format!("{:?}", load().unwrap_err());
+        assert!(refused.contains("holds no file"), "{refused}");
+        fs::create_dir(folder.path().join("a")).unwrap();
+        for (name, bytes) in [("c.jpg", "JPEG"), ("b.png", "PNG")] {
+            fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        let payload = load().unwrap().classify(Rpc::Classify, "resnet50", 2);
+        let request = ClassifyRequest::decode(unframe(payload.next()).unwrap()).unwrap();
+        let sent = request.images.into_iter().map(|it| match it.source {
+            Some(Source::Encoded(bytes)) => bytes,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(sent.collect::<Vec<_>>(), ["PNG", "JPEG"]);
+    }
 
     #[test]
     fn every_image_is_sent_and_every_request_is_full() {
