@@ -146,7 +146,7 @@ impl Classifier {
         let (dropout, distortion) = (Dropout::new(0.5), Distortion::strong(device));
         let epochs = settings.epochs;
         let steps = epochs as usize * train.len().div_ceil(BATCH);
-        let mut step = 0;
+        let mut step = 0_usize;
         for epoch in 1..=epochs {
             for indices in train.batches(BATCH, u64::from(shape), epoch) {
                 let batch = train.select(&indices);
