@@ -86,6 +86,21 @@ pub(crate) fn on_all_cores<T: Send>(
     })
 }
 
+/// The most that `speed`, by batch size, gives, and the batch size that gives it.
+pub(crate) fn best_of(
+    batches: &[usize],
+    speed: impl Fn(usize) -> Result<f64>,
+) -> Result<(f64, usize)> {
+    let mut best = (0.0, 0);
+    for &batch in batches {
+        let speed = speed(batch)?;
+        if speed > best.0 {
+            best = (speed, batch);
+        }
+    }
+    Ok(best)
+}
+
 /// Rows a second of one thread.
 fn run_for(backend: &mut SessionBackend, rows: &[Row], time: Duration) -> Result<f64> {
     let mut outputs = Vec::new();

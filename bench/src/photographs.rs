@@ -1,5 +1,5 @@
-//! Photographs as files: the server beside an echo of the same calls, and the same files decoded, made
-//! rows and run in this process.
+//! Photographs as files: the server beside an echo of the same calls, and the same files decoded,
+//! made rows and run in this process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,11 @@ use clap::Args;
 use quintet_bundle::image::{Framing, ImageInput};
 use quintet_server::batching::Backend as _;
 use quintet_server::runtime::{Row, SessionBackend, Weights};
-use quintet_server::task::picture::{Picture, Wanted, decode};
 
 use crate::Result;
-use crate::inference::{Inference, on_all_cores};
+use crate::inference::{Inference, best_of, on_all_cores};
+use crate::pictures::pixels;
 
-/// The server's bound.
-const MAX_PIXELS: u64 = 1 << 26;
 /// Batch sizes tried; the best counts.
 const BATCHES: [usize; 4] = [1, 4, 8, 16];
 /// How long each is tried.
@@ -35,12 +33,12 @@ pub(crate) struct Options {
 }
 
 /// The files of `folder`.
-pub(crate) fn files(folder: &Path) -> Result<Vec<Picture>> {
+pub(crate) fn files(folder: &Path) -> Result<Vec<Bytes>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_file() {
-            files.push(Picture::Encoded(fs::read(path)?.into()));
+            files.push(fs::read(path)?.into());
         }
     }
     if files.is_empty() {
@@ -51,28 +49,21 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<Picture>> {
 
 impl Inference {
     /// Files read and run a second, and the batch size that gave them.
-    pub(crate) fn measure_files(&self, files: &[Picture]) -> Result<(f64, usize)> {
+    pub(crate) fn measure_files(&self, files: &[Bytes]) -> Result<(f64, usize)> {
         let instances = self.instances()?;
         let input = ImageInput::of(self.bundle.manifest())?;
-        let mut best = (0.0, 0);
-        for batch in BATCHES {
-            let speed = on_all_cores(0..instances, |_, start| {
+        best_of(&BATCHES, |batch| {
+            on_all_cores(0..instances, |_, start| {
                 let session = self.session(&Weights::default());
                 start.wait();
                 run_for(&mut session?, &input, files, batch)
-            })?;
-            if speed > best.0 {
-                best = (speed, batch);
-            }
-        }
-        Ok(best)
+            })
+        })
     }
 }
 
-fn row(file: &Picture, input: &ImageInput) -> Result<Row> {
-    let wanted = Wanted::by(input.spec, Framing::Auto);
-    let decoded = decode(file, wanted, MAX_PIXELS);
-    let pixels = decoded.map_err(|it| format!("{} {}", it.field, it.description))?;
+fn row(file: &Bytes, input: &ImageInput) -> Result<Row> {
+    let pixels = pixels(&input.spec, file.clone())?;
     let fitted = input.spec.fit(pixels, Framing::Auto);
     let elements = Bytes::from(input.elements(fitted.pixels));
     Ok(std::iter::once(elements).collect())
@@ -82,7 +73,7 @@ fn row(file: &Picture, input: &ImageInput) -> Result<Row> {
 fn run_for(
     session: &mut SessionBackend,
     input: &ImageInput,
-    files: &[Picture],
+    files: &[Bytes],
     batch: usize,
 ) -> Result<f64> {
     let mut outputs = Vec::new();

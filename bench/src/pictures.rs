@@ -24,7 +24,7 @@ use crate::Result;
 use crate::inference::Inference;
 
 /// Largest picture in pixels.
-const MAX_PIXELS: u64 = 1 << 24;
+const MAX_PIXELS: u64 = 1 << 26;
 /// Sides of the redrawn digits, in pixels.
 const SIDES: std::ops::Range<usize> = 280..400;
 
@@ -196,7 +196,7 @@ fn blank(options: &Options) -> Result<String> {
 }
 
 /// A file's pixels, as a search for ink takes them.
-fn pixels(spec: &ImageSpec, file: Bytes) -> Result<Pixels> {
+pub(crate) fn pixels(spec: &ImageSpec, file: Bytes) -> Result<Pixels> {
     let wanted = Wanted::by(*spec, Framing::Auto);
     let pixels = decode(&Picture::Encoded(file), wanted, MAX_PIXELS);
     Ok(pixels.map_err(|error| format!("{}: {}", error.field, error.description))?)

@@ -12,7 +12,7 @@ use quintet_server::runtime::{Row, SessionBackend, Weights};
 use quintet_server::task::text::Reader;
 
 use crate::Result;
-use crate::inference::{Inference, on_all_cores};
+use crate::inference::{Inference, best_of, on_all_cores};
 
 /// As many as the load generator has.
 const TEXTS: usize = 2048;
@@ -53,27 +53,22 @@ impl Options {
 
 /// For the note under the table.
 pub(crate) const NOTE: &str = "\
-2048 texts of IMDB's test reviews: half of them whole, half cut to their first sentences, or all of \
---words. One text a request, 64 under way. In process: the same texts made tokens and run sorted by \
-length, over all cores.";
+2048 texts of IMDB's test reviews: half of them whole, half cut to their first sentences, or all \
+of --words. One text a request, 64 under way. In process: the same texts made tokens and run \
+sorted by length, over all cores.";
 
 impl Inference {
     /// Texts read and run a second, and the batch size that gave them.
     pub(crate) fn measure_texts(&self, texts: &[String]) -> Result<(f64, usize)> {
         let instances = self.instances()?;
-        let mut best = (0.0, 0);
-        for batch in BATCHES {
-            let speed = on_all_cores(0..instances, |_, start| {
+        best_of(&BATCHES, |batch| {
+            on_all_cores(0..instances, |_, start| {
                 let session = self.session(&Weights::default());
                 let reader = Reader::of(&self.bundle);
                 start.wait();
                 run_for(&mut session?, &reader?, texts, batch)
-            })?;
-            if speed > best.0 {
-                best = (speed, batch);
-            }
-        }
-        Ok(best)
+            })
+        })
     }
 }
 

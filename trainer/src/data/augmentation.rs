@@ -193,6 +193,12 @@ impl Augmenter {
 }
 
 impl Augmentation {
+    /// Whether the images of epoch `epoch` (from 1) of `epochs` are deformed.
+    pub(crate) fn deforms(&self, epoch: u32, epochs: u32) -> bool {
+        let last = (f64::from(epochs) * self.undeformed_part).round() as u32;
+        epoch + last <= epochs
+    }
+
     /// Images uint8 `[N, side, side]`, deformed.
     pub(crate) fn deformed(self, pixels: &Tensor, seed: u64) -> Tensor {
         let augmenter = Augmenter::new(self, pixels.size()[1], pixels.device());
@@ -217,6 +223,21 @@ impl Samples {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_epochs_are_as_they_are() {
+        let deformed = |undeformed_part| {
+            let settings = Augmentation {
+                undeformed_part,
+                ..Augmentation::default()
+            };
+            let epochs = (1..=20).filter(|epoch| settings.deforms(*epoch, 20));
+            epochs.collect::<Vec<_>>()
+        };
+        assert_eq!(deformed(0.1), (1..=18).collect::<Vec<_>>());
+        assert_eq!(deformed(0.0), (1..=20).collect::<Vec<_>>());
+        assert!(deformed(1.0).is_empty());
+    }
 
     const SIDE: i64 = 28;
 

@@ -173,3 +173,30 @@ impl Layer for BatchNorm {
         ops::batch_normalization(graph, &inputs, EPSILON as f32)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::precision::Precision;
+
+    #[test]
+    fn convolutions_compute_in_the_precision_of_the_scope() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let root = store.root();
+        let layers: [Box<dyn Layer>; 2] = [
+            Box::new(Conv2d::new(&root, "conv", 2, 3, 3)),
+            Box::new(ConvTranspose2d::new(&root, "transposed", 2, 3, 2)),
+        ];
+        let x = Tensor::rand([4, 2, 6, 6], (Kind::Float, Device::Cpu));
+        for layer in layers {
+            let whole = layer.forward_t(&x, true);
+            assert_eq!(whole.kind(), Kind::Float);
+            let lower = Precision::Bfloat16.scope(|| layer.forward_t(&x, true));
+            assert_eq!(lower.kind(), Kind::BFloat16);
+            let difference = (whole - lower).abs().max().double_value(&[]);
+            assert!(difference < 0.05, "{difference}");
+        }
+    }
+}

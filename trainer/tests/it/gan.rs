@@ -223,6 +223,12 @@ fn a_stopped_run_goes_on_as_if_nothing_had_happened_and_seeds_differ() {
         train(&recipe(1), broken.path(), true, &never).unwrap(),
         Ending::Finished
     );
+    // A finished run has nothing to go on with.
+    let asked = || panic!("no step is left");
+    assert_eq!(
+        train(&recipe(1), broken.path(), true, &asked).unwrap(),
+        Ending::Finished
+    );
     assert!(
         weights(whole.path()) == weights(broken.path()),
         "the stop left its mark"

@@ -68,14 +68,6 @@ impl<'a> Classifier<'a> {
             targets,
         }
     }
-
-    // Whether the images of epoch `epoch` (from 1) are deformed.
-    fn deforms(&self, epoch: u32) -> bool {
-        let settings = self.recipe.augmentation.as_ref();
-        let part = settings.map_or(0.0, |it| it.undeformed_part);
-        let last = (f64::from(self.recipe.epochs) * part).round() as u32;
-        epoch + last <= self.recipe.epochs
-    }
 }
 
 /// The targets between `labels` and `scores`, float32 `[n]`.
@@ -139,10 +131,9 @@ impl Learner for Classifier<'_> {
             let batch = (&*pixels, &labels);
             (*pixels, labels) = pool.extend(batch, settings.drawn_digits, settings.part);
         }
-        let augmenter = self
-            .augmenter
-            .as_ref()
-            .filter(|_| self.deforms(moment.epoch));
+        let settings = self.recipe.augmentation.as_ref();
+        let deforms = settings.is_some_and(|it| it.deforms(moment.epoch, self.recipe.epochs));
+        let augmenter = self.augmenter.as_ref().filter(|_| deforms);
         if let (Some(augmenter), [pixels]) = (augmenter, &mut inputs[..]) {
             *pixels = augmenter.apply(pixels);
         }

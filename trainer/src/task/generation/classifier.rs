@@ -1,7 +1,7 @@
 //! A classifier of handwritten digits whose features a generator's digits are compared by.
 //!
-//! Whatever it sees is deformed and has noise, when it learns and when it compares. So a generator
-//! cannot please it with patterns that nobody else sees.
+//! It learns and compares images that are deformed and have noise. This keeps the generator from
+//! learning patterns that only this classifier takes for digits.
 
 use quintet_data::mnist::{CLASSES, SIDE};
 use tch::{Device, Kind, Tensor, nn};
@@ -123,8 +123,8 @@ fn extractor(vs: &nn::Path<'_>, shape: u32) -> Sequential {
 }
 
 impl Classifier {
-    /// Trains a classifier on `train` and on what is no digit. There are three shapes; the fourth is
-    /// the first again, with other weights. Draws from libtorch's random generator.
+    /// Trains a classifier on `train` and on what is no digit. There are three shapes; the fourth
+    /// is the first again, with other weights. Draws from libtorch's random generator.
     pub(super) fn train(
         shape: u32,
         settings: &FeatureMatching,

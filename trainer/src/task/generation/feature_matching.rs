@@ -1,9 +1,9 @@
 //! What a generator learns from classifiers, beside the discriminator.
 //!
-//! They are trained on the run's handwritten digits, and none of them is the judge. A generator must
-//! please all of them. Three things are asked: that the features of the digits it draws have the
-//! mean and covariance of handwritten ones, that each is recognised with confidence, and that no
-//! digit is rarer than in handwriting.
+//! They are trained on the run's handwritten digits, and none of them is the judge. Each asks three
+//! things of the generator: that the features of its digits have the mean and covariance of
+//! handwritten ones, that each digit is recognised with confidence, and that none is more frequent
+//! than in handwriting.
 
 use tch::{Device, Kind, Tensor};
 
@@ -144,7 +144,8 @@ impl Matching {
         Tensor::stack(&losses.collect::<Vec<_>>(), 0).mean(Kind::Float)
     }
 
-    // Forgets the digits of the epoch before, which a resumed run does not have.
+    // Forgets the digits of the epoch before, which a resumed run does not have. The new ones are
+    // drawn in the precision of the training, as those of the steps are.
     fn draw(&mut self, generator: &Network) {
         let digits = (0..self.count).step_by(BATCH).map(|first| {
             let noise = noise_of(NOISE_SEED, first, BATCH.min(self.count - first));

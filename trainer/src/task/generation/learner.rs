@@ -90,7 +90,7 @@ impl Adversary {
     }
 
     // The discriminator makes its step here; the generator's loss is given.
-    fn both(&mut self, generator: &Network, batch: &Samples, moment: &Moment) -> Step {
+    fn train_both(&mut self, generator: &Network, batch: &Samples, moment: &Moment) -> Step {
         let stage = self.stage(moment.epoch);
         let (top_part, is_tuning) = (stage.top_part(&self.settings, moment), stage.is_tuning);
         let written = SignedPixels.from_pixels(&batch.inputs[0]);
@@ -136,7 +136,7 @@ impl Learner for Adversary {
     }
 
     fn step(&mut self, generator: &Network, batch: Samples, moment: &Moment) -> Step {
-        generator.in_precision(|| self.both(generator, &batch, moment))
+        generator.in_precision(|| self.train_both(generator, &batch, moment))
     }
 
     fn record(&self, means: &Means) -> (Map<String, Value>, String) {
