@@ -66,6 +66,8 @@ impl<B: Backend> Engine<B> {
                 .spawn(move || {
                     while let Some(job) = pool.next_job() {
                         pool.run(job);
+                        // The I/O threads go first: what they read joins the next batch.
+                        thread::yield_now();
                     }
                 })?;
             lock(&engine.threads).push(thread);
