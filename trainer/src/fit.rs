@@ -55,6 +55,17 @@ pub struct Start<'a> {
 
 /// How a network of some task learns.
 pub trait Learner: fmt::Debug {
+    /// Prepares epoch `epoch` (from 1), which may take long. Draws from libtorch's random generator,
+    /// before the epoch's own stream begins. False: it was asked to stop.
+    fn prepare(
+        &mut self,
+        _network: &Network,
+        _epoch: u32,
+        _should_stop: &dyn Fn() -> bool,
+    ) -> bool {
+        true
+    }
+
     /// What epoch `epoch` (from 1) learns from, and its place in the schedule.
     fn lesson(&self, epoch: u32) -> (Samples, &Phase);
 
@@ -137,7 +148,6 @@ pub fn fit(fit: &Fit<'_>, should_stop: &dyn Fn() -> bool) -> Result<Ending, Erro
     if let Some(last) = &last
         && last.number("epoch")? as u32 >= recipe.epochs
     {
-        // A learner may have much to prepare.
         run.rewind_metrics(recipe.epochs)?;
         return Ok(Ending::Finished);
     }
@@ -241,6 +251,9 @@ impl<'a> State<'a> {
     ) -> Result<Option<Means>, Error> {
         let recipe = fit.recipe;
         let epoch = self.epoch + 1;
+        if !self.learner.prepare(&self.network, epoch, should_stop) {
+            return Ok(None);
+        }
         seed_libtorch(recipe.seed, epoch);
         let (train, phase) = self.learner.lesson(epoch);
         let phase = phase.clone();

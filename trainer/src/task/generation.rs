@@ -78,8 +78,8 @@ impl Task for Generation {
         false
     }
 
-    fn learner<'a>(&self, fit: &Fit<'a>, network: &Network) -> Box<dyn Learner + 'a> {
-        Box::new(Adversary::new(fit, network))
+    fn learner<'a>(&self, fit: &Fit<'a>, _network: &Network) -> Box<dyn Learner + 'a> {
+        Box::new(Adversary::new(fit))
     }
 
     fn exam<'a>(&self, setting: &Setting<'a>) -> Result<Box<dyn Exam + 'a>, Error> {

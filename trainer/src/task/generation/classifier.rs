@@ -124,13 +124,15 @@ fn extractor(vs: &nn::Path<'_>, shape: u32) -> Sequential {
 
 impl Classifier {
     /// Trains a classifier on `train` and on what is no digit. There are three shapes; the fourth
-    /// is the first again, with other weights. Draws from libtorch's random generator.
+    /// is the first again, with other weights. Draws from libtorch's random generator. `None`: it
+    /// was asked to stop.
     pub(super) fn train(
         shape: u32,
         settings: &FeatureMatching,
         (train, others): (&Samples, &Pool),
         device: Device,
-    ) -> Self {
+        should_stop: &dyn Fn() -> bool,
+    ) -> Option<Self> {
         let mut store = nn::VarStore::new(device);
         let features = extractor(&store.root(), shape);
         let head = Linear::new(&store.root(), "head", FEATURES, CLASSES as i64);
@@ -149,6 +151,9 @@ impl Classifier {
         let mut step = 0_usize;
         for epoch in 1..=epochs {
             for indices in train.batches(BATCH, u64::from(shape), epoch) {
+                if should_stop() {
+                    return None;
+                }
                 let batch = train.select(&indices);
                 let (pixels, labels) = others.extend(
                     (&batch.inputs[0], &batch.labels),
@@ -165,7 +170,7 @@ impl Classifier {
             }
         }
         store.freeze();
-        this
+        Some(this)
     }
 
     /// The features float32 `[N, 128]` of levels `[N, 28, 28]`.

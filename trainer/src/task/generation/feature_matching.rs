@@ -5,7 +5,7 @@
 //! handwritten ones, that each digit is recognised with confidence, and that none is more frequent
 //! than in handwriting.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::classifier::{Classifier, Distortion, Moments};
 use super::gaussian::Transport;
@@ -92,14 +92,16 @@ impl View {
 }
 
 impl Matching {
-    /// Trains the classifiers on `train`; `count` is of how many digits the moments are.
+    /// Trains the classifiers on `train`; `count` is of how many digits the moments are. `None`: it
+    /// was asked to stop.
     pub(super) fn new(
         settings: &FeatureMatching,
         seed: u64,
         train: &Samples,
         count: usize,
-        device: Device,
-    ) -> Self {
+        should_stop: &dyn Fn() -> bool,
+    ) -> Option<Self> {
+        let device = train.labels.device();
         let (all, distortion) = (settings.classifiers, Distortion::weak(device));
         let learnt = (train, &Pool::new(train, seed, device));
         let view = |number: u32| {
@@ -107,22 +109,22 @@ impl Matching {
             // A resumed run trains the same ones.
             let seed = SplitMix64::for_stream(seed ^ STREAM, u64::from(number)).next_u64();
             tch::manual_seed(seed as i64);
-            let classifier = Classifier::train(number, settings, learnt, device);
+            let classifier = Classifier::train(number, settings, learnt, device, should_stop)?;
             let features = classifier.features_of_many(&distortion, &train.inputs[0]);
-            View {
+            Some(View {
                 written: classifier.moments(&features),
                 classifier,
                 drawn: Tensor::zeros([0], (Kind::Float, device)),
                 comparison: None,
-            }
+            })
         };
-        Self {
-            views: (0..all).map(view).collect(),
+        Some(Self {
+            views: (0..all).map(view).collect::<Option<_>>()?,
             settings: settings.clone(),
             distortion,
             count,
             at: (0, 0),
-        }
+        })
     }
 
     /// What `generator` has to make smaller in a step of `epoch`, for the images float32
@@ -160,6 +162,8 @@ impl Matching {
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+
     use super::*;
     use crate::data::golden;
     use crate::models::GAN;
@@ -187,7 +191,7 @@ mod tests {
     #[test]
     fn every_image_has_a_gradient_and_the_last_digits_count() {
         let generator = Network::new(&GAN, &GAN.recipe(), Device::Cpu);
-        let mut matching = Matching::new(&SETTINGS, 1, &train(), 50, Device::Cpu);
+        let mut matching = Matching::new(&SETTINGS, 1, &train(), 50, &|| false).unwrap();
         let noise = noise_of(NOISE_SEED, 50, 20);
         let images = generator.model().forward_t(&[noise], false).detach();
         let images = images.set_requires_grad(true);
@@ -206,7 +210,7 @@ mod tests {
     #[test]
     fn classifiers_read_digits_and_are_less_sure_of_noise() {
         let train = train();
-        let matching = Matching::new(&SETTINGS, 1, &train, 10, Device::Cpu);
+        let matching = Matching::new(&SETTINGS, 1, &train, 10, &|| false).unwrap();
         let digits = train.inputs[0].narrow(0, 0, 10);
         let noise = Tensor::rand([10, 28, 28], (Kind::Float, Device::Cpu)) * 255.0;
         for view in &matching.views {
@@ -223,5 +227,10 @@ mod tests {
             let (of_digits, of_noise) = (mean(of_digits), mean(of_noise));
             assert!(of_digits > of_noise, "{of_digits} {of_noise}");
         }
+    }
+
+    #[test]
+    fn training_of_the_classifiers_stops_when_asked() {
+        assert!(Matching::new(&SETTINGS, 1, &train(), 10, &|| true).is_none());
     }
 }

@@ -22,12 +22,14 @@ const PENALTY_INTERVAL: usize = 16;
 
 /// The discriminator, and what the generator learns from.
 #[derive(Debug)]
-pub(super) struct Adversary {
+pub(super) struct Adversary<'a> {
+    fit: Fit<'a>,
     settings: Adversarial,
     stages: Vec<Stage>,
     discriminator: Sequential,
     store: nn::VarStore,
     optimizer: Optimizer,
+    /// Made when the tuning begins.
     matching: Option<Matching>,
 }
 
@@ -62,23 +64,17 @@ fn squared_gradient(discriminator: &Sequential, written: &Tensor) -> Tensor {
     norms.mean(Kind::Float) * 0.5
 }
 
-impl Adversary {
-    pub(super) fn new(fit: &Fit<'_>, generator: &Network) -> Self {
+impl<'a> Adversary<'a> {
+    pub(super) fn new(fit: &Fit<'a>) -> Self {
         let settings = fit.recipe.adversarial.clone().unwrap_or_default();
         let store = nn::VarStore::new(fit.device);
         let discriminator = discriminator(&store.root());
-        let matching = settings.tuning.as_ref();
-        let matching = matching.and_then(|it| it.feature_matching.as_ref());
-        let matching = matching.map(|it| {
-            let drawn = fit.exam.rows(Part::Validation);
-            let new = || Matching::new(it, fit.recipe.seed, fit.train, drawn, fit.device);
-            generator.in_precision(new)
-        });
         Self {
+            fit: *fit,
             stages: stages(fit.recipe, &settings, fit.train),
             settings,
             discriminator,
-            matching,
+            matching: None,
             optimizer: Optimizer::new(sorted(&store), &fit.recipe.optimizer),
             store,
         }
@@ -118,7 +114,7 @@ impl Adversary {
         self.optimizer.backward_step(&objective, rate);
         let logits = log_odds(&self.discriminator, &drawn);
         let mut generator_loss = cross_entropy(&top(&logits, top_part), 1.0);
-        if let Some(matching) = self.matching.as_mut().filter(|_| is_tuning) {
+        if let Some(matching) = &mut self.matching {
             generator_loss += matching.loss(moment.epoch, generator, &drawn);
         }
         Step {
@@ -129,7 +125,24 @@ impl Adversary {
     }
 }
 
-impl Learner for Adversary {
+impl Learner for Adversary<'_> {
+    fn prepare(&mut self, generator: &Network, epoch: u32, should_stop: &dyn Fn() -> bool) -> bool {
+        let Some(tuning) = &self.settings.tuning else {
+            return true;
+        };
+        let Some(settings) = &tuning.feature_matching else {
+            return true;
+        };
+        if self.matching.is_none() && self.stage(epoch).is_tuning {
+            let Fit { recipe, train, .. } = self.fit;
+            let drawn = self.fit.exam.rows(Part::Validation);
+            let new = || Matching::new(settings, recipe.seed, train, drawn, should_stop);
+            self.matching = generator.in_precision(new);
+            return self.matching.is_some();
+        }
+        true
+    }
+
     fn lesson(&self, epoch: u32) -> (Samples, &Phase) {
         let Stage { train, phase, .. } = self.stage(epoch);
         (train.slice(0, train.len()), phase)
