@@ -29,10 +29,33 @@ fn is_plain(byte: u8) -> bool {
 }
 
 fn decoded(text: Cow<'_, str>) -> Cow<'_, str> {
-    match html_escape::decode_html_entities(&text) {
+    let closed = closed(&text);
+    match html_escape::decode_html_entities(closed.as_deref().unwrap_or(&text)) {
         Cow::Borrowed(_) => text,
         Cow::Owned(decoded) => Cow::Owned(decoded),
     }
+}
+
+/// The text with the semicolon of each number that stands for a character: `&#39` is `&#39;`, as in
+/// a browser. `None`: none is missing.
+fn closed(text: &str) -> Option<String> {
+    let mut closed = String::new();
+    let mut from = 0;
+    for (at, _) in text.match_indices("&#") {
+        let number = &text[at + 2..];
+        let (digits, is_digit): (_, fn(&u8) -> bool) = match number.strip_prefix(['x', 'X']) {
+            Some(digits) => (digits, u8::is_ascii_hexdigit),
+            None => (number, u8::is_ascii_digit),
+        };
+        let length = digits.bytes().take_while(is_digit).count();
+        if length > 0 && !digits[length..].starts_with(';') {
+            let end = text.len() - digits.len() + length;
+            closed.push_str(&text[from..end]);
+            closed.push(';');
+            from = end;
+        }
+    }
+    (from > 0).then(|| closed + &text[from..])
 }
 
 #[cfg(test)]

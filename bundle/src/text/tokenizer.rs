@@ -1,6 +1,7 @@
 //! Words to numbers.
 
 mod imported;
+mod pieces;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use tokenizers::{
 
 pub use imported::Pairs;
 use imported::caught;
+use pieces::Pieces;
 
 use super::scanner::Scanner;
 use super::{Side, TOKENIZER_FILE, TextSpec, clean};
@@ -43,6 +45,8 @@ pub struct Tokenizer {
     scanner: Option<Scanner>,
     /// The token of words that are not in the vocabulary; none where every text can be spelled.
     unknown: Option<i64>,
+    /// The pieces of words, where they come in such.
+    pieces: Option<Pieces>,
     /// How many numbers from 0 on its tokens have.
     size: usize,
     pairs: Pairs,
@@ -61,7 +65,8 @@ pub struct Encoded {
     pub total: usize,
     /// How many of `tokens` stand for words or parts of words: all but special ones.
     pub words: usize,
-    /// How many of these are in the vocabulary.
+    /// How many of these are in the vocabulary, and do not spell a word in pieces of less than three
+    /// letters each on average.
     pub known: usize,
 }
 
@@ -116,6 +121,7 @@ impl Tokenizer {
             size: size(&vocabulary),
             scanner: Some(Scanner::new(vocabulary)),
             unknown: Some(super::UNKNOWN),
+            pieces: None,
             pairs: Pairs::None,
         })
     }
@@ -136,6 +142,7 @@ impl Tokenizer {
             inner,
             scanner: None,
             unknown: unknown.map(|&token| token.into()),
+            pieces: Pieces::of(&vocabulary, size(&vocabulary)),
             size: size(&vocabulary),
             pairs,
         };
@@ -260,8 +267,10 @@ impl Tokenizer {
         }
         let is_unknown = |token: &&i64| Some(**token) == self.unknown;
         let unknown = encoded.tokens.iter().filter(is_unknown).count();
+        let pieces = self.pieces.as_ref();
+        let spelling = pieces.map_or(0, |it| it.spelling(&encoded.tokens));
         Ok(Encoded {
-            known: encoded.words.saturating_sub(unknown),
+            known: encoded.words.saturating_sub(unknown + spelling),
             ..encoded
         })
     }

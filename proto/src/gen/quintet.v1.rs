@@ -218,7 +218,8 @@ pub struct Sentiment {
     /// Whether the text was longer than what the model reads. Then the model read its end.
     #[prost(bool, tag = "4")]
     pub truncated: bool,
-    /// Tokens, without special ones, that are in the model's vocabulary. 0: there was nothing to read.
+    /// Tokens, without special ones, that are in the model's vocabulary. Pieces of a word do not count
+    /// if they have less than three letters on average. 0: there was nothing to read.
     #[prost(uint32, tag = "5")]
     pub known_tokens: u32,
     /// Whether the vocabulary has at least half of the tokens, without special ones. If not, the text

@@ -6,6 +6,10 @@ use unicode_segmentation::UnicodeSegmentation as _;
 /// Where the blocks of symbols begin. `©`, `™` and digits are emoji too, but no feelings.
 const FIRST_SYMBOL: char = '\u{2190}';
 
+/// Arabic phrases in one character, which NFKC would make 18 and 8 of. A text of these alone would
+/// take seconds.
+const PHRASES: [char; 2] = ['\u{fdfa}', '\u{fdfb}'];
+
 /// Folds apostrophes, compatible characters (Unicode's NFKC: full-width letters, ligatures) and
 /// emoji, and drops invisible characters.
 pub(super) fn fold(text: &str) -> String {
@@ -54,6 +58,8 @@ fn push_grapheme(grapheme: &str, folded: &mut String) {
         folded.push(' ');
         folded.extend(name.chars().map(apostrophe));
         folded.push(' ');
+    } else if PHRASES.contains(&first) {
+        folded.push_str(grapheme);
     } else {
         let visible = grapheme.chars().filter(|it| !is_invisible(*it));
         folded.extend(visible.map(apostrophe).nfkc());

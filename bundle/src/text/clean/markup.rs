@@ -78,6 +78,9 @@ const INLINES: &[&str] = &[
 /// Elements whose content is no text, and what closes them.
 const HIDDEN: [(&str, &str); 2] = [("script", "</script"), ("style", "</style")];
 
+/// What stands around text that is no markup, as in feeds.
+const CDATA: [&str; 2] = ["<![CDATA[", "]]>"];
+
 /// Bytes of a tag at most, so that time grows with the length of a text alone.
 const MAX_TAG: usize = 4096;
 
@@ -105,6 +108,9 @@ pub(super) fn remove(text: &str) -> String {
         rest = &tail[markup.bytes..];
     }
     plain.push_str(rest);
+    if text.contains(CDATA[0]) {
+        plain = plain.replace(CDATA[1], " ");
+    }
     plain
 }
 
@@ -131,6 +137,13 @@ impl Ends {
 
 /// A comment, a document type or an instruction that `text` begins with.
 fn comment(text: &str, ends: &mut Ends) -> Option<Markup> {
+    if text.starts_with(CDATA[0]) {
+        // Its text stays. [`remove`] takes its end out.
+        return Some(Markup {
+            bytes: CDATA[0].len(),
+            replacement: " ",
+        });
+    }
     let end = match text.as_bytes() {
         [b'<', b'!', b'-', b'-', ..] => "-->",
         [b'<', b'!', b'[' | b'a'..=b'z' | b'A'..=b'Z', ..] => ">",

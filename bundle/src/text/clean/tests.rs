@@ -36,6 +36,8 @@ fn tags_go_and_their_text_stays() {
         ("see <a href='http://a.b/?c=d'>here</a>", "see here"),
         ("<img src=a.png alt=\"x\"/>after", "after"),
         ("<input disabled>after", "after"),
+        ("<![CDATA[<p>I love it]]>, a]b", "I love it , a]b"),
+        ("<![CDATA[open", "open"),
     ] {
         assert_eq!(words(text), expected, "{text}");
     }
@@ -72,6 +74,8 @@ fn entities_are_decoded() {
             "don't, don't, don't, don't",
         ),
         ("don&amp;#39;t", "don't"),
+        ("don&#39t, don&#x27t, don&amp;#39t", "don't, don't, don't"),
+        ("&# 1, &#, &#x, &#;, &#39", "&# 1, &#, &#x, &#;, '"),
         ("&lt;br /&gt;caf&eacute;&nbsp;&quot;x&quot;", "café \"x\""),
         ("&lt;3", "<3"),
         (
@@ -107,6 +111,8 @@ fn one_spelling_of_apostrophes_and_letters() {
     assert_eq!(clean("ﬁlm 𝐠𝐨𝐨𝐝 ‼"), "film good !!");
     assert_eq!(clean("cafe\u{301}"), "café");
     assert_eq!(clean("＜br＞ok"), " ok");
+    // A phrase stays one character.
+    assert_eq!(clean("\u{fdfa}"), "\u{fdfa}");
 }
 
 #[test]
