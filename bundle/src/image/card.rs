@@ -1,8 +1,10 @@
-//! Paper inside a picture: a card on a desk, the inside of a border line or of a form's box.
+//! Paper inside a picture: a card on a desk, the inside of a border line, of a form's box or of a
+//! circle, a disc.
 
 use super::findings::{Dropped, Thing};
 use super::hull::{Hull, extents};
 use super::levels::{Levels, otsu, quantile};
+use super::patches::patches;
 
 /// Longer side of the picture in which a card is looked for, in pixels.
 const SIDE: usize = 128;
@@ -12,6 +14,12 @@ const LEAST_AREA: f32 = 0.2;
 const MOST_AREA: f32 = 0.985;
 /// Least part of the smallest rectangle around it that a card fills. A disc fills 0.785.
 const LEAST_FILLED: f32 = 0.92;
+/// Most ink around the inside of a circle, in parts of it. A 0 has thicker strokes.
+const MOST_AROUND: f32 = 0.2;
+/// Ink in a circle or on a disc is at least as long as this part of the side of a square of its area.
+const LEAST_LONG: f32 = 0.25;
+/// Ink on a disc fills less than this part of its convex hull.
+const STROKES: f32 = 0.75;
 /// Most of a card that things from outside may hide.
 const MOST_HIDDEN: f32 = 0.04;
 /// Least and most of a card that ink covers.
@@ -53,6 +61,7 @@ fn card(levels: &Levels) -> Option<Hull> {
 fn cards(width: usize, class: &[bool]) -> Vec<(f32, Hull)> {
     let height = class.len() / width;
     let picture = class.len() as f32;
+    let others = class.iter().filter(|it| !**it).count() as f32;
     let mut seen = vec![false; class.len()];
     let mut cards = Vec::new();
     for start in 0..class.len() {
@@ -66,9 +75,9 @@ fn cards(width: usize, class: &[bool]) -> Vec<(f32, Hull)> {
         let rows = extents(width, 0..height, &paper);
         let hull = Hull::of(&rows);
         let area = hull.area();
-        if !(LEAST_AREA..MOST_AREA).contains(&(area / picture))
-            || area < LEAST_FILLED * hull.rectangle_area()
-        {
+        let is_straight = area >= LEAST_FILLED * hull.rectangle_area();
+        let is_card = is_straight || hull.is_elliptic();
+        if !is_card || !(LEAST_AREA..MOST_AREA).contains(&(area / picture)) {
             continue;
         }
         let mut is_paper = vec![false; class.len()];
@@ -86,13 +95,30 @@ fn cards(width: usize, class: &[bool]) -> Vec<(f32, Hull)> {
         let not_paper = border.filter(|&pixel| !is_paper[pixel]);
         fill(not_paper, width, |pixel| !is_paper[pixel], &mut outside);
         // Neither paper nor reached from outside.
-        let ink = outside.iter().filter(|&&seen| !seen).count() as f32;
+        let inside: Vec<bool> = outside.iter().map(|seen| !seen).collect();
+        let ink = inside.iter().filter(|inked| **inked).count() as f32;
+        let around = others - (area - paper.len() as f32);
+        let is_circle = around <= MOST_AROUND * area;
+        if !is_straight && !holds_a_digit(width, &inside, area, is_circle) {
+            continue;
+        }
         let hidden = area - ink - paper.len() as f32;
         if hidden <= MOST_HIDDEN * area && INKED.contains(&(ink / area)) {
             cards.push((area, hull));
         }
     }
     cards
+}
+
+/// Whether the largest patch in a circle or on a disc of this area can be a digit: it is no speck,
+/// and on a disc it has strokes, unlike the inside of a 0.
+fn holds_a_digit(width: usize, mask: &[bool], area: f32, is_circle: bool) -> bool {
+    let patches = patches(width, mask);
+    let largest = patches.iter().max_by_key(|patch| patch.pixels.len());
+    largest.is_some_and(|ink| {
+        let has_strokes = || (ink.pixels.len() as f32) < STROKES * ink.hull(width).area();
+        ink.longer() as f32 >= LEAST_LONG * area.sqrt() && (is_circle || has_strokes())
+    })
 }
 
 /// The pixels that are connected with these by their sides and satisfy a condition, but for those

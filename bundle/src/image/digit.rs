@@ -14,10 +14,23 @@ const BESIDE: (f32, f32) = (0.6, 0.05);
 /// A patch inside the picture is the digit, rather than a larger one that the edge cuts, if it has
 /// this part of the larger one's length and that part of its pixels.
 const INSIDE: (f32, f32) = (0.25, 0.1);
+/// A line is about level: as many times longer than thick, rising by less than that part of its
+/// length, and filling that part of its convex hull.
+const LINE: (f32, f32, f32) = (8.0, 0.12, 0.8);
+/// What a line is drawn under or over is at least as long as this part of it.
+const UNDERLINED: f32 = 0.2;
+/// A line over a digit is as many times wider, and farther off than that part of the digit's longer
+/// side. Otherwise it may be the bar of a 5 or a 7.
+const OVERLINE: (f32, f32) = (1.5, 0.12);
+
+/// Most ink of a circle, in parts of what it encloses. A 0 has thicker strokes.
+const CIRCLE: f32 = 0.2;
 
 /// Clears all ink but the digit's; gives the digit's patches.
 pub(super) fn keep(width: usize, mask: &mut [bool], dropped: &mut Dropped) -> Vec<Patch> {
-    let patches = patches(width, mask);
+    let mut patches = patches(width, mask);
+    dropped.add(Thing::Line, drop_lines(width, &mut patches));
+    dropped.add(Thing::Surroundings, drop_circles(width, &mut patches));
     let size = |patch: &&Patch| patch.pixels.len();
     let Some(largest) = patches.iter().max_by_key(size) else {
         return Vec::new();
@@ -65,4 +78,54 @@ pub(super) fn keep(width: usize, mask: &mut [bool], dropped: &mut Dropped) -> Ve
         mask[pixel as usize] = true;
     }
     digit.into_iter().cloned().collect()
+}
+
+/// Drops the lines that lie wholly under or over something that can be a digit; says how many.
+fn drop_lines(width: usize, patches: &mut Vec<Patch>) -> usize {
+    let all = std::mem::take(patches).into_iter();
+    let (lines, others): (Vec<_>, Vec<_>) = all.partition(|patch| is_line(width, patch));
+    *patches = others;
+    let is_drawn = |line: &Patch| patches.iter().any(|it| is_under_or_over(line, it));
+    let (dropped, kept): (Vec<_>, Vec<_>) = lines.into_iter().partition(is_drawn);
+    patches.extend(kept);
+    dropped.len()
+}
+
+fn is_line(width: usize, patch: &Patch) -> bool {
+    let (length, pixels) = (patch.width() as f32, patch.pixels.len() as f32);
+    let thickness = pixels / length;
+    length >= LINE.0 * thickness
+        && patch.height() as f32 <= thickness.ceil() + LINE.1 * length
+        // Pixels make steps of a line that rises.
+        && pixels + length >= LINE.2 * patch.hull(width).area()
+}
+
+fn is_under_or_over(line: &Patch, other: &Patch) -> bool {
+    let ([left, top, right, bottom], [start, above, end, below]) = (line.bounds, other.bounds);
+    let (length, longer) = (line.width() as f32, other.longer() as f32);
+    let is_over = length >= OVERLINE.0 * other.width() as f32
+        && above as f32 >= bottom as f32 + OVERLINE.1 * longer;
+    longer >= UNDERLINED * length && start < right && left < end && (top >= below || is_over)
+}
+
+/// Drops the circles around something that can be a digit; says how many.
+fn drop_circles(width: usize, patches: &mut Vec<Patch>) -> usize {
+    let is_inside = |inner: &Patch, outer: &Patch| {
+        let ([left, top, right, bottom], [start, above, end, below]) = (inner.bounds, outer.bounds);
+        left > start && top > above && right < end && bottom < below
+    };
+    let encloses = |circle: &Patch| {
+        let least = INSIDE.0 * circle.longer() as f32;
+        let mut others = patches.iter().filter(|it| it.longer() as f32 >= least);
+        others.any(|it| is_inside(it, circle)) && is_circle(width, circle)
+    };
+    let circles: Vec<bool> = patches.iter().map(encloses).collect();
+    let mut is_circle = circles.iter();
+    patches.retain(|_| is_circle.next() == Some(&false));
+    circles.into_iter().filter(|it| *it).count()
+}
+
+fn is_circle(width: usize, patch: &Patch) -> bool {
+    let hull = patch.hull(width);
+    patch.pixels.len() as f32 <= CIRCLE * hull.area() && hull.is_elliptic()
 }

@@ -4,6 +4,9 @@ use std::ops::Range;
 
 type Point = [f32; 2];
 
+/// How far an ellipse's outline may be from one, in parts of its axes.
+const ELLIPTIC: f32 = 0.12;
+
 /// A convex polygon around pixels, its corners counter-clockwise where `y` points downwards.
 #[derive(Debug, Clone)]
 pub(super) struct Hull(Vec<Point>);
@@ -52,6 +55,25 @@ impl Hull {
             extent(along) * extent([-along[1], along[0]])
         };
         self.sides().map(area).fold(f32::MAX, f32::min)
+    }
+
+    /// Whether it is about a circle, or an ellipse that is not turned.
+    pub(super) fn is_elliptic(&self) -> bool {
+        let ends = |axis: usize| {
+            let places = self.0.iter().map(|point| point[axis]);
+            places.fold((f32::MAX, f32::MIN), |(low, high), at| {
+                (low.min(at), high.max(at))
+            })
+        };
+        let [x, y] = [0, 1].map(ends);
+        let off = |at: f32, (low, high): (f32, f32)| (2.0 * at - low - high) / (high - low);
+        let is_near = |&[a, b]: &Point| {
+            let away = off(a, x).hypot(off(b, y));
+            (1.0 - ELLIPTIC..1.0 + ELLIPTIC).contains(&away)
+        };
+        // Long sides are no arcs: their middles lie inside.
+        let middle = |[a, b]: [Point; 2]| [(a[0] + b[0]) / 2.0, (a[1] + b[1]) / 2.0];
+        self.0.iter().all(is_near) && self.sides().map(middle).all(|it| is_near(&it))
     }
 
     /// The columns of a row that lie inside, at least `margin` pixels from each side.

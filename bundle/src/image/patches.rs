@@ -1,5 +1,7 @@
 //! Patches of connected pixels.
 
+use super::hull::{Hull, extents};
+
 /// Pixels that are connected, by a side or a corner.
 #[derive(Debug, Clone)]
 pub(super) struct Patch {
@@ -26,6 +28,12 @@ impl Patch {
     /// The height of the box around it.
     pub(super) fn height(&self) -> usize {
         self.bounds[3] - self.bounds[1]
+    }
+
+    /// Its convex hull, in a picture of this width.
+    pub(super) fn hull(&self, width: usize) -> Hull {
+        let [_, top, _, bottom] = self.bounds;
+        Hull::of(&extents(width, top..bottom, &self.pixels))
     }
 
     /// Pixels between its box and another's, along the axis where they are farther apart.

@@ -4,7 +4,6 @@
 //! (`docs/pictures.md`).
 
 use super::findings::{Dropped, Thing};
-use super::hull::{Hull, extents};
 use super::ink::Ink;
 use super::levels::{Levels, quantile};
 use super::patches::{Patch, patch_at};
@@ -102,7 +101,7 @@ fn is_cut_off(width: usize, patch: &Patch, mask: &[bool]) -> bool {
     if patch.at_edge == 0 {
         return false;
     }
-    let hull = hull(width, patch);
+    let hull = patch.hull(width);
     let area = patch.pixels.len() as f32;
     if area < SOLID * hull.area() {
         return false;
@@ -118,7 +117,7 @@ fn is_cut_off(width: usize, patch: &Patch, mask: &[bool]) -> bool {
 }
 
 fn is_solid(width: usize, patch: &Patch) -> bool {
-    patch.pixels.len() as f32 >= SOLID * hull(width, patch).area()
+    patch.pixels.len() as f32 >= SOLID * patch.hull(width).area()
 }
 
 /// Whether a patch covers a corner of the picture.
@@ -170,7 +169,7 @@ fn is_on_a_box(width: usize, kept: &[Patch], all: &[bool]) -> bool {
     };
     let pixels = || kept.iter().flat_map(|patch| &patch.pixels);
     let patch = patch_at(width, &mut all.to_vec(), *start as usize);
-    let hull = hull(width, &patch);
+    let hull = patch.hull(width);
     if hull.area() < RECTANGULAR * hull.rectangle_area() {
         return false;
     }
@@ -184,10 +183,4 @@ fn is_on_a_box(width: usize, kept: &[Patch], all: &[bool]) -> bool {
     };
     let inked = pixels().filter(is_inside).count() as f32;
     inside as f32 >= INSIDE * hull.area() && inked <= INKED * pixels().count() as f32
-}
-
-/// The convex hull of a patch.
-fn hull(width: usize, patch: &Patch) -> Hull {
-    let [_, top, _, bottom] = patch.bounds;
-    Hull::of(&extents(width, top..bottom, &patch.pixels))
 }

@@ -3,7 +3,7 @@
 use super::page::Page;
 use super::{Drawing, Kind, Rng, between, kind};
 
-pub(super) const KINDS: [Kind; 7] = [
+pub(super) const KINDS: [Kind; 8] = [
     kind("border line of 1 pixel, black", 0.95, |digit, rng| {
         border(digit, rng, 1, 0.0)
     }),
@@ -15,6 +15,7 @@ pub(super) const KINDS: [Kind; 7] = [
     }),
     kind("form's box, 20 pixels in", 0.95, form_box),
     kind("underline, 100 % wide", 0.92, underline),
+    kind("underline, 30 to 90 % wide", 0.92, short_underline),
     kind("ruled paper", 0.92, |digit, rng| ruled(digit, rng, 0.0)),
     kind("ruled paper, 4 degrees askew", 0.92, |digit, rng| {
         ruled(digit, rng, 0.07)
@@ -44,6 +45,18 @@ fn underline(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
         .saturating_sub(3)
         .min(page.height - pen);
     page.fill([0, top, page.width, top + pen], level);
+    page.png()
+}
+
+/// Below the digit, without touching it.
+fn short_underline(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
+    let mut page = Page::plain(digit, rng);
+    let [.., bottom] = digit.bounds();
+    let (pen, level) = (rng.usize(2..5), between(rng, 0.0, 80.0));
+    let top = (bottom + rng.usize(4..16)).min(page.height - pen);
+    let half = (page.width as f32 * between(rng, 0.15, 0.45)) as usize;
+    let (left, right) = (page.width / 2 - half, page.width / 2 + half);
+    page.fill([left, top, right, top + pen], level);
     page.png()
 }
 

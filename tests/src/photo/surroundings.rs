@@ -7,7 +7,7 @@ use super::drawing::smooth;
 use super::page::Page;
 use super::{Drawing, Kind, Rng, between, kind};
 
-pub(super) const KINDS: [Kind; 5] = [
+pub(super) const KINDS: [Kind; 6] = [
     kind("card on a dark desk, a strip of it", 0.92, strip),
     kind("card on a dark desk all around", 0.92, card),
     kind("finger in the corner", 0.85, finger),
@@ -17,6 +17,7 @@ pub(super) const KINDS: [Kind; 5] = [
     kind("second digit beside it", 0.90, |digit, rng| {
         neighbour(digit, rng, 1.2, 1.2)
     }),
+    kind("circle around it", 0.95, circle),
 ];
 
 /// A white card on a dark desk, which shows at one side.
@@ -50,6 +51,22 @@ pub(super) fn on_desk(size: [usize; 2], margins: [usize; 4], rng: &mut Rng) -> P
     let paper = between(rng, 225.0, 250.0);
     page.fill([left, top, left + width, top + height], paper);
     page
+}
+
+/// As one marks an answer.
+fn circle(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
+    let margin = digit.width / 4;
+    let mut page = Page::new(digit.width + 2 * margin, digit.height + 2 * margin, 245.0);
+    page.draw(digit, [margin as isize; 2], between(rng, 0.0, 60.0));
+    let (level, pen) = (between(rng, 0.0, 110.0), between(rng, 2.0, 6.0));
+    let radius = digit.width as f32 * between(rng, 0.55, 0.7);
+    let middle = (page.width as f32 / 2.0, page.height as f32 / 2.0);
+    page.each(|x, y, paper| {
+        let away = (x as f32 + 0.5 - middle.0).hypot(y as f32 + 0.5 - middle.1) - radius;
+        let coverage = (pen / 2.0 + 0.5 - away.abs()).clamp(0.0, 1.0);
+        paper + (level - paper) * coverage
+    });
+    page.png()
 }
 
 /// Skin over a corner of the paper.

@@ -92,6 +92,71 @@ fn lines_are_cleared_and_strokes_stay_whole() {
 }
 
 #[test]
+fn a_line_under_the_digit_may_be_short() {
+    for (left, right) in [(80, 140), (70, 170), (40, 200), (10, 230)] {
+        assert_unchanged(&format!("underline {left} to {right}"), |x, y, level| {
+            let is_inked = (200..204).contains(&y) && (left..right).contains(&x);
+            if is_inked { 10.0 } else { level }
+        });
+        assert_unchanged(&format!("two lines {left} to {right}"), |x, y, level| {
+            let is_inked = (200..203).contains(&y) || (207..210).contains(&y);
+            if is_inked && (left..right).contains(&x) {
+                10.0
+            } else {
+                level
+            }
+        });
+    }
+    assert_unchanged("underline askew", |x, y, level| {
+        let is_inked = (196 + x / 16..200 + x / 16).contains(&y) && (60..180).contains(&x);
+        if is_inked { 10.0 } else { level }
+    });
+}
+
+#[test]
+fn a_digit_in_a_circle_is_found() {
+    for (radius, pen) in [(112.0, 1.0), (112.0, 3.0), (105.0, 6.0)] {
+        assert_unchanged(&format!("circle of {radius}"), |x, y, level| {
+            let away = (x as f32 - 119.0).hypot(y as f32 - 119.0) - radius;
+            if away.abs() < pen / 2.0 { 30.0 } else { level }
+        });
+    }
+}
+
+#[test]
+fn a_digit_on_a_disc_is_found() {
+    for picture in [two(), photo((SIDE, SIDE), &SEVEN, AT, 110.0, 12.0)] {
+        let disc = changed(&picture, |x, y, level| {
+            let is_disc = (x as f32 - 119.0).hypot(y as f32 - 119.0) < 112.0;
+            if is_disc {
+                50.0 + (255.0 - level) * 0.8
+            } else {
+                255.0
+            }
+        });
+        assert_like(&auto(&disc), &auto(&picture), "disc");
+    }
+}
+
+#[test]
+fn a_zero_is_no_circle_around_its_hole() {
+    // A thin 0 with a speck inside, and a bold one.
+    for (pen, speck) in [(6.0, 6.0), (9.0, 5.0), (44.0, 0.0)] {
+        let zero = GrayImage::from_fn(SIDE, SIDE, |x, y| {
+            let [x, y] = [x, y].map(|at| at as f32 - 119.0);
+            let away = (x / 70.0).hypot(y / 95.0) - 1.0;
+            let is_inked = away.abs() * 80.0 < pen / 2.0 || x.hypot(y) < speck;
+            Luma([if is_inked { 20 } else { 250 }])
+        });
+        let frame = auto(&zero);
+        let middle = frame[14 * 28 + 14];
+        assert!(middle < 128, "{middle}");
+        let inked = frame.iter().filter(|level| **level > 128).count();
+        assert!(inked > 50, "{inked}");
+    }
+}
+
+#[test]
 fn paper_is_found_in_the_picture() {
     let inside = |x: u32, y: u32, margin| {
         let range = margin..SIDE - margin;
