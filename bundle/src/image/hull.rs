@@ -72,7 +72,7 @@ impl Hull {
             (1.0 - ELLIPTIC..1.0 + ELLIPTIC).contains(&away)
         };
         // Long sides are no arcs: their middles lie inside.
-        let middle = |[a, b]: [Point; 2]| [(a[0] + b[0]) / 2.0, (a[1] + b[1]) / 2.0];
+        let middle = |[a, b]: [Point; 2]| [0, 1].map(|axis| f32::midpoint(a[axis], b[axis]));
         self.0.iter().all(is_near) && self.sides().map(middle).all(|it| is_near(&it))
     }
 

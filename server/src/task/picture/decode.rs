@@ -9,6 +9,9 @@ use super::header::{check_memory, open, raw_pixels};
 use super::{Picture, jpeg, reduced};
 use crate::error::Violation;
 
+/// The width of a JPEG's blocks, of which colours may have half as many as pixels.
+const LAST_PIXELS: usize = 16;
+
 /// What a picture is decoded for.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted {
@@ -89,7 +92,7 @@ pub fn decode(
         check_memory((&file, &decoder), 1, max_pixels)?;
         DynamicImage::from_decoder(decoder).map_err(|error| undecodable(&error))?
     };
-    if is_jpeg && ends_in_grey(&image) {
+    if is_jpeg && ends_in_repetition(&image) {
         jpeg::check_every_code(&file).map_err(|missing| cut_off(&missing))?;
     }
     if let Some(orientation) = orientation {
@@ -110,11 +113,14 @@ pub fn decode(
         .map_err(|error| Violation::new("encoded", error.to_string()))
 }
 
-/// Whether the last row is what the decoder fills rows with for which it finds no data.
-fn ends_in_grey(image: &DynamicImage) -> bool {
-    let bytes = image.as_bytes();
-    let row = bytes.len() / image.height().max(1) as usize;
-    bytes[bytes.len() - row..].iter().all(|&level| level == 128)
+/// Whether the last pixels repeat the ones before them. They do where the decoder found no data: it
+/// reads zeros, and takes each block for the same.
+fn ends_in_repetition(image: &DynamicImage) -> bool {
+    let (bytes, width) = (image.as_bytes(), image.width() as usize);
+    let row = &bytes[bytes.len() - width * usize::from(image.color().bytes_per_pixel())..];
+    let last = LAST_PIXELS * usize::from(image.color().bytes_per_pixel());
+    let (before, last) = row.split_at(row.len().saturating_sub(last));
+    width < 2 * LAST_PIXELS || before.ends_with(last)
 }
 
 /// Whether grey levels stay as they are.
@@ -149,7 +155,7 @@ fn stretch_small_levels(image: &mut DynamicImage) {
 fn cut_off(missing: &str) -> Violation {
     Violation::new(
         "encoded",
-        format!("is cut off: {missing}; the whole file is needed"),
+        format!("is cut off or damaged: {missing}; the whole file is needed"),
     )
 }
 

@@ -277,6 +277,26 @@ fn bad_pictures_are_named_by_field() {
     }
 }
 
+#[test]
+fn a_jpeg_cut_before_an_end_marker_is_refused() {
+    let colours = gradient(160, 120);
+    for image in [DynamicImage::ImageLuma8(colours.to_luma8()), colours] {
+        let whole = file(&image, ImageFormat::Jpeg);
+        decode(
+            &Picture::Encoded(whole.clone().into()),
+            Channels::Rgb,
+            LIMIT,
+        )
+        .unwrap();
+        for part in 1..10 {
+            let kept = 700 + (whole.len() - 700) * part / 10;
+            let cut = [&whole[..kept], b"\xFF\xD9"].concat();
+            let bad = decode(&Picture::Encoded(cut.into()), Channels::Rgb, LIMIT).unwrap_err();
+            assert!(bad.description.contains("is cut off"), "{part}: {bad:?}");
+        }
+    }
+}
+
 proptest! {
     /// A good file with bytes changed and its end cut off is decoded or refused, never a panic.
     #[test]

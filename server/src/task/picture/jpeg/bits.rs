@@ -7,8 +7,8 @@ use super::scan::Short;
 pub(super) struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// The byte that is being read, and how many of its bits are left.
-    byte: u8,
+    /// Bits that are to be read next, in the lowest `left` ones; those above have been read.
+    window: u64,
     left: u32,
 }
 
@@ -17,29 +17,39 @@ impl<'a> Bits<'a> {
         Self {
             bytes,
             at: 0,
-            byte: 0,
+            window: 0,
             left: 0,
         }
     }
 
     pub(super) fn bit(&mut self) -> Result<u32, Short> {
-        if self.left == 0 {
-            self.byte = *self.bytes.get(self.at).ok_or(Short)?;
-            // A byte of 0xFF that is data is followed by a zero.
-            self.at += if self.byte == 0xFF { 2 } else { 1 };
-            self.left = 8;
-        }
-        self.left -= 1;
-        Ok(u32::from((self.byte >> self.left) & 1))
+        self.number(1)
     }
 
     /// A number of up to 16 bits.
     pub(super) fn number(&mut self, bits: u8) -> Result<u32, Short> {
-        (0..bits).try_fold(0, |number, _| Ok((number << 1) | self.bit()?))
+        let bits = u32::from(bits);
+        if self.left < bits {
+            self.fill();
+        }
+        self.left = self.left.checked_sub(bits).ok_or(Short)?;
+        Ok((self.window >> self.left) as u32 & ((1 << bits) - 1))
     }
 
     /// A symbol; what is no code counts as missing data, since only chance makes it one.
     pub(super) fn symbol(&mut self, code: &Code) -> Result<u8, Short> {
+        if self.left < SHORT_WORD {
+            self.fill();
+        }
+        let next = match self.left.checked_sub(SHORT_WORD) {
+            Some(rest) => self.window >> rest,
+            None => self.window << (SHORT_WORD - self.left),
+        };
+        let (length, symbol) = code.short[next as usize & (SHORT_WORDS - 1)];
+        if length > 0 && length <= self.left {
+            self.left -= length;
+            return Ok(symbol);
+        }
         let (mut word, mut first, mut place) = (0, 0, 0);
         for &count in &code.counts {
             word = (word << 1) | self.bit()?;
@@ -53,13 +63,31 @@ impl<'a> Bits<'a> {
         }
         Err(Short)
     }
+
+    /// Takes as many bytes as there is room for.
+    fn fill(&mut self) {
+        while self.left <= u64::BITS - 8
+            && let Some(&byte) = self.bytes.get(self.at)
+        {
+            // A byte of 0xFF that is data is followed by a zero.
+            self.at += if byte == 0xFF { 2 } else { 1 };
+            self.window = (self.window << 8) | u64::from(byte);
+            self.left += 8;
+        }
+    }
 }
+
+/// Words up to this length, in bits, are looked up in a table.
+const SHORT_WORD: u32 = 9;
+const SHORT_WORDS: usize = 1 << SHORT_WORD;
 
 /// A Huffman code (T.81, annex C): how many words of each length there are, and their symbols.
 #[derive(Debug, Clone)]
 pub(super) struct Code {
     counts: [u8; 16],
     symbols: Vec<u8>,
+    /// For each start of the data, the length of a short word there and its symbol; length 0: none.
+    short: Box<[(u32, u8); SHORT_WORDS]>,
 }
 
 impl Code {
@@ -71,7 +99,25 @@ impl Code {
         let code = Self {
             counts: *counts,
             symbols: symbols.to_vec(),
+            short: short_words(counts, symbols),
         };
         Some((code, rest))
     }
+}
+
+/// The table of short words. They count up from zero, and more bits follow them.
+fn short_words(counts: &[u8; 16], symbols: &[u8]) -> Box<[(u32, u8); SHORT_WORDS]> {
+    let mut table = Box::new([(0, 0); SHORT_WORDS]);
+    let (mut word, mut symbols) = (0, symbols.iter());
+    for (length, &count) in (1..=SHORT_WORD).zip(counts) {
+        let step = SHORT_WORDS >> length;
+        for &symbol in symbols.by_ref().take(count.into()) {
+            // A malformed code has more words than there are.
+            if let Some(starts) = table.get_mut(word..word + step) {
+                starts.fill((length, symbol));
+            }
+            word += step;
+        }
+    }
+    table
 }
