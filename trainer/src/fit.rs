@@ -143,17 +143,9 @@ pub fn fit(fit: &Fit<'_>, should_stop: &dyn Fn() -> bool) -> Result<Ending, Erro
             "{train} training and {validation} validation samples, allowed: at least 1 of each"
         )));
     }
-    let last = fit.resume.then(|| Checkpoint::read(&run.last()));
-    let last = last.transpose()?;
-    if let Some(last) = &last
-        && last.number("epoch")? as u32 >= recipe.epochs
-    {
-        run.rewind_metrics(recipe.epochs)?;
-        return Ok(Ending::Finished);
-    }
     let mut state = State::new(fit)?;
-    if let Some(last) = &last {
-        state.restore(last)?;
+    if fit.resume {
+        state.restore(&Checkpoint::read(&run.last())?)?;
         run.rewind_metrics(state.epoch)?;
     }
     while state.epoch < recipe.epochs {

@@ -15,7 +15,7 @@ const MOST_AREA: f32 = 0.985;
 /// Least part of the smallest rectangle around it that a card fills. A disc fills 0.785.
 const LEAST_FILLED: f32 = 0.92;
 /// Most ink around the inside of a circle, in parts of it. A 0 has thicker strokes.
-const MOST_AROUND: f32 = 0.2;
+pub(super) const MOST_AROUND: f32 = 0.2;
 /// Ink in a circle or on a disc is at least as long as this part of the side of a square of its area.
 const LEAST_LONG: f32 = 0.25;
 /// Ink on a disc fills less than this part of its convex hull.

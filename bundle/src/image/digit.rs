@@ -1,5 +1,6 @@
 //! Which patches of ink are the digit.
 
+use super::card::MOST_AROUND;
 use super::findings::{Dropped, Thing};
 use super::patches::{Patch, patches};
 
@@ -22,9 +23,6 @@ const UNDERLINED: f32 = 0.2;
 /// A line over a digit is as many times wider, and farther off than that part of the digit's longer
 /// side. Otherwise it may be the bar of a 5 or a 7.
 const OVERLINE: (f32, f32) = (1.5, 0.12);
-
-/// Most ink of a circle, in parts of what it encloses. A 0 has thicker strokes.
-const CIRCLE: f32 = 0.2;
 
 /// Clears all ink but the digit's; gives the digit's patches.
 pub(super) fn keep(width: usize, mask: &mut [bool], dropped: &mut Dropped) -> Vec<Patch> {
@@ -127,5 +125,5 @@ fn drop_circles(width: usize, patches: &mut Vec<Patch>) -> usize {
 
 fn is_circle(width: usize, patch: &Patch) -> bool {
     let hull = patch.hull(width);
-    patch.pixels.len() as f32 <= CIRCLE * hull.area() && hull.is_elliptic()
+    patch.pixels.len() as f32 <= MOST_AROUND * hull.area() && hull.is_elliptic()
 }

@@ -117,9 +117,9 @@ pub fn decode(
 /// reads zeros, and takes each block for the same.
 fn ends_in_repetition(image: &DynamicImage) -> bool {
     let (bytes, width) = (image.as_bytes(), image.width() as usize);
-    let row = &bytes[bytes.len() - width * usize::from(image.color().bytes_per_pixel())..];
-    let last = LAST_PIXELS * usize::from(image.color().bytes_per_pixel());
-    let (before, last) = row.split_at(row.len().saturating_sub(last));
+    let pixel = usize::from(image.color().bytes_per_pixel());
+    let row = &bytes[bytes.len() - width * pixel..];
+    let (before, last) = row.split_at(row.len().saturating_sub(LAST_PIXELS * pixel));
     width < 2 * LAST_PIXELS || before.ends_with(last)
 }
 

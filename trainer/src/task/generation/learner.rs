@@ -127,20 +127,18 @@ impl<'a> Adversary<'a> {
 
 impl Learner for Adversary<'_> {
     fn prepare(&mut self, generator: &Network, epoch: u32, should_stop: &dyn Fn() -> bool) -> bool {
-        let Some(tuning) = &self.settings.tuning else {
+        let tuning = self.settings.tuning.as_ref();
+        let matching = tuning.and_then(|it| it.feature_matching.as_ref());
+        let Some(settings) = matching.filter(|_| self.stage(epoch).is_tuning) else {
             return true;
         };
-        let Some(settings) = &tuning.feature_matching else {
-            return true;
-        };
-        if self.matching.is_none() && self.stage(epoch).is_tuning {
+        if self.matching.is_none() {
             let Fit { recipe, train, .. } = self.fit;
             let drawn = self.fit.exam.rows(Part::Validation);
             let new = || Matching::new(settings, recipe.seed, train, drawn, should_stop);
             self.matching = generator.in_precision(new);
-            return self.matching.is_some();
         }
-        true
+        self.matching.is_some()
     }
 
     fn lesson(&self, epoch: u32) -> (Samples, &Phase) {
