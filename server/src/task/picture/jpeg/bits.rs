@@ -64,9 +64,9 @@ impl<'a> Bits<'a> {
         Err(Short)
     }
 
-    /// Takes as many bytes as there is room for.
+    /// Takes as many bytes as there is room for, so that a shift by `left` is sound.
     fn fill(&mut self) {
-        while self.left <= u64::BITS - 8
+        while self.left < u64::BITS - 8
             && let Some(&byte) = self.bytes.get(self.at)
         {
             // A byte of 0xFF that is data is followed by a zero.
