@@ -1,8 +1,7 @@
 //! What a run costs, as a function of its rows and their width. It belongs to the model: a
 //! recurrent network's cost is linear in the width, that of attention is not.
 
-use std::iter::successors;
-use std::time::Duration;
+mod measure;
 
 use super::lanes::Extent;
 
@@ -29,18 +28,6 @@ pub(super) struct CostAt {
     pub(super) run: f64,
 }
 
-/// Rows of the larger of the two runs that are measured at each width.
-const MEASURED_ROWS: usize = 4;
-
-/// A run is measured at most so often, at least twice.
-const MOST_REPETITIONS: usize = 8;
-
-/// Once its repetitions have taken so long together, a run is not repeated again.
-const LONG_ENOUGH: Duration = Duration::from_micros(500);
-
-/// Once a run takes so long, wider ones are not measured: that would delay the start.
-const LONG_RUN: Duration = Duration::from_millis(100);
-
 /// Once the rows cost this many times the fixed cost of a run, a larger run saves little per row.
 const ROWS_TO_RUN: f64 = 4.0;
 
@@ -54,64 +41,6 @@ const HAND_OVER: f64 = 30.0;
 const LEAST_SAVING: f64 = 0.02;
 
 impl Cost {
-    /// Measures the cost of rows up to `longest` wide: `run(rows, width)` makes one run of at most
-    /// `max_batch_size` rows and says how long it took.
-    ///
-    /// Other programs can only lengthen a run. So the shortest of its repetitions counts, and a
-    /// narrow run counts no more than a wider one. Widths whose runs take very long are not
-    /// measured; the line through the two widest that were goes on.
-    ///
-    /// # Errors
-    /// Those of `run`.
-    pub fn measure<E>(
-        max_batch_size: usize,
-        longest: usize,
-        mut run: impl FnMut(usize, usize) -> Result<Duration, E>,
-    ) -> Result<Self, E> {
-        let many = MEASURED_ROWS.min(max_batch_size);
-        let mut fastest = |rows, width| -> Result<Duration, E> {
-            let (mut best, mut total) = (Duration::MAX, Duration::ZERO);
-            for repetition in 0..MOST_REPETITIONS {
-                if repetition >= 2 && total >= LONG_ENOUGH {
-                    break;
-                }
-                let took = run(rows, width)?;
-                best = best.min(took);
-                total += took;
-            }
-            Ok(best)
-        };
-        // Each twice the one before: where the cost is quadratic, a line is off by an eighth at
-        // most.
-        let halved = |width: &usize| (*width > 1).then_some(*width / 2);
-        let widths: Vec<usize> = successors(Some(longest.max(1)), halved).collect();
-        let mut runs = Vec::new();
-        for width in widths.into_iter().rev() {
-            let one = fastest(1, width)?;
-            let all = if many > 1 { fastest(many, width)? } else { one };
-            runs.push((width, one.as_secs_f64() * 1e6, all.as_secs_f64() * 1e6));
-            if all >= LONG_RUN {
-                break;
-            }
-        }
-        let mut points: Vec<CostAt> = Vec::new();
-        for (width, one, all) in runs.into_iter().rev() {
-            let row = match many {
-                1 => one,
-                _ => (all - one) / (many - 1) as f64,
-            };
-            let wider = points.last();
-            let row = row.clamp(f64::EPSILON, wider.map_or(f64::MAX, |wider| wider.row));
-            let run = (one - row).clamp(0.0, wider.map_or(f64::MAX, |wider| wider.run));
-            points.push(CostAt { width, row, run });
-        }
-        points.reverse();
-        Ok(Self {
-            points,
-            hand_over: HAND_OVER,
-        })
-    }
-
     /// The cost of one run.
     pub(super) fn of_run(&self, Extent { rows, width }: Extent) -> f64 {
         let (rows, width) = (rows as f64, width as f64);

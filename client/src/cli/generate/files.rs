@@ -59,12 +59,11 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Names the destination; an error of what is staged names that beside its kind, which would only
-/// confuse.
+/// Names the destination; an error of what is staged would name that, so only its cause is told.
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     let path = path.display();
-    Failure::new(match error.get_ref() {
-        Some(_) => format!("cannot write {path}: {}", error.kind()),
+    Failure::new(match error.get_ref().and_then(|it| it.source()) {
+        Some(cause) => format!("cannot write {path}: {cause}"),
         None => format!("cannot write {path}: {error}"),
     })
 }
@@ -243,6 +242,11 @@ mod tests {
             let failure = Destination::open(&path, 1).unwrap_err();
             assert!(format!("{failure:?}").contains(&path.display().to_string()));
         }
+        let failure = Destination::open(&dir.path().join("no/sheet.png"), 1).unwrap_err();
+        assert!(
+            format!("{failure:?}").contains("No such file or directory"),
+            "{failure:?}"
+        );
         assert_eq!(names(dir.path()), ["file"]);
     }
 }

@@ -127,6 +127,44 @@ fn a_narrow_run_never_counts_more_than_a_wider_one() {
 }
 
 #[test]
+fn one_interrupted_width_spoils_no_other() {
+    // All runs of one row of 25 steps are interrupted, so that four rows take less than one.
+    let cost = Cost::measure(32, 200, |rows, width| {
+        let interrupted = (rows, width) == (1, 25);
+        let took = recurrent(rows, width) + if interrupted { 50_000.0 } else { 0.0 };
+        Ok::<_, ()>(Duration::from_secs_f64(took * 1e-6))
+    });
+    let cost = cost.unwrap();
+    for (rows, width) in [(1, 6), (8, 12), (8, 25), (8, 50)] {
+        let part = of_run(&cost, rows, width) / recurrent(rows, width);
+        assert!((0.7..1.4).contains(&part), "{rows} of {width}: {part}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn on_a_busy_machine_a_run_still_costs_more_than_its_rows(
+        late in proptest::collection::vec(0.0..0.05, 16),
+    ) {
+        let mut late = late.into_iter().cycle();
+        let mut last = ((0, 0), 0.0);
+        let cost = Cost::measure(32, 200, |rows, width| {
+            // All repetitions of a run take up to 5 % longer: 1,000 us of the longest.
+            if last.0 != (rows, width) {
+                last = ((rows, width), late.next().unwrap());
+            }
+            let took = attention(rows, width) * (1.0 + last.1);
+            Ok::<_, ()>(Duration::from_secs_f64(took * 1e-6))
+        });
+        let cost = cost.unwrap();
+        for width in [1, 6, 25] {
+            let beside = 2.0 * of_run(&cost, 1, width) - of_run(&cost, 2, width);
+            proptest::prop_assert!((50.0..200.0).contains(&beside), "{width}: {beside} us");
+        }
+    }
+}
+
+#[test]
 fn widths_whose_runs_take_long_are_not_measured() {
     let (mut widest, mut total) = (0, 0.0);
     let cost = Cost::measure(32, 65_536, |rows, width| {
