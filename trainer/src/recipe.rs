@@ -10,7 +10,7 @@ use quintet_onnx::Storage;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-pub use self::adversarial::{Adversarial, FeatureMatching, Tuning};
+pub use self::adversarial::{Adversarial, FeatureMatching, Tuning, Weights};
 use crate::data::augmentation::Augmentation;
 use crate::data::crop::Crop;
 use crate::data::outliers::Outliers;

@@ -57,6 +57,22 @@ pub struct FeatureMatching {
     pub outliers: f64,
     /// How many digits drawn in the same way they learn beside them, as a part of a batch.
     pub drawn_digits: f64,
+    /// What counts how much, one after the other over the epochs of the tuning; the last ones count
+    /// until its end. While the learning rate is high, a heavy distance makes the generator worse
+    /// (docs/decisions/021). So its weight can grow as the rate falls.
+    pub weights: Vec<Weights>,
+}
+
+/// The parts of what a generator learns from classifiers, for some epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weights {
+    /// For how many epochs they count.
+    pub epochs: u32,
+    /// Whether other classifiers are trained first, and take the place of those before. The longer
+    /// a generator learns from the same ones, the more it draws what only they take for digits.
+    #[serde(default)]
+    pub new_classifiers: bool,
     /// The weight of the Fréchet distance between the features of generated and of handwritten
     /// digits.
     pub distance: f64,
@@ -64,6 +80,29 @@ pub struct FeatureMatching {
     pub entropy: f64,
     /// The weight of how much more frequent a digit is than in handwriting.
     pub shares: f64,
+}
+
+impl FeatureMatching {
+    /// The weights in an epoch of the tuning, counted from 0; `None` if the recipe has none.
+    pub fn weights_in(&self, epoch: u32) -> Option<&Weights> {
+        self.until(epoch).last()
+    }
+
+    /// How often other classifiers have taken the place of the first ones by an epoch of the
+    /// tuning, counted from 0.
+    pub fn generation_in(&self, epoch: u32) -> u32 {
+        let renewals = self.until(epoch).filter(|it| it.new_classifiers);
+        renewals.count() as u32
+    }
+
+    /// Those of the weights that have counted by an epoch of the tuning.
+    fn until(&self, epoch: u32) -> impl Iterator<Item = &Weights> {
+        self.weights.iter().scan(0, move |start, it| {
+            let has_begun = *start <= epoch;
+            *start += it.epochs;
+            has_begun.then_some(it)
+        })
+    }
 }
 
 impl Default for Adversarial {
@@ -77,5 +116,34 @@ impl Default for Adversarial {
             typical_part: 1.0,
             tuning: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_follow_each_other_and_the_last_ones_stay() {
+        let weights = |epochs| Weights {
+            epochs,
+            new_classifiers: epochs != 2,
+            distance: f64::from(epochs),
+            entropy: 0.0,
+            shares: 0.0,
+        };
+        let matching = |weights| FeatureMatching {
+            classifiers: 1,
+            epochs: 1,
+            outliers: 0.0,
+            drawn_digits: 0.0,
+            weights,
+        };
+        let some = matching(vec![weights(2), weights(1), weights(3)]);
+        let found = (0..8).map(|epoch| some.weights_in(epoch).unwrap().epochs);
+        assert_eq!(found.collect::<Vec<_>>(), [2, 2, 1, 3, 3, 3, 3, 3]);
+        let found = (0..8).map(|epoch| some.generation_in(epoch));
+        assert_eq!(found.collect::<Vec<_>>(), [0, 0, 1, 2, 2, 2, 2, 2]);
+        assert_eq!(matching(Vec::new()).weights_in(0), None);
     }
 }

@@ -146,8 +146,11 @@ fn values_out_of_range_are_named() {
         "adversarial.tuning.part = 0.0 => adversarial.tuning.part is 0, ",
         "adversarial.tuning.feature_matching.classifiers = 0 => \
          adversarial.tuning.feature_matching.classifiers is 0, allowed: 1 to 32",
-        "adversarial.tuning.feature_matching.entropy = -1.0 => \
-         adversarial.tuning.feature_matching.entropy is -1, ",
+        "adversarial.tuning.feature_matching.weights = [] => \
+         adversarial.tuning.feature_matching.weights is empty, allowed: one table or more",
+        "adversarial.tuning.feature_matching.weights = \
+         [{ epochs = 1, distance = 0.0, entropy = -1.0, shares = 0.0 }] => \
+         adversarial.tuning.feature_matching.weights.entropy is -1, ",
     ];
     for (architecture, cases) in [(&MLP, &mlp[..]), (&LSTM, &lstm), (&GAN, &gan)] {
         for case in cases {

@@ -27,7 +27,7 @@ const TABLES: [&str; 12] = [
     "adversarial",
 ];
 
-const RANGES: [Range; 56] = [
+const RANGES: &[Range] = &[
     ("epochs", 1.0, 1e4, false),
     ("parts", 1.0, 1e3, false),
     ("batch_size", 1.0, 6e4, false),
@@ -102,19 +102,25 @@ const RANGES: [Range; 56] = [
         false,
     ),
     (
-        "adversarial.tuning.feature_matching.distance",
+        "adversarial.tuning.feature_matching.weights.epochs",
+        1.0,
+        1e4,
+        false,
+    ),
+    (
+        "adversarial.tuning.feature_matching.weights.distance",
         0.0,
         1e3,
         false,
     ),
     (
-        "adversarial.tuning.feature_matching.entropy",
+        "adversarial.tuning.feature_matching.weights.entropy",
         0.0,
         1e3,
         false,
     ),
     (
-        "adversarial.tuning.feature_matching.shares",
+        "adversarial.tuning.feature_matching.weights.shares",
         0.0,
         1e3,
         false,
@@ -135,17 +141,13 @@ impl Recipe {
                 return Err(refused(table, "there", &allowed));
             }
         }
-        for (field, least, greatest, is_above) in RANGES {
-            let found = field
-                .split('.')
-                .try_fold(&values, |value, key| value.get(key));
-            let number = found.map(|it| it.as_float().or(it.as_integer().map(|it| it as f64)));
-            let Some(number) = number.flatten() else {
-                continue;
-            };
-            // NaN is in no range.
-            let is_allowed = (least..=greatest).contains(&number) && !(is_above && number <= least);
-            if !is_allowed {
+        for &(field, least, greatest, is_above) in RANGES {
+            for number in numbers(&values, field) {
+                // NaN is in no range.
+                let is_in_range = (least..=greatest).contains(&number);
+                if is_in_range && !(is_above && number <= least) {
+                    continue;
+                }
                 let allowed = if is_above {
                     format!("above {least}, up to {greatest}")
                 } else {
@@ -153,6 +155,12 @@ impl Recipe {
                 };
                 return Err(refused(field, number, &allowed));
             }
+        }
+        let tuning = self.adversarial.as_ref().and_then(|it| it.tuning.as_ref());
+        let matching = tuning.and_then(|it| it.feature_matching.as_ref());
+        if matching.is_some_and(|it| it.weights.is_empty()) {
+            let field = "adversarial.tuning.feature_matching.weights";
+            return Err(refused(field, "empty", "one table or more"));
         }
         if let Some(it) = self.encoder.filter(|it| it.hidden % it.heads != 0) {
             let allowed = format!("a multiple of the {} heads", it.heads);
@@ -169,6 +177,25 @@ impl Recipe {
             return Ok(());
         }
         Err(refused("validation_fraction", fraction, &allowed))
+    }
+}
+
+/// The numbers of this name, such as `optimizer.beta1`: of an array of tables, one of each.
+fn numbers(value: &Value, name: &str) -> Vec<f64> {
+    if let Some(tables) = value.as_array() {
+        return tables.iter().flat_map(|it| numbers(it, name)).collect();
+    }
+    match name.split_once('.') {
+        Some((table, name)) => {
+            let table = value.get(table);
+            table.map_or_else(Vec::new, |it| numbers(it, name))
+        }
+        None => {
+            let number = value.get(name);
+            let number =
+                number.and_then(|it| it.as_float().or(it.as_integer().map(|it| it as f64)));
+            number.into_iter().collect()
+        }
     }
 }
 

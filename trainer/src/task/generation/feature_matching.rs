@@ -16,7 +16,7 @@ use crate::layers::SignedPixels;
 use crate::network::Network;
 use crate::progress;
 use crate::random::SplitMix64;
-use crate::recipe::FeatureMatching;
+use crate::recipe::{FeatureMatching, Weights};
 
 // Steps after which the moments of the drawn digits are computed again.
 const INTERVAL: usize = 20;
@@ -30,6 +30,8 @@ const BATCH: usize = 500;
 #[derive(Debug)]
 pub(super) struct Matching {
     settings: FeatureMatching,
+    /// See [`FeatureMatching::generation_in`].
+    generation: u32,
     views: Vec<View>,
     distortion: Distortion,
     /// How many of the last digits count.
@@ -69,7 +71,7 @@ impl View {
     }
 
     // For levels `[N, 28, 28]` with the generator's gradients.
-    fn loss(&mut self, settings: &FeatureMatching, levels: &Tensor) -> Tensor {
+    fn loss(&mut self, weights: Weights, levels: &Tensor) -> Tensor {
         let mean = |rows: Tensor| {
             let sums = rows.sum_dim_intlist([1].as_slice(), false, Kind::Float);
             sums.mean(Kind::Float)
@@ -87,15 +89,15 @@ impl View {
         let count = self.drawn.size()[0];
         let drawn = Tensor::cat(&[&self.drawn, &features.detach()], 0);
         self.drawn = drawn.narrow(0, drawn.size()[0] - count, count);
-        distance * settings.distance + entropy * settings.entropy + excess * settings.shares
+        distance * weights.distance + entropy * weights.entropy + excess * weights.shares
     }
 }
 
 impl Matching {
-    /// Trains the classifiers on `train`; `count` is of how many digits the moments are. `None`: it
-    /// was asked to stop.
+    /// Trains the classifiers of a generation on `train`; `count` is of how many digits the moments
+    /// are. `None`: it was asked to stop.
     pub(super) fn new(
-        settings: &FeatureMatching,
+        (settings, generation): (&FeatureMatching, u32),
         seed: u64,
         train: &Samples,
         count: usize,
@@ -107,7 +109,8 @@ impl Matching {
         let view = |number: u32| {
             progress::line(&format!("classifier {} of {all} learns", number + 1));
             // A resumed run trains the same ones.
-            let seed = SplitMix64::for_stream(seed ^ STREAM, u64::from(number)).next_u64();
+            let stream = u64::from(generation * all + number);
+            let seed = SplitMix64::for_stream(seed ^ STREAM, stream).next_u64();
             tch::manual_seed(seed as i64);
             let classifier = Classifier::train(number, settings, learnt, device, should_stop)?;
             let features = classifier.features_of_many(&distortion, &train.inputs[0]);
@@ -121,14 +124,21 @@ impl Matching {
         Some(Self {
             views: (0..all).map(view).collect::<Option<_>>()?,
             settings: settings.clone(),
+            generation,
             distortion,
             count,
             at: (0, 0),
         })
     }
 
-    /// What `generator` has to make smaller in a step of `epoch`, for the images float32
-    /// `[N, 28, 28]` in −1..=1 that it drew. Draws from libtorch's random generator.
+    /// Whether its classifiers are those of this epoch of the tuning, from 0.
+    pub(super) fn is_of(&self, epoch: u32) -> bool {
+        self.generation == self.settings.generation_in(epoch)
+    }
+
+    /// What `generator` has to make smaller in a step of `epoch`, an epoch of the tuning from 0, for
+    /// the images float32 `[N, 28, 28]` in −1..=1 that it drew. Draws from libtorch's random
+    /// generator.
     pub(super) fn loss(&mut self, epoch: u32, generator: &Network, drawn: &Tensor) -> Tensor {
         let (last_epoch, steps) = self.at;
         let step = if last_epoch == epoch { steps } else { 0 };
@@ -137,11 +147,13 @@ impl Matching {
         }
         self.at = (epoch, step + 1);
         let levels = SignedPixels.levels(drawn);
+        let weights = self.settings.weights_in(epoch);
+        let weights = *weights.expect("a valid recipe has some");
         let losses = self.views.iter_mut().map(|view| {
             if step.is_multiple_of(INTERVAL) {
                 view.comparison = Some(view.compare());
             }
-            view.loss(&self.settings, &self.distortion.apply(&levels))
+            view.loss(weights, &self.distortion.apply(&levels))
         });
         Tensor::stack(&losses.collect::<Vec<_>>(), 0).mean(Kind::Float)
     }
@@ -168,16 +180,21 @@ mod tests {
     use crate::data::golden;
     use crate::models::GAN;
 
-    const SETTINGS: FeatureMatching = FeatureMatching {
-        classifiers: 3,
-        epochs: 8,
-        outliers: 0.25,
-        drawn_digits: 0.1,
-        distance: 0.05,
-        entropy: 2.0,
-        shares: 0.3,
-    };
-
+    fn settings() -> FeatureMatching {
+        FeatureMatching {
+            classifiers: 3,
+            epochs: 8,
+            outliers: 0.25,
+            drawn_digits: 0.1,
+            weights: vec![Weights {
+                epochs: 1,
+                new_classifiers: false,
+                distance: 0.05,
+                entropy: 2.0,
+                shares: 0.3,
+            }],
+        }
+    }
     // The ten digits in type, 40 times each.
     fn train() -> Samples {
         let pixels = Tensor::from_slice(&golden::digits().unwrap()).reshape([10, 28, 28]);
@@ -191,11 +208,11 @@ mod tests {
     #[test]
     fn every_image_has_a_gradient_and_the_last_digits_count() {
         let generator = Network::new(&GAN, &GAN.recipe(), Device::Cpu);
-        let mut matching = Matching::new(&SETTINGS, 1, &train(), 50, &|| false).unwrap();
+        let mut matching = Matching::new((&settings(), 0), 1, &train(), 50, &|| false).unwrap();
         let noise = noise_of(NOISE_SEED, 50, 20);
         let images = generator.model().forward_t(&[noise], false).detach();
         let images = images.set_requires_grad(true);
-        let loss = matching.loss(1, &generator, &images);
+        let loss = matching.loss(0, &generator, &images);
         let gradient = &Tensor::run_backward(&[loss], &[&images], false, false)[0];
         let norms = gradient
             .square()
@@ -210,7 +227,7 @@ mod tests {
     #[test]
     fn classifiers_read_digits_and_are_less_sure_of_noise() {
         let train = train();
-        let matching = Matching::new(&SETTINGS, 1, &train, 10, &|| false).unwrap();
+        let matching = Matching::new((&settings(), 0), 1, &train, 10, &|| false).unwrap();
         let digits = train.inputs[0].narrow(0, 0, 10);
         let noise = Tensor::rand([10, 28, 28], (Kind::Float, Device::Cpu)) * 255.0;
         for view in &matching.views {
@@ -231,6 +248,6 @@ mod tests {
 
     #[test]
     fn training_of_the_classifiers_stops_when_asked() {
-        assert!(Matching::new(&SETTINGS, 1, &train(), 10, &|| true).is_none());
+        assert!(Matching::new((&settings(), 0), 1, &train(), 10, &|| true).is_none());
     }
 }

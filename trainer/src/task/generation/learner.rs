@@ -89,6 +89,7 @@ impl<'a> Adversary<'a> {
     fn train_both(&mut self, generator: &Network, batch: &Samples, moment: &Moment) -> Step {
         let stage = self.stage(moment.epoch);
         let (top_part, is_tuning) = (stage.top_part(&self.settings, moment), stage.is_tuning);
+        let epoch = moment.epoch - stage.phase.first_epoch;
         let written = SignedPixels.from_pixels(&batch.inputs[0]);
         let noise = [written.size()[0], NOISE as i64];
         let noise = Tensor::randn(noise, (Kind::Float, written.device()));
@@ -115,7 +116,7 @@ impl<'a> Adversary<'a> {
         let logits = log_odds(&self.discriminator, &drawn);
         let mut generator_loss = cross_entropy(&top(&logits, top_part), 1.0);
         if let Some(matching) = &mut self.matching {
-            generator_loss += matching.loss(moment.epoch, generator, &drawn);
+            generator_loss += matching.loss(epoch, generator, &drawn);
         }
         Step {
             loss: generator_loss,
@@ -129,12 +130,15 @@ impl Learner for Adversary<'_> {
     fn prepare(&mut self, generator: &Network, epoch: u32, should_stop: &dyn Fn() -> bool) -> bool {
         let tuning = self.settings.tuning.as_ref();
         let matching = tuning.and_then(|it| it.feature_matching.as_ref());
-        let Some(settings) = matching.filter(|_| self.stage(epoch).is_tuning) else {
+        let stage = self.stage(epoch);
+        let Some(settings) = matching.filter(|_| stage.is_tuning) else {
             return true;
         };
-        if self.matching.is_none() {
+        let epoch = epoch - stage.phase.first_epoch;
+        if self.matching.as_ref().is_none_or(|it| !it.is_of(epoch)) {
             let Fit { recipe, train, .. } = self.fit;
             let drawn = self.fit.exam.rows(Part::Validation);
+            let settings = (settings, settings.generation_in(epoch));
             let new = || Matching::new(settings, recipe.seed, train, drawn, should_stop);
             self.matching = generator.in_precision(new);
         }
