@@ -58,8 +58,8 @@ pub struct FeatureMatching {
     /// How many digits drawn in the same way they learn beside them, as a part of a batch.
     pub drawn_digits: f64,
     /// What counts how much, one after the other over the epochs of the tuning; the last ones count
-    /// until its end. While the learning rate is high, a heavy distance makes the generator worse
-    /// (docs/decisions/021). So its weight can grow as the rate falls.
+    /// until its end. Heavy ones at the highest learning rate made the generator worse
+    /// (docs/decisions/021), so they can grow as the rate falls.
     pub weights: Vec<Weights>,
 }
 
@@ -69,8 +69,8 @@ pub struct FeatureMatching {
 pub struct Weights {
     /// For how many epochs they count.
     pub epochs: u32,
-    /// Whether other classifiers are trained first, and take the place of those before. The longer
-    /// a generator learns from the same ones, the more it draws what only they take for digits.
+    /// Whether other classifiers are trained first, and take the place of those before. A generator
+    /// that learns from the same ones for long seems to draw what only they take for digits.
     #[serde(default)]
     pub new_classifiers: bool,
     /// The weight of the Fréchet distance between the features of generated and of handwritten

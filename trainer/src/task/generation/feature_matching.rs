@@ -136,9 +136,9 @@ impl Matching {
         self.generation == self.settings.generation_in(epoch)
     }
 
-    /// What `generator` has to make smaller in a step of `epoch`, an epoch of the tuning from 0, for
-    /// the images float32 `[N, 28, 28]` in −1..=1 that it drew. Draws from libtorch's random
-    /// generator.
+    /// What `generator` has to make smaller in a step of `epoch`, which counts from 0 at the first
+    /// epoch of the tuning. The images that it drew are float32 `[N, 28, 28]` in −1..=1. Draws from
+    /// libtorch's random generator.
     pub(super) fn loss(&mut self, epoch: u32, generator: &Network, drawn: &Tensor) -> Tensor {
         let (last_epoch, steps) = self.at;
         let step = if last_epoch == epoch { steps } else { 0 };
@@ -195,6 +195,7 @@ mod tests {
             }],
         }
     }
+
     // The ten digits in type, 40 times each.
     fn train() -> Samples {
         let pixels = Tensor::from_slice(&golden::digits().unwrap()).reshape([10, 28, 28]);
