@@ -185,18 +185,14 @@ fn numbers(value: &Value, name: &str) -> Vec<f64> {
     if let Some(tables) = value.as_array() {
         return tables.iter().flat_map(|it| numbers(it, name)).collect();
     }
-    match name.split_once('.') {
-        Some((table, name)) => {
-            let table = value.get(table);
-            table.map_or_else(Vec::new, |it| numbers(it, name))
-        }
-        None => {
-            let number = value.get(name);
-            let number =
-                number.and_then(|it| it.as_float().or(it.as_integer().map(|it| it as f64)));
-            number.into_iter().collect()
-        }
+    if let Some((table, name)) = name.split_once('.') {
+        return value
+            .get(table)
+            .map_or_else(Vec::new, |it| numbers(it, name));
     }
+    let number = value.get(name);
+    let number = number.and_then(|it| it.as_float().or(it.as_integer().map(|it| it as f64)));
+    number.into_iter().collect()
 }
 
 fn refused(field: &str, value: impl fmt::Display, allowed: &str) -> Error {
