@@ -40,17 +40,17 @@ async fn each_wrong_field_is_named_with_what_is_allowed() {
         (
             with(vec![encoded(b"GIF89a".to_vec())]),
             "images[0].encoded",
-            "neither PNG, JPEG nor WebP",
+            "is GIF",
         ),
         (
             with(vec![encoded(cut)]),
             "images[0].encoded",
-            "cannot be decoded",
+            "is cut off or damaged",
         ),
         (
             with(vec![encoded(b"\xff\xd8\xff\xe0".to_vec())]),
             "images[0].encoded",
-            "cannot be decoded",
+            "is cut off or damaged",
         ),
         (
             with(vec![raw(0, 28, 1, vec![])]),

@@ -12,6 +12,9 @@ const FAR: f32 = 0.35;
 /// A patch beside the main one that has this part of its height is another digit, unless it is
 /// nearer than that part of the longer side.
 const BESIDE: (f32, f32) = (0.6, 0.05);
+/// Another patch inside the picture can be a digit as well if it has this part of the main one's
+/// pixels, that part of its length, and is as long as that, in pixels.
+const ALIKE: (f32, f32, usize) = (0.25, 0.6, 8);
 /// A patch inside the picture is the digit, rather than a larger one that the edge cuts, if it has
 /// this part of the larger one's length and that part of its pixels.
 const INSIDE: (f32, f32) = (0.25, 0.1);
@@ -24,14 +27,23 @@ const UNDERLINED: f32 = 0.2;
 /// side. Otherwise it may be the bar of a 5 or a 7.
 const OVERLINE: (f32, f32) = (1.5, 0.12);
 
-/// Clears all ink but the digit's; gives the digit's patches.
-pub(super) fn keep(width: usize, mask: &mut [bool], dropped: &mut Dropped) -> Vec<Patch> {
+/// The ink that was kept.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// The digit's patches.
+    pub(super) patches: Vec<Patch>,
+    /// How many other patches can be digits as well.
+    pub(super) alike: usize,
+}
+
+/// Clears all ink but the digit's.
+pub(super) fn keep(width: usize, mask: &mut [bool], dropped: &mut Dropped) -> Kept {
     let mut patches = patches(width, mask);
     dropped.add(Thing::Line, drop_lines(width, &mut patches));
     dropped.add(Thing::Surroundings, drop_circles(width, &mut patches));
     let size = |patch: &&Patch| patch.pixels.len();
     let Some(largest) = patches.iter().max_by_key(size) else {
-        return Vec::new();
+        return Kept::default();
     };
     let inner = patches
         .iter()
@@ -51,14 +63,20 @@ pub(super) fn keep(width: usize, mask: &mut [bool], dropped: &mut Dropped) -> Ve
         let beside = patch.columns_between(main) as f32;
         patch.height() as f32 >= BESIDE.0 * main.height() as f32 && beside >= BESIDE.1 * longer
     };
-    let mut candidates = Vec::new();
+    let is_alike = |patch: &Patch| {
+        patch.pixels.len() as f32 >= ALIKE.0 * main.pixels.len() as f32
+            && patch.longer() as f32 >= ALIKE.1 * longer
+            && patch.longer() >= ALIKE.2
+            && patch.at_edge == 0
+    };
+    let (mut candidates, mut others) = (Vec::new(), Vec::new());
     for patch in patches.iter().filter(|patch| !std::ptr::eq(*patch, main)) {
         if (patch.pixels.len() as f32) < SPECK * main.pixels.len() as f32 {
             dropped.add(Thing::Speck, 1);
         } else if patch.at_edge > 0 && main.at_edge == 0 {
             dropped.add(Thing::AtEdge, 1);
         } else if is_another(patch) {
-            dropped.add(Thing::Neighbour, 1);
+            others.push(patch);
         } else {
             candidates.push(patch);
         }
@@ -70,12 +88,16 @@ pub(super) fn keep(width: usize, mask: &mut [bool], dropped: &mut Dropped) -> Ve
         let is_near = |patch: &mut &Patch| patch.gap(part) as f32 <= FAR * longer;
         digit.extend(candidates.extract_if(.., is_near));
     }
-    dropped.add(Thing::Neighbour, candidates.len());
+    others.extend(candidates);
+    dropped.add(Thing::Neighbour, others.len());
     mask.fill(false);
     for &pixel in digit.iter().flat_map(|patch| &patch.pixels) {
         mask[pixel as usize] = true;
     }
-    digit.into_iter().cloned().collect()
+    Kept {
+        patches: digit.into_iter().cloned().collect(),
+        alike: others.into_iter().filter(|it| is_alike(it)).count(),
+    }
 }
 
 /// Drops the lines that lie wholly under or over something that can be a digit; says how many.

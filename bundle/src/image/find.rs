@@ -28,8 +28,8 @@ pub(super) struct Found {
     pub(super) dropped: Dropped,
     /// Whether the ink can be a digit.
     is_digit: bool,
-    /// Whether the ink is where a shadow ends at the picture's edge; a closer look does not tell.
-    is_shadow: bool,
+    /// Whether the ink's surroundings say that it is none: a closer look does not see them.
+    is_other: bool,
     /// Where the top left corner of the ink's picture lies.
     offset: [usize; 2],
 }
@@ -40,7 +40,7 @@ impl Found {
         polarity: Polarity::DarkOnLight,
         dropped: Dropped::NONE,
         is_digit: false,
-        is_shadow: false,
+        is_other: false,
         offset: [0; 2],
     };
 }
@@ -53,17 +53,16 @@ pub(super) fn digit(image: &GrayImage) -> Found {
     let whole = [0, 0, image.width() as usize, image.height() as usize];
     let (levels, factor) = Levels::of(image, whole, WORKING_SIDE);
     let mut found = look(levels);
-    // What a shadow hides is no digit, however closely it is looked at.
     let region = found
         .ink
         .as_ref()
-        .filter(|_| !found.is_shadow)
+        .filter(|_| !found.is_other)
         .and_then(|ink| around(ink, found.offset, factor, whole));
     let closer = region.map(|region| look(Levels::of(image, region, WORKING_SIDE).0));
     if let Some(closer) = closer.filter(|closer| closer.ink.is_some()) {
         (found.ink, found.is_digit) = (closer.ink, closer.is_digit);
     }
-    let is_digit = found.is_digit && !found.is_shadow;
+    let is_digit = found.is_digit && !found.is_other;
     found.ink.take_if(|_| !is_digit);
     found
 }
@@ -78,20 +77,21 @@ fn look(mut levels: Levels) -> Found {
         levels.invert();
     }
     let mut ink = Ink::of(light::missing(&levels, &mut dropped));
-    let mut is_shadow = false;
+    let mut is_other = false;
     let is_digit = ink.as_mut().is_some_and(|ink| {
         let all = ink.mask.clone();
         dropped.add(Thing::Line, rules::erase(levels.width, &mut ink.mask));
         let kept = digit::keep(levels.width, &mut ink.mask, &mut dropped);
-        is_shadow = writing::is_shadow(&levels, &kept, &dropped);
-        writing::is_digit(ink, &kept, &all, &dropped)
+        let is_one_of_many = writing::is_one_of_many(&kept, &dropped);
+        is_other = is_one_of_many || writing::is_shadow(&levels, &kept.patches, &dropped);
+        !is_one_of_many && writing::is_digit(ink, &kept.patches, &all)
     });
     Found {
         ink,
         polarity,
         dropped,
         is_digit,
-        is_shadow,
+        is_other,
         offset,
     }
 }

@@ -1,4 +1,4 @@
-//! Block letters and signs of straight lines.
+//! Block letters, digits and signs of straight lines.
 //!
 //! The trainer draws letters, too (`trainer/src/data/outliers/`), by another table with another
 //! pen: a model is not to be judged by what it learnt from. Letters that some hands write like a
@@ -70,6 +70,20 @@ pub(super) const SIGNS: [Sign; 12] = [
     "40 84 49 04 40",
     "06 24 44 66 86 94",
     "00 90/00 09/30 39/60 69/90 99",
+];
+
+// 0 to 9
+pub(super) const DIGITS: [Sign; 10] = [
+    "40 12 17 49 77 72 40",
+    "22 40 49",
+    "12 30 60 73 09 89",
+    "11 40 72 44 76 49 08",
+    "60 06 86/60 69",
+    "80 10 14 54 77 49 08",
+    "60 13 07 39 69 76 54 15",
+    "00 80 29",
+    "40 12 44 77 49 07 44 72 40",
+    "74 33 12 40 72 74 59",
 ];
 
 /// The lines of a sign.

@@ -3,7 +3,7 @@
 use std::f32::consts::TAU;
 
 use super::blank::{Blank, blank};
-use super::letters::{CAPITALS, Point, SIGNS, SMALL_LETTERS, Sign, lines, stroke, written};
+use super::letters::{CAPITALS, DIGITS, Point, SIGNS, SMALL_LETTERS, Sign, lines, stroke, written};
 use super::page::Page;
 use super::{Rng, between};
 
@@ -17,19 +17,18 @@ const DRAWINGS: [Sign; 6] = [
     "06 16 33 63 76 96 98 08 06/28 27/78 77",
 ];
 
-pub(super) const OTHERS: [Blank; 9] = [
+pub(super) const OTHERS: [Blank; 11] = [
     blank("capital letters", |rng| one_of(&CAPITALS, rng).png()),
     blank("small letters", |rng| one_of(&SMALL_LETTERS, rng).png()),
     blank("words of two to four letters", |rng| {
-        let mut word = Vec::new();
-        for place in 0..rng.usize(2..5) {
-            let sign = SMALL_LETTERS[rng.usize(..SMALL_LETTERS.len())];
-            let right = 10.0 * place as f32;
-            let moved = |line: Vec<Point>| line.into_iter().map(|[x, y]| [x + right, y]).collect();
-            word.extend(lines(sign).into_iter().map(moved));
-        }
-        written(&word, rng).png()
+        let letters = rng.usize(2..5);
+        row_of(&SMALL_LETTERS, letters, rng)
     }),
+    blank("numbers of three to seven digits", |rng| {
+        let digits = rng.usize(3..8);
+        row_of(&DIGITS, digits, rng)
+    }),
+    blank("barcodes", barcode),
     blank("signs", |rng| one_of(&SIGNS, rng).png()),
     blank("drawings", |rng| one_of(&DRAWINGS, rng).png()),
     blank("scribbles", |rng| {
@@ -48,6 +47,36 @@ pub(super) const OTHERS: [Blank; 9] = [
     blank("textures", texture),
     blank("clouds", clouds),
 ];
+
+fn row_of(signs: &[Sign], count: usize, rng: &mut Rng) -> Vec<u8> {
+    let mut row = Vec::new();
+    for place in 0..count {
+        let sign = signs[rng.usize(..signs.len())];
+        let right = 10.0 * place as f32;
+        let moved = |line: Vec<Point>| line.into_iter().map(|[x, y]| [x + right, y]).collect();
+        row.extend(lines(sign).into_iter().map(moved));
+    }
+    written(&row, rng).png()
+}
+
+/// Bars of several widths beside each other, wide apart or narrow.
+fn barcode(rng: &mut Rng) -> Vec<u8> {
+    let (unit, bars) = (rng.usize(1..5), rng.usize(10..40));
+    let (high, margin) = (rng.usize(60..200), rng.usize(10..60));
+    let widths: Vec<usize> = (0..2 * bars).map(|_| unit * rng.usize(1..4)).collect();
+    let length: usize = widths.iter().sum();
+    let mut page = Page::new(
+        length + 2 * margin,
+        high + 2 * margin,
+        between(rng, 200.0, 255.0),
+    );
+    let (ink, mut left) = (between(rng, 0.0, 80.0), margin);
+    for bar in widths.chunks(2) {
+        page.fill([left, margin, left + bar[0], margin + high], ink);
+        left += bar[0] + bar[1];
+    }
+    page.png()
+}
 
 fn one_of(signs: &[Sign], rng: &mut Rng) -> Page {
     written(&lines(signs[rng.usize(..signs.len())]), rng)

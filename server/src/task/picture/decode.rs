@@ -1,6 +1,7 @@
 //! From a file or pixels to the pixels that a model takes.
 
 use std::borrow::Cow;
+use std::error::Error;
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat};
 use quintet_bundle::image::{Channels, Colours, Framing, ImageSpec, Pixels, WHITE};
@@ -159,8 +160,18 @@ fn cut_off(missing: &str) -> Violation {
     )
 }
 
+/// What the decoder says of a file, after words that need no knowledge of the format.
 pub(super) fn undecodable(error: &ImageError) -> Violation {
-    Violation::new("encoded", format!("cannot be decoded: {error}"))
+    match error {
+        ImageError::Decoding(error) => {
+            let words = error
+                .source()
+                .map_or_else(|| error.to_string(), ToString::to_string);
+            cut_off(&format!("its decoder says \"{words}\""))
+        }
+        ImageError::IoError(error) => cut_off(&format!("its decoder says \"{error}\"")),
+        other => Violation::new("encoded", format!("cannot be decoded: {other}")),
+    }
 }
 
 #[cfg(test)]

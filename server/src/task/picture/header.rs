@@ -7,7 +7,7 @@ use image::{ImageDecoder, ImageFormat, ImageReader, Limits};
 use quintet_proto::v1::RawImage;
 
 use super::decode::undecodable;
-use super::{Picture, jpeg};
+use super::{Picture, format, jpeg};
 use crate::error::Violation;
 
 /// The number of pixels of a picture, from a file's header alone.
@@ -21,8 +21,6 @@ pub fn pixels(picture: &Picture, max_pixels: u64) -> Result<u64, Violation> {
     }
 }
 
-/// The formats that are taken.
-const FORMATS: [ImageFormat; 3] = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP];
 /// Bytes of RGBA of 16 bits a channel.
 const WIDEST_PIXEL: u64 = 8;
 /// The bound on the memory of a decoded picture is at least this many bytes.
@@ -33,14 +31,7 @@ const PNG_SLACK: u64 = 64 * 1024;
 /// Reads the file's header: the decoder of the rest, and the number of pixels if it is within
 /// `max_pixels`.
 pub(super) fn open(file: &[u8], max_pixels: u64) -> Result<(impl ImageDecoder, u64), Violation> {
-    let format = image::guess_format(file).ok();
-    let Some(format) = format.filter(|it| FORMATS.contains(it)) else {
-        let words = format!(
-            "is {} bytes that are neither PNG, JPEG nor WebP",
-            file.len()
-        );
-        return Err(Violation::new("encoded", words));
-    };
+    let format = format::taken(file).map_err(|words| Violation::new("encoded", words))?;
     let canvas = match format {
         ImageFormat::Png => within("encoded", png_canvas(file).unwrap_or_default(), max_pixels)?
             .saturating_add((file.len() as u64 + PNG_SLACK) / WIDEST_PIXEL),

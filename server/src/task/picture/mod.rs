@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod format;
 mod header;
 mod jpeg;
 mod reduced;
