@@ -34,7 +34,7 @@ impl Network {
         let store = nn::VarStore::new(device);
         let model = (architecture.build)(&store.root(), recipe);
         Self {
-            precision: recipe.precision(architecture, device),
+            precision: recipe.precision.unwrap_or(Precision::Float32),
             architecture,
             storage: recipe.storage,
             quantization: None,

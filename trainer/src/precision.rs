@@ -4,6 +4,9 @@
 //! tch would take float16 on CUDA, whose small gradients vanish unless the loss is scaled.
 
 use std::cell::Cell;
+use std::fmt;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -14,7 +17,8 @@ use tch::{Device, Kind, Tensor};
 pub enum Precision {
     /// float32.
     Float32,
-    /// bfloat16: faster on GPUs, and on processors with AVX512_BF16 or AMX.
+    /// bfloat16: faster on GPUs and on some processors, such as those with AMX. Others convert each
+    /// number, and are ten and more times as slow with it as with float32.
     Bfloat16,
 }
 
@@ -25,12 +29,44 @@ thread_local! {
 /// Sets the precision back when a scope ends.
 struct Scope(Precision);
 
+/// Rows and columns of the matrices that tell which precision is faster on a processor.
+const SIDE: i64 = 256;
+/// How often they are multiplied. The fastest product counts.
+const PRODUCTS: usize = 5;
+/// bfloat16 must be as many times as fast: a layer is slower than its products.
+const FASTER: f64 = 1.2;
+
 impl Precision {
-    /// What a recipe without a precision trains in on `device`, if its network can use both.
+    /// The faster one on `device`. Of a processor, products of matrices tell it.
     pub fn of_device(device: Device) -> Self {
+        static OF_PROCESSOR: OnceLock<Precision> = OnceLock::new();
         match device {
             Device::Cuda(_) => Self::Bfloat16,
-            _ => Self::Float32,
+            _ => *OF_PROCESSOR.get_or_init(Self::of_processor),
+        }
+    }
+
+    fn of_processor() -> Self {
+        // No random numbers: those of a run have a seed.
+        let x = Tensor::ones([SIDE, SIDE], (Kind::Float, Device::Cpu));
+        let product = || {
+            let start = Instant::now();
+            let _product = lower(&x).matmul(&lower(&x));
+            start.elapsed()
+        };
+        let fastest = |precision: Self| {
+            let times = (0..PRODUCTS).map(|_| precision.scope(product));
+            times.min().unwrap_or_default()
+        };
+        Self::faster(fastest(Self::Float32), fastest(Self::Bfloat16))
+    }
+
+    // The one to train in where a product takes so long in either.
+    fn faster(float32: Duration, bfloat16: Duration) -> Self {
+        if float32 >= bfloat16.mul_f64(FASTER) {
+            Self::Bfloat16
+        } else {
+            Self::Float32
         }
     }
 
@@ -38,6 +74,16 @@ impl Precision {
     pub fn scope<T>(self, compute: impl FnOnce() -> T) -> T {
         let _scope = Scope(PRECISION.replace(self));
         compute()
+    }
+}
+
+/// As in recipes.
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Float32 => "float32",
+            Self::Bfloat16 => "bfloat16",
+        })
     }
 }
 
@@ -70,8 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn gpus_train_in_bfloat16() {
-        assert_eq!(Precision::of_device(Device::Cpu), Precision::Float32);
+    fn the_faster_precision_is_chosen() {
         assert_eq!(Precision::of_device(Device::Cuda(1)), Precision::Bfloat16);
+        let of = |float32, bfloat16| {
+            let [float32, bfloat16] = [float32, bfloat16].map(Duration::from_micros);
+            Precision::faster(float32, bfloat16)
+        };
+        assert_eq!(of(200, 100), Precision::Bfloat16);
+        assert_eq!(of(110, 100), Precision::Float32);
+        assert_eq!(of(100, 1_000), Precision::Float32);
     }
 }

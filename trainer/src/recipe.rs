@@ -8,7 +8,6 @@ use std::path::Path;
 
 use quintet_onnx::Storage;
 use serde::{Deserialize, Serialize};
-use tch::Device;
 
 pub use self::adversarial::{Adversarial, FeatureMatching, Tuning, Weights};
 use crate::data::augmentation::Augmentation;
@@ -42,8 +41,8 @@ pub struct Recipe {
     /// a network whose epochs are not chosen by samples, as the GAN.
     #[serde(default)]
     pub validation_fraction: f64,
-    /// What the layers compute in while they train; when absent, float32 on the CPU and bfloat16 on
-    /// CUDA.
+    /// What the layers compute in while they train. When absent, a new run takes the faster one of
+    /// its device, which its folder and its bundle then name, and a resumed run keeps its own.
     pub precision: Option<Precision>,
     /// How the bundle stores the weights.
     #[serde(default = "default_storage")]
@@ -233,16 +232,6 @@ impl Recipe {
     /// The recipe as TOML; [`Recipe::parse`] gives the same recipe back.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a recipe is tables of plain values")
-    }
-
-    /// What the layers of `architecture` compute in while they train on `device`.
-    pub fn precision(&self, architecture: &Architecture, device: Device) -> Precision {
-        let default = if architecture.tables.contains(&"precision") {
-            Precision::of_device(device)
-        } else {
-            Precision::Float32
-        };
-        self.precision.unwrap_or(default)
     }
 
     /// How texts become tokens.

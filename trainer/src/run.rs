@@ -20,6 +20,7 @@ use crate::fit::{Ending, Fit, Start, fit};
 use crate::import::import;
 use crate::models::{Architecture, transformer};
 use crate::network::Network;
+use crate::precision::Precision;
 use crate::pretrained::Pretrained;
 use crate::progress;
 use crate::recipe::Recipe;
@@ -73,8 +74,8 @@ pub fn run(
         Command::Train(args) => {
             let pretrained = pretrained(&args.init)?;
             let networks = chosen(networks, &args.network, &args.images, pretrained.as_ref())?;
-            let jobs = jobs(networks, |it| recipe(args, it))?;
             let (device, resume) = (device::resolve(&args.device)?, args.resume);
+            let jobs = jobs(networks, |it| recipe(args, it, device))?;
             let work = Work::Train { resume };
             (jobs, pretrained, &args.output, &args.data, device, work)
         }
@@ -173,7 +174,7 @@ fn jobs(
     networks.into_iter().map(job).collect()
 }
 
-fn recipe(args: &Train, architecture: &Architecture) -> Result<Recipe, Error> {
+fn recipe(args: &Train, architecture: &Architecture, device: Device) -> Result<Recipe, Error> {
     let none = || Error::Usage(format!("recipe is original, but {architecture} has none"));
     let mut recipe = match args.recipe.as_str() {
         "default" => architecture.recipe(),
@@ -184,6 +185,15 @@ fn recipe(args: &Train, architecture: &Architecture) -> Result<Recipe, Error> {
     recipe.batch_size = args.batch_size.unwrap_or(recipe.batch_size);
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     recipe.validate(architecture)?;
+    if recipe.precision.is_none() && architecture.tables.contains(&"precision") {
+        let run = RunFolder::open(&args.output.runs_dir.join(architecture.name));
+        let resumed = args.resume && run.last().exists();
+        recipe.precision = if resumed {
+            run.recipe(architecture)?.precision
+        } else {
+            Some(Precision::of_device(device))
+        };
+    }
     Ok(recipe)
 }
 
@@ -304,8 +314,9 @@ impl Session<'_> {
             if !job.resume {
                 RunFolder::create(&folder, recipe)?;
             }
+            let precision = recipe.precision.unwrap_or(Precision::Float32);
             progress::line(&format!(
-                "{architecture}: {} parameters, {} training and {} validation {}, {}",
+                "{architecture}: {} parameters, {} training and {} validation {}, {precision}, {}",
                 Network::new(architecture, recipe, Device::Cpu).parameters(),
                 train.len(),
                 validation.len(),

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::path::Path;
 
-use quintet_bundle::{Bundle, task};
+use quintet_bundle::{Bundle, Provenance, task};
 use quintet_trainer::checkpoint::Checkpoint;
 use quintet_trainer::error::Error;
 use quintet_trainer::export::export;
@@ -348,4 +348,28 @@ fn training_writes_a_bundle_that_evaluates() {
     ] {
         assert!(runs.join("gan").join(file).exists(), "{file}");
     }
+
+    // The recipe has no precision. A run chooses one, and keeps it when it is resumed, though the
+    // other may be faster there.
+    let recipe = |bundle: &Bundle| match &bundle.manifest().provenance {
+        Provenance::Trained(training) => training.recipe.clone(),
+        other => panic!("{other:?}"),
+    };
+    let [float32, bfloat16] = ["float32", "bfloat16"].map(|it| format!("precision = \"{it}\""));
+    let chosen = recipe(&bundle);
+    let (mine, other) = if chosen.contains(&float32) {
+        (&float32, &bfloat16)
+    } else {
+        (&bfloat16, &float32)
+    };
+    assert!(chosen.contains(mine), "{chosen}");
+    let file = runs.join("gan/recipe.toml");
+    let of_run = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, of_run.replace(mine, other)).unwrap();
+    let again = ["--resume", "--model-version", "2"];
+    let resumed = trainer(&[&["train", "gan"], &common[..], &small[..], &again].concat());
+    let message = String::from_utf8_lossy(&resumed.stderr);
+    assert!(resumed.status.success(), "{message}");
+    let bundle = Bundle::open(&models.join("gan/2")).unwrap();
+    assert!(recipe(&bundle).contains(other), "{}", recipe(&bundle));
 }
