@@ -116,7 +116,7 @@ async fn classify_says_where_there_is_no_digit() {
         .map(words)
         .collect();
     expect![[r"
-        DIR/a.png: no ink, dropped 11 lines, 1 speck
+        DIR/a.png: no digit, dropped 11 lines, 1 speck
         ▒▒
         ██
 

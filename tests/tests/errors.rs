@@ -45,12 +45,12 @@ async fn each_wrong_field_is_named_with_what_is_allowed() {
         (
             with(vec![encoded(cut)]),
             "images[0].encoded",
-            "is cut off or damaged",
+            "cannot be decoded",
         ),
         (
             with(vec![encoded(b"\xff\xd8\xff\xe0".to_vec())]),
             "images[0].encoded",
-            "is cut off or damaged",
+            "cannot be decoded",
         ),
         (
             with(vec![raw(0, 28, 1, vec![])]),

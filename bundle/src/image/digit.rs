@@ -12,9 +12,6 @@ const FAR: f32 = 0.35;
 /// A patch beside the main one that has this part of its height is another digit, unless it is
 /// nearer than that part of the longer side.
 const BESIDE: (f32, f32) = (0.6, 0.05);
-/// Another patch inside the picture can be a digit as well if it has this part of the main one's
-/// pixels, that part of its length, and is as long as that, in pixels.
-const ALIKE: (f32, f32, usize) = (0.25, 0.6, 8);
 /// A patch inside the picture is the digit, rather than a larger one that the edge cuts, if it has
 /// this part of the larger one's length and that part of its pixels.
 const INSIDE: (f32, f32) = (0.25, 0.1);
@@ -27,13 +24,13 @@ const UNDERLINED: f32 = 0.2;
 /// side. Otherwise it may be the bar of a 5 or a 7.
 const OVERLINE: (f32, f32) = (1.5, 0.12);
 
-/// The ink that was kept.
+/// What ink is the digit.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    /// The digit's patches.
+    /// The digit's patches, the main one first.
     pub(super) patches: Vec<Patch>,
-    /// How many other patches can be digits as well.
-    pub(super) alike: usize,
+    /// Its neighbours, which are cleared.
+    pub(super) others: Vec<Patch>,
 }
 
 /// Clears all ink but the digit's.
@@ -63,12 +60,6 @@ pub(super) fn keep(width: usize, mask: &mut [bool], dropped: &mut Dropped) -> Ke
         let beside = patch.columns_between(main) as f32;
         patch.height() as f32 >= BESIDE.0 * main.height() as f32 && beside >= BESIDE.1 * longer
     };
-    let is_alike = |patch: &Patch| {
-        patch.pixels.len() as f32 >= ALIKE.0 * main.pixels.len() as f32
-            && patch.longer() as f32 >= ALIKE.1 * longer
-            && patch.longer() >= ALIKE.2
-            && patch.at_edge == 0
-    };
     let (mut candidates, mut others) = (Vec::new(), Vec::new());
     for patch in patches.iter().filter(|patch| !std::ptr::eq(*patch, main)) {
         if (patch.pixels.len() as f32) < SPECK * main.pixels.len() as f32 {
@@ -94,9 +85,10 @@ pub(super) fn keep(width: usize, mask: &mut [bool], dropped: &mut Dropped) -> Ke
     for &pixel in digit.iter().flat_map(|patch| &patch.pixels) {
         mask[pixel as usize] = true;
     }
+    let cloned = |patches: Vec<&Patch>| patches.into_iter().cloned().collect();
     Kept {
-        patches: digit.into_iter().cloned().collect(),
-        alike: others.into_iter().filter(|it| is_alike(it)).count(),
+        patches: cloned(digit),
+        others: cloned(others),
     }
 }
 

@@ -5,14 +5,14 @@
 //! 3. `polarity` decides whether the ink is the darker or the lighter side.
 //! 4. `light` takes light and shadow away, `ink` finds what stands out from the paper.
 //! 5. `rules` clears lines, `digit` everything else that is not the digit.
-//! 6. `writing` decides whether what is left can be a digit at all.
+//! 6. `several` and `writing` decide whether what is left can be the digit.
 //!
 //! Where the digit is small, its surroundings go through the same steps again.
 
 use super::findings::{Dropped, Polarity, Thing};
 use super::ink::Ink;
 use super::levels::{Levels, Region};
-use super::{GrayImage, card, digit, light, noise, polarity, rules, writing};
+use super::{GrayImage, card, digit, light, noise, polarity, rules, several, writing};
 
 /// Longer side of the picture that is worked on, in pixels.
 const WORKING_SIDE: usize = 192;
@@ -82,9 +82,10 @@ fn look(mut levels: Levels) -> Found {
         let all = ink.mask.clone();
         dropped.add(Thing::Line, rules::erase(levels.width, &mut ink.mask));
         let kept = digit::keep(levels.width, &mut ink.mask, &mut dropped);
-        let is_one_of_many = writing::is_one_of_many(&kept, &dropped);
-        is_other = is_one_of_many || writing::is_shadow(&levels, &kept.patches, &dropped);
-        !is_one_of_many && writing::is_digit(ink, &kept.patches, &all)
+        let patches = &kept.patches;
+        let is_one_of_several = several::is_one_of_several(levels.width, &kept, &all);
+        is_other = is_one_of_several || writing::is_shadow(&levels, patches, &dropped);
+        !is_one_of_several && writing::is_digit(ink, patches, &all, &dropped)
     });
     Found {
         ink,

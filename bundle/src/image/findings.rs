@@ -3,7 +3,7 @@
 /// What the search for a digit found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Findings {
-    /// Whether there is ink. If not, the frame is black.
+    /// Whether there is ink that can be one digit. If not, the frame is black.
     pub ink_found: bool,
     /// How ink and paper differ.
     pub polarity: Polarity,

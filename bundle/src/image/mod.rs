@@ -23,6 +23,7 @@ mod polarity;
 mod resample;
 mod resize;
 mod rules;
+mod several;
 mod sheet;
 mod spec;
 mod strokes;

@@ -3,7 +3,6 @@
 //! The bounds lie beyond every one of thousands of MNIST's digits on paper of all kinds
 //! (`docs/pictures.md`).
 
-use super::digit::Kept;
 use super::findings::{Dropped, Thing};
 use super::ink::Ink;
 use super::levels::{Levels, quantile};
@@ -14,8 +13,6 @@ use super::strokes::stroke_width;
 const LEAST_LENGTH: usize = 6;
 /// Neighbours as large as parts of the digit, of which a texture has this many.
 const TEXTURE: u32 = 12;
-/// Others that can be digits as well, of which a number of several digits has this many.
-const SEVERAL: usize = 2;
 /// What covers this part of a side of the picture lies around the paper.
 const SIDE_COVERED: f32 = 0.97;
 /// At the outline of light, less than this part of the contrast is lost over the width of its
@@ -45,7 +42,7 @@ const INKED: f32 = 0.02;
 
 /// Whether the ink that was kept, of these patches, can be a digit. `all` is the ink before
 /// anything was cleared.
-pub(super) fn is_digit(ink: &Ink, kept: &[Patch], all: &[bool]) -> bool {
+pub(super) fn is_digit(ink: &Ink, kept: &[Patch], all: &[bool], dropped: &Dropped) -> bool {
     let Some([left, top, right, bottom]) = ink.bounds() else {
         return false;
     };
@@ -54,6 +51,7 @@ pub(super) fn is_digit(ink: &Ink, kept: &[Patch], all: &[bool]) -> bool {
         |patch| is_rule(patch) || is_block(patch) || is_cut_off(width, patch, &ink.mask);
     let slope = slope(ink, kept);
     let is_other = (right - left).max(bottom - top) < LEAST_LENGTH
+        || dropped.count(Thing::Neighbour) >= TEXTURE
         || kept.iter().all(is_no_part)
         || slope < SOFT.1 && slope * stroke_width(width, &ink.mask) < SOFT.0
         // The bar of a 7 that is cut out tightly may cover a side, too.
@@ -61,12 +59,6 @@ pub(super) fn is_digit(ink: &Ink, kept: &[Patch], all: &[bool]) -> bool {
             && (slope < SOFT.1 || kept.iter().all(|patch| is_solid(width, patch)))
         || is_on_a_box(width, kept, all);
     !is_other
-}
-
-/// Whether the ink that was kept is one of many things like it: of a number's digits, of the bars of
-/// a barcode, of a texture. One other is taken for a neighbour.
-pub(super) fn is_one_of_many(kept: &Kept, dropped: &Dropped) -> bool {
-    kept.alike >= SEVERAL || dropped.count(Thing::Neighbour) >= TEXTURE
 }
 
 /// Whether the ink that was kept is what is left of a shadow at the edge of the picture.

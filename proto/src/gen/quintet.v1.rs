@@ -77,16 +77,16 @@ pub struct Classification {
     #[prost(message, repeated, tag = "1")]
     pub labels: ::prost::alloc::vec::Vec<Label>,
     /// Whether there is anything to read. False for an image of one colour and, where the framing
-    /// looks for a digit, for one without ink: empty paper, light and shadow, lines, noise. False as
-    /// well where the model is less sure of its most probable label than its manifest's
-    /// `least_confidence`: ink that is no digit. Then the labels mean nothing. Absent in answers of
-    /// servers that do not say.
+    /// looks for a digit, for one without ink: empty paper, light and shadow, lines, noise; and for
+    /// several things that could each be the digit: a number, a word, a barcode. False as well where
+    /// the model is less sure of its most probable label than its manifest's `least_confidence`: ink
+    /// that is no digit. Then the labels mean nothing. Absent in answers of servers that do not say.
     #[prost(bool, optional, tag = "2")]
     pub readable: ::core::option::Option<bool>,
     /// With `explain`: the pixels that the model saw, grey or RGB.
     #[prost(message, optional, tag = "3")]
     pub frame: ::core::option::Option<Image>,
-    /// With `explain`, where the framing looks for a digit: whether it found ink.
+    /// With `explain`, where the framing looks for a digit: whether it found ink that can be one.
     #[prost(bool, optional, tag = "4")]
     pub ink_found: ::core::option::Option<bool>,
     /// With `explain`, where the framing looks for a digit: how ink and paper differ.

@@ -351,9 +351,11 @@ fn training_writes_a_bundle_that_evaluates() {
 
     // The recipe has no precision. A run chooses one, and keeps it when it is resumed, though the
     // other may be faster there.
-    let recipe = |bundle: &Bundle| match &bundle.manifest().provenance {
-        Provenance::Trained(training) => training.recipe.clone(),
-        other => panic!("{other:?}"),
+    let recipe = |bundle: &Bundle| {
+        let Provenance::Trained(training) = &bundle.manifest().provenance else {
+            panic!("{:?}", bundle.manifest().provenance);
+        };
+        training.recipe.clone()
     };
     let [float32, bfloat16] = ["float32", "bfloat16"].map(|it| format!("precision = \"{it}\""));
     let chosen = recipe(&bundle);

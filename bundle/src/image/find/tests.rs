@@ -204,36 +204,6 @@ fn other_things_are_dropped() {
 }
 
 #[test]
-fn one_of_many_like_things_is_no_digit() {
-    let (width, two) = (4 * SIDE, two());
-    let numbers = [1, 2, 3, 4].map(|digits| {
-        let level = |x: u32, y| {
-            let is_paper = x >= digits * SIDE;
-            Luma([if is_paper {
-                255
-            } else {
-                two.get_pixel(x % SIDE, y).0[0]
-            }])
-        };
-        Framed::of(&GrayImage::from_fn(width, SIDE, level))
-            .findings
-            .ink_found
-    });
-    assert_eq!(numbers, [true, true, false, false]);
-    let column = |x, y| *two.get_pixel(x, y % SIDE);
-    let column = GrayImage::from_fn(SIDE, 3 * SIDE, column);
-    assert!(!Framed::of(&column).findings.ink_found);
-
-    // Barcodes: from closer, a bar has few others beside it.
-    for bar in [3, 6, 20] {
-        let is_bar = |x: u32, y: u32| x / bar % 2 == 1 && (60..180).contains(&y);
-        let level = |x, y| Luma([if is_bar(x, y) { 20 } else { 235 }]);
-        let framed = Framed::of(&GrayImage::from_fn(width, SIDE, level));
-        assert!(!framed.findings.ink_found, "bars of {bar} pixels");
-    }
-}
-
-#[test]
 fn a_digit_that_touches_the_edges_stays() {
     for (strokes, pen) in [(&TWO[..], 14.0), (&SEVEN, 14.0), (&TWO, 3.0), (&SEVEN, 3.0)] {
         let whole = photo((SIDE, SIDE), strokes, AT, 120.0, pen);

@@ -57,7 +57,7 @@ impl<'a> ExplanationReport<'a> {
         match (self.ink_found, self.polarity) {
             (Some(true), Some(Polarity::DarkOnLight)) => found.push("dark on light".to_owned()),
             (Some(true), Some(Polarity::LightOnDark)) => found.push("light on dark".to_owned()),
-            (Some(false), _) => found.push("no ink".to_owned()),
+            (Some(false), _) => found.push("no digit".to_owned()),
             _ => {}
         }
         if !self.dropped.is_empty() {

@@ -68,7 +68,7 @@ pub(super) async fn read(
         if manner.refuse_unreadable && !reading.readable {
             let words = match manner.framing {
                 Framing::None => "is of one colour; there is nothing to read",
-                Framing::Auto => "has no ink that can be read",
+                Framing::Auto => "has nothing that can be read as one digit",
             };
             return Err(Violation::new(format!("images[{index}]"), words));
         }

@@ -160,18 +160,15 @@ fn cut_off(missing: &str) -> Violation {
     )
 }
 
-/// What the decoder says of a file, after words that need no knowledge of the format.
+/// What the decoder says of a file. It does not tell damage from what it does not support.
 pub(super) fn undecodable(error: &ImageError) -> Violation {
-    match error {
-        ImageError::Decoding(error) => {
-            let words = error
-                .source()
-                .map_or_else(|| error.to_string(), ToString::to_string);
-            cut_off(&format!("its decoder says \"{words}\""))
-        }
-        ImageError::IoError(error) => cut_off(&format!("its decoder says \"{error}\"")),
-        other => Violation::new("encoded", format!("cannot be decoded: {other}")),
-    }
+    let words = match error {
+        ImageError::Decoding(error) => error.source().map(ToString::to_string),
+        _ => None,
+    };
+    let words = words.unwrap_or_else(|| error.to_string());
+    let why = "it is cut off, damaged or of a kind that is not supported";
+    Violation::new("encoded", format!("cannot be decoded: {why} ({words})"))
 }
 
 #[cfg(test)]

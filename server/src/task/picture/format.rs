@@ -6,20 +6,25 @@ use image::ImageFormat;
 const TAKEN: [ImageFormat; 3] = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP];
 
 /// The first bytes of files that [`image::guess_format`] does not know.
-const OTHERS: [(&[u8], &str); 5] = [
+const OTHERS: [(&[u8], &str); 6] = [
     (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
     (b"\xff\x0a", "JPEG XL"),
-    (b"%PDF-", "PDF"),
-    (b"<svg", "SVG"),
-    (b"<?xml", "XML or SVG"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"),
+    (b"II+\x00", "BigTIFF"),
+    (b"MM\x00+", "BigTIFF"),
+    (b"8BPS", "PSD"),
 ];
+/// How texts begin, after white space.
+const TEXTS: [(&[u8], &str); 2] = [(b"%PDF-", "PDF"), (b"<", "SVG, XML or HTML")];
 
 /// The brands of HEIF files (ISO/IEC 23008-12, annexes B and E), such as a phone's photographs.
-const BRANDS: [(&[u8], &str); 6] = [
+const BRANDS: [(&[u8], &str); 8] = [
+    (b"avis", "AVIF"),
     (b"heic", "HEIC"),
     (b"heix", "HEIC"),
     (b"heim", "HEIC"),
     (b"heis", "HEIC"),
+    (b"hevc", "HEIC"),
     (b"mif1", "HEIF"),
     (b"msf1", "HEIF"),
 ];
@@ -34,7 +39,7 @@ pub(super) fn taken(file: &[u8]) -> Result<ImageFormat, String> {
         return Ok(format);
     }
     let bytes = file.len();
-    Err(match format.map_or_else(|| other(file), name) {
+    Err(match format.and_then(name).or_else(|| other(file)) {
         Some(name) => format!("is {name} ({bytes} bytes); PNG, JPEG and WebP are allowed"),
         None => format!("is {bytes} bytes that are neither PNG, JPEG nor WebP"),
     })
@@ -43,7 +48,6 @@ pub(super) fn taken(file: &[u8]) -> Result<ImageFormat, String> {
 fn name(format: ImageFormat) -> Option<&'static str> {
     match format {
         ImageFormat::Gif => Some("GIF"),
-        ImageFormat::Bmp => Some("BMP"),
         ImageFormat::Tiff => Some("TIFF"),
         ImageFormat::Avif => Some("AVIF"),
         ImageFormat::Ico => Some("ICO"),
@@ -52,12 +56,23 @@ fn name(format: ImageFormat) -> Option<&'static str> {
 }
 
 fn other(file: &[u8]) -> Option<&'static str> {
+    // `BM` alone begins texts, too. Two numbers behind the size are 0.
+    if file.starts_with(b"BM") && file.get(6..10) == Some(&[0; 4]) {
+        return Some("BMP");
+    }
     // The brand follows the size and the type of the first box (ISO/IEC 14496-12, 4.3).
     let brand = file.get(4..12).and_then(|it| it.strip_prefix(b"ftyp"));
     let brand = |(known, _): &&(&[u8], _)| brand == Some(*known);
-    let start = |(known, _): &&(&[u8], _)| file.starts_with(known);
-    let known = BRANDS.iter().find(brand);
-    known.or_else(|| OTHERS.iter().find(start)).map(|it| it.1)
+    let text = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
+    let text = text.trim_ascii_start();
+    let begins = |file: &[u8], known: &[(&[u8], &'static str)]| {
+        let known = known.iter().find(|(first, _)| file.starts_with(first));
+        known.map(|(_, name)| *name)
+    };
+    let brand = BRANDS.iter().find(brand).map(|(_, name)| *name);
+    brand
+        .or_else(|| begins(file, &OTHERS))
+        .or_else(|| begins(text, &TEXTS))
 }
 
 #[cfg(test)]
@@ -77,6 +92,8 @@ mod tests {
             (b"\xff\x0a\xfa", "is JPEG XL"),
             (b"%PDF-1.7\n", "is PDF"),
             (b"<svg xmlns=", "is SVG"),
+            (b"\xef\xbb\xbf\n<!DOCTYPE svg", "is SVG"),
+            (b"BMW cars are fast", "is 32 bytes that are neither PNG"),
             (
                 b"\x00\x00\x00\x18ftypisom",
                 "is 32 bytes that are neither PNG",
