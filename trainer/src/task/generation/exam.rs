@@ -14,6 +14,12 @@ use crate::task::Setting;
 use crate::task::exam::{Drawing, Exam, Part, TOLERANCE, Verdict};
 use crate::verify::{LoadedModel, within};
 
+// The least and the largest part of the digits that one of them should have.
+const SHARES: (f64, f64) = (0.08, 0.12);
+// The part of the digits that the classifier should be sure of.
+const SURE_OF: f64 = 0.9;
+// More than any distance.
+const MISSED: f64 = 1e6;
 // ONNX Runtime draws them with one thread a core; many more prove no more.
 const VERIFIED: usize = 1_000;
 
@@ -52,7 +58,7 @@ impl Exam for GenerationExam<'_> {
             ("largest_digit_share", most),
         ];
         Verdict {
-            objective: *distance,
+            objective: objective(*distance, *sure, (least, most)),
             record: [("quality".to_owned(), json!(quality))]
                 .into_iter()
                 .collect(),
@@ -70,21 +76,16 @@ impl Exam for GenerationExam<'_> {
         format!("{} digits of seed {SEED}", self.setting.judged)
     }
 
-    fn compare_precision(
-        &self,
-        trained: &Verdict,
-        stored: &Verdict,
-    ) -> (String, Vec<(String, f64)>) {
+    fn compare_precision(&self, trained: &Verdict, _: &Verdict) -> (String, Vec<(String, f64)>) {
         // As many handwritten digits, judged in the same way: what a perfect generator would reach.
         let written = &self.setting.train.slice(0, self.setting.judged).inputs[0];
         let written = self.judge.judge(written).frechet_distance;
-        let trained = trained.objective;
+        let (name, trained) = &trained.metrics[0];
         let line = format!(
             "Fréchet distance with float32 weights {trained:.2}, of as many handwritten digits \
              {written:.2}",
         );
-        let name = &stored.metrics[0].0;
-        let metrics = [("float32", trained), ("handwritten", written)];
+        let metrics = [("float32", *trained), ("handwritten", written)];
         (
             line,
             metrics
@@ -126,6 +127,13 @@ impl Exam for GenerationExam<'_> {
     }
 }
 
+// What chooses the epoch: how many of both goals it misses, then the distance.
+fn objective(distance: f64, sure: f64, (least, most): (f64, f64)) -> f64 {
+    let is_even = least >= SHARES.0 && most <= SHARES.1;
+    let missed = [is_even, sure >= SURE_OF].map(|it| f64::from(u8::from(!it)));
+    MISSED * missed.iter().sum::<f64>() + distance
+}
+
 /// By how much at least ONNX Runtime's images in −1..=1 differ from libtorch's.
 ///
 /// The graph gives grey levels, each of which stands for all values that round to it. So the
@@ -146,4 +154,24 @@ pub fn parity(network: &Network, model: &mut LoadedModel) -> Result<f32, Error> 
         difference = difference.max(outside as f32);
     }
     within(difference, TOLERANCE, "a pixel in -1..=1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_that_reaches_the_goals_is_better_than_one_of_a_smaller_distance() {
+        let of = |distance, sure, least, most| objective(distance, sure, (least, most));
+        let reached = of(6.0, 0.9, 0.08, 0.12);
+        assert!(of(5.0, 0.95, 0.09, 0.11) < reached);
+        let missed = [
+            of(5.0, 0.899, 0.08, 0.12),
+            of(5.0, 0.9, 0.079, 0.12),
+            of(5.0, 0.9, 0.08, 0.121),
+        ];
+        for one in missed {
+            assert!(reached < one && one < of(5.0, 0.899, 0.08, 0.121));
+        }
+    }
 }
