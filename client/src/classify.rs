@@ -63,7 +63,7 @@ pub struct Prediction {
 pub struct Explanation {
     /// The pixels that the model saw, grey or RGB.
     pub frame: Image,
-    /// Whether ink was found; `None` where the framing does not look for any.
+    /// Whether ink was found that can be one digit; `None` where the framing does not look for any.
     pub ink_found: Option<bool>,
     /// How ink and paper differ, where the framing looks for ink.
     pub polarity: Option<Polarity>,

@@ -48,6 +48,11 @@ impl Network {
         self.architecture
     }
 
+    /// What its layers compute in while it trains.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
     /// How its weights are stored in a bundle.
     pub fn storage(&self) -> Storage {
         self.storage

@@ -314,13 +314,14 @@ impl Session<'_> {
             if !job.resume {
                 RunFolder::create(&folder, recipe)?;
             }
-            let precision = recipe.precision.unwrap_or(Precision::Float32);
+            let network = Network::new(architecture, recipe, Device::Cpu);
             progress::line(&format!(
-                "{architecture}: {} parameters, {} training and {} validation {}, {precision}, {}",
-                Network::new(architecture, recipe, Device::Cpu).parameters(),
+                "{architecture}: {} parameters, {} training and {} validation {}, {}, {}",
+                network.parameters(),
                 train.len(),
                 validation.len(),
                 architecture.dataset.noun(),
+                network.precision(),
                 folder.display(),
             ));
             if fit(&job, &stop::is_requested)? == Ending::Stopped {

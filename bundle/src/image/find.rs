@@ -28,8 +28,9 @@ pub(super) struct Found {
     pub(super) dropped: Dropped,
     /// Whether the ink can be a digit.
     is_digit: bool,
-    /// Whether the ink's surroundings say that it is none: a closer look does not see them.
-    is_other: bool,
+    /// Whether what lies around the ink rules a digit out: a shadow, or more digits. A closer look
+    /// would not see it.
+    is_ruled_out: bool,
     /// Where the top left corner of the ink's picture lies.
     offset: [usize; 2],
 }
@@ -40,7 +41,7 @@ impl Found {
         polarity: Polarity::DarkOnLight,
         dropped: Dropped::NONE,
         is_digit: false,
-        is_other: false,
+        is_ruled_out: false,
         offset: [0; 2],
     };
 }
@@ -56,13 +57,13 @@ pub(super) fn digit(image: &GrayImage) -> Found {
     let region = found
         .ink
         .as_ref()
-        .filter(|_| !found.is_other)
+        .filter(|_| !found.is_ruled_out)
         .and_then(|ink| around(ink, found.offset, factor, whole));
     let closer = region.map(|region| look(Levels::of(image, region, WORKING_SIDE).0));
     if let Some(closer) = closer.filter(|closer| closer.ink.is_some()) {
         (found.ink, found.is_digit) = (closer.ink, closer.is_digit);
     }
-    let is_digit = found.is_digit && !found.is_other;
+    let is_digit = found.is_digit && !found.is_ruled_out;
     found.ink.take_if(|_| !is_digit);
     found
 }
@@ -77,14 +78,14 @@ fn look(mut levels: Levels) -> Found {
         levels.invert();
     }
     let mut ink = Ink::of(light::missing(&levels, &mut dropped));
-    let mut is_other = false;
+    let mut is_ruled_out = false;
     let is_digit = ink.as_mut().is_some_and(|ink| {
         let all = ink.mask.clone();
         dropped.add(Thing::Line, rules::erase(levels.width, &mut ink.mask));
         let kept = digit::keep(levels.width, &mut ink.mask, &mut dropped);
         let patches = &kept.patches;
         let is_one_of_several = several::is_one_of_several(levels.width, &kept, &all);
-        is_other = is_one_of_several || writing::is_shadow(&levels, patches, &dropped);
+        is_ruled_out = is_one_of_several || writing::is_shadow(&levels, patches, &dropped);
         !is_one_of_several && writing::is_digit(ink, patches, &all, &dropped)
     });
     Found {
@@ -92,7 +93,7 @@ fn look(mut levels: Levels) -> Found {
         polarity,
         dropped,
         is_digit,
-        is_other,
+        is_ruled_out,
         offset,
     }
 }

@@ -2,7 +2,8 @@
 //! One of them would be no answer.
 
 use super::digit::Kept;
-use super::patches::{Patch, patch_at};
+use super::patches::{Patch, patches};
+use super::writing::{BROAD, RECTANGULAR, is_solid};
 
 /// Another patch can be a digit as well if it has this part of the main one's pixels and that part
 /// of its length.
@@ -15,11 +16,8 @@ const WIDEST: f32 = 1.4;
 const NARROW: f32 = 0.45;
 /// Others that are narrow, of which a barcode has this many. Two may be brackets around a digit.
 const BARS: usize = 3;
-/// What fills this part of its convex hull, and is as broad as that part of its length, has no
-/// strokes: a blot, a hole, a rubber.
-const BLOT: (f32, f32) = (0.8, 0.3);
-/// A box fills this part of the smallest rectangle around it, and less than that part of it is ink.
-const BOX: (f32, f32) = (0.95, 0.5);
+/// Less than this part of a box is ink.
+const BOX: f32 = 0.5;
 /// A piece of a box has less than this part of the box's pixels.
 const PIECE: f32 = 0.7;
 
@@ -31,18 +29,15 @@ pub(super) fn is_one_of_several(width: usize, kept: &Kept, all: &[bool]) -> bool
     };
     let others = parts.iter().chain(&kept.others);
     let alike = others.filter(|it| is_like(main, it) && !is_blot(width, it) && !is_box(width, it));
-    let (mut narrow, mut wide) = (0, 0);
-    for patch in alike.filter(|it| !is_piece_of_a_box(width, it, all)) {
-        if (patch.width() as f32) < NARROW * patch.height() as f32 {
-            narrow += 1;
-        } else {
-            wide += 1;
-        }
-        if narrow >= BARS || wide > 0 && wide + narrow >= 2 {
-            return true;
-        }
+    let alike: Vec<&Patch> = alike.collect();
+    if alike.len() < 2 {
+        return false;
     }
-    false
+    let boxes = boxes(width, all);
+    let alike = alike.into_iter().filter(|it| !is_piece(it, &boxes));
+    let is_narrow = |it: &&Patch| (it.width() as f32) < NARROW * it.height() as f32;
+    let (narrow, wide): (Vec<_>, Vec<_>) = alike.partition(is_narrow);
+    narrow.len() >= BARS || !wide.is_empty() && wide.len() + narrow.len() >= 2
 }
 
 fn is_like(main: &Patch, other: &Patch) -> bool {
@@ -53,25 +48,36 @@ fn is_like(main: &Patch, other: &Patch) -> bool {
         && other.longer() as f32 >= LIKE.1 * main.longer() as f32
 }
 
+/// Whether a patch is broad and has no strokes: a blot, a hole, a rubber.
 fn is_blot(width: usize, patch: &Patch) -> bool {
     let shorter = patch.width().min(patch.height());
-    shorter as f32 >= BLOT.1 * patch.longer() as f32
-        && patch.pixels.len() as f32 >= BLOT.0 * patch.hull(width).area()
+    shorter as f32 >= BROAD.0 * patch.longer() as f32 && is_solid(width, patch)
 }
 
 fn is_box(width: usize, patch: &Patch) -> bool {
     let hull = patch.hull(width);
-    hull.area() >= BOX.0 * hull.rectangle_area()
-        && (patch.pixels.len() as f32) < BOX.1 * hull.area()
+    hull.area() >= RECTANGULAR * hull.rectangle_area()
+        && (patch.pixels.len() as f32) < BOX * hull.area()
+}
+
+/// For each pixel, how many pixels the box has that it belongs to; 0 where it belongs to none.
+fn boxes(width: usize, all: &[bool]) -> Vec<usize> {
+    let mut boxes = vec![0; all.len()];
+    for whole in patches(width, all) {
+        if is_box(width, &whole) {
+            for &pixel in &whole.pixels {
+                boxes[pixel as usize] = whole.pixels.len();
+            }
+        }
+    }
+    boxes
 }
 
 /// Whether a patch is what is left of a box, or of several side by side, without their long lines.
-fn is_piece_of_a_box(width: usize, patch: &Patch, all: &[bool]) -> bool {
-    let Some(start) = patch.pixels.iter().find(|pixel| all[**pixel as usize]) else {
-        return false;
-    };
-    let whole = patch_at(width, &mut all.to_vec(), *start as usize);
-    (patch.pixels.len() as f32) < PIECE * whole.pixels.len() as f32 && is_box(width, &whole)
+fn is_piece(patch: &Patch, boxes: &[usize]) -> bool {
+    let whole = patch.pixels.iter().map(|pixel| boxes[*pixel as usize]);
+    let whole = whole.max().unwrap_or_default();
+    (patch.pixels.len() as f32) < PIECE * whole as f32
 }
 
 #[cfg(test)]

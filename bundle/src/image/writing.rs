@@ -28,11 +28,11 @@ const WEDGE: f32 = 0.68;
 const CUT_OFF: f32 = 0.45;
 /// Strokes of this many parts of the longer side are too broad for a 1, in a patch that fills that
 /// part of its convex hull.
-const BROAD: (f32, f32) = (0.3, 0.9);
+pub(super) const BROAD: (f32, f32) = (0.3, 0.9);
 /// What is shorter than this part of the picture, and touches its edge, is where a shadow ends.
 const SHADOW: f32 = 0.2;
 /// A rectangle, solid or hollow, fills this part of the smallest one around it.
-const RECTANGULAR: f32 = 0.95;
+pub(super) const RECTANGULAR: f32 = 0.95;
 /// The pen of a box, in parts of its longer side.
 const PEN: f32 = 0.06;
 /// Least part of a box that is its inside.
@@ -116,7 +116,8 @@ fn is_cut_off(width: usize, patch: &Patch, mask: &[bool]) -> bool {
         || is_broad && area >= BROAD.1 * hull.area()
 }
 
-fn is_solid(width: usize, patch: &Patch) -> bool {
+/// Whether a patch fills its convex hull: it has no strokes, or is one.
+pub(super) fn is_solid(width: usize, patch: &Patch) -> bool {
     patch.pixels.len() as f32 >= SOLID * patch.hull(width).area()
 }
 

@@ -160,15 +160,20 @@ fn cut_off(missing: &str) -> Violation {
     )
 }
 
-/// What the decoder says of a file. It does not tell damage from what it does not support.
 pub(super) fn undecodable(error: &ImageError) -> Violation {
+    // These do not tell damage from what the decoder does not support.
     let words = match error {
-        ImageError::Decoding(error) => error.source().map(ToString::to_string),
+        ImageError::Decoding(it) => it.source().map(ToString::to_string),
+        ImageError::IoError(it) => Some(it.to_string()),
         _ => None,
     };
-    let words = words.unwrap_or_else(|| error.to_string());
-    let why = "it is cut off, damaged or of a kind that is not supported";
-    Violation::new("encoded", format!("cannot be decoded: {why} ({words})"))
+    let why = match words {
+        Some(words) => {
+            format!("it is cut off, damaged or of a kind that is not supported ({words})")
+        }
+        None => error.to_string(),
+    };
+    Violation::new("encoded", format!("cannot be decoded: {why}"))
 }
 
 #[cfg(test)]

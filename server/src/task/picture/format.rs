@@ -61,18 +61,16 @@ fn other(file: &[u8]) -> Option<&'static str> {
         return Some("BMP");
     }
     // The brand follows the size and the type of the first box (ISO/IEC 14496-12, 4.3).
-    let brand = file.get(4..12).and_then(|it| it.strip_prefix(b"ftyp"));
-    let brand = |(known, _): &&(&[u8], _)| brand == Some(*known);
+    let brand = file.get(4..).and_then(|it| it.strip_prefix(b"ftyp"));
     let text = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
-    let text = text.trim_ascii_start();
-    let begins = |file: &[u8], known: &[(&[u8], &'static str)]| {
-        let known = known.iter().find(|(first, _)| file.starts_with(first));
-        known.map(|(_, name)| *name)
-    };
-    let brand = BRANDS.iter().find(brand).map(|(_, name)| *name);
-    brand
-        .or_else(|| begins(file, &OTHERS))
-        .or_else(|| begins(text, &TEXTS))
+    named(brand.unwrap_or_default(), &BRANDS)
+        .or_else(|| named(file, &OTHERS))
+        .or_else(|| named(text.trim_ascii_start(), &TEXTS))
+}
+
+fn named(bytes: &[u8], known: &[(&[u8], &'static str)]) -> Option<&'static str> {
+    let known = known.iter().find(|(first, _)| bytes.starts_with(first));
+    known.map(|(_, name)| *name)
 }
 
 #[cfg(test)]

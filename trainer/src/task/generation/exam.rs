@@ -127,7 +127,7 @@ impl Exam for GenerationExam<'_> {
     }
 }
 
-// What chooses the epoch: how many of both goals it misses, then the distance.
+// What chooses the epoch: how many of the two goals it misses, then the distance.
 fn objective(distance: f64, sure: f64, (least, most): (f64, f64)) -> f64 {
     let is_even = least >= SHARES.0 && most <= SHARES.1;
     let missed = [is_even, sure >= SURE_OF].map(|it| f64::from(u8::from(!it)));
