@@ -18,7 +18,7 @@ use crate::inference::{Inference, best_of, on_all_cores};
 const TEXTS: usize = 2048;
 pub(crate) const CONCURRENCY: usize = 64;
 /// Batch sizes tried; the best counts.
-const BATCHES: [usize; 4] = [4, 8, 16, 32];
+const BATCHES: [usize; 6] = [1, 2, 4, 8, 16, 32];
 /// How long each is tried.
 const TRIAL: Duration = Duration::from_secs(1);
 /// A slow model is measured on every 17th text. The step is odd, because every second text is cut.

@@ -48,7 +48,7 @@ fn engine(max_inline_compute: Duration) -> Engine<Nothing> {
         max_batch_size: 32,
         max_queue_delay: Duration::ZERO,
         max_queue_size: 1024,
-        max_batch_tokens: usize::MAX,
+        max_batch_tokens: None,
         max_queue_bytes: usize::MAX,
         instances: Some(1),
         max_inline_compute,

@@ -149,14 +149,15 @@ fn engine() -> Engine<SessionBackend> {
         max_batch_size: 32,
         max_queue_delay: Duration::ZERO,
         max_queue_size: 1024,
-        max_batch_tokens: usize::MAX,
+        max_batch_tokens: None,
         max_queue_bytes: usize::MAX,
         instances: Some(instances),
         max_inline_compute: Duration::from_micros(250),
     };
+    let cost = cost(&mut session());
     let parts = Parts {
-        settings,
-        cost: cost(&mut session()),
+        settings: settings.with_cost(&cost),
+        cost,
         backends: (0..instances).map(|_| session()).collect(),
         parallel: None,
         factory: Arc::new(|| panic!("no instance fails")),

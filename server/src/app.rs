@@ -239,6 +239,7 @@ async fn load_all(config: &Config, loader: &Loader, repository: &Repository, hea
                     device = %model.device,
                     instances = settings.instances,
                     max_batch_size = settings.max_batch_size,
+                    max_batch_tokens = settings.max_batch_tokens,
                     "model ready: its golden samples agree"
                 );
                 model.metrics.set_ready(settings.max_queue_size);

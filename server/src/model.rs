@@ -129,6 +129,7 @@ impl Loader {
             None => Cost::default(),
         };
         tracing::debug!(model = manifest.name, ?cost, "measured what its runs cost");
+        let settings = settings.with_cost(&cost);
         let parallel =
             parallel::instance(&self.runtime, &bundle, &samples, &weights, &mut backends)?;
 

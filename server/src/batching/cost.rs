@@ -14,6 +14,8 @@ use super::lanes::Extent;
 pub struct Cost {
     /// By width, which is unique.
     pub(super) points: Vec<CostAt>,
+    /// Of runs of the widest rows of these: of one row, and then of doublings.
+    pub(super) widest: Vec<f64>,
     /// What a server spends on a run beside the run itself.
     pub(super) hand_over: f64,
 }
@@ -35,10 +37,11 @@ const ROWS_TO_RUN: f64 = 4.0;
 /// the texts that a server scores a second (docs/decisions/003).
 const HAND_OVER: f64 = 30.0;
 
-/// Less than this part of a run is not worth joining rows for. The cost is measured with few rows,
-/// and more of them may cost a little more each, as those of wide texts do once the caches are
-/// full.
+/// Less than this part of a run is not worth joining rows for: it is known no better.
 const LEAST_SAVING: f64 = 0.02;
+
+/// Where the last doubling of a run's rows made a row so many times cheaper, one more may, too.
+const MUCH: f64 = 1.1;
 
 impl Cost {
     /// The cost of one run.
@@ -74,5 +77,29 @@ impl Cost {
         widest.map_or(0, |widest| {
             (ROWS_TO_RUN * widest.run / widest.row).ceil() as usize
         })
+    }
+
+    /// The fewest tokens of a run that is as cheap per token as any other: a larger one fills the
+    /// caches, and its callers wait longer. `None`: not known, since the largest run that was
+    /// measured saves much beside the one before.
+    pub(super) fn efficient_tokens(&self) -> Option<usize> {
+        let width = self.points.last()?.width;
+        let per_row = self.per_row();
+        let cheapest = per_row.iter().copied().fold(f64::MAX, f64::min);
+        let is_cheapest = |cost: &f64| *cost <= cheapest * (1.0 + LEAST_SAVING);
+        match per_row[..] {
+            [.., before, last] if before < last * MUCH => {
+                let doublings = per_row.iter().position(is_cheapest)?;
+                Some(width << doublings)
+            }
+            _ => None,
+        }
+    }
+
+    /// What a row costs in runs of the widest rows: of one row, and then of doublings.
+    fn per_row(&self) -> Vec<f64> {
+        let runs = self.widest.iter().enumerate();
+        let shared = |(at, run)| (run + self.hand_over) / f64::from(1 << at);
+        runs.map(shared).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Cost;
 use super::lanes::Extent;
 use crate::value_parser::{at_least_one, time};
 
@@ -11,11 +12,10 @@ pub struct Settings {
     /// The most rows that one run takes.
     #[arg(long, value_name = "ROWS", default_value = "32", value_parser = at_least_one)]
     pub max_batch_size: usize,
-    // The default is 32 rows of 512 tokens, the most that the encoders of BERT's family read.
     /// The most tokens that one run takes of a model that reads texts, padding included; a longer
-    /// text runs alone.
-    #[arg(long, value_name = "TOKENS", default_value = "16384", value_parser = at_least_one)]
-    pub max_batch_tokens: usize,
+    /// text runs alone [default: as many as are measured to be fastest, at most 16384].
+    #[arg(long, value_name = "TOKENS", value_parser = at_least_one)]
+    pub max_batch_tokens: Option<usize>,
     /// How long the oldest row may wait for company while an instance is idle.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
     pub max_queue_delay: Duration,
@@ -41,10 +41,22 @@ pub struct Settings {
     pub max_inline_compute: Duration,
 }
 
+/// 32 rows of 512 tokens, the most that the encoders of BERT's family read.
+const MAX_BATCH_TOKENS: usize = 16_384;
+
 impl Settings {
+    /// The same for a model whose runs cost so much: where it is not stated how many tokens one
+    /// takes, it is as many as make it efficient.
+    pub fn with_cost(mut self, cost: &Cost) -> Self {
+        let efficient = || cost.efficient_tokens()?.min(MAX_BATCH_TOKENS).into();
+        self.max_batch_tokens = self.max_batch_tokens.or_else(efficient);
+        self
+    }
+
     /// Whether one run may take so much. One row always may.
     pub(super) fn admit(&self, run: Extent) -> bool {
+        let most = self.max_batch_tokens.unwrap_or(MAX_BATCH_TOKENS);
         let tokens = run.rows.saturating_mul(run.width);
-        run.rows <= 1 || (run.rows <= self.max_batch_size && tokens <= self.max_batch_tokens)
+        run.rows <= 1 || (run.rows <= self.max_batch_size && tokens <= most)
     }
 }

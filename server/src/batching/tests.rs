@@ -122,7 +122,7 @@ struct Bench {
 fn settings() -> Settings {
     Settings {
         max_batch_size: 4,
-        max_batch_tokens: usize::MAX,
+        max_batch_tokens: None,
         max_queue_delay: Duration::ZERO,
         max_queue_size: 8,
         max_queue_bytes: usize::MAX,

@@ -5,142 +5,222 @@ use std::time::Duration;
 
 use super::{Cost, CostAt, HAND_OVER};
 
-/// Rows of the larger of the two runs that are measured at each width.
-const MEASURED_ROWS: usize = 4;
-
 /// A run is measured at most so often, at least twice.
 const MOST_REPETITIONS: usize = 8;
 
 /// Once its repetitions have taken so long together, a run is not repeated again.
 const LONG_ENOUGH: Duration = Duration::from_millis(2);
 
-/// Once a run takes so long, wider ones are not measured: that would delay the start.
+/// A run that takes so long is measured once, and if it has few rows, wider ones are not measured:
+/// that would delay the start.
 const LONG_RUN: Duration = Duration::from_millis(100);
 
-/// The microseconds of runs of one row and of several, all of one width.
-#[derive(Debug, Clone, Copy)]
-struct Runs {
-    width: usize,
-    one: f64,
-    all: f64,
-}
+/// So many rows are measured at each width.
+const FEW_ROWS: usize = 4;
 
-/// A straight line that is never below zero for a positive width.
+/// So many rows are measured at each width, where that takes no [`LONG_RUN`].
+const MORE_ROWS: usize = 8;
+
+/// Of the widest rows, runs that are expected to take less than this are measured.
+const LONGEST_RUN: Duration = Duration::from_millis(400);
+
+/// Of the widest rows, more are measured until one costs so many times as much as in a smaller run.
+const DEARER: f64 = 1.1;
+
+/// A run, and how long its repetitions took.
 #[derive(Debug, Clone, Copy)]
-struct Line {
-    start: f64,
-    slope: f64,
+struct Timed {
+    rows: usize,
+    width: usize,
+    shortest: Duration,
+    total: Duration,
+    repetitions: usize,
 }
 
 impl Cost {
     /// Measures the cost of rows up to `longest` wide: `run(rows, width)` makes one run of at most
     /// `max_batch_size` rows and says how long it took.
     ///
-    /// Other programs can only lengthen a run. So the shortest of its repetitions counts, and a
-    /// narrow run takes no longer than a wider one. What a run costs beside its rows is the small
-    /// difference of two long times. It is therefore not taken from one width alone: it is the line
-    /// that fits all widths best. Widths whose runs take very long are not measured; the line
-    /// through the two widest that were goes on.
+    /// Other programs can only lengthen a run. So the shortest of its repetitions counts, with
+    /// other runs between them, and no run costs more than one of more rows or of wider ones. What
+    /// a run costs beside its rows is the small difference of long times. It is therefore taken
+    /// from the line through the runs of all numbers of rows. Widths whose runs take very long are
+    /// not measured; the line through the two widest that were goes on.
     ///
     /// # Errors
     /// Those of `run`.
     pub fn measure<E>(
         max_batch_size: usize,
         longest: usize,
-        run: impl FnMut(usize, usize) -> Result<Duration, E>,
+        mut run: impl FnMut(usize, usize) -> Result<Duration, E>,
     ) -> Result<Self, E> {
-        let many = MEASURED_ROWS.min(max_batch_size);
-        let runs = runs(many, longest, run)?;
-        let beside = Line::beside_rows(&runs, many);
+        let longest = longest.max(1);
+        let mut by_width: Vec<Vec<Timed>> = Vec::new();
+        for width in widths(longest) {
+            let mut timed = Timed::doublings(max_batch_size.min(MORE_ROWS), width, &mut run)?;
+            let few = timed.iter().rfind(|timed| timed.rows <= FEW_ROWS);
+            let is_last = width == longest || few.is_some_and(|it| it.shortest >= LONG_RUN);
+            if is_last {
+                Timed::more_rows(&mut timed, max_batch_size, &mut run)?;
+            }
+            by_width.push(timed);
+            if is_last {
+                break;
+            }
+        }
+        for _ in 0..MOST_REPETITIONS {
+            for timed in by_width.iter_mut().flatten() {
+                timed.repeat(&mut run)?;
+            }
+        }
+        let mut runs = ascending(&by_width);
         let mut points: Vec<CostAt> = Vec::new();
-        for Runs { width, all, .. } in runs.into_iter().rev() {
-            let widest = points.last().map_or(f64::MAX, |wider| wider.row);
-            let run = beside.at(width).min(all);
-            let row = ((all - run) / many as f64).clamp(f64::EPSILON, widest);
-            points.push(CostAt { width, row, run });
+        for (width, runs) in runs.iter().rev() {
+            let line = CostAt::of(*width, runs);
+            let row = points
+                .last()
+                .map_or(line.row, |wider| line.row.min(wider.row));
+            points.push(CostAt { row, ..line });
         }
         points.reverse();
         Ok(Self {
             points,
+            widest: runs.pop().map_or(Vec::new(), |(_, runs)| runs),
             hand_over: HAND_OVER,
         })
     }
 }
 
-/// The shortest runs of one row and of `many` at each width, narrow to wide.
-fn runs<E>(
-    many: usize,
-    longest: usize,
-    mut run: impl FnMut(usize, usize) -> Result<Duration, E>,
-) -> Result<Vec<Runs>, E> {
-    let mut fastest = |rows, width| -> Result<f64, E> {
-        let (mut best, mut total) = (Duration::MAX, Duration::ZERO);
-        for repetition in 0..MOST_REPETITIONS {
-            if repetition >= 2 && total >= LONG_ENOUGH {
-                break;
-            }
-            let took = run(rows, width)?;
-            best = best.min(took);
-            total += took;
-        }
-        Ok(best.as_secs_f64() * 1e6)
-    };
-    // Each twice the one before: where the cost is quadratic, a line is off by an eighth at most.
+/// Narrow to wide. Each is twice the one before: where the cost is quadratic, a line is off by an
+/// eighth at most.
+fn widths(longest: usize) -> Vec<usize> {
     let halved = |width: &usize| (*width > 1).then_some(*width / 2);
-    let widths: Vec<usize> = successors(Some(longest.max(1)), halved).collect();
-    let mut runs = Vec::new();
-    for width in widths.into_iter().rev() {
-        let one = fastest(1, width)?;
-        let all = if many > 1 { fastest(many, width)? } else { one };
-        runs.push(Runs { width, one, all });
-        if all >= LONG_RUN.as_secs_f64() * 1e6 {
-            break;
-        }
-    }
-    let (mut one, mut all) = (f64::MAX, f64::MAX);
-    for run in runs.iter_mut().rev() {
-        (one, all) = (run.one.min(one), run.all.min(all));
-        (run.one, run.all) = (one.min(all), all);
-    }
-    Ok(runs)
+    let mut widths: Vec<usize> = successors(Some(longest), halved).collect();
+    widths.reverse();
+    widths
 }
 
-impl Line {
-    /// What a run costs beside its rows, by width: least squares of the errors in proportion to the
-    /// time of a run, since a longer one is known less exactly.
-    fn beside_rows(runs: &[Runs], many: usize) -> Self {
-        let (many, mut sums) = (many as f64, [0.0; 5]);
-        for &Runs { width, one, all } in runs {
-            if many <= 1.0 || one <= 0.0 {
-                continue;
+impl Timed {
+    fn first<E>(
+        rows: usize,
+        width: usize,
+        run: &mut impl FnMut(usize, usize) -> Result<Duration, E>,
+    ) -> Result<Self, E> {
+        let mut timed = Self {
+            rows,
+            width,
+            shortest: Duration::MAX,
+            total: Duration::ZERO,
+            repetitions: 0,
+        };
+        timed.repeat(run)?;
+        timed.repeat(run)?;
+        Ok(timed)
+    }
+
+    /// Runs it once more, unless that took long or often enough.
+    fn repeat<E>(
+        &mut self,
+        run: &mut impl FnMut(usize, usize) -> Result<Duration, E>,
+    ) -> Result<(), E> {
+        let is_known = match self.repetitions {
+            0 => false,
+            1 => self.total >= LONG_RUN,
+            repetitions => repetitions >= MOST_REPETITIONS || self.total >= LONG_ENOUGH,
+        };
+        if !is_known {
+            let took = run(self.rows, self.width)?;
+            self.shortest = self.shortest.min(took);
+            self.total += took;
+            self.repetitions += 1;
+        }
+        Ok(())
+    }
+
+    /// Runs of one row and of doublings up to `most`, if that takes no long run up to a few.
+    fn doublings<E>(
+        most: usize,
+        width: usize,
+        run: &mut impl FnMut(usize, usize) -> Result<Duration, E>,
+    ) -> Result<Vec<Self>, E> {
+        let mut timed = vec![Self::first(1, width, run)?];
+        while let Some(last) = timed.last() {
+            let rows = last.rows * 2;
+            if rows > most || (rows > FEW_ROWS && last.shortest * 2 >= LONG_RUN) {
+                break;
             }
-            let beside = (many * one - all) / (many - 1.0);
-            let (x, y, w) = (width as f64, beside, 1.0 / (one * one));
+            timed.push(Self::first(rows, width, run)?);
+        }
+        Ok(timed)
+    }
+
+    /// Adds runs of more rows up to `most`, until they become dearer or very long.
+    fn more_rows<E>(
+        timed: &mut Vec<Self>,
+        most: usize,
+        run: &mut impl FnMut(usize, usize) -> Result<Duration, E>,
+    ) -> Result<(), E> {
+        while let Some(last) = timed.last().copied() {
+            let cheapest = timed.iter().map(Self::per_row).fold(f64::MAX, f64::min);
+            let is_dearer = last.per_row() > cheapest * DEARER;
+            let rows = last.rows * 2;
+            if rows > most || is_dearer || last.shortest * 2 >= LONGEST_RUN {
+                break;
+            }
+            timed.push(Self::first(rows, last.width, run)?);
+        }
+        Ok(())
+    }
+
+    fn per_row(&self) -> f64 {
+        self.shortest.as_secs_f64() / self.rows as f64
+    }
+}
+
+/// The microseconds of the runs by width, none more than one of more rows or of wider ones.
+fn ascending(by_width: &[Vec<Timed>]) -> Vec<(usize, Vec<f64>)> {
+    let mut wide_to_narrow: Vec<(usize, Vec<f64>)> = Vec::new();
+    for timed in by_width.iter().rev() {
+        let microseconds = |timed: &Timed| timed.shortest.as_secs_f64() * 1e6;
+        let mut runs: Vec<f64> = timed.iter().map(microseconds).collect();
+        let wider = wide_to_narrow.last().map_or(&[][..], |(_, runs)| runs);
+        for (run, wider) in runs.iter_mut().zip(wider) {
+            *run = run.min(*wider);
+        }
+        for at in (1..runs.len()).rev() {
+            runs[at - 1] = runs[at - 1].min(runs[at]);
+        }
+        wide_to_narrow.push((timed.first().map_or(1, |timed| timed.width), runs));
+    }
+    wide_to_narrow.reverse();
+    wide_to_narrow
+}
+
+impl CostAt {
+    /// The line through runs of one row and of doublings: least squares of the errors in proportion
+    /// to the time of a run, since a longer one is known less exactly.
+    fn of(width: usize, runs: &[f64]) -> Self {
+        let mut sums = [0.0; 5];
+        for (at, time) in runs
+            .iter()
+            .enumerate()
+            .take_while(|it| 1 << it.0 <= MORE_ROWS)
+        {
+            let (x, y) = (f64::from(1 << at), time.max(f64::EPSILON));
+            let w = 1.0 / (y * y);
             let terms = [w, w * x, w * x * x, w * y, w * x * y];
             sums.iter_mut().zip(terms).for_each(|(sum, it)| *sum += it);
         }
         let [w, wx, wxx, wy, wxy] = sums;
-        let determinant = w * wxx - wx * wx;
-        let slope = (w * wxy - wx * wy) / determinant;
-        let start = (wxx * wy - wx * wxy) / determinant;
-        let least = |part: f64| if part > 0.0 { part } else { 0.0 };
-        if start >= 0.0 && slope >= 0.0 {
-            Self { start, slope }
-        } else if start < 0.0 {
-            Self {
-                start: 0.0,
-                slope: least(wxy / wxx),
-            }
+        let row = (w * wxy - wx * wy) / (w * wxx - wx * wx);
+        let run = (wxx * wy - wx * wxy) / (w * wxx - wx * wx);
+        // Not so with one number of rows, or where more rows are dearer.
+        let (row, run) = if run > 0.0 {
+            (row, run)
         } else {
-            // One width only, or a slope below zero.
-            Self {
-                start: least(wy / w),
-                slope: 0.0,
-            }
-        }
-    }
-
-    fn at(self, width: usize) -> f64 {
-        self.start + self.slope * width as f64
+            (wxy / wxx, 0.0)
+        };
+        let row = row.max(f64::EPSILON);
+        Self { width, row, run }
     }
 }

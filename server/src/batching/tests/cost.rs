@@ -11,7 +11,7 @@ impl Cost {
         assert!(points.is_sorted_by(|a, b| a.width < b.width));
         Self {
             points,
-            hand_over: 0.0,
+            ..Self::default()
         }
     }
 }
@@ -71,6 +71,69 @@ fn between_two_widths_the_cost_is_a_line() {
 }
 
 #[test]
+fn a_run_takes_as_many_tokens_as_make_it_efficient() {
+    let of_widest = |runs: &[f64]| Cost {
+        widest: runs.into(),
+        ..Cost::of([CostAt {
+            width: 100,
+            row: 1.0,
+            run: 0.0,
+        }])
+    };
+    for (runs, tokens) in [
+        // The caches are full from four rows on.
+        (&[10.0, 16.0, 30.0, 64.0][..], Some(400)),
+        (&[10.0, 22.0], Some(100)),
+        // Eight save 1 % of a row beside four, which is not worth the wait.
+        (&[10.0, 18.0, 32.0, 63.5], Some(400)),
+        (&[10.0, 18.0, 32.0, 60.0], Some(800)),
+        // Sixteen may save much more.
+        (&[10.0, 11.0, 12.0, 13.0], None),
+        (&[10.0], None),
+    ] {
+        let cost = of_widest(runs);
+        assert_eq!(cost.efficient_tokens(), tokens, "{runs:?}");
+    }
+    assert_eq!(Cost::default().efficient_tokens(), None);
+    // What is stated counts.
+    let cost = of_widest(&[10.0, 22.0]);
+    for (stated, most) in [(None, Some(100)), (Some(900), Some(900))] {
+        let settings = Settings {
+            max_batch_tokens: stated,
+            ..settings()
+        };
+        assert_eq!(settings.with_cost(&cost).max_batch_tokens, most);
+        assert_eq!(
+            settings.with_cost(&Cost::default()).max_batch_tokens,
+            stated
+        );
+    }
+}
+
+#[test]
+fn tokens_that_fill_the_caches_are_found() {
+    // From 300 tokens on, a row costs a sixth more.
+    let full = |rows: usize, width| {
+        let part = if rows * width > 300 { 1.17 } else { 1.0 };
+        Ok::<_, ()>(Duration::from_secs_f64(
+            attention(rows, width) * part * 1e-6,
+        ))
+    };
+    for (longest, most_rows, tokens) in [
+        (256, 32, Some(256)),
+        // One row of 128 is nearly as cheap as one of two.
+        (128, 32, Some(128)),
+        (64, 32, Some(128)),
+        // Never full with so few rows.
+        (16, 8, Some(128)),
+        (256, 1, None),
+    ] {
+        let cost = Cost::measure(most_rows, longest, full).unwrap();
+        assert_eq!(cost.efficient_tokens(), tokens, "{longest}, {most_rows}");
+    }
+}
+
+#[test]
 fn a_measured_cost_is_that_of_the_runs() {
     for (cost, tolerance) in [(recurrent as fn(_, _) -> _, 0.001), (attention, 0.13)] {
         let measured = measured(cost, 32);
@@ -107,7 +170,16 @@ fn an_encoder_is_measured_in_a_moment_and_known_up_to_its_longest_text() {
             assert!((least..1.02).contains(&part), "{rows} of {width}: {part}");
         }
     }
-    assert!(total < 1e6, "{total} us delay the start");
+    assert!(total < 1.5e6, "{total} us delay the start");
+    // One ten times as slow.
+    let mut total = 0.0;
+    let cost = Cost::measure(32, 512, |rows, width| {
+        let took = minilm(rows, width) * 10.0;
+        total += took;
+        Ok::<_, ()>(Duration::from_secs_f64(took * 1e-6))
+    });
+    assert_eq!(cost.unwrap().efficient_tokens(), Some(128));
+    assert!(total < 2.5e6, "{total} us delay the start");
 }
 
 #[test]
@@ -122,7 +194,7 @@ fn a_narrow_run_never_counts_more_than_a_wider_one() {
         ))
     });
     let cost = cost.unwrap();
-    assert!(of_run(&cost, 1, 1) <= of_run(&cost, 1, 6));
+    assert!(of_run(&cost, 1, 1) <= of_run(&cost, 1, 6) * 1.001);
     assert!(runs < 8 * 2 * 8, "{runs} runs delay the start");
 }
 

@@ -90,7 +90,7 @@ fn rows_of_like_width_ride_together_the_oldest_first() {
 fn a_run_takes_no_more_tokens_than_it_may_and_a_longer_text_runs_alone() {
     let settings = Settings {
         max_batch_size: 8,
-        max_batch_tokens: 450,
+        max_batch_tokens: Some(450),
         ..settings()
     };
     let requests: [&[u32]; 3] = [
