@@ -47,6 +47,7 @@ const MAX_BATCH_TOKENS: usize = 16_384;
 impl Settings {
     /// The same for a model whose runs cost so much: where it is not stated how many tokens one
     /// takes, it is as many as make it efficient.
+    #[must_use]
     pub fn with_cost(mut self, cost: &Cost) -> Self {
         let efficient = || cost.efficient_tokens()?.min(MAX_BATCH_TOKENS).into();
         self.max_batch_tokens = self.max_batch_tokens.or_else(efficient);
