@@ -56,7 +56,7 @@ struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "models")]
     models_dir: PathBuf,
     /// Only these models.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     model: Vec<String>,
     /// ONNX Runtime's shared library.
     #[arg(
@@ -97,8 +97,8 @@ enum Command {
     Texts(texts::Options),
     /// Measure the image classifiers on files of photographs.
     Photographs(photographs::Options),
-    /// Measure which share of MNIST's test digits each image classifier reads right on pictures as
-    /// people send them. Without --model, only the CNN.
+    /// Measure which share of MNIST's test digits each classifier of digits reads right on pictures
+    /// as people send them.
     Pictures(pictures::Options),
     /// Measure beside another server of the Open Inference Protocol, such as Triton, that serves
     /// the same models.
@@ -264,7 +264,11 @@ fn photographs(arguments: &Arguments, options: &photographs::Options) -> Result<
 }
 
 fn pictures(arguments: &Arguments, options: &pictures::Options) -> Result<()> {
-    let models = inference::models(arguments, task::IMAGE_CLASSIFICATION)?;
+    let mut models = inference::models(arguments, task::IMAGE_CLASSIFICATION)?;
+    models.retain(|model| pictures::reads_digits(model.bundle.manifest()));
+    if models.is_empty() {
+        return Err("no model that was named classifies the ten digits".into());
+    }
     print(&pictures::measure(options, models)?)
 }
 

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args;
+use quintet_bundle::Manifest;
 use quintet_bundle::image::{
     Framing, GrayImage, ImageInput, ImageSpec, Pixels, sheet, square_columns,
 };
@@ -68,6 +69,12 @@ struct Reading {
 struct Shares {
     right: f64,
     unreadable: f64,
+}
+
+/// Whether a model's classes are the ten digits, in order.
+pub(crate) fn reads_digits(manifest: &Manifest) -> bool {
+    let digits = (0..10).map(|digit| digit.to_string());
+    manifest.labels.iter().cloned().eq(digits)
 }
 
 /// The tables, in Markdown.

@@ -9,7 +9,7 @@ use super::patches::patches;
 /// Longer side of the picture in which a card is looked for, in pixels.
 const SIDE: usize = 128;
 /// Least part of the picture that a card covers.
-const LEAST_AREA: f32 = 0.2;
+const LEAST_AREA: f32 = 0.1;
 /// What covers more of the picture than this is the picture.
 const MOST_AREA: f32 = 0.985;
 /// Least part of the smallest rectangle around it that a card fills. A disc fills 0.785.
@@ -22,6 +22,10 @@ const LEAST_LONG: f32 = 0.25;
 const STROKES: f32 = 0.75;
 /// Most of a card that things from outside may hide.
 const MOST_HIDDEN: f32 = 0.04;
+/// Nearer to the outline than this, pixels of the desk are the steps of a slanted edge.
+const OUTLINE: f32 = 1.0;
+/// Least part of the difference between the classes by which the levels change at a card's edge.
+const EDGE: f32 = 0.45;
 /// Least and most of a card that ink covers.
 const INKED: std::ops::Range<f32> = 0.003..0.4;
 /// Cards within each other: a box on a card on a desk.
@@ -51,15 +55,15 @@ fn card(levels: &Levels) -> Option<Hull> {
     let dark: Vec<bool> = light.iter().map(|is_light| !is_light).collect();
     let cards = [light, dark]
         .into_iter()
-        .flat_map(|class| cards(levels.width, &class));
+        .flat_map(|class| cards(levels, &class));
     cards
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, hull)| hull)
 }
 
 /// The cards of one class of pixels, with their areas.
-fn cards(width: usize, class: &[bool]) -> Vec<(f32, Hull)> {
-    let height = class.len() / width;
+fn cards(levels: &Levels, class: &[bool]) -> Vec<(f32, Hull)> {
+    let (width, height) = (levels.width, levels.height);
     let picture = class.len() as f32;
     let others = class.iter().filter(|it| !**it).count() as f32;
     let mut seen = vec![false; class.len()];
@@ -102,12 +106,55 @@ fn cards(width: usize, class: &[bool]) -> Vec<(f32, Hull)> {
         if !is_straight && !holds_a_digit(width, &inside, area, is_circle) {
             continue;
         }
-        let hidden = area - ink - paper.len() as f32;
-        if hidden <= MOST_HIDDEN * area && INKED.contains(&(ink / area)) {
+        let is_hidden = |pixel: &usize| outside[*pixel] && !is_paper[*pixel];
+        let within = (top..end).flat_map(|y| {
+            let columns = hull.columns(y, OUTLINE);
+            y * width + columns.start..y * width + columns.end.min(width)
+        });
+        let hidden = within.filter(is_hidden).count() as f32;
+        if hidden <= MOST_HIDDEN * area
+            && INKED.contains(&(ink / area))
+            && has_edge(levels, class, &is_paper, &outside)
+        {
             cards.push((area, hull));
         }
     }
     cards
+}
+
+/// Whether paper ends at an edge or a line, rather than where light fades: the levels beyond its
+/// outline differ from its own by much of what the other class does. `outside` holds the paper, too.
+fn has_edge(levels: &Levels, class: &[bool], is_paper: &[bool], outside: &[bool]) -> bool {
+    let mean = |(sum, count): (f32, f32)| sum / count.max(1.0);
+    let of = |is_one: &[bool], which: bool| {
+        let ones = levels.data.iter().zip(is_one).filter(|it| *it.1 == which);
+        mean(ones.fold((0.0, 0.0), |all, one| (all.0 + one.0, all.1 + 1.0)))
+    };
+    let differ = of(is_paper, true) - of(class, false);
+    let mut steps = (0.0, 0.0);
+    // From the paper to what is beyond, of which a line may have one pixel.
+    let mut step = |[before, from, to, after]: [usize; 4]| {
+        if is_paper[from] && outside[to] && !is_paper[to] {
+            let [paper, near, far] = [before, to, after].map(|at| levels.data[at]);
+            let beyond = (paper - near) * differ.signum();
+            steps.0 += beyond.max((paper - far) * differ.signum());
+            steps.1 += 1.0;
+        }
+    };
+    for pixel in 0..levels.data.len() {
+        for (along, room) in [
+            (1, levels.width - pixel % levels.width),
+            (levels.width, levels.height - pixel / levels.width),
+        ] {
+            if room > 3 {
+                let ahead = [0, 1, 2, 3].map(|it| pixel + it * along);
+                let [a, b, c, d] = ahead;
+                step(ahead);
+                step([d, c, b, a]);
+            }
+        }
+    }
+    mean(steps) >= EDGE * differ.abs()
 }
 
 /// Whether the largest patch in a circle or on a disc of this area can be a digit: it is no speck,

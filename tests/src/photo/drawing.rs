@@ -63,6 +63,17 @@ impl Drawing {
         }
     }
 
+    /// The ink between the middles of four pixels.
+    pub(super) fn between(&self, place: [f32; 2]) -> f32 {
+        let [x, y] = place.map(|at| at - 0.5);
+        let (left, top) = (x.floor(), y.floor());
+        let row = |down: isize| {
+            let at = |across| self.at(left as isize + across, top as isize + down);
+            at(0) + (at(1) - at(0)) * (x - left)
+        };
+        row(0) + (row(1) - row(0)) * (y - top)
+    }
+
     /// Left, top, right and bottom end of the ink.
     pub(super) fn bounds(&self) -> [usize; 4] {
         let mut bounds = [self.width, self.height, 0, 0];

@@ -7,9 +7,14 @@ use super::drawing::smooth;
 use super::page::Page;
 use super::{Drawing, Kind, Rng, between, kind};
 
-pub(super) const KINDS: [Kind; 6] = [
+pub(super) const KINDS: [Kind; 7] = [
     kind("card on a dark desk, a strip of it", 0.92, strip),
     kind("card on a dark desk all around", 0.92, card),
+    kind(
+        "card on a large desk, turned up to 15 degrees",
+        0.92,
+        turned,
+    ),
     kind("finger in the corner", 0.85, finger),
     kind("neighbour's digit, cut at the edge", 0.90, |digit, rng| {
         neighbour(digit, rng, 0.15, 0.5)
@@ -51,6 +56,36 @@ pub(super) fn on_desk(size: [usize; 2], margins: [usize; 4], rng: &mut Rng) -> P
     let paper = between(rng, 225.0, 250.0);
     page.fill([left, top, left + width, top + height], paper);
     page
+}
+
+/// A card that covers a third to four fifths of the picture's height, at an angle.
+fn turned(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
+    let card = [
+        digit.width as f32,
+        digit.height as f32 * between(rng, 1.0, 1.4),
+    ];
+    let height = card[1] / between(rng, 0.33, 0.8);
+    let mut page = Page::new(
+        (height * 4.0 / 3.0) as usize,
+        height as usize,
+        between(rng, 30.0, 110.0),
+    );
+    let (paper, ink) = (between(rng, 225.0, 250.0), between(rng, 20.0, 60.0));
+    let (sine, cosine) = between(rng, -15.0, 15.0).to_radians().sin_cos();
+    let middle = [page.width, page.height].map(|side| side as f32 / 2.0);
+    page.each(|x, y, desk| {
+        let (dx, dy) = (x as f32 + 0.5 - middle[0], y as f32 + 0.5 - middle[1]);
+        let (along, down) = (dx * cosine + dy * sine, dy * cosine - dx * sine);
+        let inside = (card[0] / 2.0 - along.abs()).min(card[1] / 2.0 - down.abs());
+        let place = [
+            along + digit.width as f32 / 2.0,
+            down + digit.height as f32 / 2.0,
+        ];
+        let level = paper + (ink - paper) * digit.between(place);
+        desk + (level - desk) * (inside + 0.5).clamp(0.0, 1.0)
+    });
+    page.grain(3.0, rng);
+    page.png()
 }
 
 /// As one marks an answer.

@@ -7,6 +7,8 @@ use super::*;
 use crate::image::drawing::{Point, SEVEN, TWO, photo};
 use crate::image::{Channels, Colours, Frame, Framed, Framing, Pixels, frame_digit};
 
+mod cards;
+
 const SIDE: u32 = 240;
 const AT: Point = (85.0, 60.0);
 
