@@ -116,20 +116,24 @@ async fn classify_says_where_there_is_no_digit() {
         .map(words)
         .collect();
     expect![[r"
-        DIR/a.png: no digit, dropped 11 lines, 1 speck
+        DIR/a.png: no digit, dropped 11 lines, 1 speck, 1 neighbour
         ▒▒
         ██
 
-        DIR/b.png: dark on light, dropped 11 lines, 1 speck
+        DIR/b.png: dark on light, dropped 11 lines, 1 speck, 1 neighbour
         ▒▒
         ████
 
         IMAGE LABEL PROBABILITY
         DIR/a.png no digit found
         DIR/b.png 7 90.00 %
+        note: DIR/b.png: not read: 1 neighbour of the digit
 
         2 images by mlp version 2: 0.1 ms preparing, 0.0 ms queued, 1.5 ms computing, in a batch of 4"]]
     .assert_eq(&lines.join("\n"));
+    let without_frames = run(&server.url(), &args[..3]).await.stdout;
+    let (_, end) = finished.stdout.split_once("IMAGE").unwrap();
+    assert_eq!(without_frames, format!("IMAGE{end}"));
     assert_eq!(
         server.calls()[0].message.on_unreadable(),
         OnUnreadable::Answer
@@ -145,11 +149,15 @@ async fn classify_says_where_there_is_no_digit() {
         "frame": { "width": 2, "height": 2, "channels": 1, "pixels": [0, 128, 255, 0] },
         "ink_found": false,
         "polarity": "dark_on_light",
-        "dropped": [{ "kind": "line", "count": 11 }, { "kind": "speck", "count": 1 }],
+        "dropped": [
+            { "kind": "line", "count": 11 },
+            { "kind": "speck", "count": 1 },
+            { "kind": "neighbour", "count": 1 },
+        ],
     });
     assert_eq!(prediction["explanation"], explanation);
     assert_eq!(
-        server.calls()[1].message.on_unreadable(),
+        server.calls()[2].message.on_unreadable(),
         OnUnreadable::Error
     );
 }

@@ -255,10 +255,16 @@ pub(crate) fn first_is_blank(request: &ClassifyRequest) -> ClassifyResponse {
         });
         answer.ink_found = Some(index > 0);
         answer.set_polarity(Polarity::DarkOnLight);
-        let (line, speck) = (DroppedKind::Line.into(), DroppedKind::Speck.into());
-        answer.dropped = [(line, 11), (speck, 1)]
-            .map(|(kind, count)| Dropped { kind, count })
-            .to_vec();
+        let dropped = [
+            (DroppedKind::Line, 11),
+            (DroppedKind::Speck, 1),
+            (DroppedKind::Neighbour, 1),
+        ];
+        let dropped = dropped.map(|(kind, count)| Dropped {
+            kind: kind.into(),
+            count,
+        });
+        answer.dropped = dropped.to_vec();
     }
     response
 }

@@ -58,13 +58,14 @@ pub(crate) async fn run(client: &Client, args: ClassifyArgs) -> Result<(), Failu
             .top_k(args.top_k)
             .framing(args.framing)
             .refuse_unreadable(args.strict)
-            .explain(args.show_frame);
+            // A note says what was beside a digit.
+            .explain(args.show_frame || !args.json);
         let answer = client.classify(request).await;
         let name = |index| files.get(index).map(|it: &ImageFile| it.name.clone());
         answers.push(answer.map_err(|error| Failure::of_items(&error, client.address(), name))?);
     }
     let report = Report::new(&files, &answers);
-    output::print_report(args.json, &report, Report::render)
+    output::print_report(args.json, &report, |report| report.render(args.show_frame))
 }
 
 impl<'a> Report<'a> {
@@ -93,7 +94,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn render(&self) -> String {
+    fn render(&self, show_frame: bool) -> String {
         let mut rows = Vec::new();
         for prediction in &self.predictions {
             if !prediction.readable {
@@ -126,11 +127,14 @@ impl<'a> Report<'a> {
                 timing.batch_size,
             )
         });
-        let explanations = self.predictions.iter().filter_map(|prediction| {
+        let explained = self.predictions.iter().filter_map(|prediction| {
             let explanation = prediction.explanation.as_ref()?;
-            Some(explanation.render(prediction.image))
+            Some((prediction, explanation))
         });
-        let explanations: String = explanations.collect();
-        explanations + &table + "\n" + &requests.collect::<String>()
+        let drawn = explained.clone().filter(|_| show_frame);
+        let drawn: String = drawn.map(|(it, why)| why.render(it.image)).collect();
+        let notes = explained.filter(|(it, _)| it.readable);
+        let notes: String = notes.filter_map(|(it, why)| why.note(it.image)).collect();
+        drawn + &table + &notes + "\n" + &requests.collect::<String>()
     }
 }

@@ -51,6 +51,16 @@ impl<'a> ExplanationReport<'a> {
         }
     }
 
+    /// A line that says what is beside the digit: it may be another one.
+    pub(super) fn note(&self, image: &str) -> Option<String> {
+        let is_neighbour = |it: &&DroppedReport| it.kind == DroppedKind::Neighbour;
+        let count = self.dropped.iter().find(is_neighbour)?.count;
+        let neighbours = output::count(count.into(), "neighbour");
+        Some(format!(
+            "note: {image}: not read: {neighbours} of the digit\n"
+        ))
+    }
+
     /// The frame, and a line about what was found.
     pub(super) fn render(&self, image: &str) -> String {
         let mut found = Vec::new();
