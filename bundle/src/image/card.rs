@@ -1,6 +1,8 @@
 //! Paper inside a picture: a card on a desk, the inside of a border line, of a form's box or of a
 //! circle, a disc.
 
+use std::ops::Range;
+
 use super::findings::{Dropped, Thing};
 use super::hull::{Hull, extents};
 use super::levels::{Levels, otsu, quantile};
@@ -27,7 +29,7 @@ const OUTLINE: f32 = 1.0;
 /// Least part of the difference between the classes by which the levels change at a card's edge.
 const EDGE: f32 = 0.45;
 /// Least and most of a card that ink covers.
-const INKED: std::ops::Range<f32> = 0.003..0.4;
+const INKED: Range<f32> = 0.003..0.4;
 /// Cards within each other: a box on a card on a desk.
 const MOST_NESTED: usize = 3;
 
@@ -89,15 +91,8 @@ fn cards(levels: &Levels, class: &[bool]) -> Vec<(f32, Hull)> {
             is_paper[pixel as usize] = true;
         }
         // Connected pixels leave no row out.
-        let (top, end) = (rows[0].0, rows[0].0 + rows.len());
-        let border = (0..height).flat_map(|y| {
-            let is_whole = y == 0 || y + 1 == height || !(top..end).contains(&y);
-            let step = if is_whole { 1 } else { (width - 1).max(1) };
-            (y * width..(y + 1) * width).step_by(step)
-        });
-        let mut outside = is_paper.clone();
-        let not_paper = border.filter(|&pixel| !is_paper[pixel]);
-        fill(not_paper, width, |pixel| !is_paper[pixel], &mut outside);
+        let lines = rows[0].0..rows[0].0 + rows.len();
+        let outside = with_outside(width, &is_paper, &lines);
         // Neither paper nor reached from outside.
         let inside: Vec<bool> = outside.iter().map(|seen| !seen).collect();
         let ink = inside.iter().filter(|inked| **inked).count() as f32;
@@ -107,7 +102,7 @@ fn cards(levels: &Levels, class: &[bool]) -> Vec<(f32, Hull)> {
             continue;
         }
         let is_hidden = |pixel: &usize| outside[*pixel] && !is_paper[*pixel];
-        let within = (top..end).flat_map(|y| {
+        let within = lines.flat_map(|y| {
             let columns = hull.columns(y, OUTLINE);
             y * width + columns.start..y * width + columns.end.min(width)
         });
@@ -120,6 +115,21 @@ fn cards(levels: &Levels, class: &[bool]) -> Vec<(f32, Hull)> {
         }
     }
     cards
+}
+
+/// The paper, which lies in these rows, and all that is reached from the picture's sides without
+/// crossing it.
+fn with_outside(width: usize, is_paper: &[bool], rows: &Range<usize>) -> Vec<bool> {
+    let height = is_paper.len() / width;
+    let border = (0..height).flat_map(|y| {
+        let is_whole = y == 0 || y + 1 == height || !rows.contains(&y);
+        let step = if is_whole { 1 } else { (width - 1).max(1) };
+        (y * width..(y + 1) * width).step_by(step)
+    });
+    let mut outside = is_paper.to_vec();
+    let not_paper = border.filter(|&pixel| !is_paper[pixel]);
+    fill(not_paper, width, |pixel| !is_paper[pixel], &mut outside);
+    outside
 }
 
 /// Whether paper ends at an edge or a line, rather than where light fades: the levels beyond its
