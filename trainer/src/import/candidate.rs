@@ -4,11 +4,22 @@ use std::io::Write;
 use std::path::Path;
 
 use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer};
-use quintet_bundle::{BundleContents, Golden, GoldenSamples, Manifest, write_bundle};
+use quintet_bundle::{
+    BundleContents, Dim, Golden, GoldenSamples, Manifest, ProblemType, Role, Tensor, TensorSpec,
+    write_bundle,
+};
 
 use super::{proof, samples};
 use crate::error::Error;
+use crate::stop;
 use crate::verify::{Runtime, Tensors};
+
+/// The most of the longest texts that run together in a proof: they take long.
+const LONG_TEXTS: usize = 8;
+
+/// How far from 1 the sum of probabilities of labels that exclude each other may be, as in the
+/// server.
+const SUM_TOLERANCE: f32 = 0.01;
 
 /// A bundle that is not proved yet.
 #[derive(Debug)]
@@ -39,7 +50,7 @@ impl Candidate<'_> {
     /// says so on `out`.
     pub(super) fn prove_and_write(
         self,
-        original: impl FnMut(&Tensors) -> Result<Tensors, Error>,
+        mut original: impl FnMut(&Tensors) -> Result<Tensors, Error>,
         runtime: &Runtime,
         out: &mut dyn Write,
     ) -> Result<(), Error> {
@@ -56,7 +67,20 @@ impl Candidate<'_> {
             None => samples::random(&manifest, parsed.as_ref())?,
         };
         let mut loaded = runtime.model(&graph)?;
-        let proof = proof::prove(original, &mut loaded, &inputs, manifest.max_batch_size)?;
+        let most = manifest.max_batch_size;
+        let mut proof = proof::prove(&mut original, &mut loaded, &inputs, most)?;
+        // The user's samples may all be alike, and texts may be longer than all of them.
+        if self.samples.is_some() {
+            let random = samples::random(&manifest, parsed.as_ref())?;
+            proof.include(&proof::prove(&mut original, &mut loaded, &random, most)?);
+        }
+        if let Some((texts, alone)) = samples::random_texts(&manifest, parsed.as_ref())? {
+            let most = Some(most.unwrap_or(LONG_TEXTS).min(LONG_TEXTS));
+            let long = proof::prove(&mut original, &mut loaded, &texts, most)?;
+            proof::prove_without_padding(&mut loaded, &alone, &long.outputs)?;
+            proof.include(&long);
+        }
+        check_outputs(&manifest, &proof.outputs)?;
         let samples = inputs.values().next().map_or(0, |it| it.shape()[0]);
         manifest.golden = Golden {
             samples,
@@ -76,6 +100,8 @@ impl Candidate<'_> {
             },
             extra: extra.into_iter().collect(),
         };
+        // A bundle that is being written is finished first.
+        stop::on_signals()?;
         let written = write_bundle(self.models_dir, contents)?;
         let sizes: Vec<String> = proof.batch_sizes.iter().map(ToString::to_string).collect();
         writeln!(
@@ -87,4 +113,32 @@ impl Candidate<'_> {
         )?;
         Ok(())
     }
+}
+
+/// That probabilities are some: the server gives no answer of other numbers.
+fn check_outputs(manifest: &Manifest, outputs: &Tensors) -> Result<(), Error> {
+    let probabilities = |spec: &&TensorSpec| spec.role == Some(Role::Probabilities);
+    for spec in manifest.outputs.iter().filter(probabilities) {
+        let name = &spec.name;
+        let numbers = outputs.get(name).and_then(Tensor::to_vec::<f32>);
+        let (Some(numbers), [_, Dim::Fixed(labels)]) = (numbers, &spec.shape[..]) else {
+            continue;
+        };
+        let is_one_of = manifest.problem_type == ProblemType::SingleLabelClassification;
+        for row in numbers.chunks_exact((*labels).max(1)) {
+            let outside = row.iter().find(|it| !(0.0..=1.0).contains(*it));
+            let sum: f32 = row.iter().sum();
+            let problem = match outside {
+                Some(number) => format!("holds {number}"),
+                None if is_one_of && (sum - 1.0).abs() > SUM_TOLERANCE => format!("sums to {sum}"),
+                None => continue,
+            };
+            let hint = "are they logits, or labels that do not exclude each other (problem_type)?";
+            return Err(proof::parity(
+                &format!("output `{name}` of role probabilities"),
+                &format!("{problem} for a sample; {hint}"),
+            ));
+        }
+    }
+    Ok(())
 }

@@ -11,8 +11,12 @@ use crate::verify::{LoadedModel, Tensors};
 /// Largest difference that counts as agreement, relative to an output's largest number, or to 1
 /// where all are smaller.
 const TOLERANCE: f32 = 1e-4;
-/// Rows that run together.
-const BATCH_SIZES: [usize; 4] = [1, 2, 5, 8];
+/// Rows that run together, up to the most that a server takes where it is not told otherwise.
+const BATCH_SIZES: [usize; 6] = [1, 2, 5, 8, 16, 32];
+
+/// What may be wrong where rows that run together differ.
+const HINT: &str = ". Does the graph use other rows, or padding? `max_batch_size` in the manifest \
+                    bounds how many rows run together";
 
 /// What was proved.
 #[derive(Debug)]
@@ -27,6 +31,14 @@ pub(super) struct Proof {
     pub batch_sizes: Vec<usize>,
 }
 
+impl Proof {
+    /// Takes the differences of another proof of the same graph along.
+    pub(super) fn include(&mut self, other: &Self) {
+        self.difference = self.difference.max(other.difference);
+        self.tolerance = self.tolerance.max(other.tolerance);
+    }
+}
+
 /// Runs the samples through the original and the bundle's graph, alone and in batches; all must
 /// agree. `original` gives the bundle's outputs for rows of its inputs.
 pub(super) fn prove(
@@ -39,14 +51,15 @@ pub(super) fn prove(
     let most = max_batch_size.unwrap_or(usize::MAX);
     let sizes = BATCH_SIZES.into_iter().filter(|&size| size <= most);
     let sizes: Vec<usize> = sizes.collect();
-    // Batches larger than the samples repeat them.
-    let full = cycled(samples, rows.max(sizes.iter().copied().max().unwrap_or(1)))?;
-    let expected = batches(&mut original, &full, 1)?;
-    let (mut alone, mut difference, mut tolerance) = (None, 0.0_f32, TOLERANCE);
+    let alone = batches(&mut original, samples, 1)?;
+    let (mut of_bundle, mut difference, mut tolerance) = (None, 0.0_f32, TOLERANCE);
     for &size in &sizes {
         progress::line(&format!(
             "running the file and the bundle's graph, {size} rows together"
         ));
+        // Batches larger than the samples repeat them.
+        let full = cycled(samples, rows.max(size))?;
+        let expected = cycled(&alone, rows.max(size))?;
         let in_file = match size {
             1 => None,
             _ => Some(batches(&mut original, &full, size)?),
@@ -65,21 +78,49 @@ pub(super) fn prove(
                 if relative.is_nan() || relative > TOLERANCE {
                     let problem = format!(
                         "differs from the file's row alone by {relative:e} of its largest number \
-                         or 1; at most {TOLERANCE:e} is allowed"
+                         or 1; at most {TOLERANCE:e} is allowed{}",
+                        if size == 1 { "" } else { HINT }
                     );
                     return Err(parity(&place, &problem));
                 }
                 difference = difference.max(relative);
             }
         }
-        alone.get_or_insert(outputs);
+        of_bundle.get_or_insert(outputs);
     }
     Ok(Proof {
-        outputs: slice(&alone.unwrap_or_default(), 0, rows)?,
+        outputs: slice(&of_bundle.unwrap_or_default(), 0, rows)?,
         difference,
         tolerance,
         batch_sizes: sizes,
     })
+}
+
+/// Runs texts as long as they are; the bundle must give what it gives for the same texts with
+/// padding behind them. `outputs` are those, a row for each of `texts`.
+pub(super) fn prove_without_padding(
+    bundle: &mut LoadedModel,
+    texts: &[Tensors],
+    outputs: &Tensors,
+) -> Result<(), Error> {
+    for (row, text) in texts.iter().enumerate() {
+        let found = bundle.run(text)?;
+        for (name, expected) in &slice(outputs, row, row + 1)? {
+            let place = format!("output `{name}` of a text without padding");
+            let found = found
+                .get(name)
+                .ok_or_else(|| parity(&place, "is missing"))?;
+            let relative = distance(expected, found, &place)? / largest(expected).max(1.0);
+            if relative > TOLERANCE {
+                let problem = format!(
+                    "differs from that of the text with padding by {relative:e} of its largest \
+                     number or 1; at most {TOLERANCE:e} is allowed. Does the graph use the padding?"
+                );
+                return Err(parity(&place, &problem));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Runs all rows, `size` together; a shorter rest is run as it is.

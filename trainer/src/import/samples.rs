@@ -16,7 +16,11 @@ use crate::verify::Tensors;
 const RANDOM: usize = 8;
 /// The most that are taken of a folder.
 const MOST: usize = 32;
-/// The longest random text in tokens.
+/// Random texts up to the longest that a model reads: attention makes these slow.
+const FEW: usize = 4;
+/// The longest of them in tokens: the memory of attention grows with its square.
+const LONGEST_PROVED: usize = 2048;
+/// The longest random text of a bundle's samples, in tokens: a server runs them at each start.
 const LONGEST_RANDOM: usize = 64;
 
 /// The samples in `folder`: pictures for a model of pixels, text files for one of tokens.
@@ -50,14 +54,8 @@ pub(super) fn read(
 pub(super) fn random(manifest: &Manifest, tokenizer: Option<&Tokenizer>) -> Result<Tensors, Error> {
     let rows = RANDOM;
     if let Ok(spec) = manifest.spec::<TextSpec>() {
-        let words = tokenizer.map_or(1, Tokenizer::vocabulary_size).max(1);
         let longest = spec.max_tokens.min(LONGEST_RANDOM);
-        let tokens = (0..rows).map(|row| {
-            let length = 1 + row * (longest - 1) / (rows - 1);
-            let numbers = uniform(row as u64, length);
-            numbers.map(|it| (it * words as f32) as i64).collect()
-        });
-        return texts(&tokens.collect::<Vec<Vec<i64>>>(), manifest, &spec);
+        return texts(&random_tokens(rows, longest, tokenizer), manifest, &spec);
     }
     let tensor = |spec: &TensorSpec| {
         let row: Vec<usize> = row_shape(spec)?.collect();
@@ -73,12 +71,43 @@ pub(super) fn random(manifest: &Manifest, tokenizer: Option<&Tokenizer>) -> Resu
                 noise::fill(0, 0, &mut numbers);
                 Tensor::new(shape, numbers)?
             }
-            (DataType::Int32, _) => Tensor::new(shape, vec![0_i32; count])?,
-            (DataType::Int64, _) => Tensor::new(shape, vec![0_i64; count])?,
+            // What they mean is not known: 0 and 1 are in most tables.
+            (DataType::Int32, _) => Tensor::new(shape, bits(count).collect::<Vec<i32>>())?,
+            (DataType::Int64, _) => {
+                Tensor::new(shape, bits(count).map(i64::from).collect::<Vec<_>>())?
+            }
         };
         Ok((spec.name.clone(), tensor))
     };
     manifest.inputs.iter().map(tensor).collect()
+}
+
+/// Random texts from one token to the most that a model reads, or 2048: together, padded to the
+/// longest, and each as long as it is. `None`: the model reads no texts.
+pub(super) fn random_texts(
+    manifest: &Manifest,
+    tokenizer: Option<&Tokenizer>,
+) -> Result<Option<(Tensors, Vec<Tensors>)>, Error> {
+    let Ok(spec) = manifest.spec::<TextSpec>() else {
+        return Ok(None);
+    };
+    let rows = random_tokens(FEW, spec.max_tokens.min(LONGEST_PROVED), tokenizer);
+    let alone = rows
+        .iter()
+        .map(|row| texts(std::slice::from_ref(row), manifest, &spec));
+    let alone = alone.collect::<Result<_, _>>()?;
+    Ok(Some((texts(&rows, manifest, &spec)?, alone)))
+}
+
+/// Rows of random tokens, from one to `longest`.
+fn random_tokens(rows: usize, longest: usize, tokenizer: Option<&Tokenizer>) -> Vec<Vec<i64>> {
+    let words = tokenizer.map_or(1, Tokenizer::vocabulary_size).max(1);
+    let tokens = (0..rows).map(|row| {
+        let length = 1 + row * (longest - 1) / (rows - 1);
+        let numbers = uniform(row as u64, length);
+        numbers.map(|it| (it * words as f32) as i64).collect()
+    });
+    tokens.collect()
 }
 
 /// Visible files of a folder, by name.
@@ -172,6 +201,10 @@ fn row_shape(spec: &TensorSpec) -> Result<impl Iterator<Item = usize>, Error> {
 
 fn levels(count: usize) -> impl Iterator<Item = u8> {
     uniform(0, count).map(|it| (it * 256.0) as u8)
+}
+
+fn bits(count: usize) -> impl Iterator<Item = i32> {
+    uniform(0, count).map(|it| i32::from(it >= 0.5))
 }
 
 /// Numbers from 0 to 1, 1 excluded: the fractions of normal ones, far out enough to be uniform.

@@ -56,6 +56,12 @@ impl Origin {
     }
 }
 
+/// The names in a file of one on each line. A byte order mark and empty lines at the end are none.
+pub(super) fn lines(text: &str) -> Vec<String> {
+    let text = text.trim_start_matches('\u{feff}').trim_end();
+    text.lines().map(|line| line.trim().to_owned()).collect()
+}
+
 /// Reads a regular file of at most `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let metadata = fs::metadata(path).map_err(Error::file(path))?;

@@ -42,6 +42,11 @@ softmax = true
 
 /// The mean of each channel of NCHW floats.
 fn channels(batch: Dim) -> Vec<u8> {
+    graph(batch, false)
+}
+
+/// The same, less its mean over the batch where other rows count.
+fn graph(batch: Dim, other_rows_count: bool) -> Vec<u8> {
     let mut g = GraphBuilder::new("channels");
     let shape = [batch, 3.into(), SIDE.into(), SIDE.into()];
     let x = g.input("input:0", OnnxType::Float32, shape).unwrap();
@@ -52,7 +57,11 @@ fn channels(batch: Dim) -> Vec<u8> {
     let weight = g
         .initializer_f32("weight", &[3 * PIXELS, 3], &weight)
         .unwrap();
-    let logits = ops::gemm(&mut g, &x, &weight, None, GemmAttributes::default()).unwrap();
+    let mut logits = ops::gemm(&mut g, &x, &weight, None, GemmAttributes::default()).unwrap();
+    if other_rows_count {
+        let mean = ops::reduce_mean(&mut g, &logits, 0).unwrap();
+        logits = ops::sub(&mut g, &logits, &mean).unwrap();
+    }
     g.output("logits", &logits).unwrap();
     g.build(&[]).unwrap().to_bytes()
 }
@@ -228,6 +237,58 @@ fn what_does_not_fit_is_refused_and_leaves_nothing() {
     );
     assert!(
         message.contains("input `input:0`: has a batch of 8; an open batch"),
+        "{message}"
+    );
+}
+
+/// Integers, less their mean over the batch.
+fn integers() -> Vec<u8> {
+    let mut g = GraphBuilder::new("integers");
+    let shape = [Dim::symbol("B"), 3.into()];
+    let x = g.input("x", OnnxType::Int64, shape).unwrap();
+    let x = ops::cast(&mut g, &x, OnnxType::Float32).unwrap();
+    let mean = ops::reduce_mean(&mut g, &x, 0).unwrap();
+    let y = ops::sub(&mut g, &x, &mean).unwrap();
+    g.output("y", &y).unwrap();
+    g.build(&[]).unwrap().to_bytes()
+}
+
+#[test]
+fn rows_that_depend_on_each_other_are_found_however_the_samples_are() {
+    let manifest = r#"
+task = "tabular"
+[[inputs]]
+name = "x"
+datatype = "INT64"
+shape = ["N", 3]
+[[outputs]]
+name = "y"
+datatype = "FP32"
+shape = ["N", 3]
+"#;
+    let differs = "in batches of 2: differs";
+    let message = refusal(&integers(), manifest);
+    assert!(message.contains(differs), "{message}");
+
+    // One sample makes batches of equal rows.
+    let folder = tempfile::tempdir().unwrap();
+    let samples = folder.path().join("samples");
+    fs::create_dir(&samples).unwrap();
+    let picture = RgbImage::from_fn(8, 6, |x, y| image::Rgb([x as u8 * 9, y as u8 * 7, 40]));
+    picture.save(samples.join("one.png")).unwrap();
+    let more = ["--samples", samples.to_str().unwrap()];
+    let file = graph(Dim::symbol("B"), true);
+    let error = import(folder.path(), &file, MANIFEST, &more).unwrap_err();
+    assert!(error.to_string().contains(differs), "{error}");
+}
+
+#[test]
+fn probabilities_that_are_none_are_refused() {
+    let manifest = MANIFEST.replace("role = \"logits\"", "role = \"probabilities\"");
+    let manifest = manifest.replace("softmax = true", "");
+    let message = refusal(&channels(Dim::symbol("B")), &manifest);
+    assert!(
+        message.contains("output `logits` of role probabilities: "),
         "{message}"
     );
 }

@@ -60,7 +60,7 @@ pub(super) struct Raw {
     add_cross_attention: Option<bool>,
     pruned_heads: Option<Value>,
     quantization_config: Option<Value>,
-    pub(super) id2label: Option<BTreeMap<String, String>>,
+    pub(super) id2label: Option<BTreeMap<String, Value>>,
     pub(super) num_labels: Option<usize>,
     pub(super) problem_type: Option<String>,
 }
@@ -185,6 +185,11 @@ impl Config {
     /// Whether the tokens of two texts have types of their own.
     pub(super) fn has_token_types(&self) -> bool {
         self.family == Family::Bert && self.encoder.token_types > 1
+    }
+
+    /// Whether the network has types of tokens that it never gets.
+    pub(super) fn ignores_token_types(&self) -> bool {
+        self.family == Family::Roberta && self.encoder.token_types > 1
     }
 
     /// How many numbers the network is made of.

@@ -1,8 +1,9 @@
 //! The labels of a network, and what they are to each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quintet_bundle::ProblemType;
+use serde_json::Value;
 
 use super::config::Raw;
 
@@ -34,14 +35,35 @@ pub(super) fn labels(raw: &Raw) -> Result<Labels, String> {
     }
     let name = |index: usize| match named {
         None => Ok(format!("LABEL_{index}")),
-        Some(named) => named
-            .get(&index.to_string())
-            .cloned()
-            .ok_or_else(|| format!("id2label lacks {index}; 0 to {} are needed", count - 1)),
+        Some(named) => match named.get(&index.to_string()) {
+            Some(Value::String(name)) => Ok(name.clone()),
+            Some(Value::Number(number)) => Ok(number.to_string()),
+            Some(other) => Err(format!("id2label.{index} is {other}; a name is allowed")),
+            None => Err(format!(
+                "id2label lacks {index}; 0 to {} are needed",
+                count - 1
+            )),
+        },
     };
     let names = (0..count).map(name).collect::<Result<Vec<_>, _>>()?;
+    let mut seen = BTreeSet::new();
+    if let Some(name) = names
+        .iter()
+        .find(|name| name.is_empty() || !seen.insert(*name))
+    {
+        return Err(format!(
+            "id2label has the name `{name}`; each must be there once and not be empty"
+        ));
+    }
     let problem_type = match raw.problem_type.as_deref() {
         None if count == 1 => ProblemType::Regression,
+        Some("single_label_classification") if count == 1 => {
+            return Err(
+                "problem_type is single_label_classification with one label, which every \
+                        text would have; regression and multi_label_classification are allowed"
+                    .to_owned(),
+            );
+        }
         None | Some("single_label_classification") => ProblemType::SingleLabelClassification,
         Some("multi_label_classification") => ProblemType::MultiLabelClassification,
         Some("regression") => ProblemType::Regression,
@@ -89,6 +111,9 @@ mod tests {
             assert_eq!(read(&json).unwrap().problem_type, expected, "{json}");
         }
         assert_eq!(read(two).unwrap().names, ["bad", "good"]);
+        let single = r#""num_labels": 1, "problem_type": "single_label_classification""#;
+        let error = read(single).unwrap_err();
+        assert!(error.contains("with one label"), "{error}");
         let error = read(r#""problem_type": "ranking""#).unwrap_err();
         assert!(
             error.starts_with("problem_type is ranking; single_label"),
@@ -110,5 +135,15 @@ mod tests {
         assert_eq!(error, "id2label has 10001 labels; 1 to 10000 are allowed");
         let error = read(r#""id2label": {"0": "a", "2": "b"}"#).unwrap_err();
         assert_eq!(error, "id2label lacks 1; 0 to 1 are needed");
+        let numbers = read(r#""id2label": {"0": 0, "1": 1}"#).unwrap();
+        assert_eq!(numbers.names, ["0", "1"]);
+        for (json, words) in [
+            (r#"{"0": "a", "1": null}"#, "id2label.1 is null"),
+            (r#"{"0": "a", "1": "a"}"#, "id2label has the name `a`"),
+            (r#"{"0": "a", "1": ""}"#, "id2label has the name ``"),
+        ] {
+            let error = read(&format!("\"id2label\": {json}")).unwrap_err();
+            assert!(error.starts_with(words), "{error}");
+        }
     }
 }

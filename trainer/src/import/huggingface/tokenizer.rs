@@ -32,6 +32,9 @@ struct Settings {
     model_max_length: Option<f64>,
     truncation_side: Option<String>,
     do_lower_case: Option<bool>,
+    strip_accents: Option<bool>,
+    tokenize_chinese_chars: Option<bool>,
+    add_prefix_space: Option<bool>,
 }
 
 /// Reads the tokeniser of a folder and checks that it fits the network.
@@ -41,7 +44,8 @@ pub(crate) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> 
     let json = read(&path, MAX_TOKENIZER_BYTES)?;
     let mut file: Value = serde_json::from_slice(&json).map_err(Error::file(&path))?;
     let refuse = |problem: String| Error::file(&path)(problem);
-    check_case(&file, &settings).map_err(refuse)?;
+    check_agreement(&file, &settings).map_err(refuse)?;
+    check_types(&file, config).map_err(refuse)?;
     adapt(&mut file, config);
     let json = serde_json::to_vec(&file).map_err(Error::file(&path))?;
     let tokenizer = Tokenizer::from_bytes(&json).map_err(Error::file(&path))?;
@@ -86,15 +90,79 @@ fn settings(path: &Path) -> Result<Settings, Error> {
     serde_json::from_slice(&read(path, MAX_TOKENIZER_BYTES)?).map_err(Error::file(path))
 }
 
-/// `transformers` takes this from the configuration, so the two files must agree.
-fn check_case(file: &Value, settings: &Settings) -> Result<(), String> {
-    let lowercase = &file["normalizer"]["lowercase"];
-    match (lowercase.as_bool(), settings.do_lower_case) {
-        (Some(file), Some(config)) if file != config => Err(format!(
-            "normalizer.lowercase is {file}; do_lower_case of {TOKENIZER_CONFIG} is {config}"
-        )),
-        _ => Ok(()),
+/// `transformers` takes these from the configuration, so the two files must agree.
+fn check_agreement(file: &Value, settings: &Settings) -> Result<(), String> {
+    let (normalizer, splitter) = (&file["normalizer"], &file["pre_tokenizer"]);
+    let lowercases = match of_part(normalizer, "BertNormalizer", "lowercase") {
+        None if has_part(normalizer, "Lowercase") => Some(true),
+        None if has_part(normalizer, "Sequence") => Some(false),
+        found => found,
+    };
+    let of_bert = |key| of_part(normalizer, "BertNormalizer", key);
+    let prefix_space = of_part(splitter, "ByteLevel", "add_prefix_space");
+    for (place, found, key, said) in [
+        (
+            "normalizer.lowercase",
+            lowercases,
+            "do_lower_case",
+            settings.do_lower_case,
+        ),
+        (
+            "normalizer.strip_accents",
+            of_bert("strip_accents").or(of_bert("lowercase")),
+            "strip_accents",
+            settings.strip_accents,
+        ),
+        (
+            "normalizer.handle_chinese_chars",
+            of_bert("handle_chinese_chars"),
+            "tokenize_chinese_chars",
+            settings.tokenize_chinese_chars,
+        ),
+        (
+            "pre_tokenizer.add_prefix_space",
+            prefix_space,
+            "add_prefix_space",
+            settings.add_prefix_space,
+        ),
+    ] {
+        if let (Some(found), Some(said)) = (found, said)
+            && found != said
+        {
+            return Err(format!(
+                "{place} is {found}; {key} of {TOKENIZER_CONFIG} is {said}"
+            ));
+        }
     }
+    Ok(())
+}
+
+/// A network of RoBERTa's family gets type 0 for all tokens.
+fn check_types(file: &Value, config: &Config) -> Result<(), String> {
+    let has_second = |value: &Value| value.to_string().contains("\"type_id\":1");
+    if config.ignores_token_types() && has_second(&file["post_processor"]) {
+        return Err(
+            "gives the second of two texts a type of its own (post_processor), and the network has \
+             more than one type; types are only read of BERT's family"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// The parts of a normaliser or pre-tokeniser: itself, or those of a sequence.
+fn parts(whole: &Value) -> impl Iterator<Item = &Value> {
+    let lists = ["normalizers", "pretokenizers"].map(|key| whole[key].as_array());
+    std::iter::once(whole).chain(lists.into_iter().flatten().flatten())
+}
+
+fn has_part(whole: &Value, kind: &str) -> bool {
+    parts(whole).any(|part| part["type"] == kind)
+}
+
+fn of_part(whole: &Value, kind: &str, key: &str) -> Option<bool> {
+    let mut parts = parts(whole).filter(|part| part["type"] == kind);
+    parts.find_map(|part| part[key].as_bool())
 }
 
 /// Leaves truncation and padding to the bundle's manifest, and takes away the types of a network
@@ -261,6 +329,35 @@ mod tests {
             (
                 refusal(|_| {}, json!({"do_lower_case": false})),
                 "do_lower_case of tokenizer_config.json is false",
+            ),
+            (
+                refusal(
+                    |it| {
+                        let parts = json!([{"type": "NFD"}, {"type": "Lowercase"}]);
+                        it["normalizer"] = json!({"type": "Sequence", "normalizers": parts});
+                    },
+                    json!({"do_lower_case": false}),
+                ),
+                "normalizer.lowercase is true; do_lower_case",
+            ),
+            (
+                refusal(|_| {}, json!({"strip_accents": false})),
+                "normalizer.strip_accents is true; strip_accents of",
+            ),
+            (
+                refusal(|_| {}, json!({"tokenize_chinese_chars": false})),
+                "normalizer.handle_chinese_chars is true; tokenize_chinese_chars",
+            ),
+            (
+                refusal(
+                    |it| {
+                        let bytes = json!({"type": "ByteLevel", "add_prefix_space": false,
+                            "trim_offsets": true, "use_regex": true});
+                        it["pre_tokenizer"] = bytes;
+                    },
+                    json!({"add_prefix_space": true}),
+                ),
+                "pre_tokenizer.add_prefix_space is false; add_prefix_space",
             ),
             (
                 refusal(|it| it["model"]["type"] = "Psychic".into(), json!({})),

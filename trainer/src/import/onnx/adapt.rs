@@ -1,6 +1,6 @@
 //! From a file and what the user says of it to the bundle's graph and signature.
 
-use quintet_bundle::{DataType, Dim, Role, TensorSpec};
+use quintet_bundle::{DataType, Dim, ProblemType, Role, TensorSpec};
 use quintet_onnx::ForeignModel;
 
 use super::manifest::{ImportManifest, Tensor};
@@ -98,7 +98,7 @@ pub(super) fn adapt(
     let (mut outputs, mut sources) = (Vec::new(), Vec::new());
     for tensor in &manifest.outputs {
         check("outputs", tensor, given)?;
-        outputs.push(output(&mut model, tensor)?);
+        outputs.push(output(&mut model, tensor, manifest.problem_type)?);
         sources.push(Source {
             name: tensor.name.clone(),
             softmax: tensor.softmax,
@@ -190,7 +190,11 @@ fn spec(tensor: &Tensor) -> Result<TensorSpec, Error> {
 }
 
 /// An output in the shape of its role, after its softmax where one is wanted.
-fn output(model: &mut ForeignModel, tensor: &Tensor) -> Result<TensorSpec, Error> {
+fn output(
+    model: &mut ForeignModel,
+    tensor: &Tensor,
+    problem: ProblemType,
+) -> Result<TensorSpec, Error> {
     let mut spec = spec(tensor)?;
     let is_row = matches!(spec.role, Some(Role::Logits | Role::Probabilities));
     if let (true, [_, Dim::Fixed(classes), rest @ ..]) = (is_row, &spec.shape[..])
@@ -205,6 +209,11 @@ fn output(model: &mut ForeignModel, tensor: &Tensor) -> Result<TensorSpec, Error
         spec.shape.truncate(1);
     }
     if tensor.softmax {
+        if problem != ProblemType::SingleLabelClassification {
+            let field = format!("outputs.{}.softmax", tensor.name);
+            let allowed = "only labels of single_label_classification exclude each other";
+            return Err(Error::Usage(format!("{field}: is true; {allowed}")));
+        }
         if spec.role != Some(Role::Logits) || spec.shape.len() != 2 {
             let field = format!("outputs.{}.softmax", tensor.name);
             let allowed = "only an output [N, classes] of role logits has one";

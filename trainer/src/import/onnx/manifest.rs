@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::normalisation::Normalisation;
 use crate::error::Error;
 use crate::import::MAX_TOKENIZER_BYTES;
-use crate::import::target::read;
+use crate::import::target::{lines, read};
 
 /// A manifest is a page of text, and labels are not much more.
 const MAX_BYTES: u64 = 1 << 20;
@@ -79,7 +79,7 @@ impl ImportManifest {
                 return Err(Error::file(path)(problem));
             }
             let text = text(&beside(path, file)?)?;
-            manifest.labels = text.lines().map(|line| line.trim().to_owned()).collect();
+            manifest.labels = lines(&text);
         }
         Ok(manifest)
     }

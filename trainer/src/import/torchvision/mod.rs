@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor, nn};
 pub use self::preset::Preset;
 use super::candidate::{Candidate, not_yet};
 use super::huggingface::checkpoint::{Checkpoint, Files};
-use super::target::{Origin, Target, read};
+use super::target::{Origin, Target, lines, read};
 use crate::error::Error;
 use crate::layers::{Layer, Sequential};
 use crate::models::resnet::{Depth, imagenet};
@@ -152,7 +152,7 @@ fn read_start(path: &Path) -> std::io::Result<Vec<u8>> {
 fn labels(flags: &Flags, checkpoint: &Checkpoint<'_>) -> Result<Vec<String>, Error> {
     let path = &flags.labels;
     let text = String::from_utf8(read(path, MOST_LABEL_BYTES)?).map_err(Error::file(path))?;
-    let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
+    let labels = lines(&text);
     let shape = checkpoint.shape(HEAD);
     let lacks = || Error::file(&flags.file)(format!("lacks tensor {HEAD}"));
     let rows = shape.ok_or_else(lacks)?.first().copied().unwrap_or(0);
