@@ -314,8 +314,17 @@ fn what_cannot_be_imported_leaves_nothing_behind() {
             fs::write(folder.join("config.json"), CONFIG.replace(from, to)).unwrap();
         }
     };
-    let edits: [(Edit, &str); 7] = [
-        (Box::new(cut), "not a safetensors file"),
+    let archive = |folder: &Path| {
+        fs::write(folder.join("model.safetensors"), b"PK\x03\x04archive").unwrap();
+    };
+    let wordless = |folder: &Path| fs::remove_file(folder.join("tokenizer.json")).unwrap();
+    let edits: [(Edit, &str); 9] = [
+        (Box::new(cut), "safetensors: not a safetensors file"),
+        (Box::new(archive), "model.safetensors: is pickled"),
+        (
+            Box::new(wordless),
+            "tokenizer.json: is missing; `AutoTokenizer",
+        ),
         (
             Box::new(pickled),
             "pytorch_model.bin is not read: it is pickled",

@@ -12,7 +12,7 @@ use tch::{Kind, Tensor};
 use crate::error::Error;
 use crate::import::target::read;
 
-const WEIGHTS: &str = "model.safetensors";
+pub(super) const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 /// Files that other libraries write weights to.
 const OTHERS: [&str; 5] = [
@@ -22,6 +22,9 @@ const OTHERS: [&str; 5] = [
     "tf_model.h5",
     "flax_model.msgpack",
 ];
+
+/// What `torch.save` writes starts so: a zip archive, or a pickle of old.
+const PICKLED: [&[u8]; 2] = [b"PK\x03\x04", b"\x80\x02"];
 
 /// The largest file of weights: what a bundle can hold.
 const MOST_BYTES: u64 = 1 << 31;
@@ -104,6 +107,13 @@ impl Files {
         let mut tensors = BTreeMap::new();
         for (path, content) in &self.0 {
             let refuse = |problem: String| Error::file(path)(problem);
+            if PICKLED.iter().any(|start| content.starts_with(start)) {
+                return Err(refuse(
+                    "is pickled, and reading it would run code that it holds; \
+                     `safetensors.torch.save_file(model.state_dict(), FILE)` writes what can be read"
+                        .to_owned(),
+                ));
+            }
             let file = SafeTensors::deserialize(content)
                 .map_err(|error| refuse(format!("not a safetensors file: {error}")))?;
             for (name, view) in file.iter() {

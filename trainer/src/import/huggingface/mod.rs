@@ -11,7 +11,7 @@ mod weights;
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use quintet_bundle::text::TOKENIZER_FILE;
@@ -19,7 +19,7 @@ use quintet_bundle::{self as bundle, DataType, Preprocessing, Role, TensorSpec};
 use quintet_onnx::{GraphBuilder, Storage, ops};
 use tch::{Device, Tensor, nn};
 
-use self::checkpoint::Files;
+use self::checkpoint::{Files, WEIGHTS};
 use self::config::Config;
 use self::tokenizer::Imported;
 use super::target::{Origin, Target, read};
@@ -75,8 +75,7 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
     ));
     let files = Files::read(folder)?;
     let store = nn::VarStore::new(Device::Cpu);
-    let (network, storage) = network(&store, &config, &files)
-        .map_err(|problem| Error::file(&folder.join("model.safetensors"))(problem))?;
+    let (network, storage) = network(&store, &config, (folder, &files))?;
     let sha256 = files.sha256();
     drop(files);
 
@@ -173,18 +172,19 @@ fn signature(config: &Config, imported: &Imported) -> Signature {
 fn network(
     store: &nn::VarStore,
     config: &Config,
-    files: &Files,
+    (folder, files): (&Path, &Files),
 ) -> Result<(TextClassifier, Storage), Error> {
     let checkpoint = files.tensors()?;
+    let refuse = |problem: String| Error::file(&folder.join(WEIGHTS))(problem);
     // A configuration must not make us take far more memory than the files do. Where a few tensors
     // are missing, their names say more.
     let (needed, held) = (config.parameters(), checkpoint.elements());
     if needed > 2 * held {
         let problem = format!("holds {held} numbers; {CONFIG} describes a network of {needed}");
-        return Err(Error::Training(problem));
+        return Err(refuse(problem));
     }
     let network = TextClassifier::new(&store.root(), &config.encoder, config.head.clone());
-    let storage = weights::load(sorted(store), config, &checkpoint).map_err(Error::Training)?;
+    let storage = weights::load(sorted(store), config, &checkpoint).map_err(refuse)?;
     Ok((network, storage))
 }
 

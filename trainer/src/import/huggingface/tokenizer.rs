@@ -41,6 +41,12 @@ struct Settings {
 pub(crate) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> {
     let path = folder.join(TOKENIZER);
     let settings = settings(&folder.join(TOKENIZER_CONFIG))?;
+    if !path.exists() {
+        return Err(Error::file(&path)(
+            "is missing; `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(OTHER)` of \
+             transformers writes it",
+        ));
+    }
     let json = read(&path, MAX_TOKENIZER_BYTES)?;
     let mut file: Value = serde_json::from_slice(&json).map_err(Error::file(&path))?;
     let refuse = |problem: String| Error::file(&path)(problem);

@@ -5,7 +5,7 @@ mod preset;
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use quintet_bundle::{self as bundle, DataType, Preprocessing, Role, TensorSpec};
@@ -57,7 +57,6 @@ pub struct Flags {
 
 /// Reads the file, proves the graph and writes the bundle.
 pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> Result<(), Error> {
-    refuse_pickles(&flags.file)?;
     progress::line(&format!("reading {}", flags.file.display()));
     let files = Files::one(&flags.file)?;
     let checkpoint = files.tensors()?;
@@ -127,25 +126,6 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
         names(&outputs, &[logits])
     };
     candidate.prove_and_write(original, runtime, out)
-}
-
-/// Refuses what `torch.save` wrote: a zip archive, or a pickle of old.
-fn refuse_pickles(path: &Path) -> Result<(), Error> {
-    let start = read_start(path).map_err(Error::file(path))?;
-    if !start.starts_with(b"PK\x03\x04") && !start.starts_with(b"\x80\x02") {
-        return Ok(());
-    }
-    Err(Error::file(path)(
-        "is pickled, and reading it would run code that it holds; \
-         `safetensors.torch.save_file(model.state_dict(), FILE)` writes what can be read",
-    ))
-}
-
-fn read_start(path: &Path) -> std::io::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let mut start = Vec::new();
-    std::fs::File::open(path)?.take(4).read_to_end(&mut start)?;
-    Ok(start)
 }
 
 /// The names of the classes: as many as the last layer has rows.
