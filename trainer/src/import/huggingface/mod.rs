@@ -1,6 +1,7 @@
 //! Text classifiers of Hugging Face's `transformers`: a folder with `config.json`,
 //! `model.safetensors`, `tokenizer.json` and `tokenizer_config.json`.
 
+mod agreement;
 pub(crate) mod checkpoint;
 pub(crate) mod config;
 mod labels;

@@ -6,13 +6,15 @@ use quintet_bundle::text::{Pairs, Side, TextSpec, Tokenizer};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::agreement::{check_agreement, own_special_tokens};
 use super::config::Config;
 use crate::error::Error;
 use crate::import::MAX_TOKENIZER_BYTES;
 use crate::import::target::read;
+use crate::progress;
 
 const TOKENIZER: &str = "tokenizer.json";
-const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// A tokeniser as it goes into the bundle.
 #[derive(Debug)]
@@ -27,14 +29,14 @@ pub(crate) struct Imported {
 
 /// The keys that matter.
 #[derive(Debug, Default, Deserialize)]
-struct Settings {
+pub(super) struct Settings {
     // 1e30 stands for no limit.
     model_max_length: Option<f64>,
     truncation_side: Option<String>,
-    do_lower_case: Option<bool>,
-    strip_accents: Option<bool>,
-    tokenize_chinese_chars: Option<bool>,
-    add_prefix_space: Option<bool>,
+    pub(super) do_lower_case: Option<bool>,
+    pub(super) strip_accents: Option<bool>,
+    pub(super) tokenize_chinese_chars: Option<bool>,
+    pub(super) add_prefix_space: Option<bool>,
 }
 
 /// Reads the tokeniser of a folder and checks that it fits the network.
@@ -52,6 +54,12 @@ pub(crate) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> 
     let refuse = |problem: String| Error::file(&path)(problem);
     check_agreement(&file, &settings).map_err(refuse)?;
     check_types(&file, config).map_err(refuse)?;
+    if let own @ [_, ..] = &own_special_tokens(&file)[..] {
+        progress::line(&format!(
+            "note: the special tokens {} are read as any other text",
+            own.join(", ")
+        ));
+    }
     adapt(&mut file, config);
     let json = serde_json::to_vec(&file).map_err(Error::file(&path))?;
     let tokenizer = Tokenizer::from_bytes(&json).map_err(Error::file(&path))?;
@@ -96,53 +104,6 @@ fn settings(path: &Path) -> Result<Settings, Error> {
     serde_json::from_slice(&read(path, MAX_TOKENIZER_BYTES)?).map_err(Error::file(path))
 }
 
-/// `transformers` takes these from the configuration, so the two files must agree.
-fn check_agreement(file: &Value, settings: &Settings) -> Result<(), String> {
-    let (normalizer, splitter) = (&file["normalizer"], &file["pre_tokenizer"]);
-    let lowercases = match of_part(normalizer, "BertNormalizer", "lowercase") {
-        None if has_part(normalizer, "Lowercase") => Some(true),
-        None if has_part(normalizer, "Sequence") => Some(false),
-        found => found,
-    };
-    let of_bert = |key| of_part(normalizer, "BertNormalizer", key);
-    let prefix_space = of_part(splitter, "ByteLevel", "add_prefix_space");
-    for (place, found, key, said) in [
-        (
-            "normalizer.lowercase",
-            lowercases,
-            "do_lower_case",
-            settings.do_lower_case,
-        ),
-        (
-            "normalizer.strip_accents",
-            of_bert("strip_accents").or(of_bert("lowercase")),
-            "strip_accents",
-            settings.strip_accents,
-        ),
-        (
-            "normalizer.handle_chinese_chars",
-            of_bert("handle_chinese_chars"),
-            "tokenize_chinese_chars",
-            settings.tokenize_chinese_chars,
-        ),
-        (
-            "pre_tokenizer.add_prefix_space",
-            prefix_space,
-            "add_prefix_space",
-            settings.add_prefix_space,
-        ),
-    ] {
-        if let (Some(found), Some(said)) = (found, said)
-            && found != said
-        {
-            return Err(format!(
-                "{place} is {found}; {key} of {TOKENIZER_CONFIG} is {said}"
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// A network of RoBERTa's family gets type 0 for all tokens.
 fn check_types(file: &Value, config: &Config) -> Result<(), String> {
     let has_second = |value: &Value| value.to_string().contains("\"type_id\":1");
@@ -154,21 +115,6 @@ fn check_types(file: &Value, config: &Config) -> Result<(), String> {
         );
     }
     Ok(())
-}
-
-/// The parts of a normaliser or pre-tokeniser: itself, or those of a sequence.
-fn parts(whole: &Value) -> impl Iterator<Item = &Value> {
-    let lists = ["normalizers", "pretokenizers"].map(|key| whole[key].as_array());
-    std::iter::once(whole).chain(lists.into_iter().flatten().flatten())
-}
-
-fn has_part(whole: &Value, kind: &str) -> bool {
-    parts(whole).any(|part| part["type"] == kind)
-}
-
-fn of_part(whole: &Value, kind: &str, key: &str) -> Option<bool> {
-    let mut parts = parts(whole).filter(|part| part["type"] == kind);
-    parts.find_map(|part| part[key].as_bool())
 }
 
 /// Leaves truncation and padding to the bundle's manifest, and takes away the types of a network
@@ -306,6 +252,14 @@ mod tests {
             .tokenizer
             .encode_pair("good", "bad", &imported.spec);
         assert_eq!(pair.unwrap().tokens, [1, 4, 2, 5, 2]);
+    }
+
+    #[test]
+    fn special_tokens_of_a_models_own_are_told() {
+        let token = |id: i64, content: &str| json!({"id": id, "content": content, "special": true});
+        let mut file = tokenizer();
+        file["added_tokens"] = json!([token(1, "[CLS]"), token(4, "[ENT]"), token(5, "[/ENT]")]);
+        assert_eq!(own_special_tokens(&file), ["[ENT]", "[/ENT]"]);
     }
 
     #[test]
