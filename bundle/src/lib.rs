@@ -36,7 +36,9 @@ pub use digest::sha256_hex;
 pub use discover::{BundlePath, discover, discover_readable};
 pub use error::{BundleError, ManifestError};
 pub use golden::{GoldenMismatch, GoldenSamples};
-pub use manifest::{FileDigest, Golden, Import, Manifest, ProblemType, Provenance, Training};
+pub use manifest::{
+    FileDigest, Golden, Import, Manifest, NoProbabilities, ProblemType, Provenance, Training,
+};
 pub use preprocessing::{Preprocessing, PreprocessingKind};
 pub use quantization::{Products, Quantization, Saturation, SaturationError};
 pub use reader::Bundle;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::problem::ProblemType;
+pub use self::problem::{NoProbabilities, ProblemType};
 pub use self::provenance::{Import, Provenance, Training};
 use crate::digest::sha256_hex;
 use crate::{ManifestError, Preprocessing, Quantization, Role, TensorSpec};

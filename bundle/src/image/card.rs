@@ -132,8 +132,8 @@ fn with_outside(width: usize, is_paper: &[bool], rows: &Range<usize>) -> Vec<boo
     outside
 }
 
-/// Whether paper ends at an edge or a line, rather than where light fades: the levels beyond its
-/// outline differ from its own by much of what the other class does. `outside` holds the paper, too.
+/// Whether paper ends at an edge or a line, rather than where light fades: across its outline, the
+/// levels change by much of the difference between the classes. `outside` holds the paper, too.
 fn has_edge(levels: &Levels, class: &[bool], is_paper: &[bool], outside: &[bool]) -> bool {
     let mean = |(sum, count): (f32, f32)| sum / count.max(1.0);
     let of = |is_one: &[bool], which: bool| {

@@ -40,7 +40,8 @@ const HAND_OVER: f64 = 30.0;
 /// Less than this part of a run is not worth joining rows for: it is known no better.
 const LEAST_SAVING: f64 = 0.02;
 
-/// Where the last doubling of a run's rows made a row so many times cheaper, one more may, too.
+/// If the largest measured run is cheaper per row by this factor than one of half its rows, a still
+/// larger run may be cheaper again.
 const MUCH: f64 = 1.1;
 
 impl Cost {

@@ -26,9 +26,6 @@ enum Form {
     Sigmoid,
 }
 
-/// How far the sum of probabilities may be from 1: a softmax in float16 rounds each of them.
-const SUM_TOLERANCE: f32 = 0.01;
-
 /// Most classifiers have no more classes than this.
 pub(super) type Values = SmallVec<[f32; 16]>;
 
@@ -68,11 +65,13 @@ impl Probabilities {
     pub(super) fn values(self, row: &Row) -> Option<Values> {
         let mut values = finite(row, self.output)?;
         match self.form {
-            Form::Distribution | Form::Independent => {
-                let in_range = values.iter().all(|value| (0.0..=1.0).contains(value));
-                let sum: f32 = values.iter().sum();
-                let sums = self.form == Form::Independent || (sum - 1.0).abs() <= SUM_TOLERANCE;
-                return (in_range && sums).then_some(values);
+            Form::Distribution => {
+                let problem = ProblemType::SingleLabelClassification;
+                return problem.check_probabilities(&values).ok().map(|()| values);
+            }
+            Form::Independent => {
+                let problem = ProblemType::MultiLabelClassification;
+                return problem.check_probabilities(&values).ok().map(|()| values);
             }
             Form::Softmax => {
                 let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);

@@ -5,21 +5,15 @@ use std::path::Path;
 
 use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer};
 use quintet_bundle::{
-    BundleContents, Dim, Golden, GoldenSamples, Manifest, ProblemType, Role, Tensor, TensorSpec,
-    write_bundle,
+    BundleContents, Dim, Golden, GoldenSamples, Manifest, NoProbabilities, Role, Tensor, TensorSpec,
 };
 
-use super::{proof, samples};
+use super::{proof, samples, write};
 use crate::error::Error;
-use crate::stop;
 use crate::verify::{Runtime, Tensors};
 
 /// The most of the longest texts that run together in a proof: they take long.
 const LONG_TEXTS: usize = 8;
-
-/// How far from 1 the sum of probabilities of labels that exclude each other may be, as in the
-/// server.
-const SUM_TOLERANCE: f32 = 0.01;
 
 /// A bundle that is not proved yet.
 #[derive(Debug)]
@@ -100,9 +94,7 @@ impl Candidate<'_> {
             },
             extra: extra.into_iter().collect(),
         };
-        // A bundle that is being written is finished first.
-        stop::on_signals()?;
-        let written = write_bundle(self.models_dir, contents)?;
+        let written = write(self.models_dir, contents)?;
         let sizes: Vec<String> = proof.batch_sizes.iter().map(ToString::to_string).collect();
         writeln!(
             out,
@@ -124,20 +116,14 @@ fn check_outputs(manifest: &Manifest, outputs: &Tensors) -> Result<(), Error> {
         let (Some(numbers), [_, Dim::Fixed(labels)]) = (numbers, &spec.shape[..]) else {
             continue;
         };
-        let is_one_of = manifest.problem_type == ProblemType::SingleLabelClassification;
-        for row in numbers.chunks_exact((*labels).max(1)) {
-            let outside = row.iter().find(|it| !(0.0..=1.0).contains(*it));
-            let sum: f32 = row.iter().sum();
-            let problem = match outside {
-                Some(number) => format!("holds {number}"),
-                None if is_one_of && (sum - 1.0).abs() > SUM_TOLERANCE => format!("sums to {sum}"),
-                None => continue,
-            };
+        let refuse = |problem: NoProbabilities| {
             let hint = "are they logits, or labels that do not exclude each other (problem_type)?";
-            return Err(proof::parity(
-                &format!("output `{name}` of role probabilities"),
-                &format!("{problem} for a sample; {hint}"),
-            ));
+            let place = format!("output `{name}` of role probabilities");
+            proof::parity(&place, &format!("{problem} for a sample; {hint}"))
+        };
+        for row in numbers.chunks_exact((*labels).max(1)) {
+            let checked = manifest.problem_type.check_probabilities(row);
+            checked.map_err(refuse)?;
         }
     }
     Ok(())

@@ -12,11 +12,14 @@ pub(crate) mod target;
 pub mod torchvision;
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use quintet_bundle::{BundleContents, write_bundle};
 
 pub use self::target::{Origin, Target};
 use crate::error::Error;
+use crate::stop;
 use crate::verify::Runtime;
 
 /// Larger than the file of any tokeniser of a million tokens.
@@ -49,4 +52,10 @@ pub fn import(args: &Import, runtime: &Runtime, out: &mut dyn Write) -> Result<(
         Format::Onnx(flags) => onnx::import(flags, runtime, out),
         Format::Torchvision(flags) => torchvision::import(flags, runtime, out),
     }
+}
+
+/// Writes a bundle. A signal to stop lets it be finished first.
+fn write(models_dir: &Path, contents: BundleContents) -> Result<PathBuf, Error> {
+    stop::on_signals()?;
+    Ok(write_bundle(models_dir, contents)?)
 }

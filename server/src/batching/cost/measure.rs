@@ -5,26 +5,27 @@ use std::time::Duration;
 
 use super::{Cost, CostAt, HAND_OVER};
 
-/// A run is measured at most so often, at least twice.
+/// The most repetitions of a run. There are at least two, unless it is long.
 const MOST_REPETITIONS: usize = 8;
 
-/// Once its repetitions have taken so long together, a run is not repeated again.
+/// A run is not repeated once its repetitions have taken this long together.
 const LONG_ENOUGH: Duration = Duration::from_millis(2);
 
-/// A run that takes so long is measured once, and if it has few rows, wider ones are not measured:
-/// that would delay the start.
+/// A run of this length is measured once. If it has few rows, wider rows are not measured: that
+/// would delay the start.
 const LONG_RUN: Duration = Duration::from_millis(100);
 
-/// So many rows are measured at each width.
+/// Runs of up to this many rows are measured at each width.
 const FEW_ROWS: usize = 4;
 
-/// So many rows are measured at each width, where that takes no [`LONG_RUN`].
+/// Runs of up to this many rows are measured where they are expected to be shorter than
+/// [`LONG_RUN`].
 const MORE_ROWS: usize = 8;
 
-/// Of the widest rows, runs that are expected to take less than this are measured.
+/// At the widest width, runs of more rows are measured while they are expected to be shorter.
 const LONGEST_RUN: Duration = Duration::from_millis(400);
 
-/// Of the widest rows, more are measured until one costs so many times as much as in a smaller run.
+/// At the widest width, measuring stops when a row costs this factor more than in a smaller run.
 const DEARER: f64 = 1.1;
 
 /// A run, and how long its repetitions took.

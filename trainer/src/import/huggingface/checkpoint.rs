@@ -110,7 +110,8 @@ impl Files {
             if PICKLED.iter().any(|start| content.starts_with(start)) {
                 return Err(refuse(
                     "is pickled, and reading it would run code that it holds; \
-                     `safetensors.torch.save_file(model.state_dict(), FILE)` writes what can be read"
+                     `safetensors.torch.save_file(model.state_dict(), FILE)` writes what can be \
+                     read"
                         .to_owned(),
                 ));
             }

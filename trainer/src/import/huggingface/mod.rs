@@ -140,9 +140,7 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
         golden,
         extra: BTreeMap::from([(TOKENIZER_FILE.to_owned(), imported.json)]),
     };
-    // A bundle that is being written is finished first.
-    crate::stop::on_signals()?;
-    let written = bundle::write_bundle(&flags.target.models_dir, contents)?;
+    let written = super::write(&flags.target.models_dir, contents)?;
     writeln!(out, "{}", written.display())?;
     Ok(())
 }

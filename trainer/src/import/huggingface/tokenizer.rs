@@ -106,8 +106,10 @@ fn settings(path: &Path) -> Result<Settings, Error> {
 
 /// A network of RoBERTa's family gets type 0 for all tokens.
 fn check_types(file: &Value, config: &Config) -> Result<(), String> {
-    let has_second = |value: &Value| value.to_string().contains("\"type_id\":1");
-    if config.ignores_token_types() && has_second(&file["post_processor"]) {
+    let types = &file["post_processor"];
+    let mut cleared = types.clone();
+    clear_types(&mut cleared);
+    if config.ignores_token_types() && cleared != *types {
         return Err(
             "gives the second of two texts a type of its own (post_processor), and the network has \
              more than one type; types are only read of BERT's family"
@@ -260,6 +262,16 @@ mod tests {
         let mut file = tokenizer();
         file["added_tokens"] = json!([token(1, "[CLS]"), token(4, "[ENT]"), token(5, "[/ENT]")]);
         assert_eq!(own_special_tokens(&file), ["[ENT]", "[/ENT]"]);
+    }
+
+    #[test]
+    fn types_that_the_network_would_not_get_are_refused() {
+        // RoBERTa has two types where its configuration does not say otherwise.
+        let error = read(&tokenizer(), &json!({}), "Roberta").unwrap_err();
+        assert!(error.contains("types are only read of BERT"), "{error}");
+        let mut file = tokenizer();
+        clear_types(&mut file["post_processor"]);
+        read(&file, &json!({}), "Roberta").unwrap();
     }
 
     #[test]
