@@ -79,6 +79,33 @@ impl<R, O> Batch<R, O> {
         waits
     }
 
+    /// The rows of each request as a batch of their own.
+    pub(super) fn requests(mut self) -> Vec<Self>
+    where
+        R: BatchRow,
+    {
+        let mut rows = std::mem::take(&mut self.rows).into_iter();
+        let mut requests: Vec<Self> = Vec::with_capacity(self.segments.len());
+        for segment in self.segments.drain(..) {
+            let is_next = |it: &Segment<O>| !Arc::ptr_eq(&it.gather, &segment.gather);
+            let previous = requests.last().and_then(|it| it.segments.last());
+            if previous.is_none_or(is_next) {
+                requests.push(Self::with_capacity(segment.len));
+            }
+            let own: Vec<R> = rows.by_ref().take(segment.len).collect();
+            if let Some(request) = requests.last_mut() {
+                let Segment {
+                    gather,
+                    first,
+                    waited,
+                    ..
+                } = segment;
+                request.add(gather, first, own.into_iter(), waited);
+            }
+        }
+        requests
+    }
+
     /// Answers every caller with the outputs of its own rows. `outputs` holds one per row, in
     /// order.
     pub(super) fn scatter(mut self, outputs: &mut Vec<O>, compute: Duration) {

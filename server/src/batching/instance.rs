@@ -28,8 +28,9 @@ impl<B: Backend> Instance<B> {
         made.ok()?.ok().map(Self::new)
     }
 
-    /// Runs one batch and answers its callers. Returns the time of the run, and the instance unless
-    /// it has panicked.
+    /// Runs one batch and answers its callers. If it fails, each request runs again alone, so that
+    /// none fails for another's rows. Returns the time of the run, and the instance unless it has
+    /// panicked.
     pub(super) fn run(
         mut self,
         mut batch: Batch<B::Row, B::Output>,
@@ -53,20 +54,39 @@ impl<B: Backend> Instance<B> {
             Ok(Err(error)) => Err(error.0),
             Err(panic) => Err(format!("the instance panicked: {}", panic_message(&*panic))),
         };
+        let waits = batch.waits();
+        let again = sound && outcome.is_err() && waits.len() > 1;
         // Before the answers, so that whoever has one finds it counted.
         observer.batch(&BatchReport {
             rows,
             width,
             elements: batch.elements,
             compute,
-            waits: batch.waits(),
+            waits: if again { Vec::new() } else { waits },
             succeeded: outcome.is_ok(),
         });
         match outcome {
             Ok(()) => batch.scatter(outputs, compute),
+            Err(_) if again => return (compute, self.run_each(batch, clock, observer)),
             Err(message) => batch.fail(&message),
         }
         (compute, sound.then_some(self))
+    }
+
+    /// Runs the requests of a batch one after another.
+    fn run_each(
+        self,
+        batch: Batch<B::Row, B::Output>,
+        clock: &Clock,
+        observer: &dyn Observer,
+    ) -> Option<Self> {
+        // Those behind a panic are answered when they are dropped.
+        batch
+            .requests()
+            .into_iter()
+            .try_fold(self, |instance, request| {
+                instance.run(request, clock, observer).1
+            })
     }
 }
 

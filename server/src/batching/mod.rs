@@ -21,8 +21,8 @@
 //!   from its lane, as long as padding costs less than it saves; a narrower lane joins, whole, if
 //!   that costs less than a run of its own. Rows of a fixed size have one lane.
 //! - Known callers share the queue and each batch equally (`flows.rs`).
-//! - A full queue refuses at once. A failing batch fails only its own callers. A panicking instance
-//!   is replaced.
+//! - A full queue refuses at once. The requests of a failing batch run again, each alone, so that
+//!   none fails for another's rows. A panicking instance is replaced, and its batch fails.
 //! - A long run of one row, while nothing else runs in the process, uses several cores: an instance
 //!   for such runs takes it.
 //! - A short batch runs on the thread of the caller that brings it, which saves two wake-ups; a
@@ -85,7 +85,8 @@ pub trait Backend: Send + 'static {
     /// Runs `rows` as one batch and appends one output per row, in the same order, to `outputs`.
     ///
     /// # Errors
-    /// Any error fails the whole batch; so does another number of outputs than rows.
+    /// Any error, or another number of outputs than rows. The requests of the batch then run again,
+    /// each alone.
     fn run(
         &mut self,
         rows: &[Self::Row],
@@ -126,7 +127,7 @@ pub struct BatchReport {
     pub elements: usize,
     /// From cut to outputs.
     pub compute: Duration,
-    /// How long each request in the batch had waited.
+    /// How long each request in the batch had waited; none if they run again, each alone.
     pub waits: Vec<Duration>,
     /// Whether every caller got its outputs.
     pub succeeded: bool,

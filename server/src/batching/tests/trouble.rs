@@ -152,6 +152,52 @@ fn a_failing_batch_fails_only_its_own_callers() {
 }
 
 #[test]
+fn the_requests_of_a_failing_batch_run_again_each_alone() {
+    let bench = bench(settings());
+    let running = bench.submit(&[0]);
+    bench.batch();
+    let innocent = bench.submit(&[1, 2]);
+    let culprit = bench.submit(&[3]);
+    let other = bench.submit(&[4]);
+    bench.say(Word::Answer);
+    assert_eq!(bench.batch(), [1, 2, 3, 4]);
+    for (word, rows) in [
+        (Word::Fail, &[1, 2][..]),
+        (Word::Answer, &[3]),
+        (Word::Fail, &[4]),
+    ] {
+        bench.say(word);
+        assert_eq!(bench.batch(), rows);
+    }
+    bench.say(Word::Answer);
+    wait(running).unwrap();
+    let answer = wait(innocent).unwrap();
+    assert_eq!(answer.outputs[..], [2, 4]);
+    assert_eq!(answer.timing.batch_size, 2);
+    assert!(matches!(wait(culprit), Err(Failure::Backend(message)) if message == "told to fail"));
+    assert_eq!(wait(other).unwrap().outputs[..], [8]);
+}
+
+#[test]
+fn a_panic_of_a_request_that_runs_again_fails_those_behind_it() {
+    let bench = bench(settings());
+    let running = bench.submit(&[0]);
+    bench.batch();
+    let tickets = [1, 2, 3].map(|row| bench.submit(&[row]));
+    for word in [Word::Answer, Word::Fail, Word::Answer, Word::Panic] {
+        bench.say(word);
+    }
+    wait(running).unwrap();
+    let [first, second, third] = tickets.map(wait);
+    assert_eq!(first.unwrap().outputs[..], [2]);
+    assert!(matches!(second, Err(Failure::Backend(message)) if message.contains("told to panic")));
+    assert!(matches!(third, Err(Failure::Backend(_))));
+    let after = bench.submit(&[5]);
+    bench.say(Word::Answer);
+    assert_eq!(wait(after).unwrap().outputs[..], [10]);
+}
+
+#[test]
 fn a_panicking_instance_is_replaced_and_its_callers_are_told() {
     let bench = bench(settings());
     let unlucky = bench.submit(&[1]);
