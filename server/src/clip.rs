@@ -19,6 +19,25 @@ pub(crate) fn clip_to(limit: usize, text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The beginning of a text that takes `limit` bytes in the header `grpc-message`, which writes most
+/// bytes that are no letters as three, and how many bytes it has, if it is longer.
+pub(crate) fn clip_encoded(limit: usize, text: &str) -> Cow<'_, str> {
+    let mut taken = 0;
+    let mut is_over = |(_, character): &(usize, char)| {
+        let is_plain = character.is_ascii_alphanumeric() || "-_.,:;()[]/'".contains(*character);
+        taken += if is_plain {
+            1
+        } else {
+            3 * character.len_utf8()
+        };
+        taken > limit
+    };
+    match text.char_indices().find(&mut is_over) {
+        None => text.into(),
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()).into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,8 +9,11 @@ use std::time::Duration;
 
 use crate::batching::{Failure, QueueFull};
 
-/// The most violations that an error lists; clients take trailers of 8 KiB and more.
+/// The most violations that an error lists.
 const MAX_VIOLATIONS: usize = 16;
+/// The most bytes that they have together, so that they fit into the trailers that all clients take;
+/// the first is always listed.
+const MAX_VIOLATION_BYTES: usize = 1536;
 
 /// When to ask again for a version that has retired: the repository knows another already, if there
 /// is one.
@@ -185,9 +188,16 @@ impl ServeError {
         if violations.is_empty() {
             return Ok(());
         }
-        let more = violations.len().saturating_sub(MAX_VIOLATIONS);
+        let mut bytes = 0;
+        let fits = |it: &&Violation| {
+            bytes += it.field.len() + it.description.len();
+            bytes <= MAX_VIOLATION_BYTES
+        };
+        let first = violations.iter().take(MAX_VIOLATIONS);
+        let listed = first.take_while(fits).count().max(1);
+        let more = violations.len() - listed;
         if more > 0 {
-            violations.truncate(MAX_VIOLATIONS);
+            violations.truncate(listed);
             let description = format!("has {more} more violations, which are not listed");
             violations.push(Violation::new("request", description));
         }
@@ -294,5 +304,12 @@ mod tests {
         assert!(wrong(100_000).ends_with(
             "images[15]: is empty; request: has 99984 more violations, which are not listed"
         ));
+        let long = Violation::new("images[0]", "x".repeat(MAX_VIOLATION_BYTES));
+        let error = ServeError::check(vec![long.clone(), long]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("has 1 more violations, which are not listed")
+        );
     }
 }

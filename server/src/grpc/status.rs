@@ -7,12 +7,17 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::clip::{clip, clip_to};
+use crate::clip::{clip, clip_encoded, clip_to};
 use crate::error::ServeError;
 use crate::transport::{Encoding, NotOffered};
 
-/// The most characters of a message: clients bound their headers at 8 KiB and more.
-const MESSAGE: usize = 4096;
+// gRPC's C++ core, on which Python's, Ruby's and PHP's clients stand, may drop a status whose
+// trailers have more than 8 KiB, and then says RESOURCE_EXHAUSTED. The details hold the message,
+// too, and are written in base64.
+/// The most bytes of a message in its header.
+const MESSAGE: usize = 1536;
+/// The most characters of the description of a violation.
+const DESCRIPTION: usize = 512;
 /// Names the service in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "quintet.v1";
 
@@ -22,7 +27,8 @@ pub(super) fn status(error: &ServeError) -> Status {
     let code = match error {
         ServeError::InvalidArgument { violations } => {
             for violation in violations {
-                details.add_bad_request_violation(&violation.field, &violation.description);
+                let description = clip_to(DESCRIPTION, &violation.description);
+                details.add_bad_request_violation(&violation.field, description);
             }
             Code::InvalidArgument
         }
@@ -71,7 +77,7 @@ pub(super) fn status(error: &ServeError) -> Status {
         details.set_retry_info(Some(retry_after));
     }
     let message = error.to_string();
-    Status::with_error_details(code, clip_to(MESSAGE, &message), details)
+    Status::with_error_details(code, clip_encoded(MESSAGE, &message), details)
 }
 
 fn metadata(key: &str, value: &str) -> (String, String) {
@@ -120,7 +126,7 @@ mod tests {
 
     use super::*;
     use crate::batching::QueueFull;
-    use crate::error::{CallerLimit, PermissionDenied, Unauthenticated};
+    use crate::error::{CallerLimit, PermissionDenied, Unauthenticated, Violation};
 
     /// A line for each of these errors.
     fn table(errors: impl IntoIterator<Item = ServeError>) -> String {
@@ -216,6 +222,28 @@ mod tests {
             INTERNAL: internal error 1f-0 None None Some("INTERNAL {\"error_id\": \"1f-0\"}")
         "#]]
         .assert_eq(&table);
+    }
+
+    #[test]
+    fn the_trailers_of_every_error_are_small() {
+        let labels: Vec<String> = (0..1000).map(|it| format!("class {it} 你好")).collect();
+        let violation = |at: usize, text: &str| Violation::new(format!("images[{at}]"), text);
+        let many = (0..1000).map(|at| violation(at, "\u{1f600} is \"no\" <picture>? "));
+        for error in [
+            ServeError::NoDigits {
+                model: "imagenet".to_owned(),
+                labels: labels.join(", "),
+            },
+            ServeError::check(many.collect()).unwrap_err(),
+            ServeError::check(vec![violation(0, &"\u{1f600} ".repeat(9999))]).unwrap_err(),
+        ] {
+            let trailers = trailers(&status(&error)).unwrap();
+            let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+                name.as_str().len() + value.len() + 32
+            };
+            let size: usize = trailers.iter().map(size).sum();
+            assert!(size < 6400, "{size}: {error}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use quintet_bundle::image::{Channels, Framing, ImageInput, Pixels};
 
 use crate::blocking::Lane;
 use crate::call::Call;
+use crate::clip::clip;
 use crate::error::ServeError;
 use crate::model::Model;
 use crate::repository::Repository;
@@ -56,7 +57,7 @@ impl Judge {
             }),
             None => Err(ServeError::NoDigits {
                 model: model.name.to_string(),
-                labels: model.manifest.labels.join(", "),
+                labels: clip(&model.manifest.labels.join(", ")).into_owned(),
             }),
         }
     }
