@@ -30,14 +30,7 @@ impl Bundle {
     /// Every file that the manifest lists must be there with the size and SHA-256 it says; files
     /// that it does not list are not read. The error names the file at fault.
     pub fn open(dir: &Path) -> Result<Self, BundleError> {
-        let path = dir.join(MANIFEST_FILE);
-        let allowed = format!("at most {MAX_MANIFEST_BYTES} are allowed");
-        let text = read(&path, 0..=MAX_MANIFEST_BYTES, &allowed)?;
-        let digest = sha256_hex(&text);
-        let text = String::from_utf8(text).map_err(BundleError::at(&path))?;
-        let manifest = Manifest::from_toml(&text).map_err(BundleError::at(&path))?;
-        check_location(dir, &manifest)?;
-
+        let (manifest, digest) = read_manifest(dir)?;
         let mut files = BTreeMap::new();
         for (name, digest) in &manifest.files {
             files.insert(name.clone(), read_verified(&dir.join(name), digest)?);
@@ -52,6 +45,14 @@ impl Bundle {
             files,
             golden,
         })
+    }
+
+    /// What the manifest of the bundle in `dir` says. Nothing else of the bundle is read.
+    ///
+    /// # Errors
+    /// It cannot be read, is wrong, or is of another bundle than `dir` says.
+    pub fn announced(dir: &Path) -> Result<Manifest, BundleError> {
+        Ok(read_manifest(dir)?.0)
     }
 
     /// The folder that the bundle was read from.
@@ -123,6 +124,18 @@ fn read_verified(path: &Path, digest: &FileDigest) -> Result<Vec<u8>, BundleErro
         return Err(BundleError::new(path, problem));
     }
     Ok(content)
+}
+
+/// The manifest of the bundle in `dir`, and its SHA-256.
+fn read_manifest(dir: &Path) -> Result<(Manifest, String), BundleError> {
+    let path = dir.join(MANIFEST_FILE);
+    let allowed = format!("at most {MAX_MANIFEST_BYTES} are allowed");
+    let text = read(&path, 0..=MAX_MANIFEST_BYTES, &allowed)?;
+    let digest = sha256_hex(&text);
+    let text = String::from_utf8(text).map_err(BundleError::at(&path))?;
+    let manifest = Manifest::from_toml(&text).map_err(BundleError::at(&path))?;
+    check_location(dir, &manifest)?;
+    Ok((manifest, digest))
 }
 
 /// Checks that the folder is `<name>/<version>`, so that no bundle answers for another.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use quintet_bundle::{BundleError, Manifest, discover_readable};
+use quintet_bundle::{Bundle, BundleError, Manifest, discover_readable};
 
 use crate::clip::clip;
 use crate::error::ServeError;
@@ -39,6 +39,8 @@ pub struct ModelVersion {
     pub version: u32,
     /// Where its bundle lies.
     pub path: PathBuf,
+    /// What its manifest says, before the bundle is verified; none if it cannot be read.
+    announced: Option<Manifest>,
     state: RwLock<State>,
 }
 
@@ -74,6 +76,7 @@ impl Repository {
             let version = ModelVersion {
                 name: found.name,
                 version: found.version,
+                announced: Bundle::announced(&found.path).ok(),
                 path: found.path,
                 state: RwLock::new(State::Loading),
             };
@@ -97,8 +100,8 @@ impl Repository {
         self.defaults.insert(task, name);
     }
 
-    /// Where no default is configured, makes the model of the highest rank the task's default. One
-    /// without a rank is it only if no model of the repository is still being loaded.
+    /// Where no default is configured, makes the model of the highest rank the task's default, and
+    /// one without a rank only if none has one.
     pub fn prefer(&mut self, task: &'static str, rank: Rank) {
         self.preferences.insert(task, rank);
     }
@@ -200,21 +203,15 @@ impl Repository {
         found.ready().ok_or_else(|| found.not_ready())
     }
 
-    /// The model for requests of this task that name none: the configured one, else the ready one
-    /// of the highest rank, else the first by name that is ready.
+    /// The model for requests of this task that name none: the configured one, else that of the
+    /// highest rank, else the first by name. It may still be loading: no other stands in for it.
     fn default_for(&self, task: &str) -> Result<&str, ServeError> {
         if let Some(name) = self.defaults.get(task) {
             return Ok(name);
         }
-        let any = || self.best_ready(task, |_| Some(0.0));
-        let best = match self.preferences.get(task) {
-            Some(rank) => {
-                let preferred = self.best_ready(task, rank);
-                preferred.or_else(|| if self.is_loading() { None } else { any() })
-            }
-            None => any(),
-        };
-        if let Some(name) = best {
+        let rank = self.preferences.get(task);
+        let preferred = rank.and_then(|rank| self.best(task, rank));
+        if let Some(name) = preferred.or_else(|| self.best(task, |_| Some(0.0))) {
             return Ok(name);
         }
         let mut unready = self.models.iter();
@@ -226,26 +223,23 @@ impl Repository {
         })
     }
 
-    /// The model of the highest rank that is ready and does the task, the first by name of several.
-    fn best_ready(&self, task: &str, rank: impl Fn(&Manifest) -> Option<f64>) -> Option<&str> {
-        let ranked = self.names().filter_map(|name| {
-            let model = self.newest_ready(name).filter(|it| it.task() == task)?;
-            Some((name, rank(&model.manifest)?))
+    /// The model of the highest rank that does the task, or will when it is loaded; the first by name
+    /// of several.
+    fn best(&self, task: &str, rank: impl Fn(&Manifest) -> Option<f64>) -> Option<&str> {
+        let ranked = self.models.iter().filter_map(|(name, versions)| {
+            let rank = if let Some(model) = self.newest_ready(name) {
+                rank(&model.manifest).filter(|_| model.task() == task)
+            } else {
+                let manifest = versions.values().rev().find_map(ModelVersion::loading)?;
+                rank(manifest).filter(|_| manifest.task == task)
+            };
+            Some((name.as_str(), rank?))
         });
         // Of equal ones, `max_by` gives the last.
         let best = ranked
             .rev()
             .max_by(|left, right| left.1.total_cmp(&right.1));
         best.map(|(name, _)| name)
-    }
-
-    /// Whether a model that cannot be called yet is still being loaded.
-    fn is_loading(&self) -> bool {
-        let mut models = self.models.iter();
-        models.any(|(name, versions)| {
-            let mut states = versions.values().map(ModelVersion::state);
-            !self.is_model_ready(name) && states.any(|it| matches!(it, State::Loading))
-        })
     }
 
     /// The newest ready version of each model of this task, by name.
@@ -285,6 +279,12 @@ impl ModelVersion {
             State::Ready(model) => Some(model),
             _ => None,
         }
+    }
+
+    /// What it will be when it is loaded, if it still is.
+    fn loading(&self) -> Option<&Manifest> {
+        let announced = self.announced.as_ref();
+        announced.filter(|_| matches!(self.state(), State::Loading))
     }
 
     /// The error of a version that is not ready.

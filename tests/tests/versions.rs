@@ -102,6 +102,28 @@ async fn no_other_model_stands_in_for_one_that_is_loading() {
     assert_eq!(reply.get_ref().model, "d");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_default_stays_the_same_while_models_are_loaded() {
+    let server = server()
+        .model(tiny("a").digits().slow())
+        .model(tiny("b").digits())
+        .max_batch_size(8)
+        .start_loading()
+        .await;
+    let mut client = server.raw().await;
+    let (mut answers, mut loading) = (Vec::new(), 0);
+    while answers.len() < 3 {
+        match client.classify(ask("", "")).await {
+            Ok(reply) => answers.push(reply.into_inner().model),
+            Err(status) => {
+                assert_eq!(status.message(), "model `a` is still loading");
+                loading += 1;
+            }
+        }
+    }
+    assert_eq!(answers, ["a", "a", "a"], "after {loading} refusals");
+}
+
 #[tokio::test]
 async fn the_default_classifier_can_be_configured() {
     let server = server()

@@ -12,15 +12,16 @@ pub struct RepositoryOptions {
     /// The model repository: a folder of NAME/VERSION/ bundles.
     #[arg(long, value_name = "DIR", default_value = "models")]
     pub models_dir: PathBuf,
-    /// The classifier for requests that name no model [default: the first by name that is ready and
-    /// knows the ten digits, else the first by name].
+    /// The classifier for requests that name no model [default: of those that can be served, the
+    /// first by name that knows the ten digits, else the first by name].
     #[arg(long, value_name = "MODEL")]
     pub default_classifier: Option<String>,
-    /// The text classifier for requests that name no model [default: of those that are ready and
+    /// The text classifier for requests that name no model [default: of those that can be served and
     /// have two labels, the one of the highest test accuracy, else the first by name].
     #[arg(long, value_name = "MODEL")]
     pub default_sentiment_model: Option<String>,
-    /// The generator for requests that name no model [default: the first by name that is ready].
+    /// The generator for requests that name no model [default: the first by name that can be
+    /// served].
     #[arg(long, value_name = "MODEL")]
     pub default_generator: Option<String>,
     /// Models without which the server is not ready, separated by commas [default: all in the
