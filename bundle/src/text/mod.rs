@@ -7,6 +7,7 @@ mod clean;
 mod scanner;
 mod spec;
 mod tokenizer;
+mod words;
 
 pub use clean::clean;
 pub use spec::{Side, TextSpec};

@@ -8,13 +8,12 @@ use std::collections::HashMap;
 
 use super::UNKNOWN;
 use super::tokenizer::TokenizerError;
+use super::words::Words;
 
 /// The words that have numbers.
 #[derive(Clone)]
 pub(super) struct Scanner {
-    vocabulary: HashMap<String, u32>,
-    /// Bytes of the longest; a longer word is unknown.
-    longest: usize,
+    words: Words,
 }
 
 /// What a place in a text begins with.
@@ -28,12 +27,9 @@ enum Piece {
 }
 
 impl Scanner {
-    pub(super) fn new(vocabulary: HashMap<String, u32>) -> Self {
-        let longest = vocabulary.keys().map(String::len).max().unwrap_or(0);
-        Self {
-            vocabulary,
-            longest,
-        }
+    pub(super) fn new(vocabulary: &HashMap<String, u32>) -> Self {
+        let words = Words::new(vocabulary);
+        Self { words }
     }
 
     /// Appends the tokens of `text`, without a start marker. `foreign` does so for a piece that is
@@ -44,19 +40,13 @@ impl Scanner {
         tokens: &mut Vec<i64>,
         foreign: impl Fn(&str, &mut Vec<i64>) -> Result<(), TokenizerError>,
     ) -> Result<(), TokenizerError> {
-        let mut word = String::with_capacity(self.longest);
         let mut start = 0;
         while start < text.len() {
             let end = match piece(text.as_bytes(), start) {
                 Piece::Gap(end) => end,
                 Piece::Word(end) => {
-                    let known = (end - start <= self.longest).then(|| {
-                        word.clear();
-                        word.push_str(&text[start..end]);
-                        word.make_ascii_lowercase();
-                        self.vocabulary.get(word.as_str())
-                    });
-                    tokens.push(known.flatten().map_or(UNKNOWN, |&token| token.into()));
+                    let known = self.words.number(&text.as_bytes()[start..end]);
+                    tokens.push(known.map_or(UNKNOWN, i64::from));
                     end
                 }
                 Piece::Foreign(end) => {

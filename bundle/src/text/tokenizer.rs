@@ -1,6 +1,7 @@
 //! Words to numbers.
 
 mod imported;
+mod known;
 mod pieces;
 
 use std::borrow::Cow;
@@ -19,7 +20,7 @@ use tokenizers::{
 
 pub use imported::Pairs;
 use imported::caught;
-use pieces::Pieces;
+use known::Known;
 
 use super::scanner::Scanner;
 use super::{Side, TOKENIZER_FILE, TextSpec, clean};
@@ -43,10 +44,7 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// Does the same faster, for a tokeniser of ours.
     scanner: Option<Scanner>,
-    /// The token of words that are not in the vocabulary; none where every text can be spelled.
-    unknown: Option<i64>,
-    /// The pieces of words, where they come in such.
-    pieces: Option<Pieces>,
+    known: Known,
     /// How many numbers from 0 on its tokens have.
     size: usize,
     pairs: Pairs,
@@ -63,7 +61,8 @@ pub struct Encoded {
     pub truncated: bool,
     /// How many tokens the whole text has.
     pub total: usize,
-    /// How many of `tokens` stand for words or parts of words: all but special ones.
+    /// How many of `tokens` stand for words or parts of words: all but special ones, and marks
+    /// without a letter or a digit.
     pub words: usize,
     /// How many of these are in the vocabulary, and do not spell a word in pieces of less than three
     /// letters each on average.
@@ -116,12 +115,12 @@ impl Tokenizer {
 
     /// The tokeniser of these words.
     fn of(vocabulary: HashMap<String, u32>) -> Result<Self, TokenizerError> {
+        let size = size(&vocabulary);
         Ok(Self {
-            inner: assemble(vocabulary.clone())?,
-            size: size(&vocabulary),
-            scanner: Some(Scanner::new(vocabulary)),
-            unknown: Some(super::UNKNOWN),
-            pieces: None,
+            size,
+            known: Known::of(&vocabulary, size),
+            scanner: Some(Scanner::new(&vocabulary)),
+            inner: assemble(vocabulary)?,
             pairs: Pairs::None,
         })
     }
@@ -137,13 +136,12 @@ impl Tokenizer {
         inner.with_padding(None);
         let pairs = Pairs::of(&inner)?;
         let vocabulary: HashMap<String, u32> = inner.get_vocab(true).into_iter().collect();
-        let unknown = ["[UNK]", "<unk>"].iter().find_map(|it| vocabulary.get(*it));
+        let size = size(&vocabulary);
         let imported = Self {
             inner,
             scanner: None,
-            unknown: unknown.map(|&token| token.into()),
-            pieces: Pieces::of(&vocabulary, size(&vocabulary)),
-            size: size(&vocabulary),
+            known: Known::of(&vocabulary, size),
+            size,
             pairs,
         };
         let numbers = SPECIAL.map(|token| vocabulary.get(token).copied());
@@ -265,12 +263,11 @@ impl Tokenizer {
         if encoded.tokens.is_empty() {
             return Err(TokenizerError("text gives no tokens".to_owned()));
         }
-        let is_unknown = |token: &&i64| Some(**token) == self.unknown;
-        let unknown = encoded.tokens.iter().filter(is_unknown).count();
-        let pieces = self.pieces.as_ref();
-        let spelling = pieces.map_or(0, |it| it.spelling(&encoded.tokens));
+        let special = encoded.tokens.len() - encoded.words;
+        let (words, known) = self.known.count(&encoded.tokens, special);
         Ok(Encoded {
-            known: encoded.words.saturating_sub(unknown + spelling),
+            words,
+            known,
             ..encoded
         })
     }
