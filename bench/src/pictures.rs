@@ -9,10 +9,10 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args;
-use quintet_bundle::Manifest;
 use quintet_bundle::image::{
     Framing, GrayImage, ImageInput, ImageSpec, Pixels, sheet, square_columns,
 };
+use quintet_bundle::{Manifest, divergence_from_uniform};
 use quintet_data::fashion_mnist;
 use quintet_data::mnist::{self, Digits, Split};
 use quintet_e2e::photo::{Blank, Drawing, Kind, Rng, blanks, kinds, others};
@@ -51,7 +51,7 @@ pub(crate) struct Options {
 struct Reader {
     name: String,
     input: ImageInput,
-    least_confidence: f32,
+    least_divergence: Option<f32>,
     session: SessionBackend,
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn measure(options: &Options, models: Vec<Inference>) -> Result<Strin
     let reader = |model: Inference| -> Result<Reader> {
         Ok(Reader {
             input: ImageInput::of(model.bundle.manifest())?,
-            least_confidence: model.bundle.manifest().least_confidence.unwrap_or(0.0),
+            least_divergence: model.bundle.manifest().least_divergence,
             session: model.session(&Weights::default())?,
             name: model.name,
         })
@@ -264,13 +264,16 @@ impl Reader {
             .and_then(|row| row.first())
             .ok_or("no output")?;
         let (numbers, _) = classes.as_chunks();
-        let numbers = numbers.iter().map(|it| f32::from_le_bytes(*it)).enumerate();
-        let best = numbers.max_by(|a, b| a.1.total_cmp(&b.1));
-        let (class, probability) = best.ok_or("no class")?;
+        let numbers: Vec<_> = numbers.iter().map(|it| f32::from_le_bytes(*it)).collect();
+        let is_known = self
+            .least_divergence
+            .is_none_or(|least| divergence_from_uniform(&numbers) >= least);
+        let best = numbers.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        let (class, _) = best.ok_or("no class")?;
         Ok(Reading {
             frame,
             class,
-            readable: fitted.readable && probability >= self.least_confidence,
+            readable: fitted.readable && is_known,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! `manifest.toml`: what a bundle is, where its model comes from, and the checksums of its files.
 
+mod divergence;
 mod problem;
 mod provenance;
 mod v1;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::divergence::divergence_from_uniform;
 pub use self::problem::{NoProbabilities, ProblemType};
 pub use self::provenance::{Import, Provenance, Training};
 use crate::digest::sha256_hex;
@@ -40,10 +42,11 @@ pub struct Manifest {
     /// What the labels are to each other.
     #[serde(default, skip_serializing_if = "ProblemType::is_default")]
     pub problem_type: ProblemType,
-    /// An input is readable if the most probable label has at least this probability, above 0, up
-    /// to 1; absent where all are. Only where one label is right.
+    /// An input is readable if its labels' probabilities have at least this
+    /// [`divergence_from_uniform`], in nats, above 0; absent where all are. Only where one label is
+    /// right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub least_confidence: Option<f32>,
+    pub least_divergence: Option<f32>,
     /// How an input must be prepared before it meets the graph; numeric steps are in the graph.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocessing: Option<Preprocessing>,

@@ -45,7 +45,7 @@ pub fn labels(name: &str, labels: &[&str], problem_type: ProblemType) -> BundleC
     let manifest = Manifest {
         labels: labels.iter().map(|it| (*it).to_owned()).collect(),
         problem_type,
-        least_confidence: None,
+        least_divergence: None,
         inputs: vec![
             texts(Role::TokenTypeIds),
             texts(Role::Tokens),

@@ -22,7 +22,7 @@ pub(crate) fn manifest(
         created_by: "quintet-e2e".to_owned(),
         labels: Vec::new(),
         problem_type: ProblemType::default(),
-        least_confidence: None,
+        least_divergence: None,
         preprocessing: Some(Preprocessing::of(preprocessing)),
         quantization: None,
         max_batch_size: None,

@@ -36,7 +36,7 @@ pub struct TinyModel {
     task: &'static str,
     labels: Vec<String>,
     body: Body,
-    least_confidence: Option<f32>,
+    least_divergence: Option<f32>,
     quantization: Option<Quantization>,
     flaw: Option<Flaw>,
 }
@@ -49,7 +49,7 @@ pub fn tiny(name: &str) -> TinyModel {
         task: task::IMAGE_CLASSIFICATION,
         labels: (0..CLASSES).map(|class| format!("class-{class}")).collect(),
         body: Body::default(),
-        least_confidence: None,
+        least_divergence: None,
         quantization: None,
         flaw: None,
     }
@@ -100,10 +100,10 @@ impl TinyModel {
         self
     }
 
-    /// Calls what the model is less sure of unreadable.
+    /// Calls inputs unreadable whose labels are more alike.
     #[must_use]
-    pub fn least_confidence(mut self, least: f32) -> Self {
-        self.least_confidence = Some(least);
+    pub fn least_divergence(mut self, least: f32) -> Self {
+        self.least_divergence = Some(least);
         self
     }
 
@@ -161,7 +161,7 @@ impl TinyModel {
         };
         Manifest {
             labels: self.labels.clone(),
-            least_confidence: self.least_confidence,
+            least_divergence: self.least_divergence,
             quantization: self.quantization,
             inputs: vec![TensorSpec::of_role(
                 Role::Pixels,

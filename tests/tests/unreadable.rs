@@ -10,9 +10,6 @@ use tonic::Code;
 
 use crate::support::{committed_models, encoded, raw, refusal, violation};
 
-/// Pictures of each kind of blank ones.
-const PICTURES: u64 = 20;
-
 /// A blank picture, a digit, an empty sheet with rules.
 fn mixed(on_unreadable: v1::OnUnreadable) -> v1::ClassifyRequest {
     let rules = (30..200).step_by(30);
@@ -47,7 +44,7 @@ async fn classify(server: &Server, request: v1::ClassifyRequest) -> Vec<v1::Clas
 async fn every_kind_of_blank_picture_is_told() {
     let server = server().model(tiny("digits")).start().await;
     // The shares of many pictures are in docs/pictures.md.
-    check_told(&server, blanks(), 0.1).await;
+    check_told(&server, blanks(), 20, 0.1).await;
 }
 
 #[tokio::test]
@@ -56,19 +53,19 @@ async fn the_committed_model_knows_no_digit_in_letters_and_drawings() {
         return;
     };
     let server = server().models_dir(models.as_ref()).start().await;
-    check_told(&server, others(), 0.15).await;
+    check_told(&server, others(), 60, 0.15).await;
 }
 
 /// Checks that of each kind its goal, less a margin for so few pictures, is unreadable.
-async fn check_told(server: &Server, kinds: &[Blank], margin: f64) {
+async fn check_told(server: &Server, kinds: &[Blank], pictures: u64, margin: f64) {
     let client = server.client().await;
     for Blank { name, goal, draw } in kinds {
-        let files = (0..PICTURES).map(|seed| draw(&mut Rng::with_seed(seed)));
+        let files = (0..pictures).map(|seed| draw(&mut Rng::with_seed(seed)));
         let asked = ClassifyRequest::new(files.map(Image::encoded));
         let answer = client.classify(asked).await.expect("an answer");
         let told = answer.predictions.iter().filter(|it| !it.readable).count();
-        let least = (goal - margin) * PICTURES as f64;
-        assert!(told as f64 >= least, "{name}: {told} of {PICTURES}");
+        let least = (goal - margin) * pictures as f64;
+        assert!(told as f64 >= least, "{name}: {told} of {pictures}");
     }
 }
 
@@ -156,13 +153,13 @@ async fn without_framing_one_colour_is_unreadable() {
 }
 
 #[tokio::test]
-async fn what_the_model_is_not_sure_of_is_unreadable() {
-    let model = tiny("digits").least_confidence(0.6);
+async fn what_may_be_any_label_is_unreadable_and_what_may_be_two_is_not() {
+    let model = tiny("digits").least_divergence(0.5);
     let server = server().model(model).start().await;
-    // The second one has two labels that are as probable.
-    let unsure = Frame::of([0, 0, 255, 0, 255, 0, 0, 0, 0, 0]);
+    let any = Frame::of([255; 10]);
+    let two = Frame::of([0, 0, 255, 0, 255, 0, 0, 0, 0, 0]);
     let request = |on_unreadable: v1::OnUnreadable| v1::ClassifyRequest {
-        images: [frame(7), unsure.clone(), frame(3)]
+        images: [frame(7), any.clone(), two.clone()]
             .map(|it| raw(28, 28, 1, it.0))
             .into(),
         framing: v1::Framing::None.into(),

@@ -77,9 +77,9 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
     let output = exam.output(Part::Test, &network);
     let stored = exam.judge(Part::Test, &output);
 
-    let least_confidence = recipe.outliers.map(|it| {
+    let least_divergence = recipe.outliers.map(|it| {
         let validation = exam.output(Part::Validation, &network);
-        it.least_confidence(&validation)
+        it.least_divergence(&validation)
     });
 
     let model = export(&network)?.to_bytes();
@@ -121,7 +121,7 @@ pub fn release(release: &Release<'_>) -> Result<Released, Error> {
         created_by: CREATED_BY.to_owned(),
         labels: serving.labels,
         problem_type: bundle::ProblemType::default(),
-        least_confidence,
+        least_divergence,
         preprocessing: serving.preprocessing,
         quantization: network.quantization(),
         max_batch_size: recipe.max_batch_size,

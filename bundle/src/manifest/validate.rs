@@ -31,14 +31,10 @@ impl Manifest {
         }
         self.validate_signature()?;
         self.validate_labels()?;
-        if let Some(least) = self.least_confidence {
-            let field = "least_confidence";
-            check(
-                least > 0.0 && least <= 1.0,
-                field,
-                least,
-                "above 0, up to 1",
-            )?;
+        if let Some(least) = self.least_divergence {
+            let field = "least_divergence";
+            let is_above = least > 0.0 && least.is_finite();
+            check(is_above, field, least, "a number above 0")?;
             let is_single = self.problem_type == ProblemType::SingleLabelClassification;
             let has_labels = is_single && !self.labels.is_empty();
             check(

@@ -79,8 +79,8 @@ pub struct Classification {
     /// Whether there is anything to read. False for an image of one colour and, where the framing
     /// looks for a digit, for one without ink: empty paper, light and shadow, lines, noise; and for
     /// several things that could each be the digit: a number, a word, a barcode. False as well where
-    /// the model is less sure of its most probable label than its manifest's `least_confidence`: ink
-    /// that is no digit. Then the labels mean nothing. Absent in answers of servers that do not say.
+    /// the model finds all labels nearly as likely, by its manifest's `least_divergence`: ink that is
+    /// no digit. Then the labels mean nothing. Absent in answers of servers that do not say.
     #[prost(bool, optional, tag = "2")]
     pub readable: ::core::option::Option<bool>,
     /// With `explain`: the pixels that the model saw, grey or RGB.
@@ -218,12 +218,13 @@ pub struct Sentiment {
     /// Whether the text was longer than what the model reads. Then the model read its end.
     #[prost(bool, tag = "4")]
     pub truncated: bool,
-    /// Tokens, without special ones, that are in the model's vocabulary. Pieces of a word do not count
-    /// if they have less than three letters on average. 0: there was nothing to read.
+    /// Tokens, without special ones and without marks such as `!`, that are in the model's vocabulary.
+    /// Pieces of a word do not count if they have less than three letters on average. 0: there was
+    /// nothing to read.
     #[prost(uint32, tag = "5")]
     pub known_tokens: u32,
-    /// Whether the vocabulary has at least half of the tokens, without special ones. If not, the text
-    /// is probably in another language, and the score means little.
+    /// Whether the vocabulary has at least half of the tokens, without special ones and marks. If not,
+    /// the text is probably in another language, and the score means little.
     #[prost(bool, tag = "6")]
     pub language_supported: bool,
 }

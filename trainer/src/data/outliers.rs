@@ -9,6 +9,7 @@ mod glyphs;
 mod pen;
 mod shapes;
 
+use quintet_bundle::divergence_from_uniform;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -34,8 +35,9 @@ pub struct Outliers {
     pub part: f64,
     /// How many drawn digits, as a part of the batch.
     pub drawn_digits: f64,
-    /// The part of the validation digits that a served model is to call unreadable, because it is
-    /// less sure of them than of all others; the manifest's `least_confidence` follows from it.
+    /// The part of the validation digits that a served model is to call unreadable, because their
+    /// probabilities are nearer to a uniform distribution than those of all others; the manifest's
+    /// `least_divergence` follows from it.
     pub unreadable: f64,
 }
 
@@ -49,27 +51,30 @@ pub struct Pool {
 }
 
 impl Outliers {
-    /// The probability of the most probable label that the part `unreadable` of the rows of
-    /// `probabilities`, float32 `[n, C]` of digits, does not reach.
-    pub fn least_confidence(&self, probabilities: &Tensor) -> f32 {
-        let (sorted, _) = most(probabilities).sort(0, false);
-        let place = (sorted.numel() as f64 * self.unreadable) as i64;
-        sorted.double_value(&[place]) as f32
+    /// The [`divergence_from_uniform`] that the part `unreadable` of the rows of `probabilities`,
+    /// float32 `[n, C]` of digits, does not reach.
+    pub fn least_divergence(&self, probabilities: &Tensor) -> f32 {
+        let mut divergences = divergences(probabilities);
+        divergences.sort_by(f32::total_cmp);
+        let place = (divergences.len() as f64 * self.unreadable) as usize;
+        divergences[place]
     }
 }
 
-/// The part of the rows of `probabilities`, float32 `[n, C]`, whose most probable label does not
-/// reach `least_confidence`.
-pub fn unreadable(probabilities: &Tensor, least_confidence: f32) -> f64 {
-    let below = most(probabilities).lt(f64::from(least_confidence));
-    below
-        .to_kind(Kind::Double)
-        .mean(Kind::Double)
-        .double_value(&[])
+/// The part of the rows of `probabilities`, float32 `[n, C]`, whose [`divergence_from_uniform`] does
+/// not reach `least_divergence`.
+pub fn unreadable(probabilities: &Tensor, least_divergence: f32) -> f64 {
+    let divergences = divergences(probabilities);
+    let below = divergences.iter().filter(|it| **it < least_divergence);
+    below.count() as f64 / divergences.len() as f64
 }
 
-fn most(probabilities: &Tensor) -> Tensor {
-    probabilities.amax([-1i64].as_slice(), false)
+/// That of each row.
+fn divergences(probabilities: &Tensor) -> Vec<f32> {
+    let labels = probabilities.size()[1] as usize;
+    let all = probabilities.to_device(Device::Cpu).contiguous().view(-1);
+    let all = Vec::<f32>::try_from(all).expect("probabilities are float32");
+    all.chunks(labels).map(divergence_from_uniform).collect()
 }
 
 impl Pool {

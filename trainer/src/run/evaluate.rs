@@ -57,9 +57,12 @@ pub(super) fn evaluate(
     let (name, version) = (&manifest.name, manifest.version);
     writeln!(out, "{name} version {version}, {}\n", exam.subject())?;
     writeln!(out, "{}", verdict.report)?;
-    if let Some(least) = manifest.least_confidence {
+    if let Some(least) = manifest.least_divergence {
         let share = 100.0 * outliers::unreadable(&output, least);
-        writeln!(out, "unreadable  {share:.2} %, less than {least} sure\n")?;
+        writeln!(
+            out,
+            "unreadable  {share:.2} %, nearer than {least} to a uniform distribution\n"
+        )?;
     }
     if let Some(deformed) = deformed(manifest, &test) {
         let test = &deformed;

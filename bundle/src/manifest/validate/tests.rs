@@ -30,13 +30,13 @@ fn values() {
         ),
         (
             "version = 3",
-            "version = 3\nleast_confidence = 1.5",
-            "least_confidence is 1.5, must be above 0, up to 1",
+            "version = 3\nleast_divergence = 0.0",
+            "least_divergence is 0, must be a number above 0",
         ),
         (
             "version = 3",
-            "version = 3\nleast_confidence = nan",
-            "least_confidence is NaN, must be above 0, up to 1",
+            "version = 3\nleast_divergence = nan",
+            "least_divergence is NaN, must be a number above 0",
         ),
         (
             "architecture = \"mlp\"",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use quintet_bundle::image::ImageInput;
 pub use quintet_bundle::task::IMAGE_CLASSIFICATION as NAME;
-use quintet_bundle::{Bundle, Manifest};
+use quintet_bundle::{Bundle, Manifest, divergence_from_uniform};
 
 use super::probabilities::{Probabilities, rank};
 use super::{Opened, Task};
@@ -38,8 +38,8 @@ pub struct Limits {
 pub(crate) struct Classifier {
     pub(crate) input: ImageInput,
     output: Probabilities,
-    /// Of an input that is readable, the least probability of its most probable label.
-    least_confidence: f32,
+    /// Of an input that is readable, see [`Manifest::least_divergence`].
+    least_divergence: Option<f32>,
 }
 
 impl Classifier {
@@ -52,21 +52,18 @@ impl Classifier {
         Ok(Self {
             input: ImageInput::of(manifest).map_err(|error| error.to_string())?,
             output: Probabilities::of(manifest)?,
-            least_confidence: manifest.least_confidence.unwrap_or(0.0),
+            least_divergence: manifest.least_divergence,
         })
     }
 
-    /// The most probable classes of an output row, see [`rank`]. `None`: the row holds something that
-    /// is no number.
-    pub(crate) fn rank(&self, row: &Row, top_k: usize) -> Option<Vec<(usize, f32)>> {
-        Some(rank(self.output.values(row)?, top_k))
-    }
-
-    /// Whether a model that ranks its labels so knows one of them in its input.
-    fn is_sure(&self, ranked: &[(usize, f32)]) -> bool {
-        ranked
-            .first()
-            .is_some_and(|(_, probability)| *probability >= self.least_confidence)
+    /// The most probable classes of an output row, see [`rank`], and whether the model knows any of
+    /// them in its input. `None`: the row holds something that is no probability.
+    pub(crate) fn rank(&self, row: &Row, top_k: usize) -> Option<(Vec<(usize, f32)>, bool)> {
+        let values = self.output.values(row)?;
+        let is_known = self
+            .least_divergence
+            .is_none_or(|least| divergence_from_uniform(&values) >= least);
+        Some((rank(values, top_k), is_known))
     }
 }
 
@@ -115,7 +112,7 @@ mod tests {
             (3, vec![1, 2, 0]),
             (99, vec![1, 2, 0]),
         ] {
-            let ranked = classifier.rank(&row, top_k).unwrap();
+            let (ranked, _) = classifier.rank(&row, top_k).unwrap();
             let indices: Vec<_> = ranked.iter().map(|(index, _)| *index).collect();
             assert_eq!(indices, expected, "top_k {top_k}");
         }

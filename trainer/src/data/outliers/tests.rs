@@ -78,7 +78,7 @@ fn a_batch_is_followed_by_labelled_digits_and_then_outliers() {
 }
 
 #[test]
-fn the_least_confidence_leaves_out_the_part_that_is_asked_for() {
+fn the_least_divergence_leaves_out_the_part_that_is_asked_for() {
     let settings = Outliers {
         part: 0.0,
         drawn_digits: 0.0,
@@ -88,8 +88,9 @@ fn the_least_confidence_leaves_out_the_part_that_is_asked_for() {
     let rows = (0..50).map(|place| 0.5 + 0.01 * ((place * 7) % 50) as f32);
     let rows: Vec<f32> = rows.flat_map(|it| [1.0 - it, it]).collect();
     let probabilities = Tensor::from_slice(&rows).reshape([50, 2]);
-    let least = settings.least_confidence(&probabilities);
-    assert!((least - 0.55).abs() < 1e-6, "{least}");
+    let least = settings.least_divergence(&probabilities);
+    let expected = divergence_from_uniform(&[0.45, 0.55]);
+    assert!((least - expected).abs() < 1e-5, "{least}");
     assert!((unreadable(&probabilities, least) - 0.1).abs() < 1e-9);
     assert!(unreadable(&probabilities, 0.0).abs() < 1e-9);
 }

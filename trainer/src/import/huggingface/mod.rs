@@ -119,7 +119,7 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
         created_by: CREATED_BY.to_owned(),
         labels: config.labels.names.clone(),
         problem_type: config.labels.problem_type,
-        least_confidence: None,
+        least_divergence: None,
         preprocessing: Some(Preprocessing::of(&imported.spec)),
         quantization,
         max_batch_size: None,

@@ -85,7 +85,7 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
         created_by: CREATED_BY.to_owned(),
         labels: said.labels,
         problem_type: said.problem_type,
-        least_confidence: None,
+        least_divergence: None,
         preprocessing: said.preprocessing,
         quantization: None,
         max_batch_size: adapted.max_batch_size,

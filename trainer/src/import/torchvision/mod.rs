@@ -93,7 +93,7 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
         created_by: CREATED_BY.to_owned(),
         labels,
         problem_type: bundle::ProblemType::default(),
-        least_confidence: None,
+        least_divergence: None,
         preprocessing: Some(Preprocessing::of(&spec)),
         quantization: None,
         max_batch_size: None,
