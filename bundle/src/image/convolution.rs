@@ -2,7 +2,7 @@
 //! levels are Pillow's to the bit: weights in double precision, rounded to 22 bits after the point,
 //! and levels rounded after each pass.
 
-use super::Filter;
+use super::{Filter, Margins, Pixels};
 
 /// Bits after the point of a weight: 8 are for the level, and 2 for weights below 0 and above 1.
 const PRECISION: u32 = 32 - 8 - 2;
@@ -14,16 +14,51 @@ pub(super) struct Window {
     weights: Vec<i32>,
 }
 
-/// The window of each of `to` levels along an axis of `from`.
-pub(super) fn windows(filter: Filter, from: usize, to: usize) -> Vec<Window> {
-    let scale = from as f64 / to as f64;
+/// The part of an axis of levels that a picture takes, as Pillow's `box` says it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Extent {
+    /// The levels of the axis.
+    levels: usize,
+    start: f64,
+    pub(super) length: f64,
+}
+
+impl Extent {
+    /// All of so many levels.
+    pub(super) fn whole(levels: usize) -> Self {
+        Self::of(levels, [0; 2])
+    }
+
+    /// All but so many eighths of the first and of the last level.
+    fn of(levels: usize, margins: [u8; 2]) -> Self {
+        let [start, end] = margins.map(|eighths| f64::from(eighths) / 8.0);
+        Self {
+            levels,
+            start,
+            length: levels as f64 - start - end,
+        }
+    }
+}
+
+impl Pixels {
+    /// What the picture takes of its pixels, across and down.
+    pub(super) fn extents(&self) -> (Extent, Extent) {
+        let Margins { across, down } = self.margins;
+        let (width, height) = (self.width as usize, self.height as usize);
+        (Extent::of(width, across), Extent::of(height, down))
+    }
+}
+
+/// The window of each of `to` levels along an axis.
+pub(super) fn windows(filter: Filter, from: Extent, to: usize) -> Vec<Window> {
+    let scale = from.length / to as f64;
     // A window widens where the picture shrinks.
     let stretch = scale.max(1.0);
     let support = filter.support() * stretch;
     let window = |index: usize| {
-        let centre = (index as f64 + 0.5) * scale;
+        let centre = from.start + (index as f64 + 0.5) * scale;
         let first = (centre - support + 0.5).max(0.0) as usize;
-        let end = from.min((centre + support + 0.5) as usize);
+        let end = from.levels.min((centre + support + 0.5) as usize);
         let weight = |at: usize| filter.weight((at as f64 - centre + 0.5) * (1.0 / stretch));
         let weights: Vec<f64> = (first..end).map(weight).collect();
         let sum: f64 = weights.iter().sum();

@@ -86,7 +86,7 @@ impl ImageInput {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::{Channels, Filter, Fit, WHITE};
+    use crate::image::{Channels, Filter, Fit, Margins, WHITE};
     use crate::{Preprocessing, TensorSpec};
 
     fn input(datatype: DataType, dims: &[usize]) -> Result<ImageInput, ManifestError> {
@@ -111,6 +111,7 @@ mod tests {
 
     fn row(datatype: DataType, dims: &[usize]) -> Vec<u8> {
         let picture = Pixels {
+            margins: Margins::default(),
             width: 2,
             height: 1,
             channels: Channels::Rgb,

@@ -34,7 +34,7 @@ pub use findings::{Dropped, Findings, Polarity, Thing};
 pub use frame::{Framed, Framing, frame_digit};
 pub use grey::{ImageError, to_grey};
 pub use input::ImageInput;
-pub use pixels::{Colours, Pixels};
+pub use pixels::{Colours, Margins, Pixels};
 pub use resize::Fitted;
 pub use sheet::{sheet, square_columns};
 pub use spec::{Channels, Filter, Fit, ImageSpec, WHITE};

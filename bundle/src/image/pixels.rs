@@ -17,6 +17,18 @@ pub struct Pixels {
     pub channels: Channels,
     /// `width * height` pixels.
     pub data: Vec<u8>,
+    /// How much of the outer pixels is none of the picture.
+    pub margins: Margins,
+}
+
+/// How much of the outer pixels at each side is none of the picture, in eighths of a pixel, less
+/// than a pixel. A decoder that divides the sides of a picture rounds them up, and EXIF may turn it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Margins {
+    /// Left and right.
+    pub across: [u8; 2],
+    /// Top and bottom.
+    pub down: [u8; 2],
 }
 
 /// What a picture's colours become.
@@ -100,6 +112,7 @@ impl Pixels {
             height,
             channels: wanted,
             data: rgb,
+            margins: Margins::default(),
         })
     }
 }
@@ -120,6 +133,7 @@ impl From<GrayImage> for Pixels {
             height: grey.height(),
             channels: Channels::Grey,
             data: grey.into_raw(),
+            margins: Margins::default(),
         }
     }
 }

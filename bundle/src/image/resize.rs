@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::convolution::{across, down, windows};
+use super::convolution::{Extent, across, down, windows};
 use super::garment::frame_garment;
 use super::spec::MOST_SEARCHED;
-use super::{Channels, Filter, Findings, Fit, Framed, Framing, ImageSpec, Pixels, frame_digit};
+use super::{
+    Channels, Filter, Findings, Fit, Framed, Framing, ImageSpec, Margins, Pixels, frame_digit,
+};
 
 /// Longest of a picture's sides, in its shorter ones, that is resized whole: bounds the work.
 const MAX_ASPECT: usize = 32;
@@ -96,12 +98,16 @@ impl ImageSpec {
         let longest = shorter * MAX_ASPECT;
         let bounded = [picture.width, picture.height].map(|side| longest.min(side as usize));
         let picture = cut(picture, bounded);
-        let resized = bounded.map(|side| side * shorter_side / shorter);
+        let (across, down) = picture.extents();
+        let resized = [across, down].map(|extent| {
+            (extent.length * shorter_side as f64 / across.length.min(down.length)) as usize
+        });
         let pixels = Pixels {
             width: resized[0] as u32,
             height: resized[1] as u32,
             channels: picture.channels,
             data: resize(&picture, (resized[0], resized[1]), filter),
+            margins: Margins::default(),
         };
         cut(pixels, [self.width, self.height]).data
     }
@@ -124,6 +130,7 @@ fn searchable(picture: Pixels) -> Pixels {
         height: size.1 as u32,
         channels: picture.channels,
         data: resize(&picture, size, Filter::Bilinear),
+        margins: Margins::default(),
     }
 }
 
@@ -147,6 +154,7 @@ fn cut(picture: Pixels, [width, height]: [usize; 2]) -> Pixels {
             .flat_map(|row| &row[left * bytes..][..width * bytes])
             .copied()
             .collect(),
+        margins: Margins::default(),
     }
 }
 
@@ -154,19 +162,20 @@ fn cut(picture: Pixels, [width, height]: [usize; 2]) -> Pixels {
 pub(super) fn resize(picture: &Pixels, (width, height): (usize, usize), filter: Filter) -> Vec<u8> {
     let from = (picture.width as usize, picture.height as usize);
     let bytes = picture.channels.count();
-    let wide = if width == from.0 {
+    let (horizontal, vertical) = picture.extents();
+    let wide = if horizontal == Extent::whole(width) {
         Cow::Borrowed(&picture.data[..])
     } else {
-        let windows = windows(filter, from.0, width);
+        let windows = windows(filter, horizontal, width);
         Cow::Owned(match picture.channels {
             Channels::Grey => across::<1>(&picture.data, from.0, &windows),
             Channels::Rgb | Channels::Bgr => across::<3>(&picture.data, from.0, &windows),
         })
     };
-    if height == from.1 {
+    if vertical == Extent::whole(height) {
         return wide.into_owned();
     }
-    down(&wide, width * bytes, &windows(filter, from.1, height))
+    down(&wide, width * bytes, &windows(filter, vertical, height))
 }
 
 #[cfg(test)]

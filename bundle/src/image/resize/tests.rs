@@ -14,6 +14,7 @@ fn pixels(width: u32, height: u32, channels: Channels) -> Pixels {
         ((index * 7 / count % 160) as u32 + (state >> 24) % 96) as u8
     });
     Pixels {
+        margins: Margins::default(),
         width,
         height,
         channels,

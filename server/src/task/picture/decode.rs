@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::error::Error;
 
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat};
-use quintet_bundle::image::{Channels, Colours, Framing, ImageSpec, Pixels, WHITE};
+use quintet_bundle::image::{Channels, Colours, Framing, ImageSpec, Margins, Pixels, WHITE};
 
 use super::header::{check_memory, open, raw_pixels};
 use super::{Picture, jpeg, reduced};
@@ -84,24 +85,28 @@ pub fn decode(
         _ => 1,
     };
     check_memory((&file, &decoder), reduction, max_pixels)?;
+    let whole = decoder.dimensions();
     // EXIF's orientation; a file with a malformed one is still a picture.
-    let orientation = decoder.orientation().ok();
+    let orientation = decoder.orientation();
+    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
     let reduced = (reduction > 1).then(|| reduced::decode(&file, reduction));
-    let mut image = if let Some(image) = reduced.flatten() {
-        image
+    let (mut image, margins) = if let Some(image) = reduced.flatten() {
+        (image, reduced::margins(whole, reduction, orientation))
     } else {
         check_memory((&file, &decoder), 1, max_pixels)?;
-        DynamicImage::from_decoder(decoder).map_err(|error| undecodable(&error))?
+        let image = DynamicImage::from_decoder(decoder).map_err(|error| undecodable(&error))?;
+        (image, Margins::default())
     };
     if is_jpeg && ends_in_repetition(&image) {
         jpeg::check_every_code(&file).map_err(|missing| cut_off(&missing))?;
     }
-    if let Some(orientation) = orientation {
-        image.apply_orientation(orientation);
-    }
+    image.apply_orientation(orientation);
     let size = (image.width(), image.height());
     let (channels, pixels) = match image {
-        DynamicImage::ImageLuma8(grey) if is_grey(colours) => return Ok(grey.into()),
+        DynamicImage::ImageLuma8(grey) if is_grey(colours) => {
+            let pixels = grey.into();
+            return Ok(Pixels { margins, ..pixels });
+        }
         DynamicImage::ImageLuma8(grey) => (1, grey.into_raw()),
         DynamicImage::ImageLumaA8(image) => (2, image.into_raw()),
         DynamicImage::ImageRgb8(image) => (3, image.into_raw()),
@@ -110,8 +115,9 @@ pub fn decode(
             (4, other.into_rgba8().into_raw())
         }
     };
-    Pixels::over(background, size, channels, pixels.into(), colours)
-        .map_err(|error| Violation::new("encoded", error.to_string()))
+    let pixels = Pixels::over(background, size, channels, pixels.into(), colours)
+        .map_err(|error| Violation::new("encoded", error.to_string()))?;
+    Ok(Pixels { margins, ..pixels })
 }
 
 /// Whether the last pixels repeat the ones before them. They do where the decoder found no data: it

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use bytes::Bytes;
-use image::{ImageEncoder, RgbImage, Rgba, RgbaImage};
+use image::{GrayImage, ImageEncoder, RgbImage, Rgba, RgbaImage};
 use proptest::prelude::*;
 use quintet_bundle::image::{Filter, Fit};
 use quintet_proto::v1::RawImage;
@@ -139,6 +139,22 @@ fn a_large_jpeg_is_decoded_at_a_reduced_scale() {
     );
     let worst = small.iter().zip(&whole).map(|(a, b)| a.abs_diff(*b)).max();
     assert!(worst <= Some(3), "{worst:?}");
+}
+
+/// A quarter of these sides is no whole number of pixels, so the last ones hold less of the picture.
+#[test]
+fn a_reduced_jpeg_of_odd_sides_is_not_stretched() {
+    let is_light = |x: u32, y: u32| (x / 60 + y / 60).is_multiple_of(2);
+    let board = |x, y| image::Luma([if is_light(x, y) { 255 } else { 0 }]);
+    let image = GrayImage::from_fn(2307, 2049, board).into();
+    let picture = Picture::Encoded(file(&image, ImageFormat::Jpeg).into());
+    let spec = photograph();
+    let small = decode(&picture, Wanted::by(spec, Framing::Auto), u64::MAX).unwrap();
+    assert_eq!((small.width, small.height), (577, 513));
+    let whole = decode(&picture, Channels::Rgb, u64::MAX).unwrap();
+    let [small, whole] = [small, whole].map(|it| spec.fit(it, Framing::Auto).pixels);
+    let worst = small.iter().zip(&whole).map(|(a, b)| a.abs_diff(*b)).max();
+    assert!(worst <= Some(12), "{worst:?}");
 }
 
 #[test]
