@@ -61,12 +61,12 @@ The states are loading, ready, unavailable and unknown; a reason is empty for a 
 const EVALUATE_JSON: &str = "\
 An image classifier gets MNIST's test set, one image a request, or Fashion-MNIST's where its labels
 are garments; a text classifier gets the 25,000 test reviews of IMDB, 16 a request. Without --model,
-the default classifier is measured, and then, if the reviews are there, every text classifier that
-is ready; with --texts, every text classifier.
+the default classifier is measured, and then, if the reviews are there, every text classifier of two
+labels that is ready; with --texts, every such text classifier. An answer of UNKNOWN is wrong.
 With --json, one object a model:
   model, version, images or texts, correct, accuracy (0 to 1), labels[], confusion (a row for each
   true label, of counts, one for each answered label), seconds, images_per_second or
-  texts_per_second, mean_batch_size, concurrency";
+  texts_per_second, unknown (texts answered so), mean_batch_size, concurrency";
 
 /// Call a Quintet model server.
 #[derive(Debug, Parser)]

@@ -19,7 +19,7 @@ use crate::{args::EvaluateArgs, failure::Failure, output, progress::Progress};
 struct Report {
     model: String,
     version: String,
-    /// How many images or texts, and how many a second.
+    /// How many images or texts, how many a second, and of how many the model knew nothing.
     #[serde(flatten)]
     samples: BTreeMap<String, Value>,
     correct: u64,
@@ -58,11 +58,15 @@ async fn on_texts(
     args: &EvaluateArgs,
 ) -> Result<(), Failure> {
     let named = |it: &&ModelInfo| args.model.as_ref().is_none_or(|name| it.name == *name);
-    let found = readers(models.iter().filter(named));
+    let mut found = readers(models.iter().filter(named));
+    if args.model.is_none() {
+        // One that was named and has others fails.
+        found.retain(|it| two_labels(it).is_ok());
+    }
     if found.is_empty() {
         let message = match &args.model {
             Some(name) => format!("{name} is no text classifier that is ready"),
-            None => "the server has no text classifier that is ready".to_owned(),
+            None => "the server has no text classifier of two labels that is ready".to_owned(),
         };
         return Err(Failure::new(message));
     }
@@ -104,7 +108,8 @@ async fn on_test_sets(
         return evaluate(client, name, set, args).await;
     }
     evaluate(client, "", load(folder, args, TestSet::digits).await?, args).await?;
-    for model in readers(models.iter()) {
+    let readers = readers(models.iter()).into_iter();
+    for model in readers.filter(|it| two_labels(it).is_ok()) {
         let Some(set) = reviews(folder, args, model).await? else {
             break;
         };
@@ -207,6 +212,7 @@ async fn evaluate(
         samples: BTreeMap::from([
             (things.to_owned(), count.into()),
             (format!("{things}_per_second"), per_second.into()),
+            ("unknown".to_owned(), score.unknown().into()),
         ]),
         correct: score.correct(),
         accuracy: score.accuracy(),
@@ -231,6 +237,10 @@ async fn evaluate(
             ),
             ("mean batch size", format!("{:.1}", it.mean_batch_size)),
         ]);
-        fields + "\n" + &score.render(&it.labels)
+        let unknown = match score.unknown() {
+            0 => String::new(),
+            count => format!("UNKNOWN, which is counted as wrong: {count}\n"),
+        };
+        fields + "\n" + &score.render(&it.labels) + &unknown
     })
 }

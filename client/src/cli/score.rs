@@ -6,6 +6,8 @@ use std::{fmt::Write as _, ops::AddAssign};
 #[derive(Clone, Debug)]
 pub(crate) struct Score {
     confusion: Vec<Vec<u64>>,
+    /// Samples that were answered with no class, which is wrong.
+    unknown: u64,
     /// Every sample's share of its batch; over all rows of a batch they sum to 1.
     batches: f64,
 }
@@ -14,18 +16,28 @@ impl Score {
     pub(crate) fn new(classes: usize) -> Self {
         Self {
             confusion: vec![vec![0; classes]; classes],
+            unknown: 0,
             batches: 0.0,
         }
     }
 
-    /// Counts one sample of a batch of `batch_size` rows.
-    pub(crate) fn count(&mut self, truth: usize, answer: usize, batch_size: u32) {
-        self.confusion[truth][answer] += 1;
+    /// Counts one sample of a batch of `batch_size` rows. `answer` is `None` where the model knew
+    /// nothing in it.
+    pub(crate) fn count(&mut self, truth: usize, answer: Option<usize>, batch_size: u32) {
+        match answer {
+            Some(answer) => self.confusion[truth][answer] += 1,
+            None => self.unknown += 1,
+        }
         self.batches += 1.0 / f64::from(batch_size.max(1));
     }
 
     pub(crate) fn samples(&self) -> u64 {
-        self.confusion.iter().flatten().sum()
+        self.unknown + self.confusion.iter().flatten().sum::<u64>()
+    }
+
+    /// Samples that were answered with no class.
+    pub(crate) fn unknown(&self) -> u64 {
+        self.unknown
     }
 
     pub(crate) fn correct(&self) -> u64 {
@@ -85,6 +97,7 @@ impl AddAssign for Score {
         for (count, more) in counts.zip(other.confusion.iter().flatten()) {
             *count += more;
         }
+        self.unknown += other.unknown;
         self.batches += other.batches;
     }
 }
@@ -103,14 +116,19 @@ mod tests {
     fn counts_add_up() {
         let mut score = Score::new(10);
         assert!(score.accuracy().abs() < f64::EPSILON);
-        score.count(7, 7, 1);
-        score.count(7, 1, 3);
+        score.count(7, Some(7), 1);
+        score.count(7, Some(1), 3);
         let mut other = Score::new(10);
-        other.count(0, 0, 3);
-        other.count(9, 9, 3);
+        other.count(0, Some(0), 3);
+        other.count(9, Some(9), 3);
         score += other;
         assert_eq!((score.samples(), score.correct()), (4, 3));
         assert!((score.accuracy() - 0.75).abs() < f64::EPSILON);
+        let mut unknown = score.clone();
+        unknown.count(9, None, 1);
+        unknown += unknown.clone();
+        assert_eq!((unknown.samples(), unknown.correct()), (10, 6));
+        assert_eq!(unknown.unknown(), 2);
         assert!((score.mean_batch_size() - 2.0).abs() < 1e-9);
         assert_eq!(score.confusion()[7][1], 1);
     }
@@ -119,9 +137,9 @@ mod tests {
     fn the_matrix_lines_up() {
         let mut score = Score::new(10);
         for _ in 0..120 {
-            score.count(3, 3, 1);
+            score.count(3, Some(3), 1);
         }
-        score.count(3, 5, 1);
+        score.count(3, Some(5), 1);
         let labels: Vec<String> = (0..10).map(|it| it.to_string()).collect();
         expect![[r"
             true \ answer   0   1   2   3   4   5   6   7   8   9
@@ -139,8 +157,8 @@ mod tests {
         .assert_eq(&score.render(&labels));
 
         let mut score = Score::new(2);
-        score.count(0, 0, 1);
-        score.count(1, 0, 1);
+        score.count(0, Some(0), 1);
+        score.count(1, Some(0), 1);
         expect![[r"
             true \ answer NEGATIVE POSITIVE
                  NEGATIVE        1        ·

@@ -47,6 +47,8 @@ pub(super) struct Share {
 
 /// Texts that a request holds.
 const TEXTS: usize = 16;
+/// The label of a text in which the model knows no word.
+const UNKNOWN: &str = "UNKNOWN";
 
 impl TestSet {
     /// MNIST's test images.
@@ -171,12 +173,14 @@ impl TestSet {
         let labels = &self.labels;
         let mut score = Score::new(labels.len());
         for (&truth, name) in truths.iter().zip(names) {
-            let Some(answer) = labels.iter().position(|it| it == name) else {
+            let answer = labels.iter().position(|it| it == name);
+            let is_unknown = name == UNKNOWN && matches!(self.samples, Samples::Texts(_));
+            if answer.is_none() && !is_unknown {
                 let (model, labels) = (&model.0, labels.join(", "));
                 let message =
                     format!("{model} answered with the label {name:?}; the labels are {labels}");
                 return Err(Failure::new(message));
-            };
+            }
             score.count(truth.into(), answer, timing.batch_size);
         }
         let model = Some(model);
@@ -250,6 +254,8 @@ mod tests {
         };
         let counted = share(&[0, 1], &["BAD", "BAD"]).unwrap();
         assert_eq!(counted.score.confusion(), [[1, 0], [1, 0]]);
+        let counted = share(&[0, 1], &["UNKNOWN", "GOOD"]).unwrap();
+        assert_eq!((counted.score.unknown(), counted.score.correct()), (1, 1));
         let failure = format!("{:?}", share(&[0], &["POSITIVE"]).unwrap_err());
         assert!(failure.contains("the labels are BAD, GOOD"), "{failure}");
     }
