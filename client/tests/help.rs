@@ -109,7 +109,7 @@ fn classify() {
                                        garment in it and frames it as MNIST or Fashion-MNIST does, none takes
                                        the pixels as they are [default: auto] [possible values: auto, none]
                   --strict             Fail at an image in which there is nothing to read, instead of printing
-                                       "no digit found"
+                                       "no digit found" or "nothing to read"
                   --show-frame         Draw what the model saw of each image, and print what was found in it
                                        beside the digit
                   --json               Print JSON
@@ -311,12 +311,12 @@ fn evaluate() {
 
             An image classifier gets MNIST's test set, one image a request, or Fashion-MNIST's where its labels
             are garments; a text classifier gets the 25,000 test reviews of IMDB, 16 a request. Without --model,
-            the default classifier is measured, and then, if the reviews are there, every text classifier that
-            is ready; with --texts, every text classifier.
+            the default classifier is measured, and then, if the reviews are there, every text classifier of two
+            labels that is ready; with --texts, every such text classifier. An answer of UNKNOWN is wrong.
             With --json, one object a model:
               model, version, images or texts, correct, accuracy (0 to 1), labels[], confusion (a row for each
               true label, of counts, one for each answered label), seconds, images_per_second or
-              texts_per_second, mean_batch_size, concurrency
+              texts_per_second, unknown (texts answered so), mean_batch_size, concurrency
         "#]],
     );
 }

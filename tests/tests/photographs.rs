@@ -170,6 +170,10 @@ async fn every_form_of_pixels_gives_the_same_answer() {
     let server = server().models_dir(models.path()).start().await;
     server.ready().await;
     let client = server.client().await;
+    let strict = ClassifyRequest::new([Image::encoded(picture([0; 3]))]).refuse_unreadable(true);
+    let refused = client.classify(strict.model("nhwc")).await.unwrap_err();
+    let words = "images[0]: is of one colour; there is nothing to read";
+    assert!(refused.to_string().contains(words), "{refused}");
     for form in forms {
         for (colour, label) in [
             ([200, 190, 10], "red"),

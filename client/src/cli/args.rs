@@ -124,7 +124,8 @@ pub(crate) struct ClassifyArgs {
     /// it as MNIST or Fashion-MNIST does, none takes the pixels as they are.
     #[arg(long, default_value = "auto", value_parser = framing())]
     pub(crate) framing: Framing,
-    /// Fail at an image in which there is nothing to read, instead of printing "no digit found".
+    /// Fail at an image in which there is nothing to read, instead of printing "no digit found" or
+    /// "nothing to read".
     #[arg(long)]
     pub(crate) strict: bool,
     /// Draw what the model saw of each image, and print what was found in it beside the digit.

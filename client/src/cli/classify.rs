@@ -98,11 +98,13 @@ impl<'a> Report<'a> {
         let mut rows = Vec::new();
         for prediction in &self.predictions {
             if !prediction.readable {
-                rows.push([
-                    prediction.image.to_owned(),
-                    "no digit found".to_owned(),
-                    String::new(),
-                ]);
+                let explanation = prediction.explanation.as_ref();
+                let words = if explanation.is_none_or(ExplanationReport::is_of_a_digit) {
+                    "no digit found"
+                } else {
+                    "nothing to read"
+                };
+                rows.push([prediction.image.to_owned(), words.to_owned(), String::new()]);
                 continue;
             }
             let names = std::iter::once(prediction.image).chain(std::iter::repeat(""));

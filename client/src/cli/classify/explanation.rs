@@ -51,6 +51,11 @@ impl<'a> ExplanationReport<'a> {
         }
     }
 
+    /// Whether a digit was looked for.
+    pub(super) fn is_of_a_digit(&self) -> bool {
+        self.ink_found.is_some()
+    }
+
     /// A line that says what is beside the digit: it may be another one.
     pub(super) fn note(&self, image: &str) -> Option<String> {
         let is_neighbour = |it: &&DroppedReport| it.kind == DroppedKind::Neighbour;

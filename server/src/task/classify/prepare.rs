@@ -1,7 +1,7 @@
 //! From pictures to rows.
 
 use bytes::Bytes;
-use quintet_bundle::image::{Channels, Findings, Framing, ImageInput};
+use quintet_bundle::image::{Channels, Findings, Fit, Framing, ImageInput};
 use smallvec::SmallVec;
 
 use super::Limits;
@@ -66,9 +66,9 @@ pub(super) async fn read(
     let read = move |index, picture: Picture| {
         let reading = at(index, reading(&picture, &input, manner, max_pixels))?;
         if manner.refuse_unreadable && !reading.readable {
-            let words = match manner.framing {
-                Framing::None => "is of one colour; there is nothing to read",
-                Framing::Auto => "has nothing that can be read as one digit",
+            let words = match (input.spec.fit, manner.framing) {
+                (Fit::Digit, Framing::Auto) => "has nothing that can be read as one digit",
+                _ => "is of one colour; there is nothing to read",
             };
             return Err(Violation::new(format!("images[{index}]"), words));
         }
