@@ -66,14 +66,29 @@ fn push_grapheme(grapheme: &str, folded: &mut String) {
     }
 }
 
-/// Unicode's short name of an emoji, such as "face vomiting".
+/// Emoji whose names do not say what people mean by them, and the word for that. To a network that
+/// has read no emoji, a broken heart is a heart.
+const MEANINGS: [(&str, &str); 9] = [
+    ("angry face", "angry"),
+    ("broken heart", "sad"),
+    ("enraged face", "angry"),
+    ("face with rolling eyes", "annoyed"),
+    ("face with symbols on mouth", "angry"),
+    ("frowning face", "unhappy"),
+    ("hundred points", "perfect"),
+    ("slightly frowning face", "unhappy"),
+    ("star-struck", "amazing"),
+];
+
+/// Unicode's short name of an emoji, such as "face vomiting", or its meaning.
 fn emoji_name(first: char, grapheme: &str) -> Option<&'static str> {
     if first < FIRST_SYMBOL {
         return None;
     }
     // A sequence that has no name of its own is what it begins with.
     let emoji = emojis::get(grapheme).or_else(|| emojis::get(first.encode_utf8(&mut [0; 4])))?;
-    Some(emoji.name())
+    let meaning = MEANINGS.iter().find(|(name, _)| *name == emoji.name());
+    Some(meaning.map_or(emoji.name(), |(_, meaning)| meaning))
 }
 
 /// What is drawn or typed for an apostrophe.

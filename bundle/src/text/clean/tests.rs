@@ -121,6 +121,8 @@ fn emoji_become_their_names() {
         ("I watched it 🤮", "I watched it face vomiting"),
         ("👍🏽👎", "thumbs up thumbs down"),
         ("❤️ ❤", "red heart red heart"),
+        ("Sure 🙄💔", "Sure annoyed sad"),
+        ("☹️ 😡", "unhappy angry"),
         ("👩‍👩‍👧‍👦", "family"),
         ("🚹", "men's room"),
         ("🇩🇪", "flag"),
