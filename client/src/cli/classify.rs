@@ -14,6 +14,7 @@ use crate::{
     failure::Failure,
     input::{ImageFile, REQUEST_LIMIT, read_images},
     output,
+    texts::excerpt,
 };
 
 /// What `--json` prints.
@@ -110,7 +111,7 @@ impl<'a> Report<'a> {
             let names = std::iter::once(prediction.image).chain(std::iter::repeat(""));
             for (name, label) in names.zip(prediction.labels) {
                 let probability = format!("{:.2} %", label.probability * 100.0);
-                rows.push([name.to_owned(), label.name.clone(), probability]);
+                rows.push([name.to_owned(), excerpt(&label.name), probability]);
             }
         }
         let table = output::table(["<IMAGE", "<LABEL", ">PROBABILITY"], &rows);

@@ -89,7 +89,9 @@ fn lines(classification: &TextClassification, text: &str) -> String {
     let lines = labels.iter().zip(texts).map(|(label, text)| {
         let logit = logits.get(label.index as usize);
         let logit = logit.map_or_else(String::new, |it| format!("  {it:8.4}"));
-        let line = format!("{:<8}  {:.4}{logit}  {text}", label.name, label.probability);
+        // A label may hold an end of line.
+        let name = excerpt(&label.name);
+        let line = format!("{name:<8}  {:.4}{logit}  {text}", label.probability);
         line.trim_end().to_owned() + "\n"
     });
     printable(&lines.collect::<String>()).into_owned()

@@ -362,7 +362,8 @@ pub struct GenerateDigitsResponse {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GeneratedDigit {
-    /// The image, light on dark, 28 x 28, as Classify takes it. Absent with layout GRID.
+    /// The image, light on dark, 28 x 28, as the classifier saw it: Classify answers the same with
+    /// FRAMING_NONE. Absent with layout GRID.
     #[prost(message, optional, tag = "1")]
     pub image: ::core::option::Option<Image>,
     /// The classifier's label, 0..9.
@@ -937,7 +938,8 @@ pub mod inference_service_client {
         }
         /// GenerateDigits for large counts: the same images in the same order, several a message,
         /// generated as fast as the caller reads them. The server holds a message or two of a stream,
-        /// never the whole response. `layout` must be SEPARATE.
+        /// never the whole response. `layout` must be SEPARATE. A server that shuts down ends the stream
+        /// with UNAVAILABLE.
         pub async fn generate_digits_stream(
             &mut self,
             request: impl tonic::IntoRequest<super::GenerateDigitsRequest>,
@@ -1067,7 +1069,8 @@ pub mod inference_service_server {
         }
         /// GenerateDigits for large counts: the same images in the same order, several a message,
         /// generated as fast as the caller reads them. The server holds a message or two of a stream,
-        /// never the whole response. `layout` must be SEPARATE.
+        /// never the whole response. `layout` must be SEPARATE. A server that shuts down ends the stream
+        /// with UNAVAILABLE.
         async fn generate_digits_stream(
             &self,
             request: tonic::Request<super::GenerateDigitsRequest>,

@@ -63,8 +63,11 @@ fn parent(path: &Path) -> &Path {
 /// only confuse.
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     let reason = match error.get_ref() {
-        Some(_) if error.kind() == io::ErrorKind::NotFound => {
+        Some(_) if error.kind() == io::ErrorKind::NotFound && !parent(path).is_dir() => {
             format!("there is no folder {}", parent(path).display())
+        }
+        Some(_) if error.kind() == io::ErrorKind::NotFound => {
+            format!("{} takes no files", parent(path).display())
         }
         Some(_) => error.kind().to_string(),
         None => error.to_string(),

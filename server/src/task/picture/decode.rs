@@ -167,18 +167,20 @@ fn cut_off(missing: &str) -> Violation {
 }
 
 pub(super) fn undecodable(error: &ImageError) -> Violation {
-    // These do not tell damage from what the decoder does not support.
     let words = match error {
         ImageError::Decoding(it) => it.source().map(ToString::to_string),
         ImageError::IoError(it) => Some(it.to_string()),
-        _ => None,
-    };
-    let why = match words {
-        Some(words) => {
-            format!("it is cut off, damaged or of a kind that is not supported ({words})")
+        other => {
+            return Violation::new("encoded", format!("cannot be decoded: {other}"));
         }
-        None => error.to_string(),
     };
+    // These do not tell damage from what the decoder does not support.
+    let mut why = "it is cut off, damaged or of a kind that is not supported".to_owned();
+    // Some words are a value of the decoder's own, or go on in another line.
+    let words = words.as_deref().and_then(|it| it.lines().next());
+    if let Some(words) = words.filter(|it| !it.contains('{')) {
+        why = format!("{why} ({words})");
+    }
     Violation::new("encoded", format!("cannot be decoded: {why}"))
 }
 
