@@ -18,6 +18,8 @@ pub struct Cost {
     pub(super) widest: Vec<f64>,
     /// What a server spends on a run beside the run itself.
     pub(super) hand_over: f64,
+    /// The same with what its callers' answers cost together.
+    pub(super) answers: f64,
 }
 
 /// The cost of a run whose widest row has this width.
@@ -36,6 +38,11 @@ const ROWS_TO_RUN: f64 = 4.0;
 /// Microseconds: an instance is woken, and finds the data of other work in the caches. Chosen by
 /// the texts that a server scores a second (docs/decisions/003).
 const HAND_OVER: f64 = 30.0;
+
+/// Microseconds: threads of callers and of connections wake for the answers of a run, and its
+/// instance finds the caches changed. From the texts that a server scores a second with runs of
+/// different sizes (docs/decisions/004).
+const ANSWERS: f64 = 150.0;
 
 /// Less than this part of a run is not worth joining rows for: it is known no better.
 const LEAST_SAVING: f64 = 0.02;
@@ -100,7 +107,7 @@ impl Cost {
     /// What a row costs in runs of the widest rows: of one row, and then of doublings.
     fn per_row(&self) -> Vec<f64> {
         let runs = self.widest.iter().enumerate();
-        let shared = |(at, run)| (run + self.hand_over) / f64::from(1 << at);
+        let shared = |(at, run)| (run + self.answers) / f64::from(1 << at);
         runs.map(shared).collect()
     }
 }

@@ -3,7 +3,7 @@
 use std::iter::successors;
 use std::time::Duration;
 
-use super::{Cost, CostAt, HAND_OVER};
+use super::{ANSWERS, Cost, CostAt, HAND_OVER};
 
 /// The most repetitions of a run. There are at least two, unless it is long.
 const MOST_REPETITIONS: usize = 8;
@@ -88,6 +88,7 @@ impl Cost {
             points,
             widest: runs.pop().map_or(Vec::new(), |(_, runs)| runs),
             hand_over: HAND_OVER,
+            answers: ANSWERS,
         })
     }
 }
