@@ -3,7 +3,8 @@
 //! 1. `levels` bounds the size, `noise` averages grain away.
 //! 2. `card` cuts the picture down to the paper in it.
 //! 3. `polarity` decides whether the ink is the darker or the lighter side.
-//! 4. `light` takes light and shadow away, `ink` finds what stands out from the paper.
+//! 4. `light` takes light and shadow away, `ink` finds what stands out from the paper, and `shade`
+//!    ink from a shadow that is too small for paper.
 //! 5. `rules` clears lines, `digit` everything else that is not the digit.
 //! 6. `several` and `writing` decide whether what is left can be the digit.
 //!
@@ -12,7 +13,7 @@
 use super::findings::{Dropped, Polarity, Thing};
 use super::ink::Ink;
 use super::levels::{Levels, Region};
-use super::{GrayImage, card, digit, light, noise, polarity, rules, several, writing};
+use super::{GrayImage, card, digit, light, noise, polarity, rules, several, shade, writing};
 
 /// Longer side of the picture that is worked on, in pixels.
 const WORKING_SIDE: usize = 192;
@@ -78,6 +79,10 @@ fn look(mut levels: Levels) -> Found {
         levels.invert();
     }
     let mut ink = Ink::of(light::missing(&levels, &mut dropped));
+    if let Some(darker) = ink.as_ref().and_then(shade::without_shadow) {
+        dropped.add(Thing::Shadow, 1);
+        ink = Some(darker);
+    }
     let mut is_ruled_out = false;
     let is_digit = ink.as_mut().is_some_and(|ink| {
         let all = ink.mask.clone();

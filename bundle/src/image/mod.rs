@@ -24,6 +24,7 @@ mod resample;
 mod resize;
 mod rules;
 mod several;
+mod shade;
 mod sheet;
 mod spec;
 mod strokes;

@@ -26,6 +26,9 @@ const SOLID: f32 = 0.8;
 const WEDGE: f32 = 0.68;
 /// A solid patch that has more than this part of its outline at the picture's edge is cut off.
 const CUT_OFF: f32 = 0.45;
+/// A solid patch that has this part of the picture's longer side at its edge, and at one side alone,
+/// reaches into the picture.
+const REACHES_IN: f32 = 0.2;
 /// Strokes of this many parts of the longer side are too broad for a 1, in a patch that fills that
 /// part of its convex hull.
 pub(super) const BROAD: (f32, f32) = (0.3, 0.9);
@@ -110,7 +113,12 @@ fn is_cut_off(width: usize, patch: &Patch, mask: &[bool]) -> bool {
     let outline = patch.pixels.iter().filter(is_outline).count() as f32;
     // As `strokes::stroke_width`, of which `outline` counts pixels and not their sides.
     let is_broad = 2.0 * area / outline >= BROAD.0 * patch.longer() as f32;
+    let [left, top, right, bottom] = patch.bounds;
+    let height = mask.len() / width;
+    let sides = [left == 0, top == 0, right == width, bottom == height];
+    let is_at_one = sides.into_iter().filter(|is_touched| *is_touched).count() == 1;
     covers_a_corner(width, patch, mask)
+        || is_at_one && patch.at_edge as f32 >= REACHES_IN * width.max(height) as f32
         || hull.area() < WEDGE * hull.rectangle_area()
         || patch.at_edge as f32 > CUT_OFF * outline
         || is_broad && area >= BROAD.1 * hull.area()

@@ -4,7 +4,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::clean::encode;
-use super::light::{shadow, vignette};
+use super::light::{hand, shadow, vignette};
 use super::lines::rules;
 use super::page::Page;
 use super::surroundings::{on_desk, with_finger};
@@ -21,7 +21,7 @@ pub struct Blank {
     pub draw: fn(&mut Rng) -> Vec<u8>,
 }
 
-pub(super) const BLANKS: [Blank; 20] = [
+pub(super) const BLANKS: [Blank; 21] = [
     blank("one colour", one_colour),
     blank("one colour of 28x28", |rng| {
         Page::new(28, 28, between(rng, 0.0, 255.0)).png()
@@ -99,6 +99,15 @@ pub(super) const BLANKS: [Blank; 20] = [
         ..blank("finger in the corner", |rng| {
             let page = sheet(rng);
             encode(&with_finger(&page, rng))
+        })
+    },
+    Blank {
+        goal: 0.60,
+        ..blank("shadow of a hand on paper", |rng| {
+            let mut page = sheet(rng);
+            hand(&mut page, rng);
+            page.grain(between(rng, 0.0, 4.0), rng);
+            page.png()
         })
     },
 ];

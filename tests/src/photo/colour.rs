@@ -6,11 +6,12 @@ use super::clean::encode;
 use super::page::Page;
 use super::{Drawing, Kind, Rng, between, kind};
 
-pub(super) const KINDS: [Kind; 3] = [
+pub(super) const KINDS: [Kind; 4] = [
     kind("red on green of the same luma", 0.95, red_on_green),
     kind("blue on white", 0.97, |digit, _| {
         mixed(digit, [250.0, 250.0, 245.0], [30.0, 60.0, 200.0])
     }),
+    kind("highlighter across it", 0.92, highlighted),
     kind("card with a transparent margin", 0.95, transparent_margin),
 ];
 
@@ -28,6 +29,30 @@ fn mixed(digit: &Drawing, paper: [f32; 3], ink: [f32; 3]) -> Vec<u8> {
         let coverage = digit.at(x as isize, y as isize);
         let level = |channel: usize| paper[channel] + (ink[channel] - paper[channel]) * coverage;
         Rgb([0, 1, 2].map(|channel| level(channel).round() as u8))
+    });
+    encode(&DynamicImage::ImageRgb8(picture))
+}
+
+/// A stroke of a highlighter, half to most of the digit high.
+fn highlighted(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
+    let colours = [
+        [250.0, 245.0, 90.0],
+        [140.0, 245.0, 120.0],
+        [255.0, 160.0, 210.0],
+    ];
+    let marker: [f32; 3] = colours[rng.usize(0..3)];
+    let (ink, side) = (between(rng, 0.0, 60.0), digit.width as f32);
+    let top = between(rng, 0.2, 0.45) * side;
+    let rows = top..top + between(rng, 0.25, 0.45) * side;
+    let columns = between(rng, 0.0, 0.15) * side..between(rng, 0.85, 1.0) * side;
+    let picture = RgbImage::from_fn(digit.width as u32, digit.height as u32, |x, y| {
+        let is_marked = rows.contains(&(y as f32)) && columns.contains(&(x as f32));
+        let coverage = digit.at(x as isize, y as isize);
+        let level = |channel: usize| {
+            let paper = if is_marked { marker[channel] } else { 250.0 };
+            (paper * (1.0 - coverage) + ink * paper / 255.0 * coverage).round() as u8
+        };
+        Rgb([0, 1, 2].map(level))
     });
     encode(&DynamicImage::ImageRgb8(picture))
 }

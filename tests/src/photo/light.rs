@@ -6,10 +6,15 @@ use super::drawing::smooth;
 use super::page::Page;
 use super::{Drawing, Kind, Rng, between, kind};
 
-pub(super) const KINDS: [Kind; 5] = [
+pub(super) const KINDS: [Kind; 6] = [
     kind("hard shadow, half of the light", 0.90, |digit, rng| {
         let mut page = Page::plain(digit, rng);
         shadow(&mut page, rng);
+        page.png()
+    }),
+    kind("shadow of a hand, half of the light", 0.90, |digit, rng| {
+        let mut page = Page::plain(digit, rng);
+        hand(&mut page, rng);
         page.png()
     }),
     kind("vignette, corners 55 to 75 % darker", 0.92, |digit, rng| {
@@ -40,6 +45,25 @@ pub(super) fn shadow(page: &mut Page, rng: &mut Rng) {
         let (x, y) = (x as f32 - width / 2.0, y as f32 - height / 2.0);
         let inside = smooth((x * cosine + y * sine - off) / soft + 0.5);
         level * (1.0 - 0.5 * inside)
+    });
+}
+
+/// The shadow of what reaches in from below, such as a hand or a phone: a quarter to half as wide as
+/// the picture.
+pub(super) fn hand(page: &mut Page, rng: &mut Rng) {
+    let (width, height) = (page.width as f32, page.height as f32);
+    let top = between(rng, 0.15, 0.7) * height;
+    let left = between(rng, 0.0, 0.7) * width;
+    let right = left + between(rng, 0.25, 0.5) * width;
+    let (rises, leans) = (between(rng, -0.3, 0.3), between(rng, -0.2, 0.2));
+    let soft = between(rng, 2.0, 12.0);
+    page.each(|x, y, level| {
+        let (x, y) = (
+            x as f32 + leans * (y as f32 - top),
+            y as f32 + rises * x as f32,
+        );
+        let inside = (x - left).min(right - x).min(y - top);
+        level * (1.0 - 0.5 * smooth(inside / soft + 0.5))
     });
 }
 

@@ -70,6 +70,10 @@ fn light_is_taken_out() {
     assert_unchanged("shadow across the digit", |x, y, level| {
         if x + y / 2 > 190 { level / 2.0 } else { level }
     });
+    assert_unchanged("a phone's shadow across the digit", |x, y, level| {
+        let is_inside = (120..190).contains(&x) && y > 70;
+        if is_inside { level / 2.0 } else { level }
+    });
     assert_unchanged("shadow around the digit", |x, y, level| {
         if x > 25 || y > 60 { level / 2.0 } else { level }
     });
@@ -352,6 +356,10 @@ fn what_is_no_writing_is_no_ink() {
     });
     blank("corner in the shadow", &|x, y| {
         if x + y < 90 { 110.0 } else { 230.0 }
+    });
+    blank("a phone's shadow", &|x, y| {
+        let is_inside = (120..190).contains(&x) && y > 70;
+        if is_inside { 115.0 } else { 230.0 }
     });
     blank("strip of a desk", &|x, _| if x < 30 { 60.0 } else { 230.0 });
     blank("lamp", &|x, y| {
