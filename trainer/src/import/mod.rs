@@ -3,6 +3,7 @@
 //! Every import is proved before anything is written: the graph of the bundle must compute in ONNX
 //! Runtime what the model's own format says.
 
+mod added;
 mod candidate;
 pub mod huggingface;
 pub mod onnx;

@@ -47,11 +47,15 @@ pub(super) fn prove(
             let problem = format!("the logits have the shape {actual:?}, expected {expected:?}");
             return Err(Error::Parity(problem));
         }
+        let (rows, tokens) = extent;
+        let place = format!("batch size {rows} and {tokens} tokens");
+        if expected.isnan().any().int64_value(&[]) == 1 {
+            let problem = format!("a logit is NaN in libtorch at {place}");
+            return Err(Error::Parity(problem));
+        }
         let difference = (&expected - actual).abs();
         let difference = difference.nan_to_num(f64::INFINITY, None, None).max();
         let difference = difference.double_value(&[]) / scale(&expected);
-        let (rows, tokens) = extent;
-        let place = format!("batch size {rows} and {tokens} tokens");
         let found = format!("{difference:.1e} of the largest logit");
         progress::line(&format!(
             "onnxruntime and libtorch differ at {place} by {found}"
