@@ -10,6 +10,7 @@ pub mod onnx;
 mod proof;
 mod samples;
 pub(crate) mod target;
+mod texts;
 pub mod torchvision;
 
 use std::io::Write;

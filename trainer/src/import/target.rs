@@ -78,6 +78,14 @@ pub(super) fn lines(text: &str) -> Vec<String> {
     text.lines().map(|line| line.trim().to_owned()).collect()
 }
 
+/// Names the file in ONNX Runtime's errors, which do not.
+pub(super) fn in_file(path: &Path) -> impl Fn(Error) -> Error {
+    |error| match error {
+        Error::Runtime(cause) => Error::file(path)(format!("onnxruntime: {cause}")),
+        error => error,
+    }
+}
+
 /// Whether there is anything of this name, be it a link to nothing: then reading says so.
 pub(crate) fn is_there(path: &Path) -> bool {
     let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
