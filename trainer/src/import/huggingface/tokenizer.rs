@@ -127,10 +127,11 @@ fn passes_types(settings: &Settings, config: &Config) -> bool {
     if let Some(names) = &settings.model_input_names {
         return names.iter().any(|it| it == "token_type_ids");
     }
-    let classes = [&settings.tokenizer_class, &config.tokenizer_class];
-    let mut classes = classes.into_iter().flatten().filter(|it| !it.is_empty());
+    let of_config = config.tokenizer_class.as_ref();
+    let of_config = of_config.filter(|class| !class.is_empty());
     // Without a class, the tokeniser is that of the family.
-    classes.next().is_none_or(|class| {
+    let class = settings.tokenizer_class.as_ref().or(of_config);
+    class.is_none_or(|class| {
         let class = class.strip_suffix("Fast").unwrap_or(class);
         TYPED.contains(&class)
     })

@@ -186,6 +186,7 @@ fn types_are_given_where_transformers_gives_them() {
     let typed = json!(["input_ids", "token_type_ids", "attention_mask"]);
     for (settings, expected) in [
         (json!({}), true),
+        (json!({"tokenizer_class": ""}), false),
         (json!({"tokenizer_class": "BertTokenizerFast"}), true),
         (json!({"tokenizer_class": "PreTrainedTokenizerFast"}), false),
         (json!({"tokenizer_class": "TokenizersBackend"}), false),
