@@ -209,7 +209,7 @@ fn what_the_server_would_refuse_is_refused_before_the_proof() {
         (
             "role = \"attention_mask\"",
             "",
-            "inputs.input_ids.shape is [N, L], must be beside",
+            "inputs.attention_mask.role is none, must be tokens, attention_mask",
         ),
         (
             "role = \"tokens\"",

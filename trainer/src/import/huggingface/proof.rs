@@ -1,6 +1,6 @@
 //! The proof of an import: ONNX Runtime computes from the graph what our layers compute in libtorch.
 
-use quintet_bundle::text::{TextSpec, Tokenizer, TokenizerError};
+use quintet_bundle::text::{Pairs, TextSpec, Tokenizer, TokenizerError};
 use quintet_bundle::{ProblemType, TensorSpec};
 use tch::{Device, Kind, Tensor};
 
@@ -126,12 +126,13 @@ pub(super) fn samples(
     inputs: &[TensorSpec],
 ) -> Result<Vec<Tensor>, TokenizerError> {
     let with_types = inputs.len() > 2;
+    let reads_pairs = with_types && tokenizer.pairs() != Pairs::None;
     let spec = TextSpec {
         max_tokens: spec.max_tokens.min(SAMPLE_TOKENS),
         ..*spec
     };
     let encoded = SAMPLES.map(|(text, pair)| match pair {
-        Some(pair) if with_types => tokenizer.encode_pair(text, pair, &spec),
+        Some(pair) if reads_pairs => tokenizer.encode_pair(text, pair, &spec),
         _ => tokenizer.encode(text, &spec),
     });
     let encoded = encoded.into_iter().collect::<Result<Vec<_>, _>>()?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use quintet_bundle::text::{Side, TextSpec, Tokenizer};
+use quintet_bundle::text::{Pairs, Side, TextSpec, Tokenizer};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -113,7 +113,10 @@ pub(crate) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> 
             "adds {special} special tokens; the network reads {most}, which leaves none for a text"
         )));
     }
-    let has_token_types = added.types.iter().any(|it| *it != 0);
+    let single = tokenizer.encode("a", &spec);
+    let is_typed = single.is_ok_and(|it| !it.token_type_ids.is_empty());
+    let has_token_types =
+        added.types.iter().any(|it| *it != 0) && (is_typed || tokenizer.pairs() != Pairs::None);
     Ok(Imported {
         has_token_types: has_types && has_token_types,
         tokenizer,

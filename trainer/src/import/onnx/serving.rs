@@ -8,6 +8,9 @@ use quintet_bundle::{Dim, Manifest, ManifestError, ProblemType, Role, TensorSpec
 
 /// Whether the server can serve the model: its rows, and what its own tasks need.
 pub(super) fn check(manifest: &Manifest) -> Result<(), ManifestError> {
+    if manifest.task == task::TEXT_CLASSIFICATION {
+        check_text_inputs(manifest)?;
+    }
     check_rows(manifest)?;
     let needs = |fits: bool, allowed: &str| {
         let error = ManifestError::field("outputs", "without the task's role", allowed);
@@ -22,7 +25,6 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), ManifestError> {
         }
         task::TEXT_CLASSIFICATION => {
             manifest.spec::<TextSpec>()?;
-            check_text_inputs(manifest)?;
             if manifest.problem_type == ProblemType::Regression {
                 needs(has(Role::Logits), "logits, as problem_type is regression")?;
             }

@@ -1,6 +1,5 @@
 //! Tokenisers as files have them, and what is refused of them.
 
-use quintet_bundle::text::Pairs;
 use serde_json::json;
 
 use super::*;
@@ -256,4 +255,20 @@ fn byte_order_marks_are_skipped() {
     write(TOKENIZER_CONFIG, json!({"model_max_length": 5}).to_string());
     let imported = import(folder.path(), &config("Bert")).unwrap();
     assert_eq!(imported.spec.max_tokens, 5);
+}
+
+#[test]
+fn types_of_single_texts_are_given_and_those_of_no_pairs_are_not() {
+    let mut file = tokenizer();
+    // Nothing stands between two texts, so they are no pair.
+    let sequence = |id: &str, type_id: i64| json!({"Sequence": {"id": id, "type_id": type_id}});
+    file["post_processor"]["pair"] = json!([sequence("A", 0), sequence("B", 1)]);
+    let imported = read(&file, &json!({}), "Bert").unwrap();
+    assert_eq!(imported.tokenizer.pairs(), Pairs::None);
+    assert!(!imported.has_token_types);
+    file["post_processor"]["single"][1]["Sequence"]["type_id"] = 1.into();
+    let imported = read(&file, &json!({}), "Bert").unwrap();
+    assert!(imported.has_token_types);
+    let encoded = imported.tokenizer.encode("good", &imported.spec).unwrap();
+    assert_eq!(encoded.token_type_ids, [0, 1, 0]);
 }
