@@ -138,6 +138,9 @@ def write_all(folder):
     save(folder / "bert", bert(**nli), *lower, seed=1)
     save(folder / "bert-plain", bert(hidden_act="gelu_new"), *cased, seed=2, max_shard_size="60KB")
     save(folder / "bert-left", bert(**polarity), *lower, seed=3, side="left")
+    # As `save_pretrained` of transformers 5 writes it: the network gets no types of tokens.
+    untyped = {key: value for key, value in lower[1].items() if key != "model_input_names"}
+    save(folder / "untyped-bert", bert(**nli), lower[0], untyped, seed=8)
     multi = {"problem_type": "multi_label_classification"}
     save(folder / "distilbert", distilbert(**polarity), *lower, seed=4)
     save(folder / "distilbert-topics", distilbert(**several, **multi), *lower, seed=5, dtype=torch.float16)

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ort::LoadDynamicError;
 use ort::environment::Environment;
+use ort::logging::LogLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Value;
 use tch::{Kind, Tensor};
@@ -97,6 +98,10 @@ impl Runtime {
     /// Loads a model from the bytes of its file.
     pub fn model(&self, bytes: &[u8]) -> Result<LoadedModel, Error> {
         let builder = Session::builder(&self.environment)?.with_intra_threads(self.threads);
+        // What fails is an error here; its log would say the same in colours.
+        let builder = builder
+            .map_err(ort::Error::from)?
+            .with_log_level(LogLevel::Fatal);
         let session = builder
             .map_err(ort::Error::from)?
             .commit_from_memory(bytes)?;

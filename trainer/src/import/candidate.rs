@@ -3,14 +3,15 @@
 use std::io::Write;
 use std::path::Path;
 
-use quintet_bundle::text::{TOKENIZER_FILE, Tokenizer};
+use quintet_bundle::text::{TOKENIZER_FILE, TextSpec, Tokenizer};
 use quintet_bundle::{
     BundleContents, Dim, Golden, GoldenSamples, Manifest, NoProbabilities, Role, Tensor, TensorSpec,
 };
 
-use super::{proof, samples, write};
+use super::proof::Proof;
+use super::{proof, samples, texts, write};
 use crate::error::Error;
-use crate::verify::{Runtime, Tensors};
+use crate::verify::{LoadedModel, Runtime, Tensors};
 
 /// The most of the longest texts that run together in a proof: they take long.
 const LONG_TEXTS: usize = 8;
@@ -56,24 +57,21 @@ impl Candidate<'_> {
         } = self;
         let parsed = tokenizer.as_deref().map(Tokenizer::from_bytes);
         let parsed = parsed.transpose()?;
+        if let Ok(spec) = manifest.spec::<TextSpec>() {
+            let files = tokenizer.as_deref().zip(parsed.as_ref());
+            texts::check(&manifest, &spec, files, &mut original)?;
+        }
         let inputs = match self.samples {
             Some(folder) => samples::read(folder, &manifest, parsed.as_ref())?,
             None => samples::random(&manifest, parsed.as_ref())?,
         };
         let mut loaded = runtime.model(&graph)?;
-        let most = manifest.max_batch_size;
-        let mut proof = proof::prove(&mut original, &mut loaded, &inputs, most)?;
-        // The user's samples may all be alike, and texts may be longer than all of them.
-        if self.samples.is_some() {
-            let random = samples::random(&manifest, parsed.as_ref())?;
-            proof.include(&proof::prove(&mut original, &mut loaded, &random, most)?);
-        }
-        if let Some((texts, alone)) = samples::random_texts(&manifest, parsed.as_ref())? {
-            let most = Some(most.unwrap_or(LONG_TEXTS).min(LONG_TEXTS));
-            let long = proof::prove(&mut original, &mut loaded, &texts, most)?;
-            proof::prove_without_padding(&mut loaded, &alone, &long.outputs)?;
-            proof.include(&long);
-        }
+        let proved = prove(
+            &manifest,
+            (&mut original, &mut loaded),
+            (&inputs, parsed.as_ref(), self.samples.is_some()),
+        );
+        let proof = proved.map_err(|error| texts::too_long(&manifest, error))?;
         check_outputs(&manifest, &proof.outputs)?;
         let samples = inputs.values().next().map_or(0, |it| it.shape()[0]);
         manifest.golden = Golden {
@@ -105,6 +103,31 @@ impl Candidate<'_> {
         )?;
         Ok(())
     }
+}
+
+/// Proves the samples, random rows and long texts.
+fn prove(
+    manifest: &Manifest,
+    (original, loaded): (
+        &mut impl FnMut(&Tensors) -> Result<Tensors, Error>,
+        &mut LoadedModel,
+    ),
+    (inputs, tokenizer, are_given): (&Tensors, Option<&Tokenizer>, bool),
+) -> Result<Proof, Error> {
+    let most = manifest.max_batch_size;
+    let mut proof = proof::prove(&mut *original, loaded, inputs, most)?;
+    // The user's samples may all be alike, and texts may be longer than all of them.
+    if are_given {
+        let random = samples::random(manifest, tokenizer)?;
+        proof.include(&proof::prove(&mut *original, loaded, &random, most)?);
+    }
+    if let Some((texts, alone)) = samples::random_texts(manifest, tokenizer)? {
+        let most = Some(most.unwrap_or(LONG_TEXTS).min(LONG_TEXTS));
+        let long = proof::prove(&mut *original, loaded, &texts, most)?;
+        proof::prove_without_padding(loaded, &alone, &long.outputs)?;
+        proof.include(&long);
+    }
+    Ok(proof)
 }
 
 /// That probabilities are some: the server gives no answer of other numbers.

@@ -3,12 +3,14 @@
 //! Every import is proved before anything is written: the graph of the bundle must compute in ONNX
 //! Runtime what the model's own format says.
 
+mod added;
 mod candidate;
 pub mod huggingface;
 pub mod onnx;
 mod proof;
 mod samples;
 pub(crate) mod target;
+mod texts;
 pub mod torchvision;
 
 use std::io::Write;

@@ -181,7 +181,10 @@ fn largest(tensor: &Tensor) -> f32 {
     numbers(tensor).map(f32::abs).fold(0.0, f32::max)
 }
 
-/// The largest absolute difference; NaN differs from everything.
+/// The largest absolute difference.
+///
+/// # Errors
+/// Another shape or type, or a number that is NaN, which differs from everything.
 fn distance(expected: &Tensor, found: &Tensor, place: &str) -> Result<f32, Error> {
     if (expected.shape(), expected.datatype()) != (found.shape(), found.datatype()) {
         let problem = format!(
@@ -190,6 +193,9 @@ fn distance(expected: &Tensor, found: &Tensor, place: &str) -> Result<f32, Error
             expected.shape()
         );
         return Err(parity(place, &problem));
+    }
+    if numbers(expected).chain(numbers(found)).any(f32::is_nan) {
+        return Err(parity(place, "is NaN for a sample"));
     }
     let pairs = numbers(expected).zip(numbers(found));
     let worst = |worst: f32, (a, b): (f32, f32)| {

@@ -99,15 +99,38 @@ pub(super) fn random_texts(
     Ok(Some((texts(&rows, manifest, &spec)?, alone)))
 }
 
-/// Rows of random tokens, from one to `longest`.
+/// One text of one token, of this type.
+pub(super) fn one_token(
+    manifest: &Manifest,
+    spec: &TextSpec,
+    (token, type_id): (i64, i64),
+) -> Result<Tensors, Error> {
+    texts_of_type(type_id, &[vec![token]], manifest, spec)
+}
+
+/// Rows of tokens, from one to `longest`: random ones, and in the longest row the tokeniser's last,
+/// which a graph lacks where it lacks any.
 fn random_tokens(rows: usize, longest: usize, tokenizer: Option<&Tokenizer>) -> Vec<Vec<i64>> {
-    let words = tokenizer.map_or(1, Tokenizer::vocabulary_size).max(1);
+    let words = words(tokenizer);
     let tokens = (0..rows).map(|row| {
         let length = 1 + row * (longest - 1) / (rows - 1);
+        if row + 1 == rows {
+            return last_tokens(length, tokenizer);
+        }
         let numbers = uniform(row as u64, length);
         numbers.map(|it| (it * words as f32) as i64).collect()
     });
     tokens.collect()
+}
+
+/// As many of the tokeniser's tokens, the last first.
+fn last_tokens(count: usize, tokenizer: Option<&Tokenizer>) -> Vec<i64> {
+    let numbers = (0..words(tokenizer) as i64).rev();
+    numbers.cycle().take(count).collect()
+}
+
+fn words(tokenizer: Option<&Tokenizer>) -> usize {
+    tokenizer.map_or(1, Tokenizer::vocabulary_size).max(1)
 }
 
 /// Visible files of a folder, by name.
@@ -150,6 +173,15 @@ fn picture(path: &Path, input: &ImageInput) -> Result<Vec<u8>, Error> {
 
 /// Rows of tokens as a text model's inputs.
 fn texts(rows: &[Vec<i64>], manifest: &Manifest, text: &TextSpec) -> Result<Tensors, Error> {
+    texts_of_type(0, rows, manifest, text)
+}
+
+fn texts_of_type(
+    type_id: i64,
+    rows: &[Vec<i64>],
+    manifest: &Manifest,
+    text: &TextSpec,
+) -> Result<Tensors, Error> {
     let longest = rows.iter().map(Vec::len).max().unwrap_or(1);
     let padded = |of: &dyn Fn(i64) -> i64, padding: i64| -> Vec<i64> {
         let row = |row: &Vec<i64>| {
@@ -164,7 +196,7 @@ fn texts(rows: &[Vec<i64>], manifest: &Manifest, text: &TextSpec) -> Result<Tens
         let (shape, numbers) = match spec.role {
             Some(Role::Tokens) => (sequence.clone(), padded(&|it| it, text.pad_token_id)),
             Some(Role::AttentionMask) => (sequence.clone(), padded(&|_| 1, 0)),
-            Some(Role::TokenTypeIds) => (sequence.clone(), padded(&|_| 0, 0)),
+            Some(Role::TokenTypeIds) => (sequence.clone(), padded(&|_| type_id, 0)),
             Some(Role::Lengths) => {
                 let lengths = rows.iter().map(|row| row.len() as i64);
                 (vec![rows.len()], lengths.collect())

@@ -1,19 +1,24 @@
 //! Where an imported model comes from, and where its bundle goes.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use quintet_bundle::{Import, Provenance, sha256_hex};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::error::Error;
+
+/// The longest name of a model in bytes.
+const MOST_NAME: usize = 64;
 
 /// Where the bundle goes.
 #[derive(Debug, Clone, Args)]
 pub struct Target {
     /// Name of the model, as callers will know it: a-z, 0-9, `_` and `-`.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     pub name: String,
     /// Where the bundle goes: DIR/NAME/VERSION.
     #[arg(long, value_name = "DIR", default_value = "models")]
@@ -36,6 +41,17 @@ pub struct Origin {
     /// The licence's SPDX expression, such as Apache-2.0.
     #[arg(long, value_name = "SPDX", default_value = "unknown")]
     pub licence: String,
+}
+
+/// A model's name, by the rule of a bundle's manifest: refused before anything is read.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    if (1..=MOST_NAME).contains(&text.len()) && text.bytes().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "1 to {MOST_NAME} characters of a-z, 0-9, `_` and `-` are allowed"
+    ))
 }
 
 impl Origin {
@@ -62,6 +78,47 @@ pub(super) fn lines(text: &str) -> Vec<String> {
     text.lines().map(|line| line.trim().to_owned()).collect()
 }
 
+/// Names the file in ONNX Runtime's errors, which do not.
+pub(super) fn in_file(path: &Path) -> impl Fn(Error) -> Error {
+    |error| match error {
+        Error::Runtime(cause) => Error::file(path)(format!("onnxruntime: {cause}")),
+        error => error,
+    }
+}
+
+/// Whether there is anything of this name, be it a link to nothing: then reading says so.
+pub(crate) fn is_there(path: &Path) -> bool {
+    let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+    !fs::symlink_metadata(path).is_err_and(missing)
+}
+
+/// What a JSON file says.
+///
+/// # Errors
+/// It is no JSON, or a value of it is of another type: the key, where that alone is wrong.
+pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let bytes = without_mark(bytes);
+    serde_json::from_slice(bytes)
+        .map_err(|error| wrong_key::<T>(bytes).unwrap_or_else(|| error.to_string()))
+}
+
+/// The first key whose value alone cannot be read, though a file without any could be.
+fn wrong_key<T: DeserializeOwned>(bytes: &[u8]) -> Option<String> {
+    let all: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
+    T::deserialize(Value::Object(Map::new())).ok()?;
+    all.into_iter().find_map(|(key, value)| {
+        let alone = Value::Object(Map::from_iter([(key.clone(), value)]));
+        T::deserialize(alone)
+            .err()
+            .map(|error| format!("{key}: {error}"))
+    })
+}
+
+/// The bytes without the byte order mark that some editors put before a text.
+pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 /// Reads a regular file of at most `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let metadata = fs::metadata(path).map_err(Error::file(path))?;
@@ -84,4 +141,40 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
         return Err(too_large(content.len() as u64));
     }
     Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+    #[serde(default)]
+    struct Sizes {
+        hidden: Option<i64>,
+        layers: Option<i64>,
+    }
+
+    #[test]
+    fn the_key_of_a_wrong_type_is_named() {
+        let read = |text: &str| json::<Sizes>(text.as_bytes());
+        let sizes = read("\u{feff}{\"hidden\": 8}").unwrap();
+        assert_eq!((sizes.hidden, sizes.layers), (Some(8), None));
+        let error = read(r#"{"hidden": 8, "layers": "two"}"#).unwrap_err();
+        assert!(error.starts_with("layers: invalid type: string"), "{error}");
+        let error = read(r#"{"hidden": 8, "hidden": 8}"#).unwrap_err();
+        assert!(error.contains("duplicate field `hidden`"), "{error}");
+        assert!(read("[").is_err());
+    }
+
+    #[test]
+    fn names_are_those_that_a_manifest_may_have() {
+        for good in ["a", "resnet-18_v2", &"a".repeat(64)] {
+            assert_eq!(name(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "A", "a b", "a/b", ".", "é", &"a".repeat(65)] {
+            assert!(name(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -318,7 +318,13 @@ fn what_cannot_be_imported_leaves_nothing_behind() {
         fs::write(folder.join("model.safetensors"), b"PK\x03\x04archive").unwrap();
     };
     let wordless = |folder: &Path| fs::remove_file(folder.join("tokenizer.json")).unwrap();
-    let edits: [(Edit, &str); 9] = [
+    let nowhere = |folder: &Path| {
+        let link = folder.join("model.safetensors");
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink("nowhere", link).unwrap();
+    };
+    let edits: [(Edit, &str); 10] = [
+        (Box::new(nowhere), "model.safetensors: No such file"),
         (Box::new(cut), "safetensors: not a safetensors file"),
         (Box::new(archive), "model.safetensors: is pickled"),
         (

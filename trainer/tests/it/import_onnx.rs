@@ -292,3 +292,89 @@ fn probabilities_that_are_none_are_refused() {
         "{message}"
     );
 }
+
+/// A graph of one input of these lengths, whose output is its mean over all but the batch.
+fn means(shape: &[Dim], to: OnnxType) -> Vec<u8> {
+    let mut g = GraphBuilder::new("means");
+    let shape = shape.iter().cloned();
+    let x = g
+        .input("x", OnnxType::Float32, shape.collect::<Vec<_>>())
+        .unwrap();
+    let x = ops::flatten(&mut g, &x, 1).unwrap();
+    let x = ops::reduce_mean(&mut g, &x, 1).unwrap();
+    let x = ops::unsqueeze(&mut g, &x, &[1]).unwrap();
+    let x = ops::cast(&mut g, &x, to).unwrap();
+    g.output("y", &x).unwrap();
+    g.build(&[]).unwrap().to_bytes()
+}
+
+/// The draft of a file's manifest.
+fn draft_of(file: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    fs::write(&path, file).unwrap();
+    describe(&path)
+}
+
+#[test]
+fn a_draft_of_grey_pictures_has_one_mean() {
+    let grey = [Dim::symbol("B"), 1.into(), 4.into(), 4.into()];
+    let draft = draft_of(&means(&grey, OnnxType::Float32));
+    let table: toml::Table = draft.parse().unwrap();
+    for key in ["mean", "std"] {
+        let numbers = table["normalisation"][key].as_array().unwrap();
+        assert_eq!(numbers.len(), 1, "{draft}");
+    }
+    let draft = draft_of(&means(&[Dim::symbol("B"), 5.into()], OnnxType::Float32));
+    assert!(draft.contains("task = \"tabular\""), "{draft}");
+}
+
+#[test]
+fn a_type_that_cannot_be_served_is_named_with_its_tensor() {
+    let file = means(&[Dim::symbol("B"), 5.into()], OnnxType::Float16);
+    let draft = draft_of(&file).replace("labels_file = \"labels.txt\"", "labels = [\"a\"]");
+    let message = refusal(&file, &draft);
+    assert!(message.starts_with("outputs.y.datatype: is "), "{message}");
+    assert!(
+        message.contains("in the file; UINT8, INT32, INT64 and FP32"),
+        "{message}"
+    );
+}
+
+#[test]
+fn one_label_has_no_softmax() {
+    let shape = [Dim::symbol("B"), 3.into(), 4.into(), 4.into()];
+    let manifest = MANIFEST
+        .replace("input:0", "x")
+        .replace("\"logits\"\nrole", "\"y\"\nrole");
+    let manifest = manifest.replace("[\"N\", 3]", "[\"N\", 1]");
+    let manifest = manifest.replace("\"red\", \"green\", \"blue\"", "\"red\"");
+    let message = refusal(&means(&shape, OnnxType::Float32), &manifest);
+    let expected = "problem_type is single_label_classification with one label";
+    assert!(message.contains(expected), "{message}");
+}
+
+#[test]
+fn a_bad_name_is_refused_before_anything_is_read() {
+    for name in ["A b", "", "\u{e9}", &"a".repeat(65)] {
+        let flags = ["--manifest", "no.toml", "--name", name];
+        let file = ["quintet-trainer", "import", "onnx", "no.onnx"];
+        let arguments = file.into_iter().chain(flags);
+        let error = cli::run(arguments, &[], &mut Vec::new()).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("1 to 64 characters of a-z"), "{message}");
+    }
+}
+
+#[test]
+fn a_result_that_is_no_number_is_said_to_be_nan() {
+    let mut g = GraphBuilder::new("nan");
+    let shape = [Dim::symbol("B"), 3.into(), 4.into(), 4.into()];
+    let x = g.input("input:0", OnnxType::Float32, shape).unwrap();
+    let x = ops::flatten(&mut g, &x, 1).unwrap();
+    let weight = g.initializer_f32("w", &[48, 3], &[f32::NAN; 144]).unwrap();
+    let logits = ops::gemm(&mut g, &x, &weight, None, GemmAttributes::default()).unwrap();
+    g.output("logits", &logits).unwrap();
+    let message = refusal(&g.build(&[]).unwrap().to_bytes(), MANIFEST);
+    assert!(message.contains("of 1: is NaN for a sample"), "{message}");
+}

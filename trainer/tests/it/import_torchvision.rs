@@ -148,6 +148,14 @@ fn tensors_that_do_not_fit_are_named() {
     says(&lacking, "lacks tensor bn1.bias, layer3.1.bn2.running_var");
     let headless = refusal(|it| it.retain(|name, _| name != "fc.weight"), &[]);
     says(&headless, "lacks tensor fc.weight");
+    let wrapped = refusal(
+        |it| {
+            let named = |(name, tensor)| (format!("module.{name}"), tensor);
+            *it = it.drain().map(named).collect();
+        },
+        &[],
+    );
+    says(&wrapped, "`module.fc.weight` is there: take `module.` off");
     let with = |name: &'static str, tensor: &Tensor| {
         let change = |it: &mut HashMap<String, Tensor>| {
             it.insert(name.to_owned(), tensor.shallow_clone());
@@ -181,7 +189,16 @@ fn files_that_do_not_fit_are_named() {
     };
     let few = with("labels.txt", b"cat\ndog\n");
     says(&few, "labels.txt: holds 2 names; fc.weight has 5 rows");
-    says(&with("labels.txt", b"a\nb\na\nc\nd\n"), "labels");
+    let twice = with("labels.txt", b"a\nb\na\nc\nd\n");
+    says(
+        &twice,
+        "labels.txt: line 3 is `a`; each name must be there once",
+    );
+    let blank = with("labels.txt", b"a\nb\n\nc\nd\n");
+    says(
+        &blank,
+        "labels.txt: line 3 is ``; each name must be there once",
+    );
     let million = with("labels.txt", "label\n".repeat(1_000_000).as_bytes());
     says(
         &million,

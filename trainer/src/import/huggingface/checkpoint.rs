@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use crate::error::Error;
-use crate::import::target::read;
+use crate::import::target::{is_there, json, read};
 
 pub(super) const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -52,14 +52,14 @@ impl Files {
     /// There are none, or only such as cannot be read safely.
     pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
         let (whole, index) = (folder.join(WEIGHTS), folder.join(INDEX));
-        if whole.exists() {
+        if is_there(&whole) {
             return Self::one(&whole);
         }
-        if !index.exists() {
+        if !is_there(&index) {
             return Err(Error::file(&whole)(missing(folder)));
         }
-        let json = read(&index, MOST_INDEX_BYTES)?;
-        let Index { weight_map } = serde_json::from_slice(&json).map_err(Error::file(&index))?;
+        let bytes = read(&index, MOST_INDEX_BYTES)?;
+        let Index { weight_map } = json(&bytes).map_err(Error::file(&index))?;
         let mut names: Vec<_> = weight_map.into_values().collect();
         names.sort();
         names.dedup();
@@ -147,6 +147,15 @@ impl Checkpoint<'_> {
         self.0.get(name).map(TensorView::shape)
     }
 
+    /// Where a tensor is there with something before its name: what to do about it.
+    pub(crate) fn prefix_hint(&self, missing: &str) -> String {
+        let prefix = |name| str::strip_suffix(name, missing).filter(|it| it.ends_with('.'));
+        let found = self.names().find_map(prefix);
+        found.map_or(String::new(), |prefix| {
+            format!("; `{prefix}{missing}` is there: take `{prefix}` off the names of the tensors")
+        })
+    }
+
     /// Copies tensors to weights. Gives the types that they have.
     ///
     /// `names` are those that a weight may have here, and `is_unused` tells tensors that `network`
@@ -178,7 +187,8 @@ impl Checkpoint<'_> {
             used.push(name.clone());
         }
         if !missing.is_empty() {
-            return Err(format!("lacks {}", list(&missing)));
+            let hint = self.prefix_hint(&missing[0]);
+            return Err(format!("lacks {}{hint}", list(&missing)));
         }
         let is_useless = |name: &&str| !used.iter().any(|it| it == name) && !is_unused(name);
         let useless: Vec<_> = self.names().filter(is_useless).map(str::to_owned).collect();

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::labels::{Labels, labels};
+use crate::import::target;
 use crate::layers::Activation;
 use crate::models::encoder::{EncoderConfig, EncoderDropout, HeadConfig, Pooling};
 
@@ -33,6 +34,8 @@ pub(crate) struct Config {
     pub(super) labels: Labels,
     /// The token that fills up short texts.
     pub(super) pad_token_id: i64,
+    /// The class of its tokeniser, where the configuration says so.
+    pub(super) tokenizer_class: Option<String>,
 }
 
 /// The keys that matter. A key that is absent has the value that `transformers` gives it.
@@ -40,17 +43,19 @@ pub(crate) struct Config {
 pub(super) struct Raw {
     architectures: Option<Vec<String>>,
     model_type: Option<String>,
+    tokenizer_class: Option<String>,
     vocab_size: Option<i64>,
-    #[serde(alias = "dim")]
     hidden_size: Option<i64>,
-    #[serde(alias = "n_layers")]
     num_hidden_layers: Option<i64>,
-    #[serde(alias = "n_heads")]
     num_attention_heads: Option<i64>,
-    #[serde(alias = "hidden_dim")]
     intermediate_size: Option<i64>,
-    #[serde(alias = "activation")]
     hidden_act: Option<String>,
+    // DistilBERT's names of these.
+    dim: Option<i64>,
+    n_layers: Option<i64>,
+    n_heads: Option<i64>,
+    hidden_dim: Option<i64>,
+    activation: Option<String>,
     max_position_embeddings: Option<i64>,
     type_vocab_size: Option<i64>,
     layer_norm_eps: Option<f64>,
@@ -62,6 +67,9 @@ pub(super) struct Raw {
     quantization_config: Option<Value>,
     pub(super) id2label: Option<BTreeMap<String, Value>>,
     pub(super) num_labels: Option<usize>,
+    // What old versions of `transformers` called it.
+    #[serde(rename = "_num_labels")]
+    pub(super) older_num_labels: Option<usize>,
     pub(super) problem_type: Option<String>,
 }
 
@@ -97,10 +105,14 @@ impl Family {
     }
 
     fn of(raw: &Raw) -> Result<Self, String> {
-        let classes = raw.architectures.as_deref().unwrap_or_default();
+        let allowed = Self::ALL.map(Self::class).join(", ");
+        let Some(classes) = raw.architectures.as_deref() else {
+            return Err(format!(
+                "architectures is missing; one of {allowed} is needed"
+            ));
+        };
         let mut known = Self::ALL.into_iter();
         let found = known.find(|it| matches!(classes, [class] if class == it.class()));
-        let allowed = Self::ALL.map(Self::class).join(", ");
         found.ok_or_else(|| format!("architectures is {classes:?}; one of {allowed} is allowed"))
     }
 }
@@ -111,7 +123,7 @@ impl Config {
     /// # Errors
     /// What is not allowed, by its key.
     pub(super) fn from_json(json: &[u8]) -> Result<Self, String> {
-        let raw: Raw = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        let raw: Raw = target::json(json)?;
         Self::new(Family::of(&raw)?, &raw)
     }
 
@@ -120,7 +132,7 @@ impl Config {
     /// # Errors
     /// What is not allowed, by its key.
     pub(crate) fn of_encoder(json: &[u8]) -> Result<Self, String> {
-        let raw: Raw = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        let raw: Raw = target::json(json)?;
         Self::new(Family::of_encoder(&raw)?, &raw)
     }
 
@@ -132,15 +144,21 @@ impl Config {
             Family::DistilBert => (30_522, 1e-12, 0),
             Family::Roberta => (50_265, raw.layer_norm_eps.unwrap_or(1e-12), 1),
         };
-        let layers = if family == Family::DistilBert { 6 } else { 12 };
+        let Sizes {
+            hidden,
+            layers,
+            heads,
+            intermediate,
+            activation: (activation_key, activation_name),
+        } = Sizes::of(family, raw)?;
         let pad_token_id = raw.pad_token_id.unwrap_or(padding);
         let encoder = EncoderConfig {
             vocabulary: size("vocab_size", raw.vocab_size, vocabulary, 1 << 21)?,
-            hidden: size("hidden_size", raw.hidden_size, 768, 1 << 14)?,
-            layers: size("num_hidden_layers", raw.num_hidden_layers, layers, 256)?,
-            heads: size("num_attention_heads", raw.num_attention_heads, 12, 1 << 10)?,
-            intermediate: size("intermediate_size", raw.intermediate_size, 3072, 1 << 16)?,
-            activation: activation(raw.hidden_act.as_deref().unwrap_or("gelu"))?,
+            hidden,
+            layers,
+            heads,
+            intermediate,
+            activation: activation(activation_key, activation_name)?,
             positions: size(
                 "max_position_embeddings",
                 raw.max_position_embeddings,
@@ -174,6 +192,7 @@ impl Config {
             head,
             labels,
             pad_token_id,
+            tokenizer_class: raw.tokenizer_class.clone(),
         })
     }
 
@@ -206,6 +225,59 @@ impl Config {
             + all(self.encoder.layers) * layer
             + dense(hidden, hidden)
             + dense(hidden, all(self.head.labels))
+    }
+}
+
+/// The sizes of the layers, whose keys each family has of its own.
+struct Sizes<'r> {
+    hidden: i64,
+    layers: i64,
+    heads: i64,
+    intermediate: i64,
+    activation: (&'static str, &'r str),
+}
+
+impl<'r> Sizes<'r> {
+    fn of(family: Family, raw: &'r Raw) -> Result<Self, String> {
+        let gelu = "gelu";
+        if family != Family::DistilBert {
+            return Ok(Self {
+                hidden: size("hidden_size", raw.hidden_size, 768, 1 << 14)?,
+                layers: size("num_hidden_layers", raw.num_hidden_layers, 12, 256)?,
+                heads: size("num_attention_heads", raw.num_attention_heads, 12, 1 << 10)?,
+                intermediate: size("intermediate_size", raw.intermediate_size, 3072, 1 << 16)?,
+                activation: ("hidden_act", raw.hidden_act.as_deref().unwrap_or(gelu)),
+            });
+        }
+        let hidden = either(("dim", raw.dim), ("hidden_size", raw.hidden_size))?;
+        let layers = either(
+            ("n_layers", raw.n_layers),
+            ("num_hidden_layers", raw.num_hidden_layers),
+        )?;
+        let heads = either(
+            ("n_heads", raw.n_heads),
+            ("num_attention_heads", raw.num_attention_heads),
+        )?;
+        Ok(Self {
+            hidden: size("dim", hidden, 768, 1 << 14)?,
+            layers: size("n_layers", layers, 6, 256)?,
+            heads: size("n_heads", heads, 12, 1 << 10)?,
+            intermediate: size("hidden_dim", raw.hidden_dim, 3072, 1 << 16)?,
+            activation: ("activation", raw.activation.as_deref().unwrap_or(gelu)),
+        })
+    }
+}
+
+/// A value that has two keys; both may be there, with one value.
+fn either(
+    (key, value): (&str, Option<i64>),
+    (other_key, other): (&str, Option<i64>),
+) -> Result<Option<i64>, String> {
+    match (value, other) {
+        (Some(value), Some(other)) if value != other => Err(format!(
+            "{key} is {value} and {other_key} is {other}; they mean the same and must be equal"
+        )),
+        _ => Ok(value.or(other)),
     }
 }
 
@@ -251,7 +323,7 @@ fn size(key: &str, value: Option<i64>, default: i64, most: i64) -> Result<i64, S
     Err(format!("{key} is {value}; 1 to {most} are allowed"))
 }
 
-fn activation(name: &str) -> Result<Activation, String> {
+fn activation(key: &str, name: &str) -> Result<Activation, String> {
     Ok(match name {
         "gelu" | "gelu_python" => Activation::Gelu,
         "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Activation::GeluTanh,
@@ -259,7 +331,7 @@ fn activation(name: &str) -> Result<Activation, String> {
         "silu" | "swish" => Activation::Silu,
         _ => {
             let allowed = "gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, relu and silu are allowed";
-            return Err(format!("hidden_act is {name}; {allowed}"));
+            return Err(format!("{key} is {name}; {allowed}"));
         }
     })
 }
@@ -298,85 +370,4 @@ fn check(encoder: &EncoderConfig, pad_token_id: i64) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use quintet_bundle::ProblemType;
-
-    use super::*;
-
-    fn read(class: &str, more: &str) -> Result<Config, String> {
-        let json = format!(r#"{{"architectures": ["{class}ForSequenceClassification"]{more}}}"#);
-        Config::from_json(json.as_bytes())
-    }
-
-    #[test]
-    fn keys_that_are_absent_have_the_defaults_of_transformers() {
-        // Counted by `transformers`.
-        for (class, parameters, longest) in
-            [("Bert", 109_483_778, 512), ("DistilBert", 66_955_010, 512)]
-        {
-            let config = read(class, "").unwrap();
-            assert_eq!(config.parameters(), parameters, "{class}");
-            assert_eq!(config.longest(), longest);
-            assert_eq!(config.labels.names, ["LABEL_0", "LABEL_1"]);
-            let problem = ProblemType::SingleLabelClassification;
-            assert_eq!(config.labels.problem_type, problem);
-        }
-    }
-
-    #[test]
-    fn robertas_positions_begin_after_the_paddings() {
-        let more = r#", "max_position_embeddings": 514, "type_vocab_size": 1"#;
-        let config = read("Roberta", more).unwrap();
-        assert_eq!((config.longest(), config.encoder.first_position), (512, 2));
-        assert!(!config.has_token_types());
-    }
-
-    #[test]
-    fn what_is_unknown_is_refused_by_name() {
-        for (more, words) in [
-            (
-                r#", "hidden_act": "mish""#,
-                "hidden_act is mish; gelu, gelu_new",
-            ),
-            (
-                r#", "position_embedding_type": "relative_key""#,
-                "position_embedding_type is relative_key; absolute",
-            ),
-            (r#", "is_decoder": true"#, "is_decoder is set"),
-            (r#", "pruned_heads": {"0": [1]}"#, "pruned_heads is set"),
-            (
-                r#", "quantization_config": {"bits": 8}"#,
-                "quantization_config is set",
-            ),
-            (
-                r#", "num_attention_heads": 7"#,
-                "a divisor of hidden_size, 768",
-            ),
-            (r#", "hidden_size": 0"#, "hidden_size is 0; 1 to"),
-            (
-                r#", "vocab_size": 99999999999"#,
-                "vocab_size is 99999999999; 1 to",
-            ),
-            (
-                r#", "pad_token_id": 30522"#,
-                "pad_token_id is 30522; 0 to 30521",
-            ),
-            (r#", "layer_norm_eps": 0.0"#, "layer_norm_eps is 0"),
-        ] {
-            let error = read("Bert", more).unwrap_err();
-            assert!(error.contains(words), "{error}");
-        }
-        for json in [
-            r#"{"architectures": ["BertForMaskedLM"]}"#,
-            r#"{"architectures": ["BertForSequenceClassification", "BertModel"]}"#,
-            "{}",
-        ] {
-            let error = Config::from_json(json.as_bytes()).unwrap_err();
-            assert!(
-                error.contains("one of BertForSequenceClassification, Di"),
-                "{error}"
-            );
-        }
-        assert!(Config::from_json(b"{").is_err());
-    }
-}
+mod tests;

@@ -22,7 +22,8 @@ pub(super) struct Labels {
 /// The labels of a configuration: `id2label`, or `LABEL_0`, `LABEL_1`, ... without it.
 pub(super) fn labels(raw: &Raw) -> Result<Labels, String> {
     let named = raw.id2label.as_ref();
-    let count = named.map_or(raw.num_labels.unwrap_or(2), BTreeMap::len);
+    let number = raw.num_labels.or(raw.older_num_labels).unwrap_or(2);
+    let count = named.map_or(number, BTreeMap::len);
     if !(1..=MOST_LABELS).contains(&count) {
         let key = if named.is_some() {
             "id2label"
@@ -95,6 +96,7 @@ mod tests {
         for (json, expected) in [
             (two.to_owned(), SingleLabelClassification),
             (r#""num_labels": 1"#.to_owned(), Regression),
+            (r#""_num_labels": 1"#.to_owned(), Regression),
             (
                 format!(r#"{two}, "problem_type": "multi_label_classification""#),
                 MultiLabelClassification,

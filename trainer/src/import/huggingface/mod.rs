@@ -22,7 +22,6 @@ use tch::{Device, Tensor, nn};
 
 use self::checkpoint::{Files, WEIGHTS};
 use self::config::Config;
-use self::tokenizer::Imported;
 use super::target::{Origin, Target, read};
 use crate::cli::Quantize;
 use crate::error::Error;
@@ -80,7 +79,7 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
     let sha256 = files.sha256();
     drop(files);
 
-    let signature = signature(&config, &imported);
+    let signature = signature(&config, imported.has_token_types);
     let samples = proof::samples(&imported.tokenizer, &imported.spec, &signature.inputs)?;
     let mut metrics = BTreeMap::new();
     let mut tolerance = proof::TOLERANCE;
@@ -151,13 +150,13 @@ struct Signature {
     outputs: Vec<TensorSpec>,
 }
 
-fn signature(config: &Config, imported: &Imported) -> Signature {
+fn signature(config: &Config, has_token_types: bool) -> Signature {
     let texts = |role| TensorSpec::of_role(role, DataType::Int64, ["N".into(), "L".into()]);
     let mut inputs = vec![
         texts(Role::Tokens),
         TensorSpec::of_role(Role::Lengths, DataType::Int32, ["N".into()]),
     ];
-    if imported.has_token_types(config) {
+    if has_token_types {
         inputs.push(texts(Role::TokenTypeIds));
     }
     let shape = ["N".into(), config.labels.names.len().into()];

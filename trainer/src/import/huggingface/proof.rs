@@ -1,6 +1,6 @@
 //! The proof of an import: ONNX Runtime computes from the graph what our layers compute in libtorch.
 
-use quintet_bundle::text::{TextSpec, Tokenizer, TokenizerError};
+use quintet_bundle::text::{Pairs, TextSpec, Tokenizer, TokenizerError};
 use quintet_bundle::{ProblemType, TensorSpec};
 use tch::{Device, Kind, Tensor};
 
@@ -47,11 +47,15 @@ pub(super) fn prove(
             let problem = format!("the logits have the shape {actual:?}, expected {expected:?}");
             return Err(Error::Parity(problem));
         }
+        let (rows, tokens) = extent;
+        let place = format!("batch size {rows} and {tokens} tokens");
+        if expected.isnan().any().int64_value(&[]) == 1 {
+            let problem = format!("a logit is NaN in libtorch at {place}");
+            return Err(Error::Parity(problem));
+        }
         let difference = (&expected - actual).abs();
         let difference = difference.nan_to_num(f64::INFINITY, None, None).max();
         let difference = difference.double_value(&[]) / scale(&expected);
-        let (rows, tokens) = extent;
-        let place = format!("batch size {rows} and {tokens} tokens");
         let found = format!("{difference:.1e} of the largest logit");
         progress::line(&format!(
             "onnxruntime and libtorch differ at {place} by {found}"
@@ -122,12 +126,13 @@ pub(super) fn samples(
     inputs: &[TensorSpec],
 ) -> Result<Vec<Tensor>, TokenizerError> {
     let with_types = inputs.len() > 2;
+    let reads_pairs = with_types && tokenizer.pairs() != Pairs::None;
     let spec = TextSpec {
         max_tokens: spec.max_tokens.min(SAMPLE_TOKENS),
         ..*spec
     };
     let encoded = SAMPLES.map(|(text, pair)| match pair {
-        Some(pair) if with_types => tokenizer.encode_pair(text, pair, &spec),
+        Some(pair) if reads_pairs => tokenizer.encode_pair(text, pair, &spec),
         _ => tokenizer.encode(text, &spec),
     });
     let encoded = encoded.into_iter().collect::<Result<Vec<_>, _>>()?;

@@ -59,9 +59,10 @@ pub(super) fn adapt(
     };
     let names: Vec<String> = model.inputs().map(str::to_owned).collect();
     for tensor in &manifest.inputs {
-        check("inputs", tensor, ports)?;
-        let (datatype, shape) = (export::datatype(tensor.datatype), &spec(tensor)?.shape);
-        model.declare_input(&tensor.name, datatype, &declared(shape))?;
+        let TensorSpec {
+            datatype, shape, ..
+        } = spec("inputs", tensor, ports)?;
+        model.declare_input(&tensor.name, export::datatype(datatype), &declared(&shape))?;
     }
     let mut inputs = Vec::new();
     let mut normalised = None;
@@ -71,7 +72,7 @@ pub(super) fn adapt(
             let allowed = "every input of the file must be in the manifest";
             Error::Usage(format!("inputs: without `{name}`; {allowed}"))
         })?;
-        let mut spec = spec(tensor)?;
+        let mut spec = spec("inputs", tensor, ports)?;
         if let (Some(table), Some(Role::Pixels)) = (&manifest.normalisation, tensor.role) {
             let image = table.image(manifest.preprocessing.as_ref())?;
             let step = table.step(&image, &spec)?;
@@ -97,8 +98,8 @@ pub(super) fn adapt(
     }
     let (mut outputs, mut sources) = (Vec::new(), Vec::new());
     for tensor in &manifest.outputs {
-        check("outputs", tensor, given)?;
-        outputs.push(output(&mut model, tensor, manifest.problem_type)?);
+        let spec = spec("outputs", tensor, given)?;
+        outputs.push(output(&mut model, (tensor, spec), manifest.problem_type)?);
         sources.push(Source {
             name: tensor.name.clone(),
             softmax: tensor.softmax,
@@ -140,8 +141,8 @@ fn fixed_batch(ports: &[Port]) -> Result<bool, Error> {
     Ok(is_single)
 }
 
-/// Whether the manifest says of a tensor what the file says.
-fn check(side: &str, tensor: &Tensor, ports: &[Port]) -> Result<(), Error> {
+/// The type of a tensor, of which the manifest must say what the file says.
+fn check(side: &str, tensor: &Tensor, ports: &[Port]) -> Result<DataType, Error> {
     let name = &tensor.name;
     let Some(port) = ports.iter().find(|port| port.name == *name) else {
         let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
@@ -151,10 +152,16 @@ fn check(side: &str, tensor: &Tensor, ports: &[Port]) -> Result<(), Error> {
         );
         return Err(Error::Usage(problem));
     };
-    if port.datatype != Some(tensor.datatype) {
-        let (found, file) = (tensor.datatype, &port.type_name);
-        let problem = format!("{side}.{name}.datatype: is {found}; the file has {file}");
-        return Err(Error::Usage(problem));
+    let file = &port.type_name;
+    let refuse = |problem: String| Error::Usage(format!("{side}.{name}.datatype: {problem}"));
+    if port.datatype.is_none() {
+        let allowed = "UINT8, INT32, INT64 and FP32 can be served";
+        return Err(refuse(format!("is {file} in the file; {allowed}")));
+    }
+    let missing = || refuse(format!("is missing; the file has {file}"));
+    let found = tensor.datatype.ok_or_else(missing)?;
+    if port.datatype != Some(found) {
+        return Err(refuse(format!("is {found}; the file has {file}")));
     }
     let fits = |(dim, length): (&Dim, &Option<usize>)| match (dim, length) {
         (_, None) => true,
@@ -164,20 +171,21 @@ fn check(side: &str, tensor: &Tensor, ports: &[Port]) -> Result<(), Error> {
     let (shape, file) = (&tensor.shape, &port.shape);
     // ONNX Runtime tells no shape of a value whose rank is open.
     if file.is_empty() || shape.len() == file.len() && shape.iter().zip(file).all(fits) {
-        return Ok(());
+        return Ok(found);
     }
     let open = |dim: &Option<usize>| dim.map_or("?".to_owned(), |size| size.to_string());
     let file: Vec<String> = file.iter().map(open).collect();
-    let found = TensorSpec::new(name, tensor.datatype, &shape[..]).shape_text();
+    let found = TensorSpec::new(name, found, &shape[..]).shape_text();
     let file = file.join(", ");
     Err(Error::Usage(format!(
         "{side}.{name}.shape: is {found}; the file has [{file}]"
     )))
 }
 
-/// The tensor as the bundle's manifest has it.
-fn spec(tensor: &Tensor) -> Result<TensorSpec, Error> {
-    let mut spec = TensorSpec::new(&tensor.name, tensor.datatype, &tensor.shape[..]);
+/// The tensor as the bundle's manifest has it, if the file has it, too.
+fn spec(side: &str, tensor: &Tensor, ports: &[Port]) -> Result<TensorSpec, Error> {
+    let datatype = check(side, tensor, ports)?;
+    let mut spec = TensorSpec::new(&tensor.name, datatype, &tensor.shape[..]);
     spec.role = tensor.role;
     let found = spec.shape_text();
     let Some(first @ (Dim::Symbol(_) | Dim::Fixed(1))) = spec.shape.first_mut() else {
@@ -192,10 +200,9 @@ fn spec(tensor: &Tensor) -> Result<TensorSpec, Error> {
 /// An output in the shape of its role, after its softmax where one is wanted.
 fn output(
     model: &mut ForeignModel,
-    tensor: &Tensor,
+    (tensor, mut spec): (&Tensor, TensorSpec),
     problem: ProblemType,
 ) -> Result<TensorSpec, Error> {
-    let mut spec = spec(tensor)?;
     let is_row = matches!(spec.role, Some(Role::Logits | Role::Probabilities));
     if let (true, [_, Dim::Fixed(classes), rest @ ..]) = (is_row, &spec.shape[..])
         && !rest.is_empty()

@@ -5,36 +5,50 @@ use std::fmt::Write as _;
 use quintet_bundle::{DataType, Role};
 use quintet_onnx::ForeignModel;
 
+use super::longest::{USUAL, longest};
 use crate::verify::{LoadedModel, Port};
 
-const MEAN_AND_STD: &str = "\
+/// The table, with a mean and deviation for each channel.
+fn mean_and_std(channels: usize) -> &'static str {
+    if channels == 1 {
+        "\
+# (level * rescale_factor - mean) / std; leave the table out where the graph takes levels from 0 to
+# 255. MNIST's are often 0.1307 and 0.3081: check.
+[normalisation]
+rescale_factor = 0.00392156862745098
+mean = [0.5]
+std = [0.5]
+"
+    } else {
+        "\
 # (level * rescale_factor - mean) / std, per channel; leave the table out where the graph takes
 # levels from 0 to 255. These are ImageNet's; others have 0.5 and 0.5.
 [normalisation]
 rescale_factor = 0.00392156862745098
 mean = [0.485, 0.456, 0.406]
 std = [0.229, 0.224, 0.225]
-";
+"
+    }
+}
 
 /// The draft of a manifest for `import onnx --manifest`.
-pub(super) fn draft(model: &ForeignModel, file: &LoadedModel) -> String {
+pub(super) fn draft(model: &ForeignModel, file: &mut LoadedModel) -> String {
     let (inputs, outputs) = (file.inputs(), file.outputs());
     let mut text = format!(
         "# A draft for `quintet-trainer import onnx --manifest`. Check every line that says so.\n\
          # The file: graph `{}`, opset {}, written by {}, {} numbers in its constants.\n",
-        model.name(),
+        comment(model.name()),
         model.opset(),
-        model.producer(),
+        comment(&model.producer()),
         model.constant_elements(),
     );
     let pixels = inputs.iter().find_map(picture);
-    let is_text = inputs
-        .iter()
-        .any(|port| input_role(port) == Some(Role::Tokens));
-    let task = if is_text {
-        "text_classification"
-    } else {
-        "image_classification"
+    let is_text = pixels.is_none() && inputs.iter().any(is_sequence);
+    let task = match pixels {
+        Some(_) => "image_classification",
+        None if is_text => "text_classification",
+        // Of no task of the server: the Open Inference Protocol alone serves it.
+        None => "tabular",
     };
     let _ = writeln!(text, "task = \"{task}\"  # check");
     text.push_str(
@@ -48,10 +62,16 @@ pub(super) fn draft(model: &ForeignModel, file: &LoadedModel) -> String {
         "labels_file = \"labels.txt\"  # {classes} names, one a line; or labels = [\"cat\", ...]"
     );
     if is_text {
-        text.push_str(
+        let ports = inputs.iter().map(|port| (port.clone(), input_role(port)));
+        let (most, note) = match longest(file, &ports.collect::<Vec<_>>()) {
+            Some(most) if most < USUAL => (most, "the graph fails with more"),
+            _ => (USUAL, "check"),
+        };
+        let _ = write!(
+            text,
             "tokenizer = \"tokenizer.json\"  # beside this file\n\n\
              [preprocessing]\nkind = \"text\"\n\
-             max_tokens = 512  # check\ntruncation_side = \"right\"\n\
+             max_tokens = {most}  # {note}\ntruncation_side = \"right\"\n\
              add_special_tokens = true\npad_token_id = 0  # check\n",
         );
     }
@@ -80,7 +100,7 @@ pub(super) fn draft(model: &ForeignModel, file: &LoadedModel) -> String {
             .iter()
             .any(|port| port.datatype == Some(DataType::Float32))
         {
-            text.push_str(MEAN_AND_STD);
+            text.push_str(mean_and_std(channels));
         }
     }
     for port in &inputs {
@@ -97,6 +117,18 @@ pub(super) fn draft(model: &ForeignModel, file: &LoadedModel) -> String {
         );
     }
     text
+}
+
+/// A text of the file as it can stand in a comment: without a control character or a new line.
+fn comment(text: &str) -> String {
+    let escaped = |it: char| -> String {
+        if it.is_control() {
+            it.escape_default().collect()
+        } else {
+            it.to_string()
+        }
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// The size of an input of pixels.
@@ -130,6 +162,13 @@ fn classes(port: &Port) -> Option<usize> {
     }
 }
 
+/// Whether it is integers of each row's own length, as tokens are.
+fn is_sequence(port: &Port) -> bool {
+    let is_integer = matches!(port.datatype, Some(DataType::Int32 | DataType::Int64));
+    let is_open = matches!(port.shape[..], [_, None]);
+    input_role(port) == Some(Role::Tokens) || is_integer && is_open
+}
+
 fn input_role(port: &Port) -> Option<Role> {
     let name = port.name.to_lowercase();
     let has = |part: &str| name.contains(part);
@@ -138,7 +177,10 @@ fn input_role(port: &Port) -> Option<Role> {
         3 | 4 if picture(port).is_some() => Some(Role::Pixels),
         2 if has("mask") => Some(Role::AttentionMask),
         2 if has("type") || has("segment") => Some(Role::TokenTypeIds),
-        2 if is_integer && (has("id") || has("token")) => Some(Role::Tokens),
+        // Two integers of a row may be anything.
+        2 if is_integer && (has("ids") || has("token")) => Some(Role::Tokens),
+        2 if is_integer && has("id") && port.shape[1].is_none() => Some(Role::Tokens),
+        1 if is_integer && has("length") => Some(Role::Lengths),
         _ => None,
     }
 }
@@ -159,23 +201,23 @@ fn push(text: &mut String, side: &str, port: &Port, role: Option<Role>, operator
     if let Some(operator) = operator {
         let _ = write!(
             text,
-            "  # made by {operator}; leave out what is not to be served"
+            "  # made by {}; leave out what is not to be served",
+            comment(operator)
         );
     }
-    let _ = writeln!(text, "\nname = {:?}", port.name);
+    let name = toml::Value::String(port.name.clone());
+    let _ = writeln!(text, "\nname = {name}");
     match role {
         Some(role) => {
             let _ = writeln!(text, "role = \"{role}\"  # a guess: check");
         }
         None => text.push_str("# role: none was guessed; see the roles in the documentation\n"),
     }
-    match port.datatype {
-        Some(datatype) => {
-            let _ = writeln!(text, "datatype = \"{datatype}\"");
-        }
-        None => {
-            let _ = writeln!(text, "# datatype: {} cannot be served", port.type_name);
-        }
+    if let Some(datatype) = port.datatype {
+        let _ = writeln!(text, "datatype = \"{datatype}\"");
+    } else {
+        let found = comment(&port.type_name);
+        let _ = writeln!(text, "# datatype: {found} cannot be served");
     }
     let symbols = ["N", "L", "M", "K"]
         .into_iter()

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use quintet_bundle::text::Tokenizer;
 use quintet_bundle::{DataType, Dim, Preprocessing, ProblemType, Role};
 use serde::Deserialize;
 
 use super::normalisation::Normalisation;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::import::MAX_TOKENIZER_BYTES;
-use crate::import::target::{lines, read};
+use crate::import::added::{Added, check_dropout};
+use crate::import::target::{lines, read, without_mark};
 
 /// A manifest is a page of text, and labels are not much more.
 const MAX_BYTES: u64 = 1 << 20;
@@ -59,8 +61,8 @@ pub(super) struct Tensor {
     pub name: String,
     /// What it means.
     pub role: Option<Role>,
-    /// The type of its elements in the file.
-    pub datatype: DataType,
+    /// The type of its elements in the file; none is an error that names the file's.
+    pub datatype: Option<DataType>,
     /// Its shape in the file; a symbol for each open length.
     pub shape: Vec<Dim>,
     /// Of an output of role `logits`: whether the bundle's graph gives their softmax, with role
@@ -86,10 +88,24 @@ impl ImportManifest {
 
     /// The bytes of the tokeniser, where there is one.
     pub(super) fn tokenizer(&self, path: &Path) -> Result<Option<Vec<u8>>, Error> {
-        let file = self.tokenizer.as_ref();
-        let read = |file: &PathBuf| read(&beside(path, file)?, MAX_TOKENIZER_BYTES);
-        file.map(read).transpose()
+        let Some(file) = &self.tokenizer else {
+            return Ok(None);
+        };
+        let file = beside(path, file)?;
+        let bytes = read(&file, MAX_TOKENIZER_BYTES)?;
+        let bytes = without_mark(&bytes).to_vec();
+        check_tokenizer(&bytes).map_err(Error::file(&file))?;
+        Ok(Some(bytes))
     }
+}
+
+/// That the tokeniser reads a text the same each time, and has the tokens that it adds.
+fn check_tokenizer(bytes: &[u8]) -> Result<(), Cause> {
+    let size = Tokenizer::from_bytes(bytes)?.vocabulary_size() as i64;
+    let file = serde_json::from_slice(bytes)?;
+    check_dropout(&file)?;
+    let holder = format!("the file has {size} tokens");
+    Ok(Added::of(&file).check_tokens(size, &holder)?)
 }
 
 fn parse(text: &str) -> Result<ImportManifest, String> {
@@ -97,7 +113,9 @@ fn parse(text: &str) -> Result<ImportManifest, String> {
 }
 
 fn text(path: &Path) -> Result<String, Error> {
-    String::from_utf8(read(path, MAX_BYTES)?).map_err(Error::file(path))
+    let bytes = read(path, MAX_BYTES)?;
+    let text = std::str::from_utf8(without_mark(&bytes)).map_err(Error::file(path))?;
+    Ok(text.to_owned())
 }
 
 /// A file in the manifest's folder.

@@ -3,23 +3,23 @@
 
 mod adapt;
 mod describe;
+mod longest;
 mod manifest;
 mod normalisation;
 mod original;
+mod serving;
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use quintet_bundle::image::ImageInput;
-use quintet_bundle::text::TextSpec;
-use quintet_bundle::{FORMAT_VERSION, Manifest, ManifestError, Role, task};
+use quintet_bundle::{FORMAT_VERSION, Manifest};
 use quintet_onnx::ForeignModel;
 
 use self::manifest::ImportManifest;
 use super::candidate::{Candidate, not_yet};
-use super::target::{Origin, read};
+use super::target::{Origin, in_file, name, read};
 use crate::error::Error;
 use crate::progress;
 use crate::release::CREATED_BY;
@@ -41,7 +41,7 @@ pub struct Flags {
     #[arg(long, value_name = "TOML", required_unless_present = "describe")]
     pub manifest: Option<PathBuf>,
     /// Name of the model, as callers will know it: a-z, 0-9, `_` and `-`.
-    #[arg(long, value_name = "NAME", required_unless_present = "describe")]
+    #[arg(long, value_name = "NAME", required_unless_present = "describe", value_parser = name)]
     pub name: Option<String>,
     /// Where the bundle goes: DIR/NAME/VERSION.
     #[arg(long, value_name = "DIR", default_value = "models")]
@@ -61,9 +61,10 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
     progress::line(&format!("reading {}", flags.file.display()));
     let bytes = read(&flags.file, MAX_BYTES)?;
     let model = ForeignModel::read(&bytes).map_err(Error::file(&flags.file))?;
-    let mut file = runtime.model(&bytes)?;
+    let in_file = in_file(&flags.file);
+    let mut file = runtime.model(&bytes).map_err(&in_file)?;
     let (Some(path), Some(name), false) = (&flags.manifest, &flags.name, flags.describe) else {
-        out.write_all(describe::draft(&model, &file).as_bytes())?;
+        out.write_all(describe::draft(&model, &mut file).as_bytes())?;
         return Ok(());
     };
     let said = ImportManifest::read(path)?;
@@ -98,7 +99,7 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
     };
     manifest
         .validate()
-        .and_then(|()| can_be_served(&manifest))
+        .and_then(|()| serving::check(&manifest))
         .map_err(Error::file(path))?;
     let candidate = Candidate {
         manifest,
@@ -108,26 +109,7 @@ pub(super) fn import(flags: &Flags, runtime: &Runtime, out: &mut dyn Write) -> R
         models_dir: &flags.models_dir,
     };
     let original = |rows: &_| original::run(&mut file, &adapted, rows);
-    candidate.prove_and_write(original, runtime, out)
-}
-
-/// Whether the server's own task can serve the model.
-fn can_be_served(manifest: &Manifest) -> Result<(), ManifestError> {
-    let missing = |allowed| ManifestError::field("outputs", "without the task's role", allowed);
-    let has = |role| manifest.output(role).is_some();
-    match manifest.task.as_str() {
-        task::IMAGE_CLASSIFICATION => {
-            ImageInput::of(manifest)?;
-            let fits = has(Role::Probabilities) || has(Role::Logits);
-            fits.then_some(())
-                .ok_or_else(|| missing("one of probabilities or logits"))
-        }
-        task::TEXT_CLASSIFICATION => {
-            manifest.spec::<TextSpec>()?;
-            let fits = has(Role::Probabilities) || has(Role::Logits) || has(Role::Score);
-            fits.then_some(())
-                .ok_or_else(|| missing("one of probabilities, logits or score"))
-        }
-        _ => Ok(()),
-    }
+    candidate
+        .prove_and_write(original, runtime, out)
+        .map_err(in_file)
 }

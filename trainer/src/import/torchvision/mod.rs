@@ -3,7 +3,7 @@
 
 mod preset;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -134,13 +134,26 @@ fn labels(flags: &Flags, checkpoint: &Checkpoint<'_>) -> Result<Vec<String>, Err
     let text = String::from_utf8(read(path, MOST_LABEL_BYTES)?).map_err(Error::file(path))?;
     let labels = lines(&text);
     let shape = checkpoint.shape(HEAD);
-    let lacks = || Error::file(&flags.file)(format!("lacks tensor {HEAD}"));
+    let hint = || checkpoint.prefix_hint(HEAD);
+    let lacks = || Error::file(&flags.file)(format!("lacks tensor {HEAD}{}", hint()));
     let rows = shape.ok_or_else(lacks)?.first().copied().unwrap_or(0);
-    if labels.len() == rows {
-        return Ok(labels);
+    let refuse = |problem: String| Error::file(path)(problem);
+    if labels.len() != rows {
+        let found = labels.len();
+        return Err(refuse(format!(
+            "holds {found} names; {HEAD} has {rows} rows"
+        )));
     }
-    let problem = format!("holds {} names; {HEAD} has {rows} rows", labels.len());
-    Err(Error::file(path)(problem))
+    let mut seen = BTreeSet::new();
+    for (index, label) in labels.iter().enumerate() {
+        if label.is_empty() || !seen.insert(label) {
+            let line = index + 1;
+            return Err(refuse(format!(
+                "line {line} is `{label}`; each name must be there once and not be empty"
+            )));
+        }
+    }
+    Ok(labels)
 }
 
 fn load(store: &nn::VarStore, depth: Depth, checkpoint: &Checkpoint<'_>) -> Result<(), String> {
