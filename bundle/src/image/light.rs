@@ -50,12 +50,12 @@ fn greater(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
 }
 
-pub(super) fn less(a: f32, b: f32) -> f32 {
+fn less(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
 }
 
 /// The greatest, or least, level of the square that reaches `radius` pixels from each pixel.
-pub(super) fn widest(
+fn widest(
     width: usize,
     data: &[f32],
     radius: usize,

@@ -5,15 +5,19 @@
 
 use super::ink::Ink;
 use super::levels::{Levels, otsu};
-use super::light::{less, widest};
 
 /// A shadow is wider than twice this part of the picture's longer side at some place; of strokes
 /// with two contrasts, hardly any is.
 const RADIUS: f32 = 0.04;
 /// The least part of the picture that is as far from the outline of a shadow.
 const LEAST: f32 = 0.02;
+/// The least part of the picture that such a shadow covers: a square is the smallest.
+const COVERED: f32 = 0.04;
 /// Ink has at least as many times the contrast of a shadow.
 const DARKER: f32 = 1.3;
+/// Of so many pixels, one is looked at to tell two contrasts apart. An odd step does not stay in one
+/// column of most pictures.
+const STEP: usize = 3;
 
 /// The ink without a shadow that was taken for some; `None` if there is no such shadow.
 pub(super) fn without_shadow(ink: &Ink) -> Option<Ink> {
@@ -22,30 +26,23 @@ pub(super) fn without_shadow(ink: &Ink) -> Option<Ink> {
         height,
         ref data,
     } = ink.contrast;
-    let inked: Vec<f32> = data
-        .iter()
-        .zip(&ink.mask)
-        .filter_map(|(contrast, inked)| inked.then_some(*contrast))
-        .collect();
+    let pixels = data.iter().zip(&ink.mask).step_by(STEP);
+    let inked: Vec<f32> = pixels.filter(|it| *it.1).map(|it| *it.0).collect();
     let threshold = otsu(&inked);
-    let mean = |is_dark: bool| {
-        let (mut sum, mut count) = (0.0, 0);
-        for contrast in inked.iter().filter(|it| (**it > threshold) == is_dark) {
-            (sum, count) = (sum + contrast, count + 1);
-        }
-        (count > 0).then(|| sum / count as f32)
-    };
-    let (shadow, dark) = (mean(false)?, mean(true)?);
-    if dark < DARKER * shadow {
+    let (mut sums, mut counts) = ([0.0; 2], [0_usize; 2]);
+    for contrast in inked {
+        let is_dark = usize::from(contrast > threshold);
+        sums[is_dark] += contrast;
+        counts[is_dark] += 1;
+    }
+    let [shadow, dark] = [0, 1].map(|class| sums[class] / counts[class].max(1) as f32);
+    let covered = (counts[0] * STEP) as f32;
+    if counts[1] == 0 || dark < DARKER * shadow || covered < COVERED * data.len() as f32 {
         return None;
     }
-    let is_shadow =
-        |(contrast, inked): (&f32, &bool)| f32::from(u8::from(*inked && *contrast <= threshold));
-    let shade: Vec<f32> = data.iter().zip(&ink.mask).map(is_shadow).collect();
-    let radius = (width.max(height) as f32 * RADIUS).round() as usize;
-    let inner = widest(width, &shade, radius, less);
-    let inner = inner.iter().filter(|it| **it > 0.0).count();
-    if (inner as f32) < LEAST * data.len() as f32 {
+    let side = 1 + 2 * (width.max(height) as f32 * RADIUS).round() as usize;
+    let is_shadow = |pixel: usize| ink.mask[pixel] && data[pixel] <= threshold;
+    if (squares([width, height], side, is_shadow) as f32) < LEAST * data.len() as f32 {
         return None;
     }
     let beyond = data.iter().map(|contrast| (contrast - shadow).max(0.0));
@@ -54,4 +51,37 @@ pub(super) fn without_shadow(ink: &Ink) -> Option<Ink> {
         height,
         data: beyond.collect(),
     })
+}
+
+/// How many squares of this side lie wholly inside of what `is_inside`.
+fn squares([width, height]: [usize; 2], side: usize, is_inside: impl Fn(usize) -> bool) -> usize {
+    // How many rows up to this one have `side` such pixels up to each column.
+    let mut rows = vec![0; width];
+    let mut squares = 0;
+    for start in (0..height).map(|y| y * width) {
+        let mut run = 0;
+        for (x, rows) in rows.iter_mut().enumerate() {
+            run = if is_inside(start + x) { run + 1 } else { 0 };
+            *rows = if run >= side { *rows + 1 } else { 0 };
+            squares += usize::from(*rows >= side);
+        }
+    }
+    squares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn squares_are_counted_where_they_fit() {
+        // Five by four of it, from column 2 and row 1 on, but for one pixel.
+        let is_inside = |pixel: usize| {
+            let (x, y) = (pixel % 8, pixel / 8);
+            (2..7).contains(&x) && (1..5).contains(&y) && (x, y) != (2, 1)
+        };
+        for (side, count) in [(1, 19), (2, 11), (3, 5), (4, 1), (5, 0)] {
+            assert_eq!(squares([8, 6], side, is_inside), count, "{side}");
+        }
+    }
 }
