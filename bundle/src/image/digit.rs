@@ -15,6 +15,11 @@ const BESIDE: (f32, f32) = (0.6, 0.05);
 /// A patch inside the picture is the digit, rather than a larger one that the edge cuts, if it has
 /// this part of the larger one's length and that part of its pixels.
 const INSIDE: (f32, f32) = (0.25, 0.1);
+/// A side of a box is within this part of its length from that of the rectangle around the box, with
+/// that part of its pixels.
+const SIDE: (f32, f32) = (0.06, 0.97);
+/// The outline of a box fills this part of the smallest rectangle around it.
+const BOX: f32 = 0.92;
 /// A line is about level: as many times longer than thick, rising by less than that part of its
 /// length, and filling that part of its convex hull.
 const LINE: (f32, f32, f32) = (8.0, 0.12, 0.8);
@@ -37,7 +42,7 @@ pub(super) struct Kept {
 pub(super) fn keep(width: usize, mask: &mut [bool], dropped: &mut Dropped) -> Kept {
     let mut patches = patches(width, mask);
     dropped.add(Thing::Line, drop_lines(width, &mut patches));
-    dropped.add(Thing::Surroundings, drop_circles(width, &mut patches));
+    dropped.add(Thing::Surroundings, drop_outlines(width, &mut patches));
     let size = |patch: &&Patch| patch.pixels.len();
     let Some(largest) = patches.iter().max_by_key(size) else {
         return Kept::default();
@@ -120,24 +125,40 @@ fn is_under_or_over(line: &Patch, other: &Patch) -> bool {
     longer >= UNDERLINED * length && start < right && left < end && (top >= below || is_over)
 }
 
-/// Drops the circles around something that can be a digit; says how many.
-fn drop_circles(width: usize, patches: &mut Vec<Patch>) -> usize {
+/// Drops the circles and boxes around something that can be a digit; says how many.
+fn drop_outlines(width: usize, patches: &mut Vec<Patch>) -> usize {
     let is_inside = |inner: &Patch, outer: &Patch| {
         let ([left, top, right, bottom], [start, above, end, below]) = (inner.bounds, outer.bounds);
         left > start && top > above && right < end && bottom < below
     };
-    let encloses = |circle: &Patch| {
-        let least = INSIDE.0 * circle.longer() as f32;
+    let encloses = |outline: &Patch| {
+        let least = INSIDE.0 * outline.longer() as f32;
         let mut others = patches.iter().filter(|it| it.longer() as f32 >= least);
-        others.any(|it| is_inside(it, circle)) && is_circle(width, circle)
+        others.any(|it| is_inside(it, outline)) && is_outline(width, outline)
     };
-    let circles: Vec<bool> = patches.iter().map(encloses).collect();
-    let mut is_circle = circles.iter();
-    patches.retain(|_| is_circle.next() == Some(&false));
-    circles.into_iter().filter(|it| *it).count()
+    let outlines: Vec<bool> = patches.iter().map(encloses).collect();
+    let mut is_outline = outlines.iter();
+    patches.retain(|_| is_outline.next() == Some(&false));
+    outlines.into_iter().filter(|it| *it).count()
 }
 
-fn is_circle(width: usize, patch: &Patch) -> bool {
+/// Whether a patch is the pen's outline of a circle or a box, or the sides of a box that are left of
+/// a thin one in few pixels.
+fn is_outline(width: usize, patch: &Patch) -> bool {
     let hull = patch.hull(width);
-    patch.pixels.len() as f32 <= MOST_AROUND * hull.area() && hull.is_elliptic()
+    let is_box = || hull.area() >= BOX * hull.rectangle_area();
+    patch.pixels.len() as f32 <= MOST_AROUND * hull.area()
+        && (hull.is_elliptic() || is_box() || is_of_sides(width, patch))
+}
+
+/// Whether a patch has hardly a pixel that is not at a side of the rectangle around it.
+fn is_of_sides(width: usize, patch: &Patch) -> bool {
+    let [left, top, right, bottom] = patch.bounds;
+    let far = (SIDE.0 * patch.longer() as f32).ceil() as usize;
+    let is_at_side = |pixel: &&u32| {
+        let (x, y) = (**pixel as usize % width, **pixel as usize / width);
+        x < left + far || x + far >= right || y < top + far || y + far >= bottom
+    };
+    let at_sides = patch.pixels.iter().filter(is_at_side).count();
+    at_sides as f32 >= SIDE.1 * patch.pixels.len() as f32
 }

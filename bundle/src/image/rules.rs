@@ -21,6 +21,8 @@ const MOST: usize = 32;
 /// A line that is the only one of its direction, and at least this thick beside the strokes, may be
 /// one of them: the bar of a 4 or a 7 that is cut out at its ends.
 const AS_THICK: f32 = 0.75;
+/// So many lines of one direction are those of ruled paper, whose margin is a line across them.
+const RULED: usize = 4;
 /// Pixels between a run's middle and the line that it belongs to.
 const NEAR: usize = 2;
 
@@ -45,7 +47,7 @@ struct Line {
 pub(super) fn erase(width: usize, mask: &mut Vec<bool>) -> usize {
     let height = mask.len() / width;
     let thickest = (width.min(height) as f32 * THICKEST).max(2.0) as usize;
-    let level = erase_level(width, mask, thickest);
+    let level = erase_level(width, mask, thickest, true);
     let thin_rows = mask
         .chunks_exact(width)
         .filter(|row| has_thin_run(row, thickest))
@@ -54,7 +56,7 @@ pub(super) fn erase(width: usize, mask: &mut Vec<bool>) -> usize {
         return level;
     }
     let mut turned = transposed(width, mask);
-    let upright = erase_level(height, &mut turned, thickest);
+    let upright = erase_level(height, &mut turned, thickest, level < RULED);
     if upright > 0 {
         *mask = transposed(height, &turned);
     }
@@ -68,8 +70,9 @@ fn has_thin_run(row: &[bool], thickest: usize) -> bool {
         .any(|length| (1..=thickest).contains(&length))
 }
 
-/// Clears the lines that are about level; says how many there were.
-fn erase_level(width: usize, mask: &mut Vec<bool>, thickest: usize) -> usize {
+/// Clears the lines that are about level; says how many there were. A single one may be a stroke, or
+/// not.
+fn erase_level(width: usize, mask: &mut Vec<bool>, thickest: usize, may_be_stroke: bool) -> usize {
     let mut runs = thin_runs(width, mask, thickest);
     let least_alone = (width as f32 * LEAST_ALONE) as usize;
     if runs.len() < least_alone {
@@ -100,7 +103,7 @@ fn erase_level(width: usize, mask: &mut Vec<bool>, thickest: usize) -> usize {
         let is_all = !rest.contains(&true);
         is_all || pen as f32 >= AS_THICK * stroke_width(width, &rest)
     };
-    if matches!(pens[..], [pen] if is_stroke(pen)) {
+    if may_be_stroke && matches!(pens[..], [pen] if is_stroke(pen)) {
         return 0;
     }
     *mask = rest;

@@ -6,11 +6,12 @@
 use super::ink::Ink;
 use super::levels::{Levels, otsu};
 
-/// A shadow is wider than twice this part of the picture's longer side at some place; of strokes
-/// with two contrasts, hardly any is.
-const RADIUS: f32 = 0.04;
-/// The least part of the picture that is as far from the outline of a shadow.
-const LEAST: f32 = 0.02;
+/// A square of these parts of the longer sides of the picture, of all that was taken for ink and of
+/// the shadow fits into a shadow at some place. A thick digit with two contrasts has room for
+/// smaller ones only.
+const SQUARE: [f32; 3] = [0.085, 0.14, 0.23];
+/// The places for such squares are at least this part of the picture's pixels.
+const LEAST: f32 = 0.002;
 /// The least part of the picture that such a shadow covers: a square is the smallest.
 const COVERED: f32 = 0.04;
 /// Ink has at least as many times the contrast of a shadow.
@@ -40,8 +41,16 @@ pub(super) fn without_shadow(ink: &Ink) -> Option<Ink> {
     if counts[1] == 0 || dark < DARKER * shadow || covered < COVERED * data.len() as f32 {
         return None;
     }
-    let side = 1 + 2 * (width.max(height) as f32 * RADIUS).round() as usize;
     let is_shadow = |pixel: usize| ink.mask[pixel] && data[pixel] <= threshold;
+    let some = || (0..data.len()).step_by(STEP);
+    let lengths = [
+        width.max(height),
+        longer(width, some().filter(|it| ink.mask[*it])),
+        longer(width, some().filter(|it| is_shadow(*it))),
+    ];
+    let sides = SQUARE.iter().zip(lengths);
+    let sides = sides.map(|(part, length)| part * length as f32);
+    let side = sides.fold(0.0, f32::max).round() as usize;
     if (squares([width, height], side, is_shadow) as f32) < LEAST * data.len() as f32 {
         return None;
     }
@@ -51,6 +60,18 @@ pub(super) fn without_shadow(ink: &Ink) -> Option<Ink> {
         height,
         data: beyond.collect(),
     })
+}
+
+/// The longer side of the rectangle around these pixels.
+fn longer(width: usize, pixels: impl Iterator<Item = usize>) -> usize {
+    let (mut across, mut down) = ((usize::MAX, 0), (usize::MAX, 0));
+    for pixel in pixels {
+        let (x, y) = (pixel % width, pixel / width);
+        across = (across.0.min(x), across.1.max(x + 1));
+        down = (down.0.min(y), down.1.max(y + 1));
+    }
+    let length = |(start, end): (usize, usize)| end.saturating_sub(start);
+    length(across).max(length(down))
 }
 
 /// How many squares of this side lie wholly inside of what `is_inside`.

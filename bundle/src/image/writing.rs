@@ -13,6 +13,8 @@ use super::strokes::stroke_width;
 const LEAST_LENGTH: usize = 6;
 /// Neighbours as large as parts of the digit, of which a texture has this many.
 const TEXTURE: u32 = 12;
+/// A patch without strokes that has so many neighbours is what is left at an edge of a card.
+const SLIVERS: u32 = 3;
 /// What covers this part of a side of the picture lies around the paper.
 const SIDE_COVERED: f32 = 0.97;
 /// At the outline of light, less than this part of the contrast is lost over the width of its
@@ -64,11 +66,14 @@ pub(super) fn is_digit(ink: &Ink, kept: &[Patch], all: &[bool], dropped: &Droppe
     !is_other
 }
 
-/// Whether the ink that was kept is what is left of a shadow at the edge of the picture.
+/// Whether the ink that was kept is what is left of a shadow at the edge of the picture, or of a card
+/// that was taken for light.
 pub(super) fn is_shadow(picture: &Levels, kept: &[Patch], dropped: &Dropped) -> bool {
     let least = SHADOW * picture.width.max(picture.height) as f32;
     let is_end = |patch: &Patch| patch.at_edge > 0 && (patch.longer() as f32) < least;
-    dropped.count(Thing::Shadow) > 0 && kept.iter().all(is_end)
+    let are_slivers = dropped.count(Thing::Neighbour) >= SLIVERS
+        && kept.iter().all(|patch| is_solid(picture.width, patch));
+    dropped.count(Thing::Shadow) > 0 && (are_slivers || kept.iter().all(is_end))
 }
 
 /// Whether a whole side of the picture is covered.

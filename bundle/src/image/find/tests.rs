@@ -85,6 +85,19 @@ fn lines_are_cleared_and_strokes_stay_whole() {
         "rules",
         |_, y, level| if y % 24 < 2 { level.min(90.0) } else { level },
     );
+    assert_unchanged("box of a thin pen", |x, y, level| {
+        let sides = [(x, 120), (y, 115)].map(|(at, middle): (u32, u32)| at.abs_diff(middle));
+        let is_side = (96..98).contains(&sides[0].max(sides[1]));
+        if is_side { level.min(120.0) } else { level }
+    });
+    assert_unchanged("two sides of a box", |x, y, level| {
+        let is_side = x == 20 && y > 20 || y == 20 && x > 20;
+        if is_side && x.max(y) < 220 {
+            level.min(60.0)
+        } else {
+            level
+        }
+    });
     assert_unchanged("rules askew", |x, y, level| {
         let row = y + x / 20;
         if row % 24 < 2 { level.min(90.0) } else { level }
@@ -347,6 +360,13 @@ fn what_is_no_writing_is_no_ink() {
         let sides = [x, y].map(|at| at.abs_diff(120));
         if sides[0].max(sides[1]) / 2 == 40 {
             40.0
+        } else {
+            230.0
+        }
+    });
+    blank("ruled paper with a margin", &|x, y| {
+        if y % 24 < 2 || x.abs_diff(50) < 2 {
+            110.0
         } else {
             230.0
         }
