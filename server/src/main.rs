@@ -64,7 +64,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
         shutdown::signals()?
     };
     let app = config.build()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let bind = async |address: std::net::SocketAddr| {
             TcpListener::bind(address)
                 .await
@@ -79,7 +79,10 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
         } else {
             ExitCode::FAILURE
         })
-    })
+    });
+    // A batch that never ends must not hold the process: dropping the runtime waits for it.
+    runtime.shutdown_background();
+    ended
 }
 
 /// There may be no log yet, and nobody may read it.

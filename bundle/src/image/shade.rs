@@ -9,7 +9,7 @@ use super::levels::{Levels, otsu};
 /// A square of these parts of the longer sides of the picture, of all that was taken for ink and of
 /// the shadow fits into a shadow at some place. A thick digit with two contrasts has room for
 /// smaller ones only.
-const SQUARE: [f32; 3] = [0.085, 0.14, 0.23];
+const SQUARE: [f32; 3] = [0.085, 0.13, 0.2];
 /// The places for such squares are at least this part of the picture's pixels.
 const LEAST: f32 = 0.002;
 /// The least part of the picture that such a shadow covers: a square is the smallest.
