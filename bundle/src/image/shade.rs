@@ -6,12 +6,10 @@
 use super::ink::Ink;
 use super::levels::{Levels, otsu};
 
-/// A square of these parts of the longer sides of the picture, of all that was taken for ink and of
-/// the shadow fits into a shadow at some place. A thick digit with two contrasts has room for
-/// smaller ones only.
-const SQUARE: [f32; 3] = [0.085, 0.13, 0.2];
-/// The places for such squares are at least this part of the picture's pixels.
-const LEAST: f32 = 0.002;
+/// The side of the largest square that fits into a shadow, in parts of the picture's longer side and
+/// of that of the largest square in ink: strokes are narrower than a shadow. Those of a digit with
+/// two contrasts are as wide as each other.
+const SQUARE: (f32, f32) = (0.085, 1.4);
 /// The least part of the picture that such a shadow covers: a square is the smallest.
 const COVERED: f32 = 0.04;
 /// Ink has at least as many times the contrast of a shadow.
@@ -42,16 +40,12 @@ pub(super) fn without_shadow(ink: &Ink) -> Option<Ink> {
         return None;
     }
     let is_shadow = |pixel: usize| ink.mask[pixel] && data[pixel] <= threshold;
-    let some = || (0..data.len()).step_by(STEP);
-    let lengths = [
-        width.max(height),
-        longer(width, some().filter(|it| ink.mask[*it])),
-        longer(width, some().filter(|it| is_shadow(*it))),
-    ];
-    let sides = SQUARE.iter().zip(lengths);
-    let sides = sides.map(|(part, length)| part * length as f32);
-    let side = sides.fold(0.0, f32::max).round() as usize;
-    if (squares([width, height], side, is_shadow) as f32) < LEAST * data.len() as f32 {
+    let is_dark = |pixel: usize| ink.mask[pixel] && data[pixel] > threshold;
+    let size = [width, height];
+    let side = largest_square(size, is_shadow) as f32;
+    if side < SQUARE.0 * width.max(height) as f32
+        || side < SQUARE.1 * largest_square(size, is_dark) as f32
+    {
         return None;
     }
     let beyond = data.iter().map(|contrast| (contrast - shadow).max(0.0));
@@ -62,32 +56,21 @@ pub(super) fn without_shadow(ink: &Ink) -> Option<Ink> {
     })
 }
 
-/// The longer side of the rectangle around these pixels.
-fn longer(width: usize, pixels: impl Iterator<Item = usize>) -> usize {
-    let (mut across, mut down) = ((usize::MAX, 0), (usize::MAX, 0));
-    for pixel in pixels {
-        let (x, y) = (pixel % width, pixel / width);
-        across = (across.0.min(x), across.1.max(x + 1));
-        down = (down.0.min(y), down.1.max(y + 1));
-    }
-    let length = |(start, end): (usize, usize)| end.saturating_sub(start);
-    length(across).max(length(down))
-}
-
-/// How many squares of this side lie wholly inside of what `is_inside`.
-fn squares([width, height]: [usize; 2], side: usize, is_inside: impl Fn(usize) -> bool) -> usize {
-    // How many rows up to this one have `side` such pixels up to each column.
-    let mut rows = vec![0; width];
-    let mut squares = 0;
+/// The side of the largest square that lies wholly inside of what `is_inside`.
+fn largest_square([width, height]: [usize; 2], is_inside: impl Fn(usize) -> bool) -> usize {
+    let mut largest = 0;
+    // The sides of the squares that end at each pixel of the row above, and of this row.
+    let (mut above, mut sides) = (vec![0_usize; width], vec![0; width]);
     for start in (0..height).map(|y| y * width) {
-        let mut run = 0;
-        for (x, rows) in rows.iter_mut().enumerate() {
-            run = if is_inside(start + x) { run + 1 } else { 0 };
-            *rows = if run >= side { *rows + 1 } else { 0 };
-            squares += usize::from(*rows >= side);
+        for x in 0..width {
+            let before = x.checked_sub(1);
+            let least = before.map_or(0, |left| above[x].min(above[left]).min(sides[left]));
+            sides[x] = if is_inside(start + x) { least + 1 } else { 0 };
+            largest = largest.max(sides[x]);
         }
+        std::mem::swap(&mut above, &mut sides);
     }
-    squares
+    largest
 }
 
 #[cfg(test)]
@@ -95,14 +78,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn squares_are_counted_where_they_fit() {
-        // Five by four of it, from column 2 and row 1 on, but for one pixel.
+    fn the_largest_square_fits() {
+        // Five by four, from column 2 and row 1 on, but for one pixel.
         let is_inside = |pixel: usize| {
             let (x, y) = (pixel % 8, pixel / 8);
             (2..7).contains(&x) && (1..5).contains(&y) && (x, y) != (2, 1)
         };
-        for (side, count) in [(1, 19), (2, 11), (3, 5), (4, 1), (5, 0)] {
-            assert_eq!(squares([8, 6], side, is_inside), count, "{side}");
-        }
+        assert_eq!(largest_square([8, 6], is_inside), 4);
+        assert_eq!(largest_square([8, 4], is_inside), 3);
+        assert_eq!(largest_square([8, 6], |_| false), 0);
+        assert_eq!(largest_square([8, 6], |_| true), 6);
     }
 }
