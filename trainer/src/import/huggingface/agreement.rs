@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::tokenizer::{Settings, TOKENIZER_CONFIG};
+use super::tokenizer::{NamedToken, Settings, TOKENIZER_CONFIG, TYPED};
 
 /// `transformers` takes these from the configuration, so the two files must agree.
 pub(super) fn check_agreement(file: &Value, settings: &Settings) -> Result<(), String> {
@@ -49,6 +49,63 @@ pub(super) fn check_agreement(file: &Value, settings: &Settings) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// Refuses a file that is not what its class makes: `transformers` takes the vocabulary alone from
+/// it for these classes. All others are taken as the file has them.
+pub(super) fn check_class(file: &Value, class: &str) -> Result<(), String> {
+    let kind = |part: &str| file[part]["type"].as_str().unwrap_or("null");
+    let model = match kind("model") {
+        // Files of old do not say.
+        "null" if !file["model"]["merges"].is_null() => "BPE",
+        "null" => "WordPiece",
+        kind => kind,
+    };
+    let made = if class == "RobertaTokenizer" {
+        ["BPE", "null", "ByteLevel"]
+    } else if class == "DistilBertTokenizer" || TYPED.contains(&class) {
+        ["WordPiece", "BertNormalizer", "BertPreTokenizer"]
+    } else if class == "MPNetTokenizer" {
+        return Err(format!(
+            "is of tokenizer_class {class} ({TOKENIZER_CONFIG}), which adds special tokens of its \
+             own to pairs; PreTrainedTokenizerFast, which takes the file as it is, is allowed"
+        ));
+    } else {
+        return Ok(());
+    };
+    let found = [model, kind("normalizer"), kind("pre_tokenizer")];
+    let parts = ["model.type", "normalizer.type", "pre_tokenizer.type"];
+    for ((part, found), made) in parts.into_iter().zip(found).zip(made) {
+        if found != made {
+            return Err(format!(
+                "{part} is {found}; tokenizer_class {class} makes {made} whatever the file says, \
+                 and PreTrainedTokenizerFast takes the file as it is"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses tokens that another file adds to this one.
+pub(super) fn check_added_tokens(file: &Value, named: &[NamedToken]) -> Result<(), String> {
+    let added = file["added_tokens"].as_array().into_iter().flatten();
+    let added: Vec<_> = added.filter_map(|it| it["content"].as_str()).collect();
+    let vocabulary = &file["model"]["vocab"];
+    let has = |name: &str| {
+        let pieces = vocabulary.as_array().into_iter().flatten();
+        vocabulary.get(name).is_some() || pieces.into_iter().any(|piece| piece[0] == name)
+    };
+    // Special tokens are not read from texts, so these may be in the vocabulary alone.
+    let is_missing = |token: &&NamedToken| {
+        !added.contains(&token.name.as_str()) && !(token.is_special && has(&token.name))
+    };
+    named.iter().find(is_missing).map_or(Ok(()), |token| {
+        Err(format!(
+            "adds the token `{}` as {}, which added_tokens of tokenizer.json has not; tokens that \
+             it has are allowed",
+            token.name, token.number
+        ))
+    })
 }
 
 /// The special tokens that a model has beside those of BERT and RoBERTa, such as marks of entities.

@@ -6,6 +6,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod config;
 mod labels;
 pub(crate) mod names;
+mod padding;
 mod proof;
 pub(crate) mod tokenizer;
 mod weights;

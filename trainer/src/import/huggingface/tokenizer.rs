@@ -1,5 +1,6 @@
 //! `tokenizer.json` and `tokenizer_config.json`: from texts to tokens.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use quintet_bundle::text::{Pairs, Side, TextSpec, Tokenizer};
@@ -7,8 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::CONFIG;
-use super::agreement::{check_agreement, own_special_tokens};
+use super::agreement::{check_added_tokens, check_agreement, check_class, own_special_tokens};
 use super::config::{Config, Family};
+use super::padding::check_pad_token;
 use crate::error::Error;
 use crate::import::MAX_TOKENIZER_BYTES;
 use crate::import::added::{Added, check_dropout, clear_types};
@@ -17,7 +19,7 @@ use crate::progress;
 
 /// Classes of `transformers` that give types to a network where the files do not say otherwise. All
 /// others give none, `PreTrainedTokenizerFast` and `TokenizersBackend` among them.
-const TYPED: [&str; 8] = [
+pub(super) const TYPED: [&str; 8] = [
     "BertTokenizer",
     "ConvBertTokenizer",
     "DPRQuestionEncoderTokenizer",
@@ -30,6 +32,7 @@ const TYPED: [&str; 8] = [
 
 const TOKENIZER: &str = "tokenizer.json";
 pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+const ADDED_TOKENS: &str = "added_tokens.json";
 
 /// A tokeniser as it goes into the bundle.
 #[derive(Debug)]
@@ -44,6 +47,15 @@ pub(crate) struct Imported {
     pub(super) has_token_types: bool,
 }
 
+/// A token that another file than `tokenizer.json` names.
+#[derive(Debug)]
+pub(super) struct NamedToken {
+    pub(super) name: String,
+    pub(super) number: String,
+    /// Whether it is never read from a text.
+    pub(super) is_special: bool,
+}
+
 /// The keys that matter.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Settings {
@@ -53,6 +65,7 @@ pub(super) struct Settings {
     tokenizer_class: Option<String>,
     model_input_names: Option<Vec<String>>,
     pad_token: Option<Value>,
+    added_tokens_decoder: Option<BTreeMap<String, Value>>,
     pub(super) do_lower_case: Option<bool>,
     pub(super) strip_accents: Option<bool>,
     pub(super) tokenize_chinese_chars: Option<bool>,
@@ -72,7 +85,12 @@ pub(crate) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> 
     let bytes = read(&path, MAX_TOKENIZER_BYTES)?;
     let mut file: Value = json(&bytes).map_err(Error::file(&path))?;
     let refuse = |problem: String| Error::file(&path)(problem);
+    if let Some(class) = class_of(&settings, config) {
+        check_class(&file, class).map_err(refuse)?;
+    }
     check_agreement(&file, &settings).map_err(refuse)?;
+    let (named_by, named) = named_tokens(folder, &settings)?;
+    check_added_tokens(&file, &named).map_err(Error::file(&folder.join(named_by)))?;
     check_dropout(&file).map_err(refuse)?;
     check_types(&file, config).map_err(refuse)?;
     let has_types = config.has_token_types() && passes_types(&settings, config);
@@ -104,6 +122,10 @@ pub(crate) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> 
     added.check_tokens(rows, &holder).map_err(refuse)?;
     check_padding(&tokenizer, &settings, config).map_err(refuse)?;
     let spec = spec(config, &settings).map_err(Error::file(&folder.join(TOKENIZER_CONFIG)))?;
+    if config.family == Family::Roberta {
+        check_pad_token(&file, &added, &tokenizer, &spec)
+            .map_err(Error::file(&folder.join(CONFIG)))?;
+    }
     let empty = tokenizer.encode("", &spec).map_err(|_| {
         refuse("adds no special tokens (post_processor); these networks need them".to_owned())
     })?;
@@ -130,14 +152,44 @@ fn passes_types(settings: &Settings, config: &Config) -> bool {
     if let Some(names) = &settings.model_input_names {
         return names.iter().any(|it| it == "token_type_ids");
     }
+    // Without a class, the tokeniser is that of the family.
+    class_of(settings, config).is_none_or(|class| TYPED.contains(&class))
+}
+
+/// The class of the tokeniser where the files name one, without `Fast`, which changes nothing.
+fn class_of<'s>(settings: &'s Settings, config: &'s Config) -> Option<&'s str> {
     let of_config = config.tokenizer_class.as_ref();
     let of_config = of_config.filter(|class| !class.is_empty());
-    // Without a class, the tokeniser is that of the family.
     let class = settings.tokenizer_class.as_ref().or(of_config);
-    class.is_none_or(|class| {
-        let class = class.strip_suffix("Fast").unwrap_or(class);
-        TYPED.contains(&class)
-    })
+    class.map(|class| class.strip_suffix("Fast").unwrap_or(class))
+}
+
+/// The tokens that a file beside `tokenizer.json` adds to it, and the name of that file.
+fn named_tokens(
+    folder: &Path,
+    settings: &Settings,
+) -> Result<(&'static str, Vec<NamedToken>), Error> {
+    if let Some(tokens) = &settings.added_tokens_decoder {
+        let token = |(number, token): (&String, &Value)| NamedToken {
+            name: token["content"].as_str().unwrap_or_default().to_owned(),
+            number: number.clone(),
+            is_special: token["special"] == true,
+        };
+        return Ok((TOKENIZER_CONFIG, tokens.iter().map(token).collect()));
+    }
+    // `transformers` reads this one only without the key.
+    let path = folder.join(ADDED_TOKENS);
+    if !is_there(&path) {
+        return Ok((ADDED_TOKENS, Vec::new()));
+    }
+    let bytes = read(&path, MAX_TOKENIZER_BYTES)?;
+    let tokens: BTreeMap<String, i64> = json(&bytes).map_err(Error::file(&path))?;
+    let token = |(name, number): (String, i64)| NamedToken {
+        name,
+        number: number.to_string(),
+        is_special: false,
+    };
+    Ok((ADDED_TOKENS, tokens.into_iter().map(token).collect()))
 }
 
 /// RoBERTa counts positions by the tokens that are no padding, so both files must mean the same.

@@ -5,14 +5,21 @@ use serde_json::json;
 use super::*;
 
 fn config(class: &str) -> Config {
-    let json = json!({
+    config_with(class, &json!({}))
+}
+
+fn config_with(class: &str, changes: &Value) -> Config {
+    let mut json = json!({
         "architectures": [format!("{class}ForSequenceClassification")],
         "vocab_size": 6, "max_position_embeddings": 12, "hidden_size": 12
     });
+    for (key, value) in changes.as_object().unwrap() {
+        json[key] = value.clone();
+    }
     Config::from_json(&serde_json::to_vec(&json).unwrap()).unwrap()
 }
 
-/// A word-level tokeniser that pads to eight tokens and cuts at four, as files of the hub do.
+/// A tokeniser of BERT's that pads to eight tokens and cuts at four, as files of the hub do.
 fn tokenizer() -> Value {
     let special = |id: &str, type_id: i64| json!({"SpecialToken": {"id": id, "type_id": type_id}});
     let sequence = |id: &str, type_id: i64| json!({"Sequence": {"id": id, "type_id": type_id}});
@@ -28,24 +35,29 @@ fn tokenizer() -> Value {
         "added_tokens": [],
         "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
             "strip_accents": null, "lowercase": true},
-        "pre_tokenizer": {"type": "Whitespace"},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
         "post_processor": {"type": "TemplateProcessing", "single": single,
             "pair": pair,
             "special_tokens": {"[CLS]": token("[CLS]", 1), "[SEP]": token("[SEP]", 2)}},
         "decoder": null,
-        "model": {"type": "WordLevel", "unk_token": "[UNK]",
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
             "vocab": {"[PAD]": 0, "[CLS]": 1, "[SEP]": 2, "[UNK]": 3, "good": 4, "bad": 5}}
     })
 }
 
 fn read(file: &Value, settings: &Value, class: &str) -> Result<Imported, String> {
+    read_for(&config(class), file, settings)
+}
+
+fn read_for(config: &Config, file: &Value, settings: &Value) -> Result<Imported, String> {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, value: &Value| {
         std::fs::write(folder.path().join(name), value.to_string()).unwrap();
     };
     write(TOKENIZER, file);
     write(TOKENIZER_CONFIG, settings);
-    import(folder.path(), &config(class)).map_err(|error| error.to_string())
+    import(folder.path(), config).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -91,7 +103,161 @@ fn types_that_the_network_would_not_get_are_refused() {
     assert!(error.contains("types are only read of BERT"), "{error}");
     let mut file = tokenizer();
     clear_types(&mut file["post_processor"]);
-    read(&file, &json!({}), "Roberta").unwrap();
+    file["added_tokens"] = json!([pad("[PAD]", 0)]);
+    let config = config_with("Roberta", &json!({"pad_token_id": 0}));
+    read_for(&config, &file, &json!({"pad_token": "[PAD]"})).unwrap();
+}
+
+/// A special token.
+fn pad(content: &str, id: i64) -> Value {
+    json!({"id": id, "content": content, "special": true, "single_word": false, "lstrip": false,
+        "rstrip": false, "normalized": false})
+}
+
+/// RoBERTa with this padding, named by its number and its content.
+fn read_padded(file: &Value, number: i64, content: &str) -> Result<Imported, String> {
+    let config = config_with("Roberta", &json!({"pad_token_id": number}));
+    let mut file = file.clone();
+    clear_types(&mut file["post_processor"]);
+    let settings = json!({"pad_token": content, "tokenizer_class": "TokenizersBackend"});
+    read_for(&config, &file, &settings)
+}
+
+#[test]
+fn a_padding_that_texts_have_is_refused_of_roberta() {
+    let mut file = tokenizer();
+    file["added_tokens"] = json!([
+        pad("[PAD]", 0),
+        pad("[CLS]", 1),
+        pad("[SEP]", 2),
+        pad("[UNK]", 3),
+        pad("good", 4)
+    ]);
+    read_padded(&file, 0, "[PAD]").unwrap();
+    for (number, content, words) in [
+        (1, "[CLS]", "which post_processor of tokenizer.json adds"),
+        (2, "[SEP]", "which post_processor of tokenizer.json adds"),
+        (
+            3,
+            "[UNK]",
+            "which stands for unknown words (model.unk_token",
+        ),
+        (4, "good", "which is a word of texts, too"),
+        (5, "bad", "which is no special token"),
+    ] {
+        let error = read_padded(&file, number, content).unwrap_err();
+        let start = format!("config.json: pad_token_id is {number}, the token `{content}`, ");
+        assert!(error.contains(&start), "{error}");
+        assert!(error.contains(words), "{error}");
+    }
+    let config = config_with("Bert", &json!({"pad_token_id": 2}));
+    read_for(&config, &file, &json!({})).unwrap();
+}
+
+#[test]
+fn a_padding_of_byte_pairs_is_refused_where_they_make_it() {
+    let mut file = tokenizer();
+    file["normalizer"] = Value::Null;
+    file["pre_tokenizer"] = json!({"type": "ByteLevel", "add_prefix_space": false,
+        "trim_offsets": true, "use_regex": true});
+    file["post_processor"]["special_tokens"] = json!({
+        "[CLS]": {"id": "[CLS]", "ids": [0], "tokens": ["[CLS]"]},
+        "[SEP]": {"id": "[SEP]", "ids": [0], "tokens": ["[SEP]"]}});
+    file["model"] = json!({"type": "BPE", "dropout": null, "unk_token": null,
+        "continuing_subword_prefix": "", "end_of_word_suffix": "", "fuse_unk": false,
+        "byte_fallback": false, "merges": ["Ġ a"],
+        "vocab": {"[CLS]": 0, "<pad>": 1, "Ġ": 2, "a": 3, "Ġa": 4}});
+    file["added_tokens"] = json!([pad("[CLS]", 0), pad("<pad>", 1), pad("a", 3), pad("Ġa", 4)]);
+    read_padded(&file, 1, "<pad>").unwrap();
+    for (number, content) in [(3, "a"), (4, "Ġa")] {
+        let error = read_padded(&file, number, content).unwrap_err();
+        assert!(error.contains("is a word of texts, too"), "{error}");
+    }
+    file["model"]["merges"] = json!([["Ġ", "a"]]);
+    let error = read_padded(&file, 4, "Ġa").unwrap_err();
+    assert!(error.contains("is a word of texts, too"), "{error}");
+}
+
+#[test]
+fn tokens_that_another_file_adds_are_refused() {
+    let mut file = tokenizer();
+    file["added_tokens"] = json!([pad("[PAD]", 0)]);
+    let named = |content: &str, special: bool| {
+        let token = json!({"content": content, "special": special});
+        json!({"added_tokens_decoder": {"5": token}})
+    };
+    for (content, special) in [("[PAD]", false), ("[PAD]", true), ("[CLS]", true)] {
+        read(&file, &named(content, special), "Bert").unwrap();
+    }
+    for (content, special) in [("film", false), ("[ENT]", true), ("bad", false)] {
+        let error = read(&file, &named(content, special), "Bert").unwrap_err();
+        let words = format!("tokenizer_config.json: adds the token `{content}` as 5, which");
+        assert!(error.contains(&words), "{error}");
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, value: Value| {
+        std::fs::write(folder.path().join(name), value.to_string()).unwrap();
+    };
+    write(TOKENIZER, file.clone());
+    write(ADDED_TOKENS, json!({"[PAD]": 0}));
+    import(folder.path(), &config("Bert")).unwrap();
+    write(ADDED_TOKENS, json!({"[PAD]": 0, "film": 6}));
+    let error = import(folder.path(), &config("Bert")).unwrap_err();
+    let words = "added_tokens.json: adds the token `film` as 6, which";
+    assert!(error.to_string().contains(words), "{error}");
+    // It is not read with the key.
+    write(TOKENIZER_CONFIG, json!({"added_tokens_decoder": {}}));
+    import(folder.path(), &config("Bert")).unwrap();
+}
+
+#[test]
+fn a_file_that_its_class_would_not_make_is_refused() {
+    let of_class = |file: &Value, class: &str| {
+        let settings = json!({"tokenizer_class": class});
+        read(file, &settings, "Bert")
+    };
+    let bert = tokenizer();
+    for class in ["BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer"] {
+        of_class(&bert, class).unwrap();
+    }
+    let mut old = tokenizer();
+    old["model"].as_object_mut().unwrap().remove("type");
+    check_class(&old, "BertTokenizer").unwrap();
+    let (mut normalizer, mut splitter) = (tokenizer(), tokenizer());
+    normalizer["normalizer"] = json!({"type": "Lowercase"});
+    splitter["pre_tokenizer"] = json!({"type": "WhitespaceSplit"});
+    for file in [&normalizer, &splitter] {
+        for class in ["PreTrainedTokenizerFast", "TokenizersBackend"] {
+            of_class(file, class).unwrap();
+        }
+    }
+    for (file, class, words) in [
+        (
+            &normalizer,
+            "BertTokenizerFast",
+            "normalizer.type is Lowercase; tokenizer_class BertTokenizer makes BertNormalizer",
+        ),
+        (
+            &splitter,
+            "DistilBertTokenizer",
+            "pre_tokenizer.type is WhitespaceSplit; tokenizer_class DistilBertTokenizer makes",
+        ),
+        (
+            &bert,
+            "RobertaTokenizerFast",
+            "model.type is WordPiece; tokenizer_class RobertaTokenizer makes BPE",
+        ),
+        (&bert, "MPNetTokenizerFast", "is of tokenizer_class MPNet"),
+    ] {
+        let error = of_class(file, class).unwrap_err();
+        assert!(error.contains(words), "{error}");
+    }
+
+    let bytes = json!({"model": {"merges": []}, "pre_tokenizer": {"type": "ByteLevel"}});
+    check_class(&bytes, "RobertaTokenizer").unwrap();
+    let error = check_class(&bytes, "BertTokenizer").unwrap_err();
+    assert!(error.starts_with("model.type is BPE"), "{error}");
 }
 
 #[test]
@@ -228,7 +394,11 @@ fn roberta_and_its_tokeniser_must_pad_alike() {
         let words = "the token `[PAD]` for padding as 0; pad_token_id of config.json is 1";
         assert!(error.contains(words), "{error}");
     }
-    read(&file, &settings(json!("[CLS]")), "Roberta").unwrap();
+    let error = read(&file, &settings(json!("[CLS]")), "Roberta").unwrap_err();
+    assert!(
+        error.contains("pad_token_id is 1, the token `[CLS]`"),
+        "{error}"
+    );
     read(&file, &settings(json!("[PAD]")), "Bert").unwrap();
 }
 
