@@ -61,6 +61,10 @@ pub(super) fn draft(model: &ForeignModel, file: &mut LoadedModel) -> String {
         text,
         "labels_file = \"labels.txt\"  # {classes} names, one a line; or labels = [\"cat\", ...]"
     );
+    let is_multi_label = is_multi_label(&outputs, |name| model.operator_of(name));
+    if is_multi_label {
+        text.push_str("problem_type = \"multi_label_classification\"  # a guess: check\n");
+    }
     if is_text {
         let ports = inputs.iter().map(|port| (port.clone(), input_role(port)));
         let (most, note) = match longest(file, &ports.collect::<Vec<_>>()) {
@@ -112,7 +116,7 @@ pub(super) fn draft(model: &ForeignModel, file: &mut LoadedModel) -> String {
             &mut text,
             "outputs",
             port,
-            output_role(port, operator),
+            output_role(port, operator, is_multi_label),
             operator,
         );
     }
@@ -185,7 +189,24 @@ fn input_role(port: &Port) -> Option<Role> {
     }
 }
 
-fn output_role(port: &Port, operator: Option<&str>) -> Option<Role> {
+/// Whether the outputs are a probability of each label by itself.
+fn is_multi_label<'o>(outputs: &[Port], operator: impl Fn(&str) -> Option<&'o str>) -> bool {
+    let classes = outputs.iter().filter(|port| classes(port).is_some());
+    let operators: Vec<_> = classes.filter_map(|port| operator(&port.name)).collect();
+    operators.contains(&"Sigmoid") && !operators.contains(&"Softmax")
+}
+
+fn output_role(port: &Port, operator: Option<&str>, is_multi_label: bool) -> Option<Role> {
+    let is_score = port.shape.len() == 1 && port.name.eq_ignore_ascii_case("score");
+    if is_score && port.datatype == Some(DataType::Float32) {
+        return Some(Role::Score);
+    }
+    // No logits, and probabilities only where the manifest says that they do not sum to 1.
+    if operator == Some("Sigmoid") {
+        return classes(port)
+            .filter(|_| is_multi_label)
+            .map(|_| Role::Probabilities);
+    }
     let is_distribution = operator == Some("Softmax") || port.name.contains("prob");
     classes(port).map(|_| {
         if is_distribution {
@@ -236,5 +257,44 @@ fn push(text: &mut String, side: &str, port: &Port, role: Option<Role>, operator
     let _ = writeln!(text, "shape = [{}]", dims.collect::<Vec<_>>().join(", "));
     if role == Some(Role::Logits) {
         text.push_str("softmax = false  # true: the bundle gives probabilities\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(name: &str, shape: &[Option<usize>]) -> Port {
+        Port {
+            name: name.to_owned(),
+            type_name: String::new(),
+            datatype: Some(DataType::Float32),
+            shape: shape.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_sigmoid_makes_no_logits() {
+        let outputs = [port("a", &[None, Some(3)]), port("b", &[None, Some(3)])];
+        let sigmoid = |name: &str| (name == "a").then_some("Sigmoid");
+        let both = |name: &str| Some(if name == "a" { "Sigmoid" } else { "Softmax" });
+        assert!(is_multi_label(&outputs, sigmoid));
+        assert!(!is_multi_label(&outputs, both));
+        assert!(!is_multi_label(&outputs, |_| Some("Gemm")));
+        let role = |operator, is_multi_label| output_role(&outputs[0], operator, is_multi_label);
+        assert_eq!(role(Some("Sigmoid"), true), Some(Role::Probabilities));
+        assert_eq!(role(Some("Sigmoid"), false), None);
+        assert_eq!(role(Some("Softmax"), false), Some(Role::Probabilities));
+        assert_eq!(role(Some("Gemm"), false), Some(Role::Logits));
+    }
+
+    #[test]
+    fn a_score_is_known_by_its_name() {
+        let role = |port: &Port| output_role(port, Some("Sigmoid"), false);
+        assert_eq!(role(&port("score", &[None])), Some(Role::Score));
+        assert_eq!(role(&port("other", &[None])), None);
+        let mut integers = port("score", &[None]);
+        integers.datatype = Some(DataType::Int64);
+        assert_eq!(role(&integers), None);
     }
 }
