@@ -8,6 +8,7 @@ use crate::image::drawing::{Point, SEVEN, TWO, photo};
 use crate::image::{Channels, Colours, Frame, Framed, Framing, Pixels, frame_digit};
 
 mod cards;
+mod lines;
 
 const SIDE: u32 = 240;
 const AT: Point = (85.0, 60.0);
@@ -76,37 +77,6 @@ fn light_is_taken_out() {
     });
     assert_unchanged("shadow around the digit", |x, y, level| {
         if x > 25 || y > 60 { level / 2.0 } else { level }
-    });
-}
-
-#[test]
-fn lines_are_cleared_and_strokes_stay_whole() {
-    assert_unchanged(
-        "rules",
-        |_, y, level| if y % 24 < 2 { level.min(90.0) } else { level },
-    );
-    assert_unchanged("box of a thin pen", |x, y, level| {
-        let sides = [(x, 120), (y, 115)].map(|(at, middle): (u32, u32)| at.abs_diff(middle));
-        let is_side = (96..98).contains(&sides[0].max(sides[1]));
-        if is_side { level.min(120.0) } else { level }
-    });
-    assert_unchanged("two sides of a box", |x, y, level| {
-        let is_side = x == 20 && y > 20 || y == 20 && x > 20;
-        if is_side && x.max(y) < 220 {
-            level.min(60.0)
-        } else {
-            level
-        }
-    });
-    assert_unchanged("rules askew", |x, y, level| {
-        let row = y + x / 20;
-        if row % 24 < 2 { level.min(90.0) } else { level }
-    });
-    assert_unchanged("rules down", |x, _, level| {
-        if x % 30 < 2 { level.min(90.0) } else { level }
-    });
-    assert_unchanged("underline", |_, y, level| {
-        if (190..195).contains(&y) { 10.0 } else { level }
     });
 }
 
