@@ -96,10 +96,11 @@ pub(super) fn check_added_tokens(file: &Value, named: &[NamedToken]) -> Result<(
         vocabulary.get(name).is_some() || pieces.into_iter().any(|piece| piece[0] == name)
     };
     // Special tokens are not read from texts, so these may be in the vocabulary alone.
-    let is_missing = |token: &&NamedToken| {
-        !added.contains(&token.name.as_str()) && !(token.is_special && has(&token.name))
+    let is_there = |token: &&NamedToken| {
+        added.contains(&token.name.as_str()) || token.is_special && has(&token.name)
     };
-    named.iter().find(is_missing).map_or(Ok(()), |token| {
+    let missing = named.iter().find(|token| !is_there(token));
+    missing.map_or(Ok(()), |token| {
         Err(format!(
             "adds the token `{}` as {}, which added_tokens of tokenizer.json has not; tokens that \
              it has are allowed",
