@@ -158,7 +158,10 @@ def compare(client, name, model, prepare, photos):
             difference = max(abs(found[index] - logits[index]) for index in likely) / scale
             top = list(np.argsort(-row)[:5])
             print(f"  {name}, {kind}: top 5 {[int(it) for it in top]}, logits {difference:.1e} of the largest")
-            assert list(found)[:5] == top, (kind, list(found)[:5], top)
+            # Two labels may be as likely, but for what an order of additions changes.
+            pairs = zip(list(found)[:5], top)
+            same = all(abs(logits[ours] - logits[theirs]) <= TOLERANCE * scale for ours, theirs in pairs)
+            assert same, (kind, list(found)[:5], top)
             assert kind == "JPEG" or difference <= TOLERANCE, difference
 
 

@@ -16,7 +16,7 @@ const COVERED: f32 = 0.04;
 const DARKER: f32 = 1.3;
 /// Of so many pixels, one is looked at to tell two contrasts apart. An odd step does not stay in one
 /// column of most pictures.
-const STEP: usize = 3;
+const STEP: usize = 5;
 
 /// The ink without a shadow that was taken for some; `None` if there is no such shadow.
 pub(super) fn without_shadow(ink: &Ink) -> Option<Ink> {
