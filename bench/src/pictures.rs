@@ -12,7 +12,7 @@ use clap::Args;
 use quintet_bundle::image::{
     Framing, GrayImage, ImageInput, ImageSpec, Pixels, sheet, square_columns,
 };
-use quintet_bundle::{Manifest, divergence_from_uniform};
+use quintet_bundle::{Manifest, is_known};
 use quintet_data::fashion_mnist;
 use quintet_data::mnist::{self, Digits, Split};
 use quintet_e2e::photo::{Blank, Drawing, Kind, Rng, blanks, kinds, others};
@@ -265,15 +265,12 @@ impl Reader {
             .ok_or("no output")?;
         let (numbers, _) = classes.as_chunks();
         let numbers: Vec<_> = numbers.iter().map(|it| f32::from_le_bytes(*it)).collect();
-        let is_known = self
-            .least_divergence
-            .is_none_or(|least| divergence_from_uniform(&numbers) >= least);
         let best = numbers.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
         let (class, _) = best.ok_or("no class")?;
         Ok(Reading {
             frame,
             class,
-            readable: fitted.readable && is_known,
+            readable: fitted.readable && is_known(&numbers, self.least_divergence),
         })
     }
 }

@@ -38,7 +38,7 @@ pub use error::{BundleError, ManifestError};
 pub use golden::{GoldenMismatch, GoldenSamples};
 pub use manifest::{
     FileDigest, Golden, Import, Manifest, NoProbabilities, ProblemType, Provenance, Training,
-    divergence_from_uniform,
+    divergence_from_uniform, is_known,
 };
 pub use preprocessing::{Preprocessing, PreprocessingKind};
 pub use quantization::{Products, Quantization, Saturation, SaturationError};

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::divergence::divergence_from_uniform;
+pub use self::divergence::{divergence_from_uniform, is_known};
 pub use self::problem::{NoProbabilities, ProblemType};
 pub use self::provenance::{Import, Provenance, Training};
 use crate::digest::sha256_hex;

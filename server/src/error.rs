@@ -11,8 +11,8 @@ use crate::batching::{Failure, QueueFull};
 
 /// The most violations that an error lists.
 const MAX_VIOLATIONS: usize = 16;
-/// The most bytes that they have together, so that they fit into the trailers that all clients take;
-/// the first is always listed.
+/// The most bytes that they have together, so that they fit into the trailers that all clients
+/// take; the first is always listed.
 const MAX_VIOLATION_BYTES: usize = 1536;
 
 /// When to ask again for a version that has retired: the repository knows another already, if there

@@ -223,17 +223,19 @@ impl Repository {
         })
     }
 
-    /// The model of the highest rank that does the task, or will when it is loaded; the first by name
-    /// of several.
+    /// The model of the highest rank that does the task, or will when it is loaded; the first by
+    /// name of several.
     fn best(&self, task: &str, rank: impl Fn(&Manifest) -> Option<f64>) -> Option<&str> {
         let ranked = self.models.iter().filter_map(|(name, versions)| {
-            let rank = if let Some(model) = self.newest_ready(name) {
-                rank(&model.manifest).filter(|_| model.task() == task)
-            } else {
-                let manifest = versions.values().rev().find_map(ModelVersion::loading)?;
-                rank(manifest).filter(|_| manifest.task == task)
+            let ready = self.newest_ready(name);
+            let manifest = match &ready {
+                Some(model) => &model.manifest,
+                None => versions.values().rev().find_map(ModelVersion::loading)?,
             };
-            Some((name.as_str(), rank?))
+            if manifest.task != task {
+                return None;
+            }
+            Some((name.as_str(), rank(manifest)?))
         });
         // Of equal ones, `max_by` gives the last.
         let best = ranked

@@ -14,8 +14,8 @@ const SIDE: usize = 128;
 const LEAST_AREA: f32 = 0.1;
 /// What covers more of the picture than this is the picture.
 const MOST_AREA: f32 = 0.985;
-/// Least part of the smallest rectangle around it that a card fills. A disc fills 0.785.
-const LEAST_FILLED: f32 = 0.92;
+/// Least part of the smallest rectangle around it that a card or a box fills. A disc fills 0.785.
+pub(super) const LEAST_FILLED: f32 = 0.92;
 /// Most ink around the inside of a circle, in parts of it. A 0 has thicker strokes.
 pub(super) const MOST_AROUND: f32 = 0.2;
 /// Ink in a circle or on a disc is at least as long as this part of the side of a square of its area.

@@ -24,12 +24,12 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    /// All of so many levels.
+    /// A whole axis.
     pub(super) fn whole(levels: usize) -> Self {
         Self::of(levels, [0; 2])
     }
 
-    /// All but so many eighths of the first and of the last level.
+    /// An axis without these parts of its first and of its last level, in eighths.
     fn of(levels: usize, margins: [u8; 2]) -> Self {
         let [start, end] = margins.map(|eighths| f64::from(eighths) / 8.0);
         Self {

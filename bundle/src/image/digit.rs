@@ -1,6 +1,6 @@
 //! Which patches of ink are the digit.
 
-use super::card::MOST_AROUND;
+use super::card::{LEAST_FILLED, MOST_AROUND};
 use super::findings::{Dropped, Thing};
 use super::patches::{Patch, patches};
 
@@ -15,11 +15,9 @@ const BESIDE: (f32, f32) = (0.6, 0.05);
 /// A patch inside the picture is the digit, rather than a larger one that the edge cuts, if it has
 /// this part of the larger one's length and that part of its pixels.
 const INSIDE: (f32, f32) = (0.25, 0.1);
-/// A side of a box is within this part of its length from that of the rectangle around the box, with
-/// that part of its pixels.
+/// A side of a box is within this part of its length from that of the rectangle around the box,
+/// with that part of its pixels.
 const SIDE: (f32, f32) = (0.06, 0.97);
-/// The outline of a box fills this part of the smallest rectangle around it.
-const BOX: f32 = 0.92;
 /// A line is about level: as many times longer than thick, rising by less than that part of its
 /// length, and filling that part of its convex hull.
 const LINE: (f32, f32, f32) = (8.0, 0.12, 0.8);
@@ -142,11 +140,11 @@ fn drop_outlines(width: usize, patches: &mut Vec<Patch>) -> usize {
     outlines.into_iter().filter(|it| *it).count()
 }
 
-/// Whether a patch is the pen's outline of a circle or a box, or the sides of a box that are left of
-/// a thin one in few pixels.
+/// Whether a patch is the pen's outline of a circle or a box, or the sides of a box that are left
+/// of a thin one in few pixels.
 fn is_outline(width: usize, patch: &Patch) -> bool {
     let hull = patch.hull(width);
-    let is_box = || hull.area() >= BOX * hull.rectangle_area();
+    let is_box = || hull.area() >= LEAST_FILLED * hull.rectangle_area();
     patch.pixels.len() as f32 <= MOST_AROUND * hull.area()
         && (hull.is_elliptic() || is_box() || is_of_sides(width, patch))
 }

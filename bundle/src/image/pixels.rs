@@ -17,12 +17,15 @@ pub struct Pixels {
     pub channels: Channels,
     /// `width * height` pixels.
     pub data: Vec<u8>,
-    /// How much of the outer pixels is none of the picture.
+    /// The parts of the outermost pixels that lie outside the picture.
     pub margins: Margins,
 }
 
-/// How much of the outer pixels at each side is none of the picture, in eighths of a pixel, less
-/// than a pixel. A decoder that divides the sides of a picture rounds them up, and EXIF may turn it.
+/// The parts of the outermost pixels that lie outside the picture, in eighths of a pixel, each less
+/// than a pixel.
+///
+/// A decoder that divides a picture's sides rounds them up, so its last pixels hold less of it.
+/// EXIF's orientation may turn them to any side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Margins {
     /// Left and right.

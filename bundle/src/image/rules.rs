@@ -70,8 +70,8 @@ fn has_thin_run(row: &[bool], thickest: usize) -> bool {
         .any(|length| (1..=thickest).contains(&length))
 }
 
-/// Clears the lines that are about level; says how many there were. A single one may be a stroke, or
-/// not.
+/// Clears the lines that are about level; says how many there were. A single one may be a stroke,
+/// or not.
 fn erase_level(width: usize, mask: &mut Vec<bool>, thickest: usize, may_be_stroke: bool) -> usize {
     let mut runs = thin_runs(width, mask, thickest);
     let least_alone = (width as f32 * LEAST_ALONE) as usize;

@@ -1,21 +1,22 @@
 //! Shadows that are too small for paper: a hand's, a phone's.
 //!
 //! `light` takes for paper what is wider than any stroke. A shadow that is narrower stays, and ink
-//! that crosses its edge is one patch with it. But ink is darker still, in the shadow and beside it.
+//! that crosses its edge is one patch with it. But ink is darker still, in the shadow and beside
+//! it.
 
 use super::ink::Ink;
 use super::levels::{Levels, otsu};
 
-/// The side of the largest square that fits into a shadow, in parts of the picture's longer side and
-/// of that of the largest square in ink: strokes are narrower than a shadow. Those of a digit with
-/// two contrasts are as wide as each other.
+/// The side of the largest square that fits into a shadow, in parts of the picture's longer side
+/// and of that of the largest square in ink: strokes are narrower than a shadow. Those of a digit
+/// with two contrasts are as wide as each other.
 const SQUARE: (f32, f32) = (0.085, 1.4);
 /// The least part of the picture that such a shadow covers: a square is the smallest.
 const COVERED: f32 = 0.04;
 /// Ink has at least as many times the contrast of a shadow.
 const DARKER: f32 = 1.3;
-/// Of so many pixels, one is looked at to tell two contrasts apart. An odd step does not stay in one
-/// column of most pictures.
+/// Every fifth pixel is enough to tell two contrasts apart. An odd step does not stay in one column
+/// of most pictures.
 const STEP: usize = 5;
 
 /// The ink without a shadow that was taken for some; `None` if there is no such shadow.

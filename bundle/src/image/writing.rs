@@ -13,7 +13,8 @@ use super::strokes::stroke_width;
 const LEAST_LENGTH: usize = 6;
 /// Neighbours as large as parts of the digit, of which a texture has this many.
 const TEXTURE: u32 = 12;
-/// A patch without strokes that has so many neighbours is what is left at an edge of a card.
+/// What is left at the edges of a card are several patches without strokes: the one that was kept has
+/// at least three neighbours.
 const SLIVERS: u32 = 3;
 /// What covers this part of a side of the picture lies around the paper.
 const SIDE_COVERED: f32 = 0.97;
@@ -28,8 +29,8 @@ const SOLID: f32 = 0.8;
 const WEDGE: f32 = 0.68;
 /// A solid patch that has more than this part of its outline at the picture's edge is cut off.
 const CUT_OFF: f32 = 0.45;
-/// A solid patch that has this part of the picture's longer side at its edge, and at one side alone,
-/// reaches into the picture.
+/// A solid patch that has this part of the picture's longer side at its edge, and at one side
+/// alone, reaches into the picture.
 const REACHES_IN: f32 = 0.2;
 /// Strokes of this many parts of the longer side are too broad for a 1, in a patch that fills that
 /// part of its convex hull.
@@ -66,8 +67,8 @@ pub(super) fn is_digit(ink: &Ink, kept: &[Patch], all: &[bool], dropped: &Droppe
     !is_other
 }
 
-/// Whether the ink that was kept is what is left of a shadow at the edge of the picture, or of a card
-/// that was taken for light.
+/// Whether the ink that was kept is what is left of a shadow at the edge of the picture, or of a
+/// card that was taken for light.
 pub(super) fn is_shadow(picture: &Levels, kept: &[Patch], dropped: &Dropped) -> bool {
     let least = SHADOW * picture.width.max(picture.height) as f32;
     let is_end = |patch: &Patch| patch.at_edge > 0 && (patch.longer() as f32) < least;

@@ -14,6 +14,14 @@ pub fn divergence_from_uniform(probabilities: &[f32]) -> f32 {
     (-labels.ln() - mean) as f32
 }
 
+/// Whether a model knows something in an input with these probabilities of its labels: they have at
+/// least this [`divergence_from_uniform`], where one is given ([`Manifest::least_divergence`]).
+///
+/// [`Manifest::least_divergence`]: crate::Manifest::least_divergence
+pub fn is_known(probabilities: &[f32], least_divergence: Option<f32>) -> bool {
+    least_divergence.is_none_or(|least| divergence_from_uniform(probabilities) >= least)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,6 +38,9 @@ mod tests {
         let mut spread = [0.3 / 9.0; 10];
         spread[3] = 0.7;
         assert!(divergence_from_uniform(&spread) < 1.0);
+        assert!(is_known(&doubtful, Some(1.0)));
+        assert!(!is_known(&spread, Some(1.0)));
+        assert!(is_known(&spread, None));
     }
 
     #[test]

@@ -18,6 +18,14 @@ const MAX_FILE_BYTES: u64 = 1 << 31;
 type Checked = Result<(), ManifestError>;
 
 impl Manifest {
+    /// Checks what a manifest may have for the name of a model.
+    ///
+    /// # Errors
+    /// [`ManifestError::field`] of `name`.
+    pub fn check_name(name: &str) -> Result<(), ManifestError> {
+        identifier("name", name)
+    }
+
     /// Checks every value except the list of files.
     pub fn validate(&self) -> Checked {
         check_format_version(self.format_version.into())?;

@@ -16,8 +16,8 @@ pub struct RepositoryOptions {
     /// first by name that knows the ten digits, else the first by name].
     #[arg(long, value_name = "MODEL")]
     pub default_classifier: Option<String>,
-    /// The text classifier for requests that name no model [default: of those that can be served and
-    /// have two labels, the one of the highest test accuracy, else the first by name].
+    /// The text classifier for requests that name no model [default: of those that can be served
+    /// and have two labels, the one of the highest test accuracy, else the first by name].
     #[arg(long, value_name = "MODEL")]
     pub default_sentiment_model: Option<String>,
     /// The generator for requests that name no model [default: the first by name that can be

@@ -48,8 +48,8 @@ pub(super) fn shadow(page: &mut Page, rng: &mut Rng) {
     });
 }
 
-/// The shadow of what reaches in from below, such as a hand or a phone: a quarter to half as wide as
-/// the picture.
+/// The shadow of what reaches in from below, such as a hand or a phone: a quarter to half as wide
+/// as the picture.
 pub(super) fn hand(page: &mut Page, rng: &mut Rng) {
     let (width, height) = (page.width as f32, page.height as f32);
     let top = between(rng, 0.15, 0.7) * height;

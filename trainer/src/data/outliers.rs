@@ -61,8 +61,8 @@ impl Outliers {
     }
 }
 
-/// The part of the rows of `probabilities`, float32 `[n, C]`, whose [`divergence_from_uniform`] does
-/// not reach `least_divergence`.
+/// The part of the rows of `probabilities`, float32 `[n, C]`, whose [`divergence_from_uniform`]
+/// does not reach `least_divergence`.
 pub fn unreadable(probabilities: &Tensor, least_divergence: f32) -> f64 {
     let divergences = divergences(probabilities);
     let below = divergences.iter().filter(|it| **it < least_divergence);

@@ -5,14 +5,11 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use quintet_bundle::{Import, Provenance, sha256_hex};
+use quintet_bundle::{Import, Manifest, Provenance, sha256_hex};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-
-/// The longest name of a model in bytes.
-const MOST_NAME: usize = 64;
 
 /// Where the bundle goes.
 #[derive(Debug, Clone, Args)]
@@ -45,13 +42,8 @@ pub struct Origin {
 
 /// A model's name, by the rule of a bundle's manifest: refused before anything is read.
 pub(super) fn name(text: &str) -> Result<String, String> {
-    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-    if (1..=MOST_NAME).contains(&text.len()) && text.bytes().all(plain) {
-        return Ok(text.to_owned());
-    }
-    Err(format!(
-        "1 to {MOST_NAME} characters of a-z, 0-9, `_` and `-` are allowed"
-    ))
+    let checked = Manifest::check_name(text);
+    checked.map_or_else(|error| Err(error.to_string()), |()| Ok(text.to_owned()))
 }
 
 impl Origin {

@@ -9,7 +9,8 @@ use super::target::json;
 use crate::error::Error;
 use crate::verify::Tensors;
 
-/// Checks that there is a tokeniser, as bytes and parsed, and that the file reads all that it gives.
+/// Checks that there is a tokeniser, as bytes and parsed, and that the file reads all that it
+/// gives.
 pub(super) fn check(
     manifest: &Manifest,
     spec: &TextSpec,

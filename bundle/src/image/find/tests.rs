@@ -351,6 +351,17 @@ fn what_is_no_writing_is_no_ink() {
         let is_inside = (120..190).contains(&x) && y > 70;
         if is_inside { 115.0 } else { 230.0 }
     });
+    for turn in [0.04, 0.08, 0.12, 0.16, 0.2, 0.24] {
+        blank(
+            &format!("an empty card on a desk, turned by {turn}"),
+            &|x, y| {
+                let (x, y) = (x as f32 - 119.6, y as f32 - 113.9);
+                let turned = [x + turn * y, y - turn * x];
+                let is_card = turned.iter().all(|at| at.abs() < 72.0);
+                if is_card { 240.0 } else { 67.0 }
+            },
+        );
+    }
     blank("strip of a desk", &|x, _| if x < 30 { 60.0 } else { 230.0 });
     blank("lamp", &|x, y| {
         let [x, y] = [x, y].map(|at| at as f32 - 120.0);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use quintet_bundle::image::ImageInput;
 pub use quintet_bundle::task::IMAGE_CLASSIFICATION as NAME;
-use quintet_bundle::{Bundle, Manifest, divergence_from_uniform};
+use quintet_bundle::{Bundle, Manifest, is_known};
 
 use super::probabilities::{Probabilities, rank};
 use super::{Opened, Task};
@@ -56,13 +56,16 @@ impl Classifier {
         })
     }
 
-    /// The most probable classes of an output row, see [`rank`], and whether the model knows any of
-    /// them in its input. `None`: the row holds something that is no probability.
-    pub(crate) fn rank(&self, row: &Row, top_k: usize) -> Option<(Vec<(usize, f32)>, bool)> {
+    /// The most probable classes of an output row, see [`rank`]. `None`: the row holds something that
+    /// is no probability.
+    pub(crate) fn rank(&self, row: &Row, top_k: usize) -> Option<Vec<(usize, f32)>> {
+        Some(rank(self.output.values(row)?, top_k))
+    }
+
+    /// The same, and whether the model knows any of its classes in the input.
+    fn read(&self, row: &Row, top_k: usize) -> Option<(Vec<(usize, f32)>, bool)> {
         let values = self.output.values(row)?;
-        let is_known = self
-            .least_divergence
-            .is_none_or(|least| divergence_from_uniform(&values) >= least);
+        let is_known = is_known(&values, self.least_divergence);
         Some((rank(values, top_k), is_known))
     }
 }
@@ -112,7 +115,7 @@ mod tests {
             (3, vec![1, 2, 0]),
             (99, vec![1, 2, 0]),
         ] {
-            let (ranked, _) = classifier.rank(&row, top_k).unwrap();
+            let ranked = classifier.rank(&row, top_k).unwrap();
             let indices: Vec<_> = ranked.iter().map(|(index, _)| *index).collect();
             assert_eq!(indices, expected, "top_k {top_k}");
         }

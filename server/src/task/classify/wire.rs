@@ -62,7 +62,7 @@ async fn classify(
     // Clients from before `on_unreadable` expect labels.
     let without_labels = on_unreadable == v1::OnUnreadable::Answer;
     let classification = |(row, (readable, seen)): (&Row, _)| {
-        let (ranked, is_known) = classifier.rank(row, top_k)?;
+        let (ranked, is_known) = classifier.read(row, top_k)?;
         let readable = readable && is_known;
         let mut answer = explain::classification(&classifier.input.spec, readable, seen);
         if readable || !without_labels {

@@ -142,7 +142,7 @@ impl Drawing {
             Ok((rows.await?, ()))
         });
         let labels = self.judge.model.serve(turn, count, rows, |outputs, ()| {
-            let likeliest = |row: &Row| self.judge.classifier.rank(row, 1)?.0.pop();
+            let likeliest = |row: &Row| self.judge.classifier.rank(row, 1)?.pop();
             outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
         });
         let labels = kept.spent.add(labels.await.map_err(name_stage)?);

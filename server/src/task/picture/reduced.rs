@@ -25,8 +25,8 @@ pub(super) fn decode(file: &[u8], by: u32) -> Option<DynamicImage> {
     }
 }
 
-/// What the last pixels hold beyond a picture of this size, if its sides were divided by `by` and it
-/// was then turned.
+/// What the last pixels hold beyond a picture of this size, if its sides were divided by `by` and
+/// it was then turned.
 pub(super) fn margins((width, height): (u32, u32), by: u32, turned: Orientation) -> Margins {
     // `by` is a power of two, up to 8.
     let beyond = |side: u32| ((side.div_ceil(by) * by - side) * 8 / by) as u8;

@@ -33,7 +33,7 @@ pub(super) fn longest(file: &mut LoadedModel, ports: &[(Port, Option<Role>)]) ->
     Some(most)
 }
 
-/// One text of so many tokens.
+/// One text of `length` tokens.
 fn text(ports: &[(Port, Option<Role>)], length: usize) -> Result<Tensors, Error> {
     let tensor = |(port, role): &(Port, Option<Role>)| {
         let (shape, number) = match role {

@@ -141,7 +141,8 @@ fn a_large_jpeg_is_decoded_at_a_reduced_scale() {
     assert!(worst <= Some(3), "{worst:?}");
 }
 
-/// A quarter of these sides is no whole number of pixels, so the last ones hold less of the picture.
+/// A quarter of these sides is no whole number of pixels, so the last ones hold less of the
+/// picture.
 #[test]
 fn a_reduced_jpeg_of_odd_sides_is_not_stretched() {
     let is_light = |x: u32, y: u32| (x / 60 + y / 60).is_multiple_of(2);
