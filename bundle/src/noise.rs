@@ -18,6 +18,10 @@ const MAX_SIZE: usize = 65_536;
 pub struct NoiseSpec {
     /// Numbers for each image.
     pub size: usize,
+    /// Whether an image's label stays the same when the image is turned, moved or made smaller a
+    /// little. A filter by the label's confidence then asks the classifier about such copies, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub affine_invariant: bool,
 }
 
 impl PreprocessingKind for NoiseSpec {

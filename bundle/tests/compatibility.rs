@@ -88,7 +88,10 @@ fn a_generators_noise_was_known_by_its_input() {
     let manifest = Manifest::from_toml(gan).unwrap();
     assert_eq!(
         manifest.spec::<NoiseSpec>().unwrap(),
-        NoiseSpec { size: 100 }
+        NoiseSpec {
+            size: 100,
+            affine_invariant: false,
+        }
     );
     assert_eq!(manifest.input(Role::Noise).unwrap().name, "noise");
     assert_eq!(manifest.output(Role::Pixels).unwrap().name, "pixels");

@@ -104,7 +104,8 @@ impl GenerateRequest {
         self
     }
 
-    /// How sure of its digit the classifier must be at least, in [0, 1]; above 0 it filters as
+    /// How sure of its digit the classifier must be at least, in [0, 1], and in turned, moved and
+    /// smaller copies of the image where the generator's bundle says so; above 0 it filters as
     /// [`Self::digit`] does. Default: 0.9 with a digit, 0 without.
     pub fn min_confidence(mut self, min_confidence: f32) -> Self {
         self.0.min_confidence = Some(min_confidence);

@@ -237,8 +237,9 @@ fn generate() {
             Options:
                   --count <N>                How many images [default: 10]
                   --digit <0..9>             Only images of this digit [default: all digits, as they come]
-                  --min-confidence <P>       How sure of its digit the classifier must be of each image, 0 to 1
-                                             [default: 0.9 with --digit, else 0]
+                  --min-confidence <P>       How sure of its digit the classifier must be of each image, 0 to 1,
+                                             and of turned, moved and smaller copies where the generator's
+                                             bundle says so [default: 0.9 with --digit, else 0]
                   --seed <S>                 Decides every image, 0 to 2^64 - 1 [default: one that the server
                                              draws]
                   --model <MODEL>            The generator's name [default: the server's default generator]

@@ -34,6 +34,7 @@ pub struct TinyGenerator {
     /// Ten frames, one behind the other.
     frames: Vec<u8>,
     convolutions: usize,
+    affine_invariant: bool,
 }
 
 /// A small, fast and valid generator, version 1, of the frames that a tiny classifier knows.
@@ -43,6 +44,7 @@ pub fn tiny_generator(name: &str) -> TinyGenerator {
         version: 1,
         frames: (0..CLASSES).flat_map(|it| frame(it as u8).0).collect(),
         convolutions: 0,
+        affine_invariant: false,
     }
 }
 
@@ -66,6 +68,13 @@ impl TinyGenerator {
     #[must_use]
     pub fn slow(mut self) -> Self {
         self.convolutions = 40;
+        self
+    }
+
+    /// States that an image keeps its label when it is turned, moved or made smaller a little.
+    #[must_use]
+    pub fn affine_invariant(mut self) -> Self {
+        self.affine_invariant = true;
         self
     }
 
@@ -106,7 +115,10 @@ impl TinyGenerator {
     }
 
     fn manifest(&self) -> Manifest {
-        let spec = NoiseSpec { size: NOISE };
+        let spec = NoiseSpec {
+            size: NOISE,
+            affine_invariant: self.affine_invariant,
+        };
         let name = (&*self.name, self.version);
         Manifest {
             inputs: vec![TensorSpec::of_role(

@@ -1,6 +1,6 @@
 //! A filter keeps a subset of the unfiltered images, and reports when it finds too few.
 
-use quintet_e2e::{near, tiny_generator};
+use quintet_e2e::{near, server, tiny, tiny_generator};
 use quintet_proto::v1;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -56,6 +56,26 @@ async fn what_is_kept_is_what_was_there_without_the_filter() {
         let streamed = stream(&server, request).await.unwrap();
         let streamed: Vec<_> = streamed.into_iter().flat_map(|it| it.digits).collect();
         assert_same(&streamed, &expected);
+    }
+}
+
+#[tokio::test]
+async fn copies_are_judged_where_the_generator_allows_it() {
+    // The tiny classifier reads some pixels of the first row, which no moved copy has.
+    let generator = tiny_generator("gan").affine_invariant();
+    let server = server().generator(generator).model(tiny("judge").digits());
+    let server = server.start().await;
+    let unfiltered = generate(&server, asked(30)).await.unwrap();
+    for request in [filtered(30, None, Some(0.0)), asked(30)] {
+        let answer = generate(&server, request).await.unwrap();
+        assert_same(&answer.digits, &unfiltered.digits);
+    }
+    let found = generate(&server, filtered(2, Some(7), Some(0.0))).await;
+    assert_eq!(found.unwrap().digits.len(), 2);
+    for request in [filtered(2, None, Some(0.5)), filtered(2, Some(7), None)] {
+        let none = generate(&server, request).await.unwrap_err();
+        assert_eq!(none.code(), Code::FailedPrecondition);
+        assert!(none.message().contains("found 0 of 2 images"), "{none:?}");
     }
 }
 

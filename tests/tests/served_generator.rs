@@ -54,6 +54,26 @@ async fn most_digits_are_sure_and_none_is_rare() {
 }
 
 #[tokio::test]
+async fn a_filter_keeps_digits_that_are_sure_in_copies_too() {
+    let Some(server) = committed().await else {
+        return;
+    };
+    let client = server.client().await;
+    let asked = |count| GenerateRequest::new(count).seed(7).format(ImageFormat::Raw);
+    let all = client.generate(asked(400)).await.expect("all of them");
+    let kept = client.generate(asked(200).min_confidence(0.9)).await;
+    let kept = kept.expect("enough of them");
+    let sure = |index: u64| all.digits[index as usize].confidence >= 0.9;
+    let indices: Vec<u64> = kept.digits.iter().map(|it| it.index).collect();
+    assert!(indices.is_sorted_by(|a, b| a < b));
+    let last = indices[199];
+    assert!(last < 400, "{last}");
+    assert!(indices.iter().all(|index| sure(*index)));
+    let all_sure = (0..=last).filter(|index| sure(*index)).count();
+    assert!((240..350).contains(&all_sure), "{all_sure}");
+}
+
+#[tokio::test]
 async fn the_sheet_that_the_project_shows_is_the_committed_models() {
     let Some(server) = committed().await else {
         return;

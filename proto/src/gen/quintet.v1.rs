@@ -309,7 +309,9 @@ pub struct GenerateDigitsRequest {
     #[prost(uint32, optional, tag = "3")]
     pub digit: ::core::option::Option<u32>,
     /// The classifier's least confidence, in \[0, 1\]. Absent: 0.9 with `digit`, and 0 without. Above 0
-    /// it filters as `digit` does.
+    /// it filters as `digit` does. If the generator's bundle says `affine_invariant`, the classifier
+    /// must be that sure of the same digit in seven copies of the image, too: turned by 25 degrees
+    /// both ways, moved by a seventh of the image to each side, and at 0.7 of its size.
     #[prost(float, optional, tag = "4")]
     pub min_confidence: ::core::option::Option<f32>,
     /// How an image is written.

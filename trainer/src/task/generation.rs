@@ -59,7 +59,10 @@ impl Task for Generation {
     fn serving(&self, _: &dyn Dataset, _: &Loaded) -> Serving {
         Serving {
             labels: Vec::new(),
-            preprocessing: Some(Preprocessing::of(&NoiseSpec { size: NOISE })),
+            preprocessing: Some(Preprocessing::of(&NoiseSpec {
+                size: NOISE,
+                affine_invariant: true,
+            })),
             golden: vec![quality::noise_of(quality::SEED, 0, 10)],
             // A value that is nearly between two levels may be rounded to the other one.
             tolerance: 1.0,

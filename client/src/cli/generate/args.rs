@@ -23,8 +23,8 @@ pub(crate) struct GenerateArgs {
     /// Only images of this digit [default: all digits, as they come].
     #[arg(long, value_name = "0..9", value_parser = clap::value_parser!(u32).range(0..=9))]
     pub(super) digit: Option<u32>,
-    /// How sure of its digit the classifier must be of each image, 0 to 1 [default: 0.9 with
-    /// --digit, else 0].
+    /// How sure of its digit the classifier must be of each image, 0 to 1, and of turned, moved and
+    /// smaller copies where the generator's bundle says so [default: 0.9 with --digit, else 0].
     #[arg(long, value_name = "P", value_parser = probability)]
     pub(super) min_confidence: Option<f32>,
     /// Decides every image, 0 to 2^64 - 1 [default: one that the server draws].

@@ -11,6 +11,7 @@ use quintet_proto::v1;
 use tokio::time::Instant;
 
 use super::Generator;
+use super::copies::CHANGES;
 use super::finish::write;
 use super::judge::{Judge, rows};
 use super::plan::Plan;
@@ -19,7 +20,7 @@ use crate::call::Call;
 use crate::error::ServeError;
 use crate::flow::{Spent, within};
 use crate::model::Model;
-use crate::runtime::Row;
+use crate::runtime::{Row, Rows};
 use crate::task::wire::timing;
 use crate::tokens::Admitted;
 
@@ -39,6 +40,17 @@ pub(super) struct Drawing {
     plan: Plan,
     progress: Progress,
     _admitted: Admitted,
+}
+
+/// An image that was drawn.
+#[derive(Debug)]
+struct Candidate {
+    /// Its pixels.
+    frame: Bytes,
+    /// The classifier's digit and confidence.
+    verdict: (u32, f32),
+    /// Which of the seed's candidates it is.
+    index: u64,
 }
 
 /// Images that were kept, in the candidates' order.
@@ -73,11 +85,12 @@ impl Drawing {
             Some(seed) => seed,
             None => any_seed()?,
         };
-        let usual_share = plan.filter.usual_share();
+        let generator: Arc<Generator> = model.state()?;
+        let usual_share = plan.filter.usual_share(generator.noise.affine_invariant);
         let progress = Progress::new(plan.count, plan.limit, largest as u64, usual_share);
         Ok(Self {
             call,
-            generator: model.state()?,
+            generator,
             model,
             judge,
             seed,
@@ -126,7 +139,6 @@ impl Drawing {
                 filter: self.plan.filter.to_string(),
             });
         };
-        let turn = self.call.turn();
         let (first, count) = (self.progress.drawn, candidates as usize);
         let noise = pin!(async {
             let candidates = first..first + candidates;
@@ -134,40 +146,87 @@ impl Drawing {
         });
         let frames = self
             .model
-            .serve(turn.clone(), count, noise, |frames, ()| Some(frames));
+            .serve(self.call.turn(), count, noise, |frames, ()| Some(frames));
         let frames = kept.spent.add(frames.await.map_err(name_stage)?);
-        let rows = pin!(async {
-            let input = self.judge.classifier.input;
-            let rows = rows(self.call.blocking(), input, &frames, self.generator.size);
-            Ok((rows.await?, ()))
+        let verdicts = self.judge(&frames, &mut kept.spent).await?;
+        let frames = frames.iter().map(|frame| frame[0].clone());
+        let all = frames.zip(verdicts).zip(first..);
+        let all = all.map(|((frame, verdict), index)| Candidate {
+            frame,
+            verdict,
+            index,
         });
-        let labels = self.judge.model.serve(turn, count, rows, |outputs, ()| {
-            let likeliest = |row: &Row| self.judge.classifier.rank(row, 1)?.pop();
-            outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
-        });
-        let labels = kept.spent.add(labels.await.map_err(name_stage)?);
+        let filter = self.plan.filter;
+        let mut passing: Vec<_> = all.filter(|it| filter.keeps(it.verdict)).collect();
+        if self.judges_copies() {
+            self.drop_doubtful(&mut passing, &mut kept.spent).await?;
+        }
 
-        let (missing, mut passed) = (self.progress.missing(), 0);
-        for ((frame, (class, confidence)), index) in frames.iter().zip(labels).zip(first..) {
-            let digit = self.judge.digits[class];
-            if !self.plan.filter.keeps(digit, confidence) {
-                continue;
-            }
-            passed += 1;
-            if passed <= missing {
-                kept.digits.push(v1::GeneratedDigit {
-                    image: None,
-                    digit,
-                    confidence,
-                    index,
-                });
-                // A copy: a slice would keep the whole batch's memory.
-                kept.frames.push(Bytes::copy_from_slice(&frame[0]));
-            }
+        let (missing, passed) = (self.progress.missing(), passing.len() as u64);
+        for candidate in passing.into_iter().take(missing as usize) {
+            let (digit, confidence) = candidate.verdict;
+            kept.digits.push(v1::GeneratedDigit {
+                image: None,
+                digit,
+                confidence,
+                index: candidate.index,
+            });
+            // A copy: a slice would keep the whole batch's memory.
+            kept.frames.push(Bytes::copy_from_slice(&candidate.frame));
         }
         let metrics = &self.model.metrics;
         metrics.judged(passed, candidates - passed);
         self.progress.record(candidates, passed.min(missing));
+        Ok(())
+    }
+
+    /// Whether the classifier is to be sure of an image's copies, too.
+    fn judges_copies(&self) -> bool {
+        self.generator.noise.affine_invariant && self.plan.filter.asks_for_confidence()
+    }
+
+    /// The digit of each frame, and the classifier's confidence.
+    async fn judge(&self, frames: &Rows, spent: &mut Spent) -> Result<Vec<(u32, f32)>, ServeError> {
+        let judge = &self.judge;
+        let rows = pin!(async {
+            let (input, size) = (judge.classifier.input, self.generator.size);
+            let rows = rows(self.call.blocking(), input, frames, size);
+            Ok((rows.await?, ()))
+        });
+        let finish = |outputs: Rows, ()| {
+            let likeliest = |row: &Row| {
+                let (class, confidence) = judge.classifier.rank(row, 1)?.pop()?;
+                Some((judge.digits[class], confidence))
+            };
+            outputs.iter().map(likeliest).collect::<Option<Vec<_>>>()
+        };
+        let served = judge
+            .model
+            .serve(self.call.turn(), frames.len(), rows, finish);
+        Ok(spent.add(served.await.map_err(name_stage)?))
+    }
+
+    /// Drops candidates that the classifier is less sure of, or calls another digit, in a copy.
+    async fn drop_doubtful(
+        &self,
+        candidates: &mut Vec<Candidate>,
+        spent: &mut Spent,
+    ) -> Result<(), ServeError> {
+        let filter = self.plan.filter;
+        for change in CHANGES {
+            if candidates.is_empty() {
+                break;
+            }
+            let frames = candidates.iter().map(|it| it.frame.clone());
+            let copies = change.each(self.call.blocking(), frames, self.generator.size);
+            let copies = within(self.call.deadline(), pin!(copies)).await;
+            let verdicts = self.judge(&copies.map_err(name_stage)?, spent).await?;
+            let mut verdicts = verdicts.into_iter();
+            candidates.retain(|it| {
+                let verdict = verdicts.next();
+                verdict.is_some_and(|at| at.0 == it.verdict.0 && filter.keeps(at))
+            });
+        }
         Ok(())
     }
 

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! seed, index ─ noise ─► generator ─► pixels ─► classifier ─► digit, confidence ─ filter ─►
-//! picture
+//! copies ─► classifier ─ filter ─► picture
 //! ```
 
+mod copies;
 mod draw;
 mod finish;
 mod judge;
@@ -116,7 +117,10 @@ mod tests {
     #[test]
     fn a_row_is_the_noise_of_its_candidate() {
         let generator = Generator {
-            noise: NoiseSpec { size: 100 },
+            noise: NoiseSpec {
+                size: 100,
+                affine_invariant: false,
+            },
             size: [28, 28],
         };
         let rows = generator.rows(7, 5..8);

@@ -118,18 +118,25 @@ impl Plan {
 }
 
 impl Filter {
-    /// Whether an image of this digit, with this confidence, is wanted.
-    pub(super) fn keeps(self, digit: u32, confidence: f32) -> bool {
+    /// Whether an image that the classifier gives this digit and confidence is wanted.
+    pub(super) fn keeps(self, (digit, confidence): (u32, f32)) -> bool {
         self.digit.is_none_or(|wanted| wanted == digit) && confidence >= self.min_confidence
     }
 
-    /// The share of candidates that it is expected to keep.
-    pub(super) fn usual_share(self) -> f64 {
-        match self.digit {
-            Some(_) => 0.1,
-            None if self.min_confidence > 0.0 => 0.9,
-            None => 1.0,
-        }
+    /// Whether a confidence above 0 is asked for.
+    pub(super) fn asks_for_confidence(self) -> bool {
+        self.min_confidence > 0.0
+    }
+
+    /// The share of candidates that it is expected to keep. `by_copies`: of those that the
+    /// classifier is sure of, copies are judged, too.
+    pub(super) fn usual_share(self, by_copies: bool) -> f64 {
+        let of_sure = match (self.asks_for_confidence(), by_copies) {
+            (false, _) => 1.0,
+            (true, false) => 0.9,
+            (true, true) => 0.6,
+        };
+        self.digit.map_or(of_sure, |_| 0.1 * of_sure)
     }
 }
 
@@ -167,7 +174,7 @@ mod tests {
         };
         let open = plan(asked());
         assert_eq!((open.count, open.limit), (4, 64));
-        assert!(open.filter.keeps(3, 0.0));
+        assert!(open.filter.keeps((3, 0.0)));
         for (digit, min_confidence, least) in [
             (Some(7), None, 0.9),
             (Some(7), Some(0.0), 0.0),
@@ -179,9 +186,9 @@ mod tests {
                 ..asked()
             })
             .filter;
-            assert!(filter.keeps(7, least), "{filter}");
-            assert!(!filter.keeps(7, least - 0.01), "{filter}");
-            assert_eq!(filter.keeps(6, 1.0), digit.is_none(), "{filter}");
+            assert!(filter.keeps((7, least)), "{filter}");
+            assert!(!filter.keeps((7, least - 0.01)), "{filter}");
+            assert_eq!(filter.keeps((6, 1.0)), digit.is_none(), "{filter}");
         }
     }
 
