@@ -37,8 +37,11 @@ pub struct Margins {
 /// What a picture's colours become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colours {
-    /// These channels.
+    /// These channels. Transparent pixels show the background.
     Channels(Channels),
+    /// Grey levels of a drawing: transparent pixels show a ground that its ink stands out from
+    /// ([`to_grey`]).
+    Drawing,
     /// Grey levels in which ink and paper differ most, whatever their colours.
     Ink,
 }
@@ -52,7 +55,7 @@ impl From<Channels> for Colours {
 impl Pixels {
     /// Turns raw pixels into `wanted`: 1 channel is grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
     ///
-    /// Grey is what [`to_grey`] makes. In colour, transparent pixels show white.
+    /// Transparent pixels show white, except in a drawing.
     ///
     /// # Errors
     /// [`ImageError`]: no such number of channels, no pixels, or another number of bytes.
@@ -78,9 +81,7 @@ impl Pixels {
     ) -> Result<Self, ImageError> {
         let wanted = match wanted {
             Colours::Ink => return Ok(colour::to_ink((width, height), channels, &data)?.into()),
-            Colours::Channels(Channels::Grey) => {
-                return Ok(to_grey(width, height, channels, &data)?.into());
-            }
+            Colours::Drawing => return Ok(to_grey(width, height, channels, &data)?.into()),
             Colours::Channels(wanted) => wanted,
         };
         grey::check(width, height, channels, &data)?;
@@ -92,6 +93,10 @@ impl Pixels {
             ]
         };
         let mut rgb: Vec<u8> = match channels {
+            1 if wanted == Channels::Grey => {
+                let grey = GrayImage::from_raw(width, height, data.into_owned());
+                return Ok(grey.expect("one byte per pixel, counted above").into());
+            }
             1 => data.iter().flat_map(|&level| [level; 3]).collect(),
             2 => {
                 let pixels = data.as_chunks().0.iter();
@@ -105,10 +110,14 @@ impl Pixels {
                 pixels.flat_map(rgb).collect()
             }
         };
-        if wanted == Channels::Bgr {
-            for pixel in rgb.as_chunks_mut::<3>().0 {
-                pixel.swap(0, 2);
+        match wanted {
+            Channels::Rgb => {}
+            Channels::Bgr => {
+                for pixel in rgb.as_chunks_mut::<3>().0 {
+                    pixel.swap(0, 2);
+                }
             }
+            Channels::Grey => rgb = rgb.as_chunks().0.iter().map(|&it| grey::luma(it)).collect(),
         }
         Ok(Self {
             width,
@@ -169,6 +178,23 @@ mod tests {
         let data = [10, 20, 30, 255, 0, 0, 0, 0].as_slice().into();
         let over = Pixels::over([1, 2, 3], (2, 1), 4, data, Channels::Bgr.into());
         assert_eq!(over.unwrap().data, [30, 20, 10, 3, 2, 1]);
+    }
+
+    #[test]
+    fn transparent_grey_shows_the_background_whatever_the_ink() {
+        for ink in [0, 255] {
+            let data = [ink, 255, 9, 0];
+            let over = |background| {
+                let wanted = Channels::Grey.into();
+                Pixels::over(background, (2, 1), 2, data[..].into(), wanted).unwrap()
+            };
+            assert_eq!(over(WHITE).data, [ink, 255]);
+            assert_eq!(over([0; 3]).data, [ink, 0]);
+            assert_eq!(over([0, 255, 0]).data, [ink, 150]);
+        }
+        let light = [255, 255, 9, 0].as_slice().into();
+        let drawing = Pixels::over(WHITE, (2, 1), 2, light, Colours::Drawing);
+        assert_eq!(drawing.unwrap().data, [255, 0]);
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub struct ImageSpec {
     /// How a picture of another size is made to fit, where the caller asks for the model's own way
     /// ([`super::Framing::Auto`]).
     pub fit: Fit,
-    /// Red, green and blue of what shows through transparent pixels; white by default. Of grey
-    /// pictures, [`super::to_grey`] finds a ground that their ink stands out from.
+    /// Red, green and blue of what shows through transparent pixels of a photograph; white by
+    /// default. For digits and garments, [`super::to_grey`] finds a ground that ink stands out from.
     #[serde(default = "white", skip_serializing_if = "is_white")]
     pub background: [u8; 3],
 }
@@ -106,7 +106,8 @@ impl ImageSpec {
     pub fn colours(&self, framing: Framing) -> Colours {
         match (self.fit, framing) {
             (Fit::Digit, Framing::Auto) => Colours::Ink,
-            _ => Colours::Channels(self.channels),
+            (Fit::Digit | Fit::Garment, _) => Colours::Drawing,
+            (Fit::Crop { .. } | Fit::Squash { .. }, _) => Colours::Channels(self.channels),
         }
     }
 

@@ -13,6 +13,17 @@ use prost::Message as _;
 pub use self::adapt::Normalisation;
 use crate::proto::{GraphProto, ModelProto, NodeProto};
 
+/// Operators that give the numbers of their first input, in another type, shape or range.
+const PASSING: [&str; 8] = [
+    "Cast",
+    "Clip",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+];
 /// The operator sets that are taken.
 const OPSETS: std::ops::RangeInclusive<i64> = 7..=23;
 /// The newest version of the file format that is taken.
@@ -100,11 +111,25 @@ impl ForeignModel {
         self.graph().output.iter().map(|it| it.name.as_str())
     }
 
-    /// The operator that makes a value.
+    /// The operator that makes a value, before those that only pass its numbers on in another type,
+    /// shape or range, such as Cast, Reshape and Clip.
     pub fn operator_of(&self, value: &str) -> Option<&str> {
-        let made = |node: &&NodeProto| node.output.iter().any(|it| it == value);
-        let node = self.graph().node.iter().find(made);
-        node.map(|node| node.op_type.as_str())
+        let nodes = &self.graph().node;
+        let made = |value: &str| {
+            let makes = |node: &&NodeProto| node.output.iter().any(|it| it == value);
+            nodes.iter().find(makes)
+        };
+        let mut node = made(value)?;
+        // A broken file may go in circles.
+        for _ in 0..nodes.len() {
+            let passes_on = PASSING.contains(&node.op_type.as_str());
+            let Some(before) = node.input.first().filter(|_| passes_on) else {
+                break;
+            };
+            let Some(earlier) = made(before) else { break };
+            node = earlier;
+        }
+        Some(&node.op_type)
     }
 
     /// Numbers in the constants: the parameters of a network, and a few more.

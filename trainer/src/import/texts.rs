@@ -21,6 +21,19 @@ pub(super) fn check(
     let (bytes, tokenizer) = tokenizer.ok_or_else(missing)?;
     let checked = tokenizer.check(spec);
     checked.map_err(|error| Error::Usage(error.to_string()))?;
+    let long = TextSpec {
+        max_tokens: 512,
+        ..spec.clone()
+    };
+    // A tokeniser without special tokens makes nothing of an empty text.
+    let special = tokenizer.encode("", &long).map_or(0, |it| it.tokens.len());
+    if special >= spec.max_tokens {
+        return Err(Error::Usage(format!(
+            "preprocessing.max_tokens: is {}, and the tokeniser adds {special} special tokens, \
+             which leaves none for a text; more are needed",
+            spec.max_tokens
+        )));
+    }
     let file = json(bytes).map_err(Error::Usage)?;
     let last_type = Added::of(&file).types.into_iter().max().unwrap_or(0);
     read_last_token(manifest, (spec, tokenizer, last_type), original)

@@ -10,10 +10,10 @@ use quintet_onnx::{DataType as OnnxType, Dim, GraphBuilder};
 use quintet_trainer::cli;
 use quintet_trainer::error::Error;
 
-const SIDE: usize = 4;
+pub(crate) const SIDE: usize = 4;
 const PIXELS: usize = SIDE * SIDE;
 
-const MANIFEST: &str = r#"
+pub(crate) const MANIFEST: &str = r#"
 task = "image_classification"
 source = "a test"
 licence = "MIT"
@@ -41,7 +41,7 @@ softmax = true
 "#;
 
 /// The mean of each channel of NCHW floats.
-fn channels(batch: Dim) -> Vec<u8> {
+pub(crate) fn channels(batch: Dim) -> Vec<u8> {
     graph(batch, false)
 }
 
@@ -88,7 +88,7 @@ fn import(folder: &Path, file: &[u8], manifest: &str, more: &[&str]) -> Result<S
 }
 
 /// How `import onnx` fails, which leaves nothing behind.
-fn refusal(file: &[u8], manifest: &str) -> String {
+pub(crate) fn refusal(file: &[u8], manifest: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let error = import(folder.path(), file, manifest, &[]).unwrap_err();
     assert!(!folder.path().join("models").exists());
@@ -309,7 +309,7 @@ fn means(shape: &[Dim], to: OnnxType) -> Vec<u8> {
 }
 
 /// The draft of a file's manifest.
-fn draft_of(file: &[u8]) -> String {
+pub(crate) fn draft_of(file: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
     fs::write(&path, file).unwrap();

@@ -131,6 +131,17 @@ fn every_token_is_run_and_every_length() {
 }
 
 #[test]
+fn a_text_needs_more_tokens_than_the_special_ones() {
+    for most in [1, 2] {
+        let short = MANIFEST.replace("max_tokens = 12", &format!("max_tokens = {most}"));
+        let error = refusal(&words(TOKENS, NAMES), &short, TOKENIZER);
+        let expected =
+            format!("preprocessing.max_tokens: is {most}, and the tokeniser adds 2 special tokens");
+        assert!(error.contains(&expected), "{error}");
+    }
+}
+
+#[test]
 fn every_type_is_run() {
     let mut g = GraphBuilder::new("types");
     let shape = || [Dim::symbol("B"), Dim::symbol("S")];

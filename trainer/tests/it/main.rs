@@ -13,6 +13,7 @@ mod extension;
 mod gan;
 mod import_huggingface;
 mod import_onnx;
+mod import_onnx_outputs;
 mod import_onnx_texts;
 mod import_torchvision;
 mod int8;

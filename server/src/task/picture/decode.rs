@@ -132,7 +132,10 @@ fn ends_in_repetition(image: &DynamicImage) -> bool {
 
 /// Whether grey levels stay as they are.
 fn is_grey(wanted: Colours) -> bool {
-    matches!(wanted, Colours::Ink | Colours::Channels(Channels::Grey))
+    matches!(
+        wanted,
+        Colours::Ink | Colours::Drawing | Colours::Channels(Channels::Grey)
+    )
 }
 
 /// Some programs write levels of 8 bits into a file of 16. Where no level of a picture is larger,

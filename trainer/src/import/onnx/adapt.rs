@@ -203,6 +203,16 @@ fn output(
     (tensor, mut spec): (&Tensor, TensorSpec),
     problem: ProblemType,
 ) -> Result<TensorSpec, Error> {
+    let made = model.operator_of(&tensor.name).unwrap_or_default();
+    let is_probability = matches!(made, "Softmax" | "Sigmoid");
+    // The server would compute them from what are probabilities already. A regression's are served
+    // as they are.
+    if spec.role == Some(Role::Logits) && is_probability && problem != ProblemType::Regression {
+        let field = format!("outputs.{}.role", tensor.name);
+        let problem = format!("is logits, and the file makes them by {made}");
+        let allowed = "probabilities, of multi_label_classification by Sigmoid, or score";
+        return Err(Error::Usage(format!("{field}: {problem}; {allowed}")));
+    }
     let is_row = matches!(spec.role, Some(Role::Logits | Role::Probabilities));
     if let (true, [_, Dim::Fixed(classes), rest @ ..]) = (is_row, &spec.shape[..])
         && !rest.is_empty()

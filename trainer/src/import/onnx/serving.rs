@@ -20,6 +20,11 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), ManifestError> {
     match manifest.task.as_str() {
         task::IMAGE_CLASSIFICATION => {
             ImageInput::of(manifest)?;
+            if manifest.problem_type == ProblemType::Regression {
+                let allowed = "single_label_classification or multi_label_classification of images";
+                let error = ManifestError::field("problem_type", "regression", allowed);
+                return Err(error);
+            }
             let fits = has(Role::Probabilities) || has(Role::Logits);
             needs(fits, "one of probabilities or logits")?;
         }
