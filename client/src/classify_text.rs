@@ -60,7 +60,8 @@ impl TextInput {
         })
     }
 
-    /// Two texts that are classified together, such as a premise and a hypothesis.
+    /// Two texts that are classified together, such as a premise and a hypothesis. An empty second
+    /// text is none.
     pub fn pair(text: impl Into<String>, text_pair: impl Into<String>) -> Self {
         Self(wire::TextInput {
             text: text.into(),

@@ -141,6 +141,37 @@ async fn pairs_and_company_change_no_answer() {
 }
 
 #[tokio::test]
+async fn an_empty_second_text_is_none() {
+    let server = server()
+        .bundle(labels("topics", &TOPICS, SingleLabelClassification))
+        .text(tiny_text("reviews"))
+        .start()
+        .await;
+    let texts = vec![pair("good", ""), pair("", ""), pair("", "good")];
+    let of_topics = v1::ClassifyTextRequest {
+        model: "topics".to_owned(),
+        ..request(texts)
+    };
+    let reply = ask(&server, of_topics).await.unwrap();
+    let expected: [(&[i64], usize); 3] = [
+        (&[CLS, GOOD, SEP], 0),
+        (&[CLS, SEP], 0),
+        (&[CLS, SEP, GOOD, SEP], 2),
+    ];
+    for (found, (tokens, typed)) in reply.classifications.iter().zip(expected) {
+        assert_eq!(found.tokens as usize, tokens.len());
+        assert_near(&found.logits, &logits(tokens, typed, 3));
+    }
+    // A model of single texts reads it, too.
+    let single = v1::ClassifyTextRequest {
+        model: "reviews".to_owned(),
+        return_logits: false,
+        ..request(vec![pair("good", "")])
+    };
+    ask(&server, single).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_a_model_cannot_do_is_refused() {
     let server = server()
         .bundle(labels("topics", &TOPICS, SingleLabelClassification))
@@ -179,7 +210,7 @@ async fn what_a_model_cannot_do_is_refused() {
             "is 101 bytes; at most 100 are allowed",
         ),
         (
-            of("reviews", vec![text(""), pair("good", "")]),
+            of("reviews", vec![text(""), pair("good", "bad")]),
             "texts[1].text_pair",
             "is set; the model reads single texts",
         ),

@@ -258,9 +258,9 @@ pub struct TextInput {
     /// In UTF-8.
     #[prost(string, tag = "1")]
     pub text: ::prost::alloc::string::String,
-    /// The second text of a pair, such as the hypothesis that `text` entails. Absent: there is none.
-    /// A model that does not read pairs refuses it. Of a pair that is too long, tokens of the longer
-    /// text are left out first.
+    /// The second text of a pair, such as the hypothesis that `text` entails. Absent or empty: there
+    /// is none. A model that does not read pairs refuses it. Of a pair that is too long, tokens of the
+    /// longer text are left out first.
     #[prost(string, optional, tag = "2")]
     pub text_pair: ::core::option::Option<::prost::alloc::string::String>,
 }

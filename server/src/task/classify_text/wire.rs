@@ -25,7 +25,8 @@ impl Input for v1::TextInput {
     }
 
     fn pair(&self) -> Option<&str> {
-        self.text_pair.as_deref()
+        // As `transformers` reads it.
+        self.text_pair.as_deref().filter(|pair| !pair.is_empty())
     }
 }
 
