@@ -113,7 +113,16 @@ impl Family {
         };
         let mut known = Self::ALL.into_iter();
         let found = known.find(|it| matches!(classes, [class] if class == it.class()));
-        found.ok_or_else(|| format!("architectures is {classes:?}; one of {allowed} is allowed"))
+        let found = found
+            .ok_or_else(|| format!("architectures is {classes:?}; one of {allowed} is allowed"))?;
+        // `transformers` goes by this key, where it is there.
+        match raw.model_type.as_deref() {
+            Some(other) if other != found.name() => Err(format!(
+                "model_type is {other:?}; {:?} is allowed, as architectures is {classes:?}",
+                found.name()
+            )),
+            _ => Ok(found),
+        }
     }
 }
 

@@ -56,6 +56,11 @@ pub(super) fn labels(raw: &Raw) -> Result<Labels, String> {
             "id2label has the name `{name}`; each must be there once and not be empty"
         ));
     }
+    if let Some(name) = names.iter().find(|name| name.contains(char::is_control)) {
+        return Err(format!(
+            "id2label has the name {name:?}; one without control characters is allowed"
+        ));
+    }
     let problem_type = match raw.problem_type.as_deref() {
         None if count == 1 => ProblemType::Regression,
         Some("single_label_classification") if count == 1 => {
@@ -113,6 +118,10 @@ mod tests {
             assert_eq!(read(&json).unwrap().problem_type, expected, "{json}");
         }
         assert_eq!(read(two).unwrap().names, ["bad", "good"]);
+        let control = r#""id2label": {"0": "a\nb", "1": "\u001b[31m"}"#;
+        let error = read(control).unwrap_err();
+        let words = r#"id2label has the name "a\nb"; one without control"#;
+        assert!(error.starts_with(words), "{error}");
         let single = r#""num_labels": 1, "problem_type": "single_label_classification""#;
         let error = read(single).unwrap_err();
         assert!(error.contains("with one label"), "{error}");

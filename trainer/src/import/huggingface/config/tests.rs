@@ -111,3 +111,11 @@ fn each_family_has_its_own_keys_of_sizes() {
     let config = read("Bert", r#", "dim": 24, "n_heads": 5, "activation": "mish""#).unwrap();
     assert_eq!((config.encoder.hidden, config.encoder.heads), (768, 12));
 }
+
+#[test]
+fn an_architecture_of_another_model_type_is_refused() {
+    read("Bert", r#", "model_type": "bert""#).unwrap();
+    let error = read("Bert", r#", "model_type": "roberta""#).unwrap_err();
+    let words = r#"model_type is "roberta"; "bert" is allowed, as architectures is ["Bert"#;
+    assert!(error.starts_with(words), "{error}");
+}
