@@ -136,6 +136,9 @@ def check_refusals(trainer, good, models, scratch):
 
         return edit
 
+    def settings(**changes):
+        return lambda folder: (folder / "tokenizer_config.json").write_text(json.dumps(changes))
+
     def corrupt(folder):
         path = folder / "model.safetensors"
         path.write_bytes(path.read_bytes()[:-1000])
@@ -161,6 +164,10 @@ def check_refusals(trainer, good, models, scratch):
         (edit_config(hidden_act="mish"), "hidden_act is mish; gelu"),
         (edit_config(is_decoder=True), "is_decoder is set"),
         (edit_config(architectures=["BertForMaskedLM"]), "architectures is"),
+        (edit_config(model_type="roberta"), 'model_type is "roberta"; "bert" is allowed'),
+        (settings(do_lower_case=False), "normalizer.lowercase is true; tokenizer_class BertTokenizer"),
+        (settings(cls_token="[MASK]"), "post_processor is [CLS]:0"),
+        (settings(tokenizer_class="FunnelTokenizer"), "tokenizer_class is FunnelTokenizer"),
         (shrink_vocabulary, "the network has an embedding of 50"),
         (empty_tokenizer, "tokenizer.json"),
     ]:

@@ -109,6 +109,12 @@ def save(folder, config, tokenizer, names, *, seed, dtype=torch.float32, side="r
     wrapped.save_pretrained(folder)
 
 
+def of_class(folder, name, **settings):
+    """Has the tokeniser read by a class that `transformers` makes of the vocabulary alone."""
+    settings = {"tokenizer_class": name, "model_max_length": 512, **settings}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+
+
 SMALL = {"hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 96}
 
 
@@ -147,6 +153,10 @@ def write_all(folder):
     save(folder / "roberta", roberta(**several), *bpe, seed=6)
     number = {"num_labels": 1, "problem_type": "regression"}
     save(folder / "roberta-score", roberta(**number), *bpe, seed=7, dtype=torch.bfloat16)
+    save(folder / "bert-class", bert(**nli), *cased, seed=9)
+    of_class(folder / "bert-class", "BertTokenizer", do_lower_case=False)
+    save(folder / "roberta-class", roberta(**nli), *bpe, seed=10)
+    of_class(folder / "roberta-class", "RobertaTokenizerFast")
     return sorted(path.name for path in folder.iterdir())
 
 

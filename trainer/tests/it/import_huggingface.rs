@@ -31,6 +31,9 @@ const TOKENIZER: &str = r#"{"version": "1.0", "truncation": {"max_length": 4, "s
     "model": {"type": "WordLevel", "unk_token": "[UNK]", "vocab": {"[PAD]": 0, "[CLS]": 1,
         "[SEP]": 2, "[UNK]": 3, "film": 4, "It": 5}}}"#;
 
+const TOKENIZER_CONFIG: &str = r#"{"tokenizer_class": "PreTrainedTokenizerFast",
+    "model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}"#;
+
 /// Breaks a checkpoint.
 type Edit = Box<dyn Fn(&Path)>;
 
@@ -114,6 +117,7 @@ fn checkpoint() -> TempDir {
     let write = |name: &str, content: &[u8]| fs::write(folder.path().join(name), content).unwrap();
     write("config.json", CONFIG.as_bytes());
     write("tokenizer.json", TOKENIZER.as_bytes());
+    write("tokenizer_config.json", TOKENIZER_CONFIG.as_bytes());
     write("model.safetensors", &safetensors(Dtype::F32, |_| true));
     folder
 }

@@ -1,136 +1,139 @@
-//! What `tokenizer_config.json` says of what `tokenizer.json` does.
+//! What a class of tokenisers makes, compared with what `tokenizer.json` does.
+
+use std::fmt::Display;
 
 use serde_json::Value;
 
-use super::tokenizer::{NamedToken, Settings, TOKENIZER_CONFIG, TYPED};
+use super::added_tokens::number_of;
+use super::classes::{Class, Kind, Version};
+use super::config::Config;
+use super::made::made;
+use super::settings::{Settings, TOKENIZER_CONFIG};
+use super::template::{joined, template};
+use crate::import::added::Added;
+use crate::progress;
 
-/// `transformers` takes these from the configuration, so the two files must agree.
-pub(super) fn check_agreement(file: &Value, settings: &Settings) -> Result<(), String> {
-    let (normalizer, splitter) = (&file["normalizer"], &file["pre_tokenizer"]);
-    let lowercases = match of_part(normalizer, "BertNormalizer", "lowercase") {
-        None if has_part(normalizer, "Lowercase") => Some(true),
-        None if has_part(normalizer, "Sequence") => Some(false),
-        found => found,
-    };
-    let of_bert = |key| of_part(normalizer, "BertNormalizer", key);
-    let prefix_space = of_part(splitter, "ByteLevel", "add_prefix_space");
-    for (place, found, key, said) in [
-        (
-            "normalizer.lowercase",
-            lowercases,
-            "do_lower_case",
-            settings.do_lower_case,
-        ),
-        (
-            "normalizer.strip_accents",
-            of_bert("strip_accents").or(of_bert("lowercase")),
-            "strip_accents",
-            settings.strip_accents,
-        ),
-        (
-            "normalizer.handle_chinese_chars",
-            of_bert("handle_chinese_chars"),
-            "tokenize_chinese_chars",
-            settings.tokenize_chinese_chars,
-        ),
-        (
-            "pre_tokenizer.add_prefix_space",
-            prefix_space,
-            "add_prefix_space",
-            settings.add_prefix_space,
-        ),
-    ] {
-        if let (Some(found), Some(said)) = (found, said)
-            && found != said
-        {
-            return Err(format!(
-                "{place} is {found}; {key} of {TOKENIZER_CONFIG} is {said}"
-            ));
-        }
-    }
-    Ok(())
+/// How a tokeniser is read.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'s> {
+    pub(super) class: &'s Class,
+    pub(super) version: Version,
+    pub(super) settings: &'s Settings,
+    /// Whether the network gets the types of tokens.
+    pub(super) has_types: bool,
 }
 
-/// Refuses a file that is not what its class makes: `transformers` takes the vocabulary alone from
-/// it for these classes. All others are taken as the file has them.
-pub(super) fn check_class(file: &Value, class: &str) -> Result<(), String> {
-    let kind = |part: &str| file[part]["type"].as_str().unwrap_or("null");
-    let model = match kind("model") {
-        // Files of old do not say.
-        "null" if !file["model"]["merges"].is_null() => "BPE",
-        "null" => "WordPiece",
-        kind => kind,
-    };
-    let made = if class == "RobertaTokenizer" {
-        ["BPE", "null", "ByteLevel"]
-    } else if class == "DistilBertTokenizer" || TYPED.contains(&class) {
-        ["WordPiece", "BertNormalizer", "BertPreTokenizer"]
-    } else if class == "MPNetTokenizer" {
-        return Err(format!(
-            "is of tokenizer_class {class} ({TOKENIZER_CONFIG}), which adds special tokens of its \
-             own to pairs; PreTrainedTokenizerFast, which takes the file as it is, is allowed"
-        ));
-    } else {
-        return Ok(());
-    };
-    let found = [model, kind("normalizer"), kind("pre_tokenizer")];
-    let parts = ["model.type", "normalizer.type", "pre_tokenizer.type"];
-    for ((part, found), made) in parts.into_iter().zip(found).zip(made) {
+impl<'s> Reading<'s> {
+    /// By this version of `transformers`.
+    pub(super) fn of(
+        class: &'s Class,
+        version: Version,
+        settings: &'s Settings,
+        config: &Config,
+    ) -> Self {
+        Self {
+            class,
+            version,
+            settings,
+            has_types: config.has_token_types() && class.gives_types(version, settings),
+        }
+    }
+
+    /// Refuses a file whose settings are not those that the class makes.
+    ///
+    /// # Errors
+    /// The first that differs, and what makes it so.
+    pub(super) fn check(self, file: &Value) -> Result<(), String> {
+        for made in made(file, self.class, self.version, self.settings) {
+            let found = made.found(file);
+            if found != made.value {
+                return Err(self.refusal(made.path, found, &made.value, made.key));
+            }
+        }
+        if self.class.rebuilds(self.version) {
+            self.check_post_processor(file)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the special tokens around texts are those of the settings.
+    fn check_post_processor(self, file: &Value) -> Result<(), String> {
+        let keys = ["cls_token", "sep_token"];
+        let tokens = keys.map(|key| self.class.token(key, self.settings));
+        let names = [&tokens[0], &tokens[1]].map(|token| token.as_str().unwrap_or_default());
+        let made = joined(names, self.class.kind == Kind::Roberta);
+        let made = template(&made, self.has_types).unwrap_or_default();
+        let post_processor = &file["post_processor"];
+        let found = template(post_processor, self.has_types);
+        let found = found.unwrap_or_else(|| post_processor["type"].to_string());
         if found != made {
-            return Err(format!(
-                "{part} is {found}; tokenizer_class {class} makes {made} whatever the file says, \
-                 and PreTrainedTokenizerFast takes the file as it is"
+            let said = |key: &&str| self.settings.said(key).is_some();
+            let key = keys.into_iter().find(said);
+            return Err(self.refusal("post_processor", found, &made, key));
+        }
+        for (name, found) in Added::of(file).tokens {
+            let made = match self.class.kind {
+                Kind::Herbert if name == names[0] => Some(0),
+                Kind::Herbert => Some(2),
+                _ => number_of(file, name),
+            };
+            if made != Some(found) {
+                let made = made.map_or("none".to_owned(), |made| made.to_string());
+                let path = format!("post_processor: the number of `{name}`");
+                return Err(self.refusal(&path, found, &made, None));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says where the other version would answer otherwise.
+    pub(super) fn note_difference(self, other: Self, saved: Option<Version>, file: &Value) {
+        let why = match saved {
+            Some(_) => "which saved the checkpoint",
+            None => "as no file has transformers_version",
+        };
+        let number = self.version.number();
+        let why = format!("as transformers {number} does, {why}");
+        let number = other.version.number();
+        if let Err(problem) = other.check(file) {
+            progress::line(&format!(
+                "note: texts are read {why}; {number} does otherwise: {problem}"
+            ));
+        }
+        let is_typed = || Added::of(file).types.iter().any(|it| *it != 0);
+        if self.has_types != other.has_types && is_typed() {
+            let gets = if self.has_types {
+                "gets"
+            } else {
+                "does not get"
+            };
+            progress::line(&format!(
+                "note: the network {gets} the types of two texts, {why}; {number} does otherwise, \
+                 as {TOKENIZER_CONFIG} has no model_input_names"
             ));
         }
     }
-    Ok(())
-}
 
-/// Refuses tokens that another file adds to this one.
-pub(super) fn check_added_tokens(file: &Value, named: &[NamedToken]) -> Result<(), String> {
-    let added = file["added_tokens"].as_array().into_iter().flatten();
-    let added: Vec<_> = added.filter_map(|it| it["content"].as_str()).collect();
-    let vocabulary = &file["model"]["vocab"];
-    let has = |name: &str| {
-        let pieces = vocabulary.as_array().into_iter().flatten();
-        vocabulary.get(name).is_some() || pieces.into_iter().any(|piece| piece[0] == name)
-    };
-    // Special tokens are not read from texts, so these may be in the vocabulary alone.
-    let is_there = |token: &&NamedToken| {
-        added.contains(&token.name.as_str()) || token.is_special && has(&token.name)
-    };
-    let missing = named.iter().find(|token| !is_there(token));
-    missing.map_or(Ok(()), |token| {
-        Err(format!(
-            "adds the token `{}` as {}, which added_tokens of tokenizer.json has not; tokens that \
-             it has are allowed",
-            token.name, token.number
-        ))
-    })
-}
-
-/// The special tokens that a model has beside those of BERT and RoBERTa, such as marks of entities.
-pub(super) fn own_special_tokens(file: &Value) -> Vec<&str> {
-    const USUAL: [&str; 10] = [
-        "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "<pad>", "</s>", "<unk>", "<mask>",
-    ];
-    let added = file["added_tokens"].as_array().into_iter().flatten();
-    let special = added.filter(|token| token["special"] == true);
-    let names = special.filter_map(|token| token["content"].as_str());
-    names.filter(|name| !USUAL.contains(name)).collect()
-}
-
-/// The parts of a normaliser or pre-tokeniser: itself, or those of a sequence.
-fn parts(whole: &Value) -> impl Iterator<Item = &Value> {
-    let lists = ["normalizers", "pretokenizers"].map(|key| whole[key].as_array());
-    std::iter::once(whole).chain(lists.into_iter().flatten().flatten())
-}
-
-fn has_part(whole: &Value, kind: &str) -> bool {
-    parts(whole).any(|part| part["type"] == kind)
-}
-
-fn of_part(whole: &Value, kind: &str, key: &str) -> Option<bool> {
-    let mut parts = parts(whole).filter(|part| part["type"] == kind);
-    parts.find_map(|part| part[key].as_bool())
+    fn refusal(
+        self,
+        path: &str,
+        found: impl Display,
+        made: &impl Display,
+        key: Option<&str>,
+    ) -> String {
+        let (name, number) = (self.class.name, self.version.number());
+        let cause = match key.map(|key| (key, self.settings.said(key))) {
+            None => "whatever the files say".to_owned(),
+            Some((key, Some((_, file)))) => format!("of {key} in {file}"),
+            Some((key, None)) => format!("where {TOKENIZER_CONFIG} has no {key}"),
+        };
+        let generic = match self.class.kind {
+            Kind::Generic => "",
+            _ => "; tokenizer_class PreTrainedTokenizerFast takes the file as it is",
+        };
+        format!(
+            "{path} is {found}; tokenizer_class {name} of transformers {number} makes {made} \
+             {cause}{generic}"
+        )
+    }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(super) pad_token_id: i64,
     /// The class of its tokeniser, where the configuration says so.
     pub(super) tokenizer_class: Option<String>,
+    /// The version of `transformers` that wrote it, where it says so.
+    pub(super) transformers_version: Option<String>,
 }
 
 /// The keys that matter. A key that is absent has the value that `transformers` gives it.
@@ -44,6 +46,7 @@ pub(super) struct Raw {
     architectures: Option<Vec<String>>,
     model_type: Option<String>,
     tokenizer_class: Option<String>,
+    transformers_version: Option<String>,
     vocab_size: Option<i64>,
     hidden_size: Option<i64>,
     num_hidden_layers: Option<i64>,
@@ -202,6 +205,7 @@ impl Config {
             labels,
             pad_token_id,
             tokenizer_class: raw.tokenizer_class.clone(),
+            transformers_version: raw.transformers_version.clone(),
         })
     }
 

@@ -1,13 +1,18 @@
 //! Text classifiers of Hugging Face's `transformers`: a folder with `config.json`,
 //! `model.safetensors`, `tokenizer.json` and `tokenizer_config.json`.
 
+mod added_tokens;
 mod agreement;
 pub(crate) mod checkpoint;
+mod classes;
 pub(crate) mod config;
 mod labels;
+mod made;
 pub(crate) mod names;
 mod padding;
 mod proof;
+mod settings;
+mod template;
 pub(crate) mod tokenizer;
 mod weights;
 

@@ -1,38 +1,24 @@
 //! `tokenizer.json` and `tokenizer_config.json`: from texts to tokens.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use quintet_bundle::text::{Pairs, Side, TextSpec, Tokenizer};
-use serde::Deserialize;
+use quintet_bundle::text::{Pairs, TextSpec, Tokenizer};
 use serde_json::Value;
 
 use super::CONFIG;
-use super::agreement::{check_added_tokens, check_agreement, check_class, own_special_tokens};
+use super::added_tokens::{Named, own_special_tokens};
+use super::agreement::Reading;
+use super::classes::{Class, Version};
 use super::config::{Config, Family};
 use super::padding::check_pad_token;
+use super::settings::{Settings, TOKENIZER_CONFIG};
 use crate::error::Error;
 use crate::import::MAX_TOKENIZER_BYTES;
 use crate::import::added::{Added, check_dropout, clear_types};
 use crate::import::target::{is_there, json, read};
 use crate::progress;
 
-/// Classes of `transformers` that give types to a network where the files do not say otherwise. All
-/// others give none, `PreTrainedTokenizerFast` and `TokenizersBackend` among them.
-pub(super) const TYPED: [&str; 8] = [
-    "BertTokenizer",
-    "ConvBertTokenizer",
-    "DPRQuestionEncoderTokenizer",
-    "ElectraTokenizer",
-    "LayoutLMTokenizer",
-    "LxmertTokenizer",
-    "MobileBertTokenizer",
-    "SqueezeBertTokenizer",
-];
-
 const TOKENIZER: &str = "tokenizer.json";
-pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-const ADDED_TOKENS: &str = "added_tokens.json";
 
 /// A tokeniser as it goes into the bundle.
 #[derive(Debug)]
@@ -47,35 +33,10 @@ pub(crate) struct Imported {
     pub(super) has_token_types: bool,
 }
 
-/// A token that another file than `tokenizer.json` names.
-#[derive(Debug)]
-pub(super) struct NamedToken {
-    pub(super) name: String,
-    pub(super) number: String,
-    /// Whether it is never read from a text.
-    pub(super) is_special: bool,
-}
-
-/// The keys that matter.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Settings {
-    // 1e30 stands for no limit.
-    model_max_length: Option<f64>,
-    truncation_side: Option<String>,
-    tokenizer_class: Option<String>,
-    model_input_names: Option<Vec<String>>,
-    pad_token: Option<Value>,
-    added_tokens_decoder: Option<BTreeMap<String, Value>>,
-    pub(super) do_lower_case: Option<bool>,
-    pub(super) strip_accents: Option<bool>,
-    pub(super) tokenize_chinese_chars: Option<bool>,
-    pub(super) add_prefix_space: Option<bool>,
-}
-
 /// Reads the tokeniser of a folder and checks that it fits the network.
 pub(crate) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> {
     let path = folder.join(TOKENIZER);
-    let settings = settings(&folder.join(TOKENIZER_CONFIG))?;
+    let settings = Settings::read(folder)?;
     if !is_there(&path) {
         return Err(Error::file(&path)(
             "is missing; `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(OTHER)` of \
@@ -85,21 +46,31 @@ pub(crate) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> 
     let bytes = read(&path, MAX_TOKENIZER_BYTES)?;
     let mut file: Value = json(&bytes).map_err(Error::file(&path))?;
     let refuse = |problem: String| Error::file(&path)(problem);
-    if let Some(class) = class_of(&settings, config) {
-        check_class(&file, class).map_err(refuse)?;
-    }
-    check_agreement(&file, &settings).map_err(refuse)?;
-    let (named_by, named) = named_tokens(folder, &settings)?;
-    check_added_tokens(&file, &named).map_err(Error::file(&folder.join(named_by)))?;
+    let class = Class::of(&settings, config);
+    let class = class.map_err(|(file, problem)| Error::file(&folder.join(file))(problem))?;
+    let saved = Version::of(&settings, config);
+    let version = saved.unwrap_or(Version::Five);
+    let reading = |version| Reading::of(class, version, &settings, config);
+    let (reading, other) = (reading(version), reading(version.other()));
+    reading.check(&file).map_err(refuse)?;
+    let named = Named::read(folder, &settings)?;
+    let added = named.check(&file, reading);
+    added.map_err(Error::file(&folder.join(named.file)))?;
     check_dropout(&file).map_err(refuse)?;
     check_types(&file, config).map_err(refuse)?;
-    let has_types = config.has_token_types() && passes_types(&settings, config);
+    if saved != Some(Version::Five) {
+        reading.note_difference(other, saved, &file);
+    }
+    let has_types = reading.has_types;
     if let own @ [_, ..] = &own_special_tokens(&file)[..] {
         progress::line(&format!(
             "note: the special tokens {} are read as any other text",
             own.join(", ")
         ));
     }
+    // The file's own truncation says which end is cut, and is taken away then.
+    let spec = spec(config, &settings, &file);
+    let spec = spec.map_err(Error::file(&folder.join(TOKENIZER_CONFIG)))?;
     adapt(&mut file, has_types);
     let added = Added::of(&file);
     if has_types {
@@ -121,7 +92,6 @@ pub(crate) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> 
     let holder = format!("the network has an embedding of {rows}");
     added.check_tokens(rows, &holder).map_err(refuse)?;
     check_padding(&tokenizer, &settings, config).map_err(refuse)?;
-    let spec = spec(config, &settings).map_err(Error::file(&folder.join(TOKENIZER_CONFIG)))?;
     if config.family == Family::Roberta {
         check_pad_token(&file, &added, &tokenizer, &spec)
             .map_err(Error::file(&folder.join(CONFIG)))?;
@@ -147,60 +117,14 @@ pub(crate) fn import(folder: &Path, config: &Config) -> Result<Imported, Error> 
     })
 }
 
-/// Whether `transformers` gives the types that its tokeniser makes to the network.
-fn passes_types(settings: &Settings, config: &Config) -> bool {
-    if let Some(names) = &settings.model_input_names {
-        return names.iter().any(|it| it == "token_type_ids");
-    }
-    // Without a class, the tokeniser is that of the family.
-    class_of(settings, config).is_none_or(|class| TYPED.contains(&class))
-}
-
-/// The class of the tokeniser where the files name one, without `Fast`, which changes nothing.
-fn class_of<'s>(settings: &'s Settings, config: &'s Config) -> Option<&'s str> {
-    let of_config = config.tokenizer_class.as_ref();
-    let of_config = of_config.filter(|class| !class.is_empty());
-    let class = settings.tokenizer_class.as_ref().or(of_config);
-    class.map(|class| class.strip_suffix("Fast").unwrap_or(class))
-}
-
-/// The tokens that a file beside `tokenizer.json` adds to it, and the name of that file.
-fn named_tokens(
-    folder: &Path,
-    settings: &Settings,
-) -> Result<(&'static str, Vec<NamedToken>), Error> {
-    if let Some(tokens) = &settings.added_tokens_decoder {
-        let token = |(number, token): (&String, &Value)| NamedToken {
-            name: token["content"].as_str().unwrap_or_default().to_owned(),
-            number: number.clone(),
-            is_special: token["special"] == true,
-        };
-        return Ok((TOKENIZER_CONFIG, tokens.iter().map(token).collect()));
-    }
-    // `transformers` reads this one only without the key.
-    let path = folder.join(ADDED_TOKENS);
-    if !is_there(&path) {
-        return Ok((ADDED_TOKENS, Vec::new()));
-    }
-    let bytes = read(&path, MAX_TOKENIZER_BYTES)?;
-    let tokens: BTreeMap<String, i64> = json(&bytes).map_err(Error::file(&path))?;
-    let token = |(name, number): (String, i64)| NamedToken {
-        name,
-        number: number.to_string(),
-        is_special: false,
-    };
-    Ok((ADDED_TOKENS, tokens.into_iter().map(token).collect()))
-}
-
 /// RoBERTa counts positions by the tokens that are no padding, so both files must mean the same.
 fn check_padding(
     tokenizer: &Tokenizer,
     settings: &Settings,
     config: &Config,
 ) -> Result<(), String> {
-    let named = settings.pad_token.as_ref();
-    let named = named.and_then(|it| it.as_str().or(it["content"].as_str()));
-    let named = named.unwrap_or("<pad>");
+    let named = settings.token("pad_token", Value::Null);
+    let named = named.as_str().unwrap_or("<pad>");
     match tokenizer.token(named) {
         Some(number) if config.family == Family::Roberta && number != config.pad_token_id => {
             Err(format!(
@@ -211,14 +135,6 @@ fn check_padding(
         }
         _ => Ok(()),
     }
-}
-
-/// Those of the file; without one, those of `transformers`.
-fn settings(path: &Path) -> Result<Settings, Error> {
-    if !is_there(path) {
-        return Ok(Settings::default());
-    }
-    json(&read(path, MAX_TOKENIZER_BYTES)?).map_err(Error::file(path))
 }
 
 /// A network of RoBERTa's family gets type 0 for all tokens.
@@ -250,29 +166,11 @@ fn adapt(file: &mut Value, has_types: bool) {
     }
 }
 
-fn spec(config: &Config, settings: &Settings) -> Result<TextSpec, String> {
+fn spec(config: &Config, settings: &Settings, file: &Value) -> Result<TextSpec, String> {
     let longest = config.longest();
-    let max_tokens = match settings.model_max_length {
-        Some(length) if length < 1.0 => {
-            return Err(format!(
-                "model_max_length is {length}; at least 1 is needed"
-            ));
-        }
-        // A cast of a larger number gives the largest.
-        Some(length) => longest.min(length as usize),
-        None => longest,
-    };
-    let truncation_side = match settings.truncation_side.as_deref() {
-        None | Some("right") => Side::Right,
-        Some("left") => Side::Left,
-        Some(other) => {
-            let allowed = "left and right are allowed";
-            return Err(format!("truncation_side is {other}; {allowed}"));
-        }
-    };
     Ok(TextSpec {
-        max_tokens,
-        truncation_side,
+        max_tokens: settings.limit()?.map_or(longest, |it| it.min(longest)),
+        truncation_side: settings.truncation_side(file)?,
         add_special_tokens: true,
         pad_token_id: config.pad_token_id,
         clean_text: false,

@@ -35,6 +35,9 @@ fn imported(model: &str) -> Imported {
     });
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("tokenizer.json"), file.to_string()).unwrap();
+    let settings = json!({"tokenizer_class": "PreTrainedTokenizerFast"});
+    let path = folder.path().join("tokenizer_config.json");
+    std::fs::write(path, settings.to_string()).unwrap();
     let config = json!({"model_type": "bert", "vocab_size": 14, "type_vocab_size": 1});
     let config = Config::of_encoder(config.to_string().as_bytes()).unwrap();
     import(folder.path(), &config).unwrap()

@@ -1,9 +1,12 @@
 //! Tokenisers as files have them, and what is refused of them.
 
+use quintet_bundle::text::Side;
 use serde_json::json;
 
 use super::*;
 
+mod added;
+mod classes;
 mod padding;
 
 use self::padding::pad;
@@ -50,6 +53,12 @@ fn tokenizer() -> Value {
     })
 }
 
+/// Settings whose class takes the file as it is, and gives its types.
+fn generic() -> Value {
+    json!({"tokenizer_class": "TokenizersBackend",
+        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"]})
+}
+
 fn read(file: &Value, settings: &Value, class: &str) -> Result<Imported, String> {
     read_for(&config(class), file, settings)
 }
@@ -79,6 +88,34 @@ fn the_files_own_truncation_and_padding_do_not_count() {
 }
 
 #[test]
+fn old_names_of_settings_count() {
+    for (settings, longest) in [
+        (json!({"max_len": 5}), 5),
+        (json!({"max_len": 5, "model_max_length": 6}), 6),
+        // Null is no limit, and there nevertheless.
+        (json!({"max_len": 5, "model_max_length": null}), 12),
+    ] {
+        let imported = read(&tokenizer(), &settings, "Bert").unwrap();
+        assert_eq!(imported.spec.max_tokens, longest, "{settings}");
+    }
+    let error = read(&tokenizer(), &json!({"max_len": 0}), "Bert").unwrap_err();
+    assert!(error.contains("max_len is 0; at least 1"), "{error}");
+}
+
+#[test]
+fn the_file_says_which_end_is_cut_where_its_settings_do_not() {
+    let mut file = tokenizer();
+    file["truncation"]["direction"] = "Left".into();
+    for (settings, side) in [
+        (json!({}), Side::Left),
+        (json!({"truncation_side": "right"}), Side::Right),
+    ] {
+        let imported = read(&file, &settings, "Bert").unwrap();
+        assert_eq!(imported.spec.truncation_side, side, "{settings}");
+    }
+}
+
+#[test]
 fn a_network_without_token_types_reads_pairs_without_them() {
     let none = json!({});
     let imported = read(&tokenizer(), &none, "Bert").unwrap();
@@ -103,95 +140,14 @@ fn special_tokens_of_a_models_own_are_told() {
 #[test]
 fn types_that_the_network_would_not_get_are_refused() {
     // RoBERTa has two types where its configuration does not say otherwise.
-    let error = read(&tokenizer(), &json!({}), "Roberta").unwrap_err();
+    let error = read(&tokenizer(), &generic(), "Roberta").unwrap_err();
     assert!(error.contains("types are only read of BERT"), "{error}");
     let mut file = tokenizer();
     clear_types(&mut file["post_processor"]);
     file["added_tokens"] = json!([pad("[PAD]", 0)]);
     let config = config_with("Roberta", &json!({"pad_token_id": 0}));
-    read_for(&config, &file, &json!({"pad_token": "[PAD]"})).unwrap();
-}
-
-#[test]
-fn tokens_that_another_file_adds_are_refused() {
-    let mut file = tokenizer();
-    file["added_tokens"] = json!([pad("[PAD]", 0)]);
-    let named = |content: &str, special: bool| {
-        let token = json!({"content": content, "special": special});
-        json!({"added_tokens_decoder": {"5": token}})
-    };
-    for (content, special) in [("[PAD]", false), ("[PAD]", true), ("[CLS]", true)] {
-        read(&file, &named(content, special), "Bert").unwrap();
-    }
-    for (content, special) in [("film", false), ("[ENT]", true), ("bad", false)] {
-        let error = read(&file, &named(content, special), "Bert").unwrap_err();
-        let words = format!("tokenizer_config.json: adds the token `{content}` as 5, which");
-        assert!(error.contains(&words), "{error}");
-    }
-
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, value: Value| {
-        std::fs::write(folder.path().join(name), value.to_string()).unwrap();
-    };
-    write(TOKENIZER, file.clone());
-    write(ADDED_TOKENS, json!({"[PAD]": 0}));
-    import(folder.path(), &config("Bert")).unwrap();
-    write(ADDED_TOKENS, json!({"[PAD]": 0, "film": 6}));
-    let error = import(folder.path(), &config("Bert")).unwrap_err();
-    let words = "added_tokens.json: adds the token `film` as 6, which";
-    assert!(error.to_string().contains(words), "{error}");
-    // It is not read with the key.
-    write(TOKENIZER_CONFIG, json!({"added_tokens_decoder": {}}));
-    import(folder.path(), &config("Bert")).unwrap();
-}
-
-#[test]
-fn a_file_that_its_class_would_not_make_is_refused() {
-    let of_class = |file: &Value, class: &str| {
-        let settings = json!({"tokenizer_class": class});
-        read(file, &settings, "Bert")
-    };
-    let bert = tokenizer();
-    for class in ["BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer"] {
-        of_class(&bert, class).unwrap();
-    }
-    let mut old = tokenizer();
-    old["model"].as_object_mut().unwrap().remove("type");
-    check_class(&old, "BertTokenizer").unwrap();
-    let (mut normalizer, mut splitter) = (tokenizer(), tokenizer());
-    normalizer["normalizer"] = json!({"type": "Lowercase"});
-    splitter["pre_tokenizer"] = json!({"type": "WhitespaceSplit"});
-    for file in [&normalizer, &splitter] {
-        for class in ["PreTrainedTokenizerFast", "TokenizersBackend"] {
-            of_class(file, class).unwrap();
-        }
-    }
-    for (file, class, words) in [
-        (
-            &normalizer,
-            "BertTokenizerFast",
-            "normalizer.type is Lowercase; tokenizer_class BertTokenizer makes BertNormalizer",
-        ),
-        (
-            &splitter,
-            "DistilBertTokenizer",
-            "pre_tokenizer.type is WhitespaceSplit; tokenizer_class DistilBertTokenizer makes",
-        ),
-        (
-            &bert,
-            "RobertaTokenizerFast",
-            "model.type is WordPiece; tokenizer_class RobertaTokenizer makes BPE",
-        ),
-        (&bert, "MPNetTokenizerFast", "is of tokenizer_class MPNet"),
-    ] {
-        let error = of_class(file, class).unwrap_err();
-        assert!(error.contains(words), "{error}");
-    }
-
-    let bytes = json!({"model": {"merges": []}, "pre_tokenizer": {"type": "ByteLevel"}});
-    check_class(&bytes, "RobertaTokenizer").unwrap();
-    let error = check_class(&bytes, "BertTokenizer").unwrap_err();
-    assert!(error.starts_with("model.type is BPE"), "{error}");
+    let settings = json!({"pad_token": "[PAD]", "tokenizer_class": "TokenizersBackend"});
+    read_for(&config, &file, &settings).unwrap();
 }
 
 #[test]
@@ -207,7 +163,7 @@ fn what_does_not_fit_is_refused() {
             "has tokens up to 6; the network has an embedding of 6, for 0 to 5",
         ),
         (
-            refusal(|it| it["post_processor"] = Value::Null, json!({})),
+            refusal(|it| it["post_processor"] = Value::Null, generic()),
             "adds no special tokens",
         ),
         (
@@ -219,49 +175,16 @@ fn what_does_not_fit_is_refused() {
             "the network reads 2, which leaves none",
         ),
         (
-            refusal(|_| {}, json!({"do_lower_case": false})),
-            "do_lower_case of tokenizer_config.json is false",
-        ),
-        (
-            refusal(
-                |it| {
-                    let parts = json!([{"type": "NFD"}, {"type": "Lowercase"}]);
-                    it["normalizer"] = json!({"type": "Sequence", "normalizers": parts});
-                },
-                json!({"do_lower_case": false}),
-            ),
-            "normalizer.lowercase is true; do_lower_case",
-        ),
-        (
-            refusal(|_| {}, json!({"strip_accents": false})),
-            "normalizer.strip_accents is true; strip_accents of",
-        ),
-        (
-            refusal(|_| {}, json!({"tokenize_chinese_chars": false})),
-            "normalizer.handle_chinese_chars is true; tokenize_chinese_chars",
-        ),
-        (
-            refusal(
-                |it| {
-                    let bytes = json!({"type": "ByteLevel", "add_prefix_space": false,
-                        "trim_offsets": true, "use_regex": true});
-                    it["pre_tokenizer"] = bytes;
-                },
-                json!({"add_prefix_space": true}),
-            ),
-            "pre_tokenizer.add_prefix_space is false; add_prefix_space",
-        ),
-        (
             refusal(
                 |it| it["post_processor"]["special_tokens"]["[CLS]"]["ids"] = json!([9999]),
-                json!({}),
+                generic(),
             ),
             "adds the token `[CLS]` as 9999; 0 to 5 are allowed, as the network",
         ),
         (
             refusal(
                 |it| it["post_processor"]["pair"][3]["Sequence"]["type_id"] = 7.into(),
-                json!({}),
+                generic(),
             ),
             "has type_id 7; 0 to 1 are allowed, as the network has 2 types",
         ),
@@ -270,7 +193,7 @@ fn what_does_not_fit_is_refused() {
             "tokenizer.json: model.dropout: is 0.1",
         ),
         (
-            refusal(|it| it["model"]["type"] = "Psychic".into(), json!({})),
+            refusal(|it| it["model"]["type"] = "Psychic".into(), generic()),
             "tokenizer.json: tokenizer.json: ",
         ),
     ] {
@@ -321,7 +244,8 @@ fn types_are_given_where_transformers_gives_them() {
 fn roberta_and_its_tokeniser_must_pad_alike() {
     let mut file = tokenizer();
     clear_types(&mut file["post_processor"]);
-    let settings = |pad: Value| json!({"pad_token": pad});
+    let class = "TokenizersBackend";
+    let settings = |pad: Value| json!({"pad_token": pad, "tokenizer_class": class});
     // Its configuration has 1 where it does not say otherwise.
     for pad in [json!("[PAD]"), json!({"content": "[PAD]"})] {
         let error = read(&file, &settings(pad), "Roberta").unwrap_err();
@@ -367,11 +291,11 @@ fn types_of_single_texts_are_given_and_those_of_no_pairs_are_not() {
     // Nothing stands between two texts, so they are no pair.
     let sequence = |id: &str, type_id: i64| json!({"Sequence": {"id": id, "type_id": type_id}});
     file["post_processor"]["pair"] = json!([sequence("A", 0), sequence("B", 1)]);
-    let imported = read(&file, &json!({}), "Bert").unwrap();
+    let imported = read(&file, &generic(), "Bert").unwrap();
     assert_eq!(imported.tokenizer.pairs(), Pairs::None);
     assert!(!imported.has_token_types);
     file["post_processor"]["single"][1]["Sequence"]["type_id"] = 1.into();
-    let imported = read(&file, &json!({}), "Bert").unwrap();
+    let imported = read(&file, &generic(), "Bert").unwrap();
     assert!(imported.has_token_types);
     let encoded = imported.tokenizer.encode("good", &imported.spec).unwrap();
     assert_eq!(encoded.token_type_ids, [0, 1, 0]);
