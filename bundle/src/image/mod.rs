@@ -6,6 +6,7 @@ mod convolution;
 mod digit;
 #[cfg(test)]
 mod drawing;
+mod falloff;
 mod find;
 mod findings;
 mod frame;

@@ -1,5 +1,6 @@
 //! Whether the ink is darker or lighter than the paper.
 
+use super::falloff;
 use super::findings::Polarity;
 use super::levels::{Levels, quantile};
 
@@ -9,9 +10,17 @@ const SIDE: usize = 32;
 const RIM: f32 = 0.025;
 /// Added to a level, so that the darkest levels do not count for too much.
 const FLARE: f32 = 16.0;
+/// What has its paper's level is at most this far from it, by its logarithm: that of a paper in even
+/// light, and in light that falls off.
+const NEAR: (f32, f32) = (0.03, 0.08);
+/// The least part of a picture that has its paper's level, if the paper is known.
+const MOST: f32 = 0.6;
 
-/// The side of the border's median on which the picture strays farther is the ink's. The fourth
-/// power lets a little strong ink win over wide faint shade.
+/// The side of the paper on which the picture strays farther is the ink's. The fourth power lets a
+/// little strong ink win over wide faint shade.
+///
+/// The paper has the level of the border's median or, where most of the picture has not and its
+/// light falls off smoothly, that of this light: the middle of a vignette is no light ink.
 ///
 /// Logarithms are compared, because half of the light changes all of them by as much, and ink more
 /// than that.
@@ -29,9 +38,15 @@ pub(super) fn of(levels: &Levels) -> Polarity {
     };
     let border = (0..light.len()).filter(|&index| is_border(index));
     let border: Vec<f32> = border.map(|index| light[index]).collect();
-    let paper = quantile(&border, 0.5).unwrap_or(0.0);
+    let border = quantile(&border, 0.5).unwrap_or(0.0);
+    let falloff = if is_paper(&light, |_| border, NEAR.0) {
+        None
+    } else {
+        falloff::of(width, &light).filter(|paper| is_paper(&light, |index| paper[index], NEAR.1))
+    };
+    let paper = falloff.unwrap_or_else(|| vec![border; light.len()]);
     let (mut darker, mut lighter) = (0.0, 0.0);
-    for light in light {
+    for (light, paper) in light.into_iter().zip(paper) {
         let side = if light < paper {
             &mut darker
         } else {
@@ -44,6 +59,12 @@ pub(super) fn of(levels: &Levels) -> Polarity {
     } else {
         Polarity::LightOnDark
     }
+}
+
+/// Whether most of a picture has the level of its paper.
+fn is_paper(light: &[f32], paper: impl Fn(usize) -> f32, apart: f32) -> bool {
+    let near = (0..light.len()).filter(|&index| (light[index] - paper(index)).abs() <= apart);
+    near.count() as f32 >= MOST * light.len() as f32
 }
 
 /// The picture without its outermost pixels.

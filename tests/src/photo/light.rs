@@ -1,12 +1,10 @@
 //! Bad light and a bad camera.
 
-use image::codecs::jpeg::JpegEncoder;
-
 use super::drawing::smooth;
 use super::page::Page;
 use super::{Drawing, Kind, Rng, between, kind};
 
-pub(super) const KINDS: [Kind; 6] = [
+pub(super) const KINDS: [Kind; 8] = [
     kind("hard shadow, half of the light", 0.90, |digit, rng| {
         let mut page = Page::plain(digit, rng);
         shadow(&mut page, rng);
@@ -22,6 +20,22 @@ pub(super) const KINDS: [Kind; 6] = [
         vignette(&mut page, between(rng, 0.55, 0.75));
         page.png()
     }),
+    kind(
+        "small digit on a large page, corners 20 to 60 % darker",
+        0.92,
+        |digit, rng| {
+            let mut page = large(digit, rng, [1600, 1200], [0.12, 0.27]);
+            vignette(&mut page, between(rng, 0.2, 0.6));
+            page.grain(2.0, rng);
+            page.jpeg(88)
+        },
+    ),
+    kind("light of a lamp, down to 40 %", 0.92, |digit, rng| {
+        let mut page = large(digit, rng, [800, 600], [0.25, 0.53]);
+        lamp(&mut page, rng);
+        page.grain(3.0, rng);
+        page.jpeg(85)
+    }),
     kind("grain of sigma 46 on 200", 0.80, |digit, rng| {
         let mut page = Page::of(digit, 200.0, 40.0);
         page.grain(46.0, rng);
@@ -34,6 +48,37 @@ pub(super) const KINDS: [Kind; 6] = [
         crate::png(&image::imageops::blur(&page, deviation))
     }),
 ];
+
+/// A page on which a digit's frame has a part of the height between two, anywhere.
+fn large(
+    digit: &Drawing,
+    rng: &mut Rng,
+    [width, height]: [usize; 2],
+    [least, most]: [f32; 2],
+) -> Page {
+    let part = between(rng, least, most);
+    let small = match &digit.frame {
+        Some(frame) => Drawing::redrawn(frame, (part * height as f32) as usize),
+        None => digit.clone(),
+    };
+    let mut page = Page::new(width, height, between(rng, 235.0, 255.0));
+    let room = [width - small.width, height - small.height];
+    let place = room.map(|room| rng.usize(0..room) as isize);
+    page.draw(&small, place, between(rng, 0.0, 60.0));
+    page
+}
+
+/// A lamp over any place of the page, whose light falls off with the square of the distance, beside
+/// a quarter of light from all around.
+fn lamp(page: &mut Page, rng: &mut Rng) {
+    let (width, height) = (page.width as f32, page.height as f32);
+    let (left, top) = (rng.f32() * width, rng.f32() * height);
+    let reach = between(rng, 0.3, 0.6) * width;
+    page.each(|x, y, level| {
+        let away = (x as f32 - left).hypot(y as f32 - top) / reach;
+        level * (0.25 + 0.75 / (1.0 + away * away))
+    });
+}
 
 /// The edge of a shadow at any angle, through the middle half of the picture.
 pub(super) fn shadow(page: &mut Page, rng: &mut Rng) {
@@ -81,10 +126,5 @@ fn camera(digit: &Drawing, rng: &mut Rng) -> Vec<u8> {
     let (width, shade) = (page.width as f32, between(rng, -0.3, 0.3));
     page.each(|x, _, level| level * (0.85 + shade * (x as f32 / width - 0.5)));
     page.grain(between(rng, 2.0, 10.0), rng);
-    let mut file = Vec::new();
-    let mut encoder = JpegEncoder::new_with_quality(&mut file, 60);
-    encoder
-        .encode_image(&page.image())
-        .expect("memory can be written to");
-    file
+    page.jpeg(60)
 }

@@ -1,5 +1,6 @@
 //! Paper with grey levels that light, ink and other things change before it becomes a file.
 
+use image::codecs::jpeg::JpegEncoder;
 use image::{GrayImage, Luma};
 
 use super::{Drawing, Rng, between, normal};
@@ -78,6 +79,16 @@ impl Page {
             let level = self.levels[y as usize * self.width + x as usize];
             Luma([level.round().clamp(0.0, 255.0) as u8])
         })
+    }
+
+    /// As a JPEG file of this quality.
+    pub(super) fn jpeg(&self, quality: u8) -> Vec<u8> {
+        let mut file = Vec::new();
+        let mut encoder = JpegEncoder::new_with_quality(&mut file, quality);
+        encoder
+            .encode_image(&self.image())
+            .expect("memory can be written to");
+        file
     }
 
     /// As a PNG file.

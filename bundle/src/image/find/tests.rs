@@ -8,6 +8,7 @@ use crate::image::drawing::{Point, SEVEN, TWO, photo};
 use crate::image::{Channels, Colours, Frame, Framed, Framing, Pixels, frame_digit};
 
 mod cards;
+mod light;
 mod lines;
 
 const SIDE: u32 = 240;
