@@ -1,31 +1,36 @@
-//! Plain words from what people paste: HTML, entities, invisible characters, typographic
-//! apostrophes, full-width letters, emoji.
+//! Plain words from what people paste: HTML, entities, Markdown's marks, invisible characters,
+//! typographic apostrophes, full-width letters, emoji.
 //!
-//! Training and serving clean texts with this code, so a network reads `<p>don´t</p>` as it learnt
-//! `don't`. Plain ASCII prose is left as it is.
+//! Training and serving clean texts with this code, so a network reads `<p>*don´t*</p>` as it
+//! learnt `don't`. Plain ASCII prose is left as it is.
 
+mod emphasis;
 mod fold;
+mod lines;
 mod markup;
 
 use std::borrow::Cow;
 
-/// `text` without markup and invisible characters, with one spelling of each apostrophe and letter,
-/// and with the names of emoji in their place.
+/// `text` without markup, Markdown's marks and invisible characters, with one spelling of each
+/// apostrophe and letter, and with the names of emoji in their place.
 ///
 /// Takes time and memory that grow with the length of the text.
 pub fn clean(text: &str) -> Cow<'_, str> {
     if text.bytes().all(is_plain) {
-        return Cow::Borrowed(text);
+        return lines::remove(text);
     }
     // Twice, for what two programs in a row escaped: `&amp;#39;`.
     let text = decoded(decoded(Cow::Borrowed(text)));
+    // Folding makes apostrophes of backticks and blanks around emoji, so pairs are found before.
+    let text = emphasis::remove(&text);
     // Folding may bring markup to light (`＜br＞`), so it comes first.
-    Cow::Owned(markup::remove(&fold::fold(&text)))
+    let text = markup::remove(&fold::fold(&text));
+    Cow::Owned(lines::remove(&text).into_owned())
 }
 
-/// Whether no step has anything to do with this byte.
+/// Whether no step but that of the lines has anything to do with this byte.
 fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~' | b'\t'..=b'\r') && !matches!(byte, b'<' | b'&' | b'`')
+    matches!(byte, b' '..=b'}' | b'\t'..=b'\r') && !matches!(byte, b'<' | b'&' | b'`' | b'*' | b'_')
 }
 
 fn decoded(text: Cow<'_, str>) -> Cow<'_, str> {
