@@ -10,8 +10,8 @@ const SIDE: usize = 32;
 const RIM: f32 = 0.025;
 /// Added to a level, so that the darkest levels do not count for too much.
 const FLARE: f32 = 16.0;
-/// What has its paper's level is at most this far from it, by its logarithm: that of a paper in even
-/// light, and in light that falls off.
+/// What has its paper's level is at most this far from it, by its logarithm: in even light, and in
+/// light that falls off.
 const NEAR: (f32, f32) = (0.03, 0.08);
 /// The least part of a picture that has its paper's level, if the paper is known.
 const MOST: f32 = 0.6;

@@ -45,7 +45,7 @@ fn the_light_of_a_lamp_is_no_ink() {
         assert_light_is_no_ink(&format!("lamp at {lamp:?}"), (600, 450), fades);
     }
     for least in [0.5, 0.3] {
-        let falls = |x: f32, y: f32| 1.0 - (1.0 - least) * ((x + y) / 2.0).powf(1.5);
+        let falls = |x: f32, y: f32| 1.0 - (1.0 - least) * x.midpoint(y).powf(1.5);
         assert_light_is_no_ink(&format!("{least} at a side"), (600, 450), falls);
     }
 }
