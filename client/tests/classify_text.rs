@@ -46,6 +46,16 @@ async fn json_has_all_that_the_server_says() {
 }
 
 #[tokio::test]
+async fn a_text_that_was_cut_is_noted() {
+    let server = FakeServer::answering().await;
+    let args = ["classify-text", "it  rains", "--strict"];
+    let finished = run(&server.url(), &args).await;
+    assert_eq!(finished.stdout, "yes       0.8750  it rains\n");
+    let note = "note: \"it rains\": truncated: the model read 3 tokens of it\n";
+    assert_eq!(finished.stderr, note);
+}
+
+#[tokio::test]
 async fn the_sdk_takes_texts_and_pairs() {
     let server = FakeServer::answering().await;
     let client = Client::builder(server.url()).connect().await.unwrap();

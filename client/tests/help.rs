@@ -136,35 +136,35 @@ fn classify_text() {
     check(
         &["classify-text"],
         &expect![[r#"
-        Classify texts, or pairs of texts, by any text classifier
+            Classify texts, or pairs of texts, by any text classifier
 
-        Usage: quintet classify-text [OPTIONS] <TEXT>...
+            Usage: quintet classify-text [OPTIONS] <TEXT>...
 
-        Arguments:
-          <TEXT>...  Texts; - reads one from each line of stdin, of at most 1 MiB, and answers as they come
+            Arguments:
+              <TEXT>...  Texts; - reads one from each line of stdin, of at most 1 MiB, and answers as they come
 
-        Options:
-              --text-pair <TEXT>   The second text of a pair with each of the texts, such as the hypothesis
-                                   that they may entail
-              --model <MODEL>      The model's name [default: the server's default text classifier]
-              --version <VERSION>  The model's version [default: the newest that is ready]
-              --top-k <K>          How many labels to print for a text [default: 1]
-              --logits             Print the logits, too
-              --strict             Fail at a text with more tokens than the model reads, instead of cutting
-                                   it
-              --json               Print JSON, one object a line
-          -h, --help               Print help
+            Options:
+                  --text-pair <TEXT>   The second text of a pair with each of the texts, such as the hypothesis
+                                       that they may entail
+                  --model <MODEL>      The model's name [default: the server's default text classifier]
+                  --version <VERSION>  The model's version [default: the newest that is ready]
+                  --top-k <K>          How many labels to print for a text [default: 1]
+                  --logits             Print the logits, too
+                  --strict             Fail at a text with more tokens than the model reads, instead of cutting
+                                       it
+                  --json               Print JSON, one object a line
+              -h, --help               Print help
 
-        Connection: ...
+            Connection: ...
 
-        Prints each text's most probable labels with their probabilities, and the text's start, in the order
-        of the texts; of a model that gives numbers instead, the numbers. An empty line is an empty text.
-        The
-        first failure ends it, with the texts before answered.
-        With --json, one object a text:
-          line (its number in stdin), text, text_pair, labels[] with name, index and probability, logits[],
-          tokens (that the model read), truncated (whether there were more), model, version
-    "#]],
+            Prints each text's most probable labels with their probabilities, and the text's start, in the order
+            of the texts; of a model that gives numbers instead, the numbers. An empty line is an empty text.
+            The first failure ends it, with the texts before answered. Notes on stderr name the texts that were
+            cut.
+            With --json, one object a text:
+              line (its number in stdin), text, text_pair, labels[] with name, index and probability, logits[],
+              tokens (that the model read), truncated (whether there were more), model, version
+        "#]],
     );
 }
 
@@ -192,7 +192,8 @@ fn sentiment() {
 
             Prints each text's likelier label, its score, which is how probable the positive label is, and
             the text's start, in the order of the texts. An empty line is an empty text. The first failure
-            ends it, with the texts before answered.
+            ends it, with the texts before answered. Notes on stderr name the texts that were cut, or whose
+            language the model hardly knows.
             With --json, one object a text:
               line (its number in stdin), text, label, score (0 to 1), tokens (that the model read),
               truncated (whether there were more), known_tokens (in the model's vocabulary),

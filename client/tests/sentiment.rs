@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use expect_test::expect;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use crate::{
@@ -62,6 +63,24 @@ async fn texts_are_scored_in_their_order() {
             .iter()
             .all(|it| it.model == "lstm" && it.version == "1")
     );
+}
+
+#[tokio::test]
+async fn notes_name_what_makes_a_score_doubtful() {
+    let server = FakeServer::answering().await;
+    let long = "love ".repeat(201);
+    let args = ["sentiment", "Dieser \"Film\"", "love", "-"];
+    let finished = run_with(&server.url(), &args, format!("\n{long}").as_bytes()).await;
+    assert_eq!(finished.code, Some(0));
+    // Each text has its line.
+    assert_eq!(finished.stdout.lines().count(), 4);
+    expect![[r#"
+        note: "Dieser \"Film\"": language not supported: the model knows 1 token, less than half of it
+        note: line 2: truncated: the model read 202 tokens of it
+    "#]]
+    .assert_eq(&finished.stderr);
+    let args = ["sentiment", "Dieser Film", &long, "--json"];
+    assert_eq!(run(&server.url(), &args).await.stderr, "");
 }
 
 #[tokio::test]

@@ -37,7 +37,8 @@ With --json, one object:
 const SENTIMENT_JSON: &str = "\
 Prints each text's likelier label, its score, which is how probable the positive label is, and
 the text's start, in the order of the texts. An empty line is an empty text. The first failure
-ends it, with the texts before answered.
+ends it, with the texts before answered. Notes on stderr name the texts that were cut, or whose
+language the model hardly knows.
 With --json, one object a text:
   line (its number in stdin), text, label, score (0 to 1), tokens (that the model read),
   truncated (whether there were more), known_tokens (in the model's vocabulary),
@@ -45,8 +46,9 @@ With --json, one object a text:
 
 const CLASSIFY_TEXT_JSON: &str = "\
 Prints each text's most probable labels with their probabilities, and the text's start, in the order
-of the texts; of a model that gives numbers instead, the numbers. An empty line is an empty text. The
-first failure ends it, with the texts before answered.
+of the texts; of a model that gives numbers instead, the numbers. An empty line is an empty text.
+The first failure ends it, with the texts before answered. Notes on stderr name the texts that were
+cut.
 With --json, one object a text:
   line (its number in stdin), text, text_pair, labels[] with name, index and probability, logits[],
   tokens (that the model read), truncated (whether there were more), model, version";

@@ -9,7 +9,7 @@ use crate::{
     args::ClassifyTextArgs,
     failure::Failure,
     output::printable,
-    texts::{self, Text, excerpt},
+    texts::{self, Answer, Text, excerpt},
 };
 
 /// What `--json` prints of one text.
@@ -34,7 +34,7 @@ async fn classify(
     client: &Client,
     args: &ClassifyTextArgs,
     texts: Vec<Text>,
-) -> Result<String, Failure> {
+) -> Result<Answer, Failure> {
     let input = |it: &Text| match &args.text_pair {
         Some(pair) => TextInput::pair(&it.text, pair),
         None => TextInput::new(&it.text),
@@ -54,25 +54,29 @@ fn render(
     texts: &[Text],
     answer: &TextClassifications,
     args: &ClassifyTextArgs,
-) -> Result<String, Failure> {
-    let mut output = String::new();
-    for (Text { line, text }, classification) in texts.iter().zip(&answer.texts) {
+) -> Result<Answer, Failure> {
+    let mut printed = Answer::default();
+    for (text, classification) in texts.iter().zip(&answer.texts) {
         if args.json {
             let report = TextReport {
-                line: *line,
-                text,
+                line: text.line,
+                text: &text.text,
                 text_pair: args.text_pair.as_deref(),
                 classification,
                 model: &answer.model,
                 version: &answer.version,
             };
-            output += &serde_json::to_string(&report).map_err(|error| Failure::of_json(&error))?;
-            output.push('\n');
+            let report = serde_json::to_string(&report);
+            printed.lines += &report.map_err(|error| Failure::of_json(&error))?;
+            printed.lines.push('\n');
         } else {
-            output += &lines(classification, &excerpt(text));
+            printed.lines += &lines(classification, &excerpt(&text.text));
+            if classification.truncated {
+                printed.note_truncated(text, classification.tokens);
+            }
         }
     }
-    Ok(output)
+    Ok(printed)
 }
 
 /// A line a label, the text beside the first; of a regression, a line with its numbers.

@@ -1,4 +1,4 @@
-//! The one place that writes to stdout, and the forms of text that several commands print.
+//! The one place that writes answers and notes, and the forms of text that several commands print.
 
 use std::{
     borrow::Cow,
@@ -22,6 +22,11 @@ pub(crate) fn write(text: &str) -> Result<bool, Failure> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::new(format!("cannot write to stdout: {error}"))),
     }
+}
+
+/// Writes lines that are no answers to stderr. Nobody needs to read them.
+pub(crate) fn note(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// The text with control characters escaped, except ends of lines and tabs: a server's words must

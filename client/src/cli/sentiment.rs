@@ -6,7 +6,8 @@ use serde::Serialize;
 use crate::{
     args::SentimentArgs,
     failure::Failure,
-    texts::{self, Text, excerpt},
+    output,
+    texts::{self, Answer, Text, excerpt},
 };
 
 /// What `--json` prints of one text.
@@ -25,7 +26,7 @@ pub(crate) async fn run(client: &Client, args: SentimentArgs) -> Result<(), Fail
     texts::answer(args.texts.clone(), |texts| score(client, &args, texts)).await
 }
 
-async fn score(client: &Client, args: &SentimentArgs, texts: Vec<Text>) -> Result<String, Failure> {
+async fn score(client: &Client, args: &SentimentArgs, texts: Vec<Text>) -> Result<Answer, Failure> {
     let request = SentimentRequest::new(texts.iter().map(|it| it.text.as_str()))
         .model(args.model.as_deref().unwrap_or_default())
         .version(args.version.as_deref().unwrap_or_default())
@@ -35,23 +36,40 @@ async fn score(client: &Client, args: &SentimentArgs, texts: Vec<Text>) -> Resul
     render(&texts, &answer, args.json)
 }
 
-fn render(texts: &[Text], answer: &Sentiments, json: bool) -> Result<String, Failure> {
-    let mut output = String::new();
-    for (Text { line, text }, sentiment) in texts.iter().zip(&answer.texts) {
+fn render(texts: &[Text], answer: &Sentiments, json: bool) -> Result<Answer, Failure> {
+    let mut printed = Answer::default();
+    for (text, sentiment) in texts.iter().zip(&answer.texts) {
         if json {
             let report = TextReport {
-                line: *line,
-                text,
+                line: text.line,
+                text: &text.text,
                 sentiment,
                 model: &answer.model,
                 version: &answer.version,
             };
-            output += &serde_json::to_string(&report).map_err(|error| Failure::of_json(&error))?;
+            let report = serde_json::to_string(&report);
+            printed.lines += &report.map_err(|error| Failure::of_json(&error))?;
         } else {
             let Sentiment { label, score, .. } = sentiment;
-            output += format!("{label:<8}  {score:.4}  {}", excerpt(text)).trim_end();
+            let line = format!("{label:<8}  {score:.4}  {}", excerpt(&text.text));
+            printed.lines += line.trim_end();
+            note(&mut printed, text, sentiment);
         }
-        output.push('\n');
+        printed.lines.push('\n');
     }
-    Ok(output)
+    Ok(printed)
+}
+
+/// Notes what makes a score doubtful.
+fn note(printed: &mut Answer, text: &Text, sentiment: &Sentiment) {
+    let known = sentiment.known_tokens;
+    // Where the model knows no word, the label says so.
+    if !sentiment.language_supported && known > 0 {
+        let known = output::count(known.into(), "token");
+        let note = format!("language not supported: the model knows {known}, less than half of it");
+        printed.note(text, &note);
+    }
+    if sentiment.truncated {
+        printed.note_truncated(text, sentiment.tokens);
+    }
 }

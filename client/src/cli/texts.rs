@@ -28,6 +28,32 @@ const READ_AHEAD: usize = 64;
 /// Characters of a text that are shown.
 const SHOWN: usize = 60;
 
+/// What is printed of the texts of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// On stdout.
+    pub(crate) lines: String,
+    /// On stderr, so that each text keeps its line.
+    pub(crate) notes: String,
+}
+
+impl Answer {
+    /// Notes something of a text, which is named by its line, or by its start.
+    pub(crate) fn note(&mut self, text: &Text, note: &str) {
+        let name = match text.line {
+            Some(line) => format!("line {line}"),
+            None => format!("{:?}", excerpt(&text.text)),
+        };
+        self.notes += &format!("note: {name}: {note}\n");
+    }
+
+    /// Notes that a model read only so many tokens of a text.
+    pub(crate) fn note_truncated(&mut self, text: &Text, tokens: u32) {
+        let read = output::count(tokens.into(), "token");
+        self.note(text, &format!("truncated: the model read {read} of it"));
+    }
+}
+
 /// Prints what `ask` makes of the texts of each request. Texts before one that fails are answered;
 /// the first failure ends the run.
 pub(crate) async fn answer<F>(
@@ -35,7 +61,7 @@ pub(crate) async fn answer<F>(
     ask: impl Fn(Vec<Text>) -> F,
 ) -> Result<(), Failure>
 where
-    F: Future<Output = Result<String, Failure>>,
+    F: Future<Output = Result<Answer, Failure>>,
 {
     if arguments.iter().filter(|it| *it == "-").count() > 1 {
         return Err(Failure::new("stdin (-) can be read only once"));
@@ -48,9 +74,11 @@ where
     let answers = batches.map(|texts| async move { ask(texts?).await });
     let mut answers = pin!(answers.buffered(UNDER_WAY));
     while let Some(answer) = answers.next().await {
-        if !output::write(&answer?)? {
+        let Answer { lines, notes } = answer?;
+        if !output::write(&lines)? {
             break;
         }
+        output::note(&notes);
     }
     Ok(())
 }

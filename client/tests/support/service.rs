@@ -28,7 +28,8 @@ pub(super) struct Service {
     pub(super) script: Arc<Script>,
 }
 
-/// Half of the love that a text speaks of, in three words; one that says "refuse" is refused.
+/// Half of the love that a text speaks of, in three words; one that says "refuse" is refused. Of
+/// German it knows one word.
 fn feeling(index: usize, text: &str) -> Result<Sentiment, Status> {
     if text.contains("refuse") {
         let details = ErrorDetails::with_bad_request_violation(
@@ -42,13 +43,15 @@ fn feeling(index: usize, text: &str) -> Result<Sentiment, Status> {
         ));
     }
     let positive = text.contains("love");
+    let is_german = text.starts_with("Dieser");
+    let words = text.split_whitespace().count() as u32;
     Ok(Sentiment {
         score: if positive { 0.9375 } else { 0.125 },
         label: if positive { "POSITIVE" } else { "NEGATIVE" }.into(),
-        tokens: text.split_whitespace().count() as u32 + 1,
+        tokens: words + 1,
         truncated: text.len() > 1000,
-        known_tokens: text.split_whitespace().count() as u32,
-        language_supported: true,
+        known_tokens: if is_german { 1 } else { words },
+        language_supported: !is_german,
     })
 }
 
