@@ -156,6 +156,12 @@ async fn classify_says_where_there_is_no_digit() {
         ],
     });
     assert_eq!(prediction["explanation"], explanation);
+    // Without the pixels, JSON says what the notes say.
+    let finished = run(&server.url(), &["classify", &paths[1], "--json"]).await;
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    let mut without_frame = explanation;
+    without_frame.as_object_mut().unwrap().remove("frame");
+    assert_eq!(report["predictions"][0]["explanation"], without_frame);
     assert_eq!(
         server.calls()[2].message.on_unreadable(),
         OnUnreadable::Error

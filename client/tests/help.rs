@@ -122,9 +122,9 @@ fn classify() {
                              readable (whether there is anything to read),
                              labels[] with name, index and probability, the most probable first; none where
                              there is nothing to read,
-                             with --show-frame explanation with frame (width, height, channels, pixels[]),
-                             ink_found, polarity (dark_on_light or light_on_dark) and dropped[] with kind and
-                             count
+                             explanation with ink_found, polarity (dark_on_light or light_on_dark), dropped[]
+                             with kind and count, of which a neighbour is what may be another digit, and with
+                             --show-frame frame (width, height, channels, pixels[])
               requests[]     in the order sent: model, version, images (how many),
                              timing with preprocess_us, queue_us, compute_us (microseconds) and batch_size
         "#]],

@@ -5,7 +5,7 @@ mod frame;
 
 use std::time::Duration;
 
-use quintet_client::{Classifications, ClassifyRequest, Client, Image, Label, Timing};
+use quintet_client::{Classifications, ClassifyRequest, Client, Explanation, Image, Label, Timing};
 use serde::Serialize;
 
 use self::explanation::ExplanationReport;
@@ -59,18 +59,19 @@ pub(crate) async fn run(client: &Client, args: ClassifyArgs) -> Result<(), Failu
             .top_k(args.top_k)
             .framing(args.framing)
             .refuse_unreadable(args.strict)
-            // A note says what was beside a digit.
-            .explain(args.show_frame || !args.json);
+            // There may be something beside a digit, such as another one.
+            .explain(true);
         let answer = client.classify(request).await;
         let name = |index| files.get(index).map(|it: &ImageFile| it.name.clone());
         answers.push(answer.map_err(|error| Failure::of_items(&error, client.address(), name))?);
     }
-    let report = Report::new(&files, &answers);
+    let report = Report::new(&files, &answers, args.show_frame);
     output::print_report(args.json, &report, |report| report.render(args.show_frame))
 }
 
 impl<'a> Report<'a> {
-    fn new(files: &'a [ImageFile], answers: &'a [Classifications]) -> Self {
+    fn new(files: &'a [ImageFile], answers: &'a [Classifications], show_frame: bool) -> Self {
+        let explain = |it: &'a Explanation| ExplanationReport::of(it, show_frame);
         let predictions = answers
             .iter()
             .flat_map(|answer| answer.predictions.iter().map(move |it| (answer, it)))
@@ -81,7 +82,7 @@ impl<'a> Report<'a> {
                 version: &answer.version,
                 readable: prediction.readable,
                 labels: &prediction.labels,
-                explanation: prediction.explanation.as_ref().map(ExplanationReport::of),
+                explanation: prediction.explanation.as_ref().map(explain),
             });
         let requests = answers.iter().map(|answer| RequestReport {
             model: &answer.model,

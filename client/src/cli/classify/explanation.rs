@@ -9,7 +9,8 @@ use crate::output;
 /// What `--json` prints of it.
 #[derive(Debug, Serialize)]
 pub(super) struct ExplanationReport<'a> {
-    frame: FrameReport<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frame: Option<FrameReport<'a>>,
     ink_found: Option<bool>,
     polarity: Option<Polarity>,
     dropped: Vec<DroppedReport>,
@@ -32,7 +33,8 @@ struct DroppedReport {
 }
 
 impl<'a> ExplanationReport<'a> {
-    pub(super) fn of(explanation: &'a Explanation) -> Self {
+    /// `show_frame`: whether it holds the frame's pixels.
+    pub(super) fn of(explanation: &'a Explanation, show_frame: bool) -> Self {
         let dropped = explanation.dropped.iter();
         let pixels = explanation.frame.as_raw().map(|raw| FrameReport {
             width: raw.width,
@@ -41,7 +43,7 @@ impl<'a> ExplanationReport<'a> {
             pixels: raw.data,
         });
         Self {
-            frame: pixels.unwrap_or_default(),
+            frame: show_frame.then(|| pixels.unwrap_or_default()),
             ink_found: explanation.ink_found,
             polarity: explanation.polarity,
             dropped: dropped
