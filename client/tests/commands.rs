@@ -321,4 +321,16 @@ async fn health_is_in_the_exit_code() {
             "{args:?}"
         );
     }
+    let finished = run(&server.url(), &["health", "--model", "nope"]).await;
+    finished.check(
+        1,
+        Path::new("unused"),
+        &server.url(),
+        &expect![[""]],
+        &expect![[r#"
+            error: Check: not found: model "nope"
+              hint: quintet models lists what the server has
+              request id: ID
+        "#]],
+    );
 }

@@ -47,6 +47,11 @@ impl Failure {
         }
     }
 
+    /// The same failure in other words.
+    pub(crate) fn told_as(self, message: String) -> Self {
+        Self { message, ..self }
+    }
+
     pub(crate) fn hint(mut self, hint: &str) -> Self {
         self.notes.push(format!("hint: {hint}"));
         self
