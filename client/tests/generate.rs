@@ -247,18 +247,40 @@ async fn too_many_for_a_sheet_are_told_where_they_can_go() {
 #[tokio::test]
 async fn without_a_terminal_a_place_is_needed() {
     let address = nobody().await;
-    for args in [&["generate"][..], &["generate", "--json"]] {
-        let finished = run(&address, args).await;
-        finished.check(
-            2,
-            Path::new("unused"),
-            &address,
-            &expect![[""]],
-            &expect![[r#"
-                error: there is nowhere to put the images
-                  hint: --out sheet.png writes a sheet of all of them, --out DIR a file for each
-            "#]],
-        );
+    let finished = run(&address, &["generate"]).await;
+    finished.check(
+        2,
+        Path::new("unused"),
+        &address,
+        &expect![[""]],
+        &expect![[r#"
+            error: there is nowhere to put the images
+              hint: --out sheet.png writes a sheet of all of them, --out DIR a file for each
+        "#]],
+    );
+}
+
+#[tokio::test]
+async fn json_needs_no_place() {
+    let server = FakeServer::answering().await;
+    let args = ["generate", "--count", "2", "--seed", "1", "--json"];
+    let finished = run(&server.url(), &args).await;
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(report["out"], serde_json::Value::Null);
+    assert_eq!(
+        report["images"][1],
+        serde_json::json!({ "index": 1, "digit": 1, "confidence": 0.75, "file": null })
+    );
+}
+
+#[tokio::test]
+async fn a_seed_out_of_range_is_told_the_range() {
+    for seed in ["-1", "18446744073709551616", "x"] {
+        let finished = run(&nobody().await, &["generate", "--seed", seed]).await;
+        let range = "write a whole number from 0 to 18446744073709551615 (2^64 - 1)";
+        assert_eq!(finished.code, Some(2));
+        assert!(finished.stderr.contains(range), "{}", finished.stderr);
     }
 }
 

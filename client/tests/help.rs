@@ -90,6 +90,24 @@ fn quintet() {
 }
 
 #[test]
+fn usage_asks_for_nothing_that_the_environment_sets() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quintet"));
+    command.env("QUINTET_SERVER", "http://127.0.0.1:1");
+    command.env("QUINTET_CLIENT_TLS_CA", "ca.pem");
+    let output = command.arg("classify").output().expect("quintet runs");
+    assert_eq!(output.status.code(), Some(2));
+    expect![[r"
+        error: the following required arguments were not provided:
+          <IMAGE>...
+
+        Usage: quintet classify <IMAGE>...
+
+        For more information, try '--help'.
+    "]]
+    .assert_eq(&String::from_utf8(output.stderr).expect("the error is UTF-8"));
+}
+
+#[test]
 fn classify() {
     check(
         &["classify"],
@@ -250,7 +268,7 @@ fn generate() {
                   --out <PNG|DIR>            Where to write: a .png file for one sheet of all images, or a
                                              folder for a file each. Files of the same names are replaced, a
                                              folder that is not there is made [default: the terminal, where it
-                                             can show images]
+                                             can show images; nowhere with --json]
                   --no-preview               Show no images in the terminal
                   --json                     Print JSON, and show no images
               -h, --help                     Print help
@@ -265,7 +283,8 @@ fn generate() {
             With --json, one object:
               out, count, seed, candidates (drawn, those kept included), model, version, classifier,
               classifier_version, digits[] (how many images of 0, of 1, ... of 9), mean_confidence (0 to 1),
-              images[] with index (which candidate of the seed), digit, confidence, and file (null on a sheet)
+              images[] with index (which candidate of the seed), digit, confidence, and file (null on a
+              sheet and without --out)
         "#]],
     );
 }

@@ -18,7 +18,7 @@ pub(crate) async fn run(client: &Client, args: GenerateArgs) -> Result<(), Failu
     }
     let destination = match &args.out {
         Some(path) => Some(Destination::open(path, args.count)?),
-        None if !preview.has_room() => {
+        None if !(preview.has_room() || args.json) => {
             return Err(Failure::usage("there is nowhere to put the images")
                 .hint("--out sheet.png writes a sheet of all of them, --out DIR a file for each"));
         }

@@ -23,7 +23,7 @@ mod texts;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::{
     args::{Cli, Command},
@@ -38,6 +38,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            let error = without_environment(error);
             // A closed stderr is not worth another error.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Failure::USAGE));
@@ -60,6 +61,15 @@ fn main() -> ExitCode {
     // A read of stdin that never ends must not keep the process.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|failure| failure.report())
+}
+
+/// The same error with a usage that names no option which only the environment sets.
+fn without_environment(error: clap::Error) -> clap::Error {
+    if !error.use_stderr() {
+        return error;
+    }
+    let command = Cli::command().mut_args(|it| it.env(None));
+    command.try_get_matches().err().unwrap_or(error)
 }
 
 async fn run(cli: Cli) -> Result<ExitCode, Failure> {

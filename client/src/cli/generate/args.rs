@@ -13,7 +13,8 @@ is written before all images are there.
 With --json, one object:
   out, count, seed, candidates (drawn, those kept included), model, version, classifier,
   classifier_version, digits[] (how many images of 0, of 1, ... of 9), mean_confidence (0 to 1),
-  images[] with index (which candidate of the seed), digit, confidence, and file (null on a sheet)";
+  images[] with index (which candidate of the seed), digit, confidence, and file (null on a
+  sheet and without --out)";
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct GenerateArgs {
@@ -28,7 +29,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "P", value_parser = probability)]
     pub(super) min_confidence: Option<f32>,
     /// Decides every image, 0 to 2^64 - 1 [default: one that the server draws].
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = seed, allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
     /// The generator's name [default: the server's default generator].
     #[arg(long)]
@@ -41,7 +42,7 @@ pub(crate) struct GenerateArgs {
     pub(super) classifier: Option<String>,
     /// Where to write: a .png file for one sheet of all images, or a folder for a file each. Files
     /// of the same names are replaced, a folder that is not there is made [default: the terminal,
-    /// where it can show images].
+    /// where it can show images; nowhere with --json].
     #[arg(long, value_name = "PNG|DIR")]
     pub(super) out: Option<PathBuf>,
     /// Show no images in the terminal.
@@ -50,6 +51,11 @@ pub(crate) struct GenerateArgs {
     /// Print JSON, and show no images.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    let seed = text.parse();
+    seed.map_err(|_| format!("write a whole number from 0 to {} (2^64 - 1)", u64::MAX))
 }
 
 fn probability(text: &str) -> Result<f32, String> {
