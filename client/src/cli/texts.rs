@@ -44,7 +44,7 @@ impl Answer {
             Some(line) => format!("line {line}"),
             None => format!("{:?}", excerpt(&text.text)),
         };
-        self.notes += &format!("note: {name}: {note}\n");
+        self.notes += &["note: ", &name, ": ", note, "\n"].concat();
     }
 
     /// Notes that a model read only so many tokens of a text.

@@ -27,12 +27,12 @@ fn unmarked(line: &str) -> &str {
     if let Some(heading) = after(rest, '#', MAX_DEPTH) {
         return heading;
     }
-    let items = BULLETS.iter().filter_map(|bullet| {
+    let mut items = BULLETS.iter().filter_map(|bullet| {
         let item = after(rest, *bullet, 1)?;
         // More of them are a rule, or stars.
         (!item.starts_with(*bullet) && !item.is_empty()).then_some(item)
     });
-    items.last().unwrap_or(rest)
+    items.next().unwrap_or(rest)
 }
 
 /// What follows one to `most` of a mark and white space, perhaps indented.
