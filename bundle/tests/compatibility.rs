@@ -90,7 +90,7 @@ fn a_generators_noise_was_known_by_its_input() {
         manifest.spec::<NoiseSpec>().unwrap(),
         NoiseSpec {
             size: 100,
-            affine_invariant: false,
+            affine_invariant: true,
         }
     );
     assert_eq!(manifest.input(Role::Noise).unwrap().name, "noise");
