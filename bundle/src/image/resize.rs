@@ -158,24 +158,43 @@ fn cut(picture: Pixels, [width, height]: [usize; 2]) -> Pixels {
     }
 }
 
-/// A whole picture to another size: first its width, then its height, as Pillow does.
+/// A whole picture to another size: first its width, then its height, or the other way where that
+/// is less work, as Pillow 13 does.
 pub(super) fn resize(picture: &Pixels, (width, height): (usize, usize), filter: Filter) -> Vec<u8> {
-    let from = (picture.width as usize, picture.height as usize);
-    let bytes = picture.channels.count();
+    let (from_width, from_height) = (picture.width as usize, picture.height as usize);
     let (horizontal, vertical) = picture.extents();
-    let wide = if horizontal == Extent::whole(width) {
-        Cow::Borrowed(&picture.data[..])
-    } else {
-        let windows = windows(filter, horizontal, width);
-        Cow::Owned(match picture.channels {
-            Channels::Grey => across::<1>(&picture.data, from.0, &windows),
-            Channels::Rgb | Channels::Bgr => across::<3>(&picture.data, from.0, &windows),
-        })
+    let narrowed = |levels: &mut Cow<'_, [u8]>| {
+        if horizontal != Extent::whole(width) {
+            let windows = windows(filter, horizontal, width);
+            *levels = Cow::Owned(match picture.channels {
+                Channels::Grey => across::<1>(levels, from_width, &windows),
+                Channels::Rgb | Channels::Bgr => across::<3>(levels, from_width, &windows),
+            });
+        }
     };
-    if vertical == Extent::whole(height) {
-        return wide.into_owned();
+    let shortened = |levels: &mut Cow<'_, [u8]>, width: usize| {
+        if vertical != Extent::whole(height) {
+            let stride = width * picture.channels.count();
+            *levels = Cow::Owned(down(levels, stride, &windows(filter, vertical, height)));
+        }
+    };
+    let mut levels = Cow::Borrowed(&picture.data[..]);
+    if height_first((from_width, from_height), (width, height)) {
+        shortened(&mut levels, from_width);
+        narrowed(&mut levels);
+    } else {
+        narrowed(&mut levels);
+        shortened(&mut levels, width);
     }
-    down(&wide, width * bytes, &windows(filter, vertical, height))
+    levels.into_owned()
+}
+
+/// Pillow's rule (`src/libImaging/Resample.c` since 13.0): the height loses pixels, and more than
+/// twice as many as the width. Levels are rounded between the passes, so the order tells.
+fn height_first(from: (usize, usize), to: (usize, usize)) -> bool {
+    let lost = |from: usize, to: usize| from as i64 - to as i64;
+    let (width, height) = (lost(from.0, to.0), lost(from.1, to.1));
+    height > 0 && height > 2 * width
 }
 
 #[cfg(test)]

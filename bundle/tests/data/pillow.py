@@ -1,4 +1,4 @@
-"""Writes pillow.tsv: what Pillow 12.0 makes of generated pictures. Run: pip install pillow==12.0.0; python pillow.py
+"""Writes pillow.tsv: what Pillow 13.0 makes of generated pictures. Run: pip install pillow==13.0.0; python pillow.py
 
 Columns: width, height and channels of the picture; shorter side (0: squash); filter; width and height of the result; its
 pixels as hex. The picture's bytes are those of `pixels` in src/image/resize/tests.rs. The crop is torchvision's.
@@ -28,7 +28,7 @@ def fit(image: Image.Image, shorter: int, name: str, width: int, height: int) ->
 
 
 lines = []
-for source in [(37, 23, 3), (23, 64, 1), (5, 4, 3), (90, 3, 3), (3, 80, 1), (64, 64, 1)]:
+for source in [(37, 23, 3), (23, 64, 1), (5, 4, 3), (90, 3, 3), (3, 80, 1), (64, 64, 1), (12, 13, 3), (12, 14, 3)]:
     for shorter, width, height in [(0, 9, 7), (12, 8, 10), (16, 16, 16), (7, 7, 5)]:
         for name in ["bilinear", "bicubic"]:
             result = fit(picture(*source), shorter, name, width, height)

@@ -180,6 +180,8 @@ fn input_role(port: &Port) -> Option<Role> {
     match port.shape.len() {
         3 | 4 if picture(port).is_some() => Some(Role::Pixels),
         2 if has("mask") => Some(Role::AttentionMask),
+        // Where a token stands, which the server does not give.
+        2 if has("position") => None,
         2 if has("type") || has("segment") => Some(Role::TokenTypeIds),
         // Two integers of a row may be anything.
         2 if is_integer && (has("ids") || has("token")) => Some(Role::Tokens),
@@ -286,6 +288,17 @@ mod tests {
         assert_eq!(role(Some("Sigmoid"), false), None);
         assert_eq!(role(Some("Softmax"), false), Some(Role::Probabilities));
         assert_eq!(role(Some("Gemm"), false), Some(Role::Logits));
+    }
+
+    #[test]
+    fn positions_are_no_tokens() {
+        let role = |name| {
+            let mut port = port(name, &[None, None]);
+            port.datatype = Some(DataType::Int64);
+            input_role(&port)
+        };
+        assert_eq!(role("input_ids"), Some(Role::Tokens));
+        assert_eq!(role("position_ids"), None);
     }
 
     #[test]
