@@ -23,7 +23,7 @@ pub(super) fn check(
     checked.map_err(|error| Error::Usage(error.to_string()))?;
     let long = TextSpec {
         max_tokens: 512,
-        ..spec.clone()
+        ..*spec
     };
     // A tokeniser without special tokens makes nothing of an empty text.
     let special = tokenizer.encode("", &long).map_or(0, |it| it.tokens.len());
