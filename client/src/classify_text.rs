@@ -61,7 +61,7 @@ impl TextInput {
     }
 
     /// Two texts that are classified together, such as a premise and a hypothesis. An empty second
-    /// text is none.
+    /// text counts as absent.
     pub fn pair(text: impl Into<String>, text_pair: impl Into<String>) -> Self {
         Self(wire::TextInput {
             text: text.into(),

@@ -158,8 +158,8 @@ fn cut(picture: Pixels, [width, height]: [usize; 2]) -> Pixels {
     }
 }
 
-/// A whole picture to another size: first its width, then its height, or the other way where that
-/// is less work, as Pillow 13 does.
+/// A whole picture to another size: first its width, then its height, or the other way where
+/// [`height_first`] says so, as in Pillow 13.
 pub(super) fn resize(picture: &Pixels, (width, height): (usize, usize), filter: Filter) -> Vec<u8> {
     let (from_width, from_height) = (picture.width as usize, picture.height as usize);
     let (horizontal, vertical) = picture.extents();

@@ -28,7 +28,7 @@ pub struct ImageSpec {
     /// ([`super::Framing::Auto`]).
     pub fit: Fit,
     /// Red, green and blue of what shows through transparent pixels of a photograph; white by
-    /// default. For digits and garments, [`super::to_grey`] finds a ground that ink stands out from.
+    /// default. For digits and garments, [`super::to_grey`] finds a ground that contrasts with ink.
     #[serde(default = "white", skip_serializing_if = "is_white")]
     pub background: [u8; 3],
 }

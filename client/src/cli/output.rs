@@ -24,7 +24,7 @@ pub(crate) fn write(text: &str) -> Result<bool, Failure> {
     }
 }
 
-/// Writes lines that are no answers to stderr. Nobody needs to read them.
+/// Writes notes to stderr. That they cannot be written is no failure.
 pub(crate) fn note(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }

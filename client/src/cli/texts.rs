@@ -47,7 +47,7 @@ impl Answer {
         self.notes += &["note: ", &name, ": ", note, "\n"].concat();
     }
 
-    /// Notes that a model read only so many tokens of a text.
+    /// Notes that a text was cut, and how many of its tokens the model read.
     pub(crate) fn note_truncated(&mut self, text: &Text, tokens: u32) {
         let read = output::count(tokens.into(), "token");
         self.note(text, &format!("truncated: the model read {read} of it"));

@@ -121,7 +121,7 @@ impl Class {
         }
     }
 
-    /// The content of one of its special tokens, null where there is none.
+    /// The content of one of its special tokens, or null where it has no such token.
     pub(super) fn token(&self, key: &str, settings: &Settings) -> Value {
         let names = match self.kind {
             Kind::Bert => ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"],

@@ -205,8 +205,8 @@ fn output(
 ) -> Result<TensorSpec, Error> {
     let made = model.operator_of(&tensor.name).unwrap_or_default();
     let is_probability = matches!(made, "Softmax" | "Sigmoid");
-    // The server would compute them from what are probabilities already. A regression's are served
-    // as they are.
+    // The server would compute the softmax or the sigmoid a second time. The numbers of a
+    // regression are served as they are.
     if spec.role == Some(Role::Logits) && is_probability && problem != ProblemType::Regression {
         let field = format!("outputs.{}.role", tensor.name);
         let problem = format!("is logits, and the file makes them by {made}");
